@@ -1,0 +1,78 @@
+"""A benchmark harness for video representation learning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, Paper, View
+from harness.errors import DataError, DivergedError, HarnessError, PluginError, UsageError
+from harness.hookspecs import hookimpl
+from harness.interfaces import (
+    Backbone,
+    Budget,
+    Dataset,
+    Encoder,
+    Evaluation,
+    Evaluator,
+    Method,
+    Predictions,
+    Score,
+    Split,
+    Video,
+    VideoBatch,
+)
+
+if TYPE_CHECKING:
+    from harness.encoders import NetworkEncoder
+    from harness.features import Features, FrozenEncoder
+    from harness.training import GradientMethod
+
+_TORCH = {
+    "Features": "harness.features",
+    "FrozenEncoder": "harness.features",
+    "GradientMethod": "harness.training",
+    "NetworkEncoder": "harness.encoders",
+}
+"""Names whose modules import torch, found when first used, so that listing plugins stays fast."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _TORCH:
+        import importlib
+
+        return getattr(importlib.import_module(_TORCH[name]), name)
+    msg = f"module 'harness' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+__all__ = [
+    "Backbone",
+    "BackboneCard",
+    "Budget",
+    "DataError",
+    "Dataset",
+    "DatasetCard",
+    "DivergedError",
+    "Encoder",
+    "Evaluation",
+    "Evaluator",
+    "EvaluatorCard",
+    "Features",
+    "FrozenEncoder",
+    "GradientMethod",
+    "HarnessError",
+    "Method",
+    "MethodCard",
+    "Metric",
+    "NetworkEncoder",
+    "Paper",
+    "PluginError",
+    "Predictions",
+    "Score",
+    "Split",
+    "UsageError",
+    "Video",
+    "VideoBatch",
+    "View",
+    "hookimpl",
+]

@@ -1,0 +1,26 @@
+"""torchvision's 3D ResNet-18."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from harness import _torchvision
+from harness.backbones import R3D_18
+from harness.cards import BackboneCard
+from harness.seeding import seeded
+
+
+class R3D18:
+    """R3D-18 (Tran et al. 2018) without its classifier."""
+
+    card: ClassVar[BackboneCard] = R3D_18
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 512); equal seeds give equal weights."""
+        with seeded(seed):
+            network: nn.Module = _torchvision.models().video.r3d_18(weights=None)
+        network.fc = nn.Identity()
+        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload, no-any-return]

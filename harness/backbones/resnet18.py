@@ -1,0 +1,26 @@
+"""torchvision's ResNet-18."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from harness import _torchvision
+from harness.backbones import RESNET18
+from harness.backbones.per_frame import PerFrame
+from harness.cards import BackboneCard
+from harness.seeding import seeded
+
+
+class ResNet18:
+    """ResNet-18 (He et al. 2016) without its classifier, on each frame; the mean over time is the vector."""
+
+    card: ClassVar[BackboneCard] = RESNET18
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 512); equal seeds give equal weights."""
+        with seeded(seed):
+            image = _torchvision.models().resnet18(weights=None)
+        image.fc = nn.Identity()
+        return PerFrame(image)

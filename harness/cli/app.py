@@ -1,0 +1,94 @@
+"""`harness`: the commands, and what every one of them does with errors and signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from harness.cli import doctor, leaderboard, listing, run, show
+from harness.cli.context import Context
+from harness.errors import HarnessError
+
+app = typer.Typer(
+    name="harness",
+    help="Benchmark representations learnt from video: methods, backbones, data sets and evaluators are plugins.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("list")(listing.listing)
+app.command("show")(show.show)
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"video-harness {version('video-harness')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    block: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of a plugin not to load; may be repeated. Also $HARNESS_BLOCK_PLUGINS, comma-separated."
+        ),
+    ] = None,
+    strict_plugins: Annotated[
+        bool, typer.Option("--strict-plugins", help="Exit with 3 when a plugin does not load.")
+    ] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What holds for every command."""
+    context.obj = Context(block=tuple(block or ()), strict=strict_plugins)
+
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM arrived; not an Exception, so that nothing on the way to `main` takes it for a failed cell."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+    raise _Stopped(number)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130 or 143 stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        app(arguments)
+    except (HarnessError, OSError) as error:
+        if "--traceback" in arguments:
+            traceback.print_exc()
+        _complain(str(error))
+        sys.exit(error.exit_code if isinstance(error, HarnessError) else 4)
+    except _Stopped as stopped:
+        _complain("stopped; what was finished is kept, and the same command goes on from here")
+        sys.exit(128 + stopped.number)
+
+
+def _complain(text: str) -> None:
+    from harness import progress
+
+    progress.say(f"harness: {text}")

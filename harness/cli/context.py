@@ -1,0 +1,50 @@
+"""What the verbs share: the options before the verb, the plugins, and how data reaches stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.plugins import Plugins
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The options before the verb."""
+
+    block: tuple[str, ...] = ()
+    strict: bool = False
+
+    def plugins(self) -> Plugins:
+        """Load the plugins; each that is broken gets one line on stderr.
+
+        Raises:
+            PluginError: when one is broken and `--strict-plugins` was given.
+        """
+        from harness import progress
+        from harness.plugins import Plugins
+
+        plugins = Plugins(block=self.block, strict=self.strict)
+        for status in plugins.failed:
+            progress.say(status.complaint)
+        return plugins
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as one strict JSON document."""
+    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print left-aligned columns, two spaces apart, as wide as they need to be."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")

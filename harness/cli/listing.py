@@ -1,0 +1,70 @@
+"""`harness list`: what is installed."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.context import AsJson, Context, print_json, print_table
+
+if TYPE_CHECKING:
+    from harness.plugins import Plugins
+    from harness.registry import Entry, Registry
+
+
+class Kind(str, enum.Enum):
+    """What can be listed."""
+
+    methods = "methods"
+    backbones = "backbones"
+    datasets = "datasets"
+    evaluators = "evaluators"
+    suites = "suites"
+    plugins = "plugins"
+
+
+def listing(
+    context: typer.Context, kind: Annotated[Kind, typer.Argument(show_default=False)], as_json: AsJson = False
+) -> None:
+    """List methods, backbones, datasets, evaluators, suites or plugins."""
+    options: Context = context.obj
+    plugins = options.plugins()
+    if kind is Kind.plugins:
+        rows = _plugins(plugins)
+    elif kind is Kind.suites:
+        rows = [{"name": name, "from": str(plugins.suites.origin_of(name))} for name in plugins.suites]
+    else:
+        registry: Registry[Any] = getattr(plugins, kind.value)
+        rows = [_entry(registry.entry(name)) for name in registry]
+    if as_json:
+        print_json(rows)
+    else:
+        shown = ("name", "summary", "from") if kind is not Kind.plugins else ("name", "status", "from", "error")
+        header = tuple(column for column in shown if any(column in row for row in rows)) or ("name",)
+        print_table(header, [tuple(str(row.get(column, "")) for column in header) for row in rows])
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    import dataclasses
+
+    card = dataclasses.asdict(entry.card)
+    plain = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in card.items()}
+    return {**plain, "target": entry.target, "from": str(entry.origin)}
+
+
+def _plugins(plugins: Plugins) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": status.name,
+            "distribution": status.origin.distribution,
+            "version": status.origin.version,
+            "target": status.target,
+            "status": status.status,
+            "error": status.error,
+            "registered": status.registered,
+            "from": str(status.origin),
+        }
+        for status in plugins.statuses
+    ]

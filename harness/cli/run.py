@@ -1,0 +1,114 @@
+"""`harness run`: a suite becomes runs, and the runs a board."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.context import AsJson, Context, print_json, print_table
+
+if TYPE_CHECKING:
+    from harness.plugins import Plugins
+    from harness.results import Identity
+    from harness.suites.schema import Suite
+
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a .yaml file.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the suite: frames=1000, seeds=[0], methods.1.margin=1."),
+]
+BoardFolder = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Where the board goes; leaderboards/<suite> by default.")
+]
+
+
+def run(
+    context: typer.Context,
+    suite: SuiteArgument,
+    changes: Changes = None,
+    output: BoardFolder = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU where there is one.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and their keys; compute nothing.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute cells again whose stored run failed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute what a suite lacks, and write its leaderboard; exit with 1 when a cell failed."""
+    from harness import paths
+    from harness.suites import plan, schema
+
+    options: Context = context.obj
+    plugins = options.plugins()
+    loaded = schema.load(suite, plugins.suites, changes=changes or ())
+    plan.check(loaded, plugins)
+    if dry_run:
+        _dry_run(loaded, plugins, as_json=as_json)
+        return
+
+    from harness.cli.leaderboard import publish
+    from harness.results import Store
+    from harness.runs import Executor
+
+    planner = plan.Planner(plugins)
+    store = Store(paths.store())
+    executor = Executor(plugins, planner, store, device=_device(device))
+    planned = planner.plan(loaded)
+    runs = executor.execute(planned, retry_failed=retry_failed)
+    publish(planned, planner, plugins, store, output, as_json=as_json)
+    if any(run.status != "done" for run in runs):
+        raise typer.Exit(1)
+
+
+def _device(name: str) -> str:
+    import torch
+
+    from harness.errors import UsageError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        msg = f"--device {name}: {str(error).splitlines()[0]}"
+        raise UsageError(msg) from error
+    return name
+
+
+def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:
+    """The cells, and where the data is there already, their keys and whether they are stored."""
+    from harness import paths
+    from harness.results import Store
+    from harness.suites.plan import Planner, identities
+
+    planner, store = Planner(plugins), Store(paths.store())
+    rows = []
+    for identity in identities(suite):
+        row = {**_names(identity), "key": "", "state": "data not drawn yet"}
+        if planner.ready(identity):
+            cell = planner.cell(identity)
+            stored = store.get(cell.key)
+            state = "to do" if stored is None else str(stored.status)
+            if cell.missing:
+                state = f"not applicable: no {', '.join(sorted(cell.missing))}"
+            row |= {"key": cell.key, "state": state}
+        rows.append(row)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(tuple(rows[0]), [tuple(map(str, row.values())) for row in rows])
+        sys.stderr.write(f"{len(rows)} cells; nothing was computed\n")
+
+
+def _names(identity: Identity) -> dict[str, str | int]:
+    return {
+        "method": identity.method.label,
+        "backbone": identity.backbone.label,
+        "pretraining": identity.pretraining.label,
+        "data": identity.data.label,
+        "evaluator": identity.evaluator.label,
+        "seed": identity.seed,
+    }

@@ -1,0 +1,69 @@
+"""Kinds of places. A kind is a structure and loosely a palette; every group gets a new instance of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from harness.datasets.mocap_actions import indoors, outdoors
+from harness.datasets.mocap_actions.site import Site, clear
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of place is made."""
+
+    paint: Callable[[Site], None]
+    depth: tuple[float, float]
+    """Metres from the person to the backdrop, from ... to."""
+    shadow: tuple[float, float]
+    """How dark a shadow is, from ... to (1 is black): the sun's are darker than a lamp's."""
+
+
+_ROOM, _YARD, _OPEN = (3.6, 5.5), (5.0, 7.5), (8.5, 12.0)
+_LAMP, _SUN = (0.25, 0.45), (0.3, 0.6)
+
+KINDS = {
+    "alley": Kind(outdoors.alley, _YARD, _LAMP),
+    "beach": Kind(outdoors.beach, _OPEN, _SUN),
+    "court": Kind(outdoors.court, _OPEN, _SUN),
+    "dojo": Kind(indoors.dojo, _ROOM, _LAMP),
+    "forest": Kind(outdoors.forest, _YARD, _LAMP),
+    "gym": Kind(indoors.gym, _YARD, _LAMP),
+    "kitchen": Kind(indoors.kitchen, _ROOM, _LAMP),
+    "living_room": Kind(indoors.living_room, _ROOM, _LAMP),
+    "park": Kind(outdoors.park, _OPEN, _SUN),
+    "rink": Kind(indoors.rink, _OPEN, _LAMP),
+    "rooftop": Kind(outdoors.rooftop, _YARD, _SUN),
+    "snow": Kind(outdoors.snow, _OPEN, _SUN),
+    "stage": Kind(indoors.stage, _YARD, _LAMP),
+    "street": Kind(outdoors.street, _OPEN, _SUN),
+    "track": Kind(outdoors.track, _OPEN, _SUN),
+}
+"""By name; a kind's index in this order is the scene label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One instance of a kind."""
+
+    kind: str
+    site: Site
+    shadow: float
+
+
+def place(kind: str, generator: Generator, density: float) -> Place:
+    """A new instance of a kind.
+
+    Args:
+        kind: A name in `KINDS`.
+        generator: What is drawn is drawn from this.
+        density: Pixels that a metre near the person fills in the frame.
+    """
+    of = KINDS[kind]
+    depth = generator.uniform(*of.depth)
+    site = clear(generator, depth, depth * generator.uniform(0.45, 0.65), density)
+    of.paint(site)
+    return Place(kind, site, generator.uniform(*of.shadow))

@@ -1,0 +1,138 @@
+"""Frozen encoders: features are computed once for all evaluators, and the encoder is proved unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from harness import atomic, progress
+from harness.cards import View
+from harness.errors import DataError, PluginError
+from harness.interfaces import Encoder, Split, Trainable, VideoBatch
+from harness.results import digest
+from harness.video.decode import decoder
+from harness.video.loader import clips
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The vectors of a labelled split."""
+
+    views: Tensor
+    """(N, V, D) float32: a vector for each of V clips and crops of N videos."""
+    split: Split
+
+    @property
+    def vectors(self) -> Tensor:
+        """(N, D): the mean over a video's clips and crops."""
+        return self.views.mean(1)
+
+    def labels(self, kind: str) -> Tensor:
+        """(N,) int64 class indices of the label `kind`.
+
+        Raises:
+            DataError: when a video has no such label.
+        """
+        try:
+            values = [video.labels[kind] for video in self.split.videos]
+        except KeyError:
+            known = ", ".join(self.split.classes) or "none"
+            msg = f"split {self.split.name!r} has no label {kind!r}; it has: {known}"
+            raise DataError(msg) from None
+        return torch.tensor(values, dtype=torch.int64, device=self.views.device)
+
+
+class FrozenEncoder:
+    """An encoder as evaluators get it: it encodes, remembers features, and may not change.
+
+    Args:
+        encoder: what a method returned.
+        key: names the encoder in the feature cache.
+        device: where it encodes.
+        folder: where features are kept between runs; None keeps them in memory.
+    """
+
+    def __init__(self, encoder: Encoder, *, key: str, device: str = "cpu", folder: Path | None = None) -> None:
+        self.encoder = encoder
+        self.key = key
+        self.device = device
+        self._folder = folder
+        self._memory: dict[str, Tensor] = {}
+
+    @property
+    def view(self) -> View:
+        """What the encoder wants to see of a video."""
+        return self.encoder.view
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        return self.encoder.dim
+
+    def features(self, split: Split, *, batch_size: int = 32) -> Features:
+        """Encode every video of `split`, or read what was encoded before.
+
+        Raises:
+            DataError: when a video cannot be decoded, or an encoder's vector is NaN or infinite, naming the video.
+            PluginError: when the encoder gives another shape or type than it promised, or changed while encoding.
+        """
+        key = digest({"encoder": self.key, "view": repr(self.view), "decoder": decoder(), "manifest": split.manifest})
+        views = self._memory.get(key)
+        if views is None:
+            views = self._memory[key] = self._stored(key, split, batch_size)
+        return Features(views, split)
+
+    def _stored(self, key: str, split: Split, batch_size: int) -> Tensor:
+        if self._folder is None:
+            return self._encoded(split, batch_size)
+        path = self._folder / f"{key}.safetensors"
+        if path.exists():
+            try:
+                return safetensors.torch.load_file(path, device=self.device)["views"]
+            except (safetensors.SafetensorError, KeyError, OSError) as error:
+                progress.say(f"{path}: unreadable features ({error}); encoding again")
+        views = self._encoded(split, batch_size)
+        with atomic.replacing(path) as temporary:
+            safetensors.torch.save_file({"views": views.cpu().contiguous()}, temporary)
+        return views
+
+    def _encoded(self, split: Split, batch_size: int) -> Tensor:
+        before = fingerprint(self.encoder)
+        per_video = self.view.clips * self.view.crops
+        views = torch.empty((len(split), per_video, self.dim), device=self.device)
+        flat = views.view(-1, self.dim)
+        with progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
+            for start, batch in clips(split, self.view, batch_size=batch_size, device=self.device):
+                vectors = self.encoder.encode(VideoBatch(batch))
+                if vectors.shape != (len(batch), self.dim) or vectors.dtype != torch.float32:
+                    msg = (
+                        f"encoder {type(self.encoder).__name__} promised ({len(batch)}, {self.dim}) float32 "
+                        f"and gave {tuple(vectors.shape)} {vectors.dtype}"
+                    )
+                    raise PluginError(msg)
+                flat[start : start + len(batch)] = vectors
+                bar.advance(len(batch))
+        broken = (~torch.isfinite(views)).flatten(1).any(1).nonzero()
+        if len(broken):
+            msg = f"the encoder's vector of video {split.videos[int(broken[0])].id!r} is NaN or infinite"
+            raise DataError(msg)
+        if fingerprint(self.encoder) != before:
+            msg = f"encoder {type(self.encoder).__name__} changed while encoding; weights and BN statistics must stay"
+            raise PluginError(msg)
+        return views
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """Hash of a network's weights and buffers (BN statistics among them); empty for an encoder without a network."""
+    if not isinstance(encoder, Trainable):
+        return ""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(encoder.module.state_dict().items()):
+        sha.update(name.encode())
+        sha.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,1 @@
+"""Pure tensor mathematics: metrics, k-means, logistic regression, nearest neighbours, folds."""

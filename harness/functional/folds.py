@@ -1,0 +1,55 @@
+"""Validation folds inside a training split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
+    """Deal videos into folds: no group in two of them, and the classes spread as evenly as that allows.
+
+    Greedy and without chance: the groups, those of the most unequal class counts first (equal ones in the order of
+    their names), go one after the other to the fold whose class shares become most alike (of equal ones, to the
+    smallest, then the first). A video whose group is "" is a group of its own. With fewer groups than folds, some folds stay empty.
+
+    Args:
+        labels: (N,) integers.
+        groups: the group of each video.
+        folds: how many.
+
+    Returns:
+        (N,) int64: the fold of each video, in [0, `folds`), on the labels' device.
+
+    Raises:
+        ValueError: when labels and groups differ in number, or there are fewer than 2 folds.
+
+    >>> group_folds(torch.tensor([0, 0, 1, 1]), ["a", "b", "a", "b"], 2).tolist()
+    [0, 1, 0, 1]
+    """
+    if labels.shape != (len(groups),) or not len(groups):
+        msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
+        raise ValueError(msg)
+    if folds < 2:
+        msg = f"at least 2 folds are needed, got {folds}"
+        raise ValueError(msg)
+    classes = np.unique(labels.cpu().numpy(), return_inverse=True)[1]
+    names = [group or f"\0{position}" for position, group in enumerate(groups)]
+    order, index = np.unique(names, return_inverse=True)
+    counts = np.zeros((len(order), classes.max() + 1))
+    np.add.at(counts, (index, classes), 1)
+    shares = counts / counts.sum(0)  # of each class's videos
+    fold_of = np.empty(len(order), dtype=np.int64)
+    filled = np.zeros((folds, counts.shape[1]))
+    sizes = np.zeros(folds)
+    for group in np.argsort(-counts.std(1), kind="stable"):
+        # the sum of squares of each class over the folds changes by this when the group joins one: least is most even
+        spread = ((filled + shares[group]) ** 2 - filled**2).sum(1).round(12)
+        best = int(np.lexsort((np.arange(folds), sizes, spread))[0])
+        fold_of[group] = best
+        filled[best] += shares[group]
+        sizes[best] += counts[group].sum()
+    return torch.from_numpy(fold_of[index]).to(labels.device)

@@ -1,0 +1,272 @@
+"""Multinomial logistic regression with an L2 penalty, many problems in one batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+_HISTORY = 10
+_ARMIJO = 1e-4
+_HALVINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """P fitted classifiers."""
+
+    weight: Tensor
+    """(P, C, D)."""
+    bias: Tensor
+    """(P, C); minus infinity for a class without training points, which is then never predicted."""
+    objective: Tensor
+    """(P,) float64: what was minimised, see `logistic_objective`."""
+    converged: Tensor
+    """(P,) bool: whether the gradient fell below the tolerance."""
+
+    def predict(self, x: Tensor) -> Tensor:
+        """(P, N) int64 most probable classes of `x`, (N, D) or (P, N, D)."""
+        return (_product(x, self.weight.mT) + self.bias[:, None]).argmax(2)
+
+
+def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(P,) float64: mean cross-entropy in nats plus strength / 2 * |weight|^2; the bias is not penalised.
+
+    scikit-learn's `LogisticRegression(C=1 / (N * strength))` minimises this times N * C.
+
+    Args:
+        x: (N, D) points of all problems, or (P, N, D) of each.
+        labels: (N,) or (P, N) int64 classes in [0, C).
+        strengths: (P,).
+        weight: (P, C, D).
+        bias: (P, C).
+    """
+    scores = _product(x, weight.mT) + bias[:, None]
+    penalty = weight.to(torch.float64).square().sum((1, 2)) / 2
+    return _loss(scores, labels.expand(len(weight), -1)) + strengths * penalty
+
+
+def logistic_gradient(
+    x: Tensor, labels: Tensor, strengths: Tensor, weight: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradient of `logistic_objective`, with its arguments, by `weight` (P, C, D) and by `bias` (P, C)."""
+    probabilities = (_product(x, weight.mT) + bias[:, None]).softmax(2)
+    parameters = torch.cat([weight.mT, bias[:, None]], 1)
+    gradient = _gradient(x, labels.expand(len(weight), -1), strengths, parameters, probabilities)
+    return gradient[:, :-1].mT, gradient[:, -1]
+
+
+def fit_logistic(
+    x: Tensor, labels: Tensor, strengths: Tensor, *, classes: int, tolerance: float = 1e-5, iterations: int = 500
+) -> Logistic:
+    """Minimise `logistic_objective` for P problems at once, by full-batch L-BFGS.
+
+    Each problem has its own line search, and leaves the batch when the largest entry of its gradient is at most
+    `tolerance`, when rounding allows no further descent, or after `iterations`. A point in fewer than D dimensions
+    is enough when N < D: the problems are solved in the span of their points, which holds the optimum.
+
+    Args:
+        x: (N, D) points that all problems share, or (P, N, D), with entries of the order of 1.
+        labels: (N,) or (P, N) int64 classes in [0, `classes`).
+        strengths: (P,) of the penalty, positive.
+        classes: C.
+        tolerance: of the gradient; scikit-learn's default is 1e-4 in the same scaling.
+        iterations: at most.
+
+    Raises:
+        ValueError: when shapes do not fit, `x` is not finite, a label is out of range, or a strength is not positive.
+
+    Source: Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989, algorithm 2.1.
+
+    >>> x, labels = torch.tensor([[-2.0], [-1.0], [1.0], [2.0]]), torch.tensor([0, 0, 1, 1])
+    >>> fitted = fit_logistic(x, labels, torch.tensor([0.1, 10.0]), classes=2)
+    >>> fitted.predict(torch.tensor([[-3.0], [3.0]])).tolist()
+    [[0, 1], [0, 1]]
+    """
+    _check(x, labels, strengths, classes)
+    if x.shape[-2] < x.shape[-1]:
+        basis = torch.linalg.qr(x.mT).Q  # (..., D, N)
+        fitted = fit_logistic(
+            x @ basis, labels, strengths, classes=classes, tolerance=tolerance, iterations=iterations
+        )
+        return replace(fitted, weight=fitted.weight @ basis.mT)
+    problems = _Problems.start(x, labels.expand(len(strengths), -1), strengths.to(x), classes)
+    solution = problems.parameters.clone()
+    converged = torch.zeros(len(strengths), dtype=torch.bool, device=x.device)
+    index = torch.arange(len(strengths), device=x.device)
+    for _ in range(iterations):
+        done = problems.gradient.abs().amax((1, 2)) <= tolerance
+        leaving = done | problems.stuck
+        if leaving.any():
+            converged[index[done]] = True
+            solution[index[leaving]] = problems.parameters[leaving]
+            index = index[~leaving]
+            if not len(index):
+                break
+            problems = problems.at(~leaving)
+        problems.descend()
+    else:
+        solution[index] = problems.parameters
+    weight, bias = solution[:, :-1].mT.contiguous(), solution[:, -1]
+    return Logistic(weight, bias, logistic_objective(x, labels, strengths.to(x), weight, bias), converged)
+
+
+@dataclass(slots=True)
+class _Problems:
+    """The problems still in the batch, each at its current point."""
+
+    x: Tensor
+    labels: Tensor
+    strengths: Tensor
+    parameters: Tensor
+    """(P, D + 1, C): the transposed weights above the biases."""
+    scores: Tensor
+    """(P, N, C)."""
+    probabilities: Tensor
+    objective: Tensor
+    gradient: Tensor
+    stuck: Tensor
+    history: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
+    """Steps, changes of the gradient, and the inverse of their products, the oldest first."""
+
+    @classmethod
+    def start(cls, x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> _Problems:
+        """Zero weights, and the class frequencies as biases: the optimum of an infinite strength."""
+        count, n = labels.shape
+        frequencies = x.new_zeros(count, classes)
+        frequencies.scatter_add_(1, labels, torch.full_like(labels, 1, dtype=x.dtype)).div_(n)
+        parameters = x.new_zeros(count, x.shape[-1] + 1, classes)
+        parameters[:, -1] = frequencies.log()
+        scores = parameters[:, -1:].repeat(1, n, 1)
+        probabilities = scores.softmax(2)
+        gradient = _gradient(x, labels, strengths, parameters, probabilities)
+        stuck = torch.zeros(count, dtype=torch.bool, device=x.device)
+        return cls(
+            x, labels, strengths, parameters, scores, probabilities, _loss(scores, labels), gradient, stuck
+        )
+
+    def at(self, keep: Tensor) -> _Problems:
+        """Only the problems where `keep` (P,) holds."""
+        return _Problems(
+            self.x if self.x.ndim == 2 else self.x[keep],
+            *(
+                tensor[keep]
+                for tensor in (
+                    self.labels,
+                    self.strengths,
+                    self.parameters,
+                    self.scores,
+                    self.probabilities,
+                    self.objective,
+                    self.gradient,
+                    self.stuck,
+                )
+            ),
+            history=[(s[keep], y[keep], inverse[keep]) for s, y, inverse in self.history],
+        )
+
+    def descend(self) -> None:
+        """One step of each problem: along the L-BFGS direction, from a Newton step on that line, halved until it descends."""
+        direction = self._direction()
+        slope = _dot(self.gradient, direction)
+        change = _product(self.x, direction[:, :-1]) + direction[:, -1:]  # of the scores, for a step of 1
+        weights, along = self.parameters[:, :-1], direction[:, :-1]
+        linear, square = self.strengths * _dot(weights, along), self.strengths * _dot(along, along)
+        loss = self.objective - self.strengths * _dot(weights, weights) / 2
+        mean = (self.probabilities * change).sum(2, keepdim=True)
+        variance = (self.probabilities * (change - mean).square()).sum(2).mean(1, dtype=torch.float64)
+        step = -slope / (variance + square).clamp(min=torch.finfo(torch.float32).tiny)
+        slack = 8 * torch.finfo(self.x.dtype).eps * self.objective.abs()
+        for _ in range(_HALVINGS):
+            scores = self.scores + step.to(self.x)[:, None, None] * change
+            gain = _loss(scores, self.labels) - loss + step * linear + step.square() * square / 2
+            descends = gain <= _ARMIJO * step * slope + slack
+            if descends.all():
+                break
+            step = torch.where(descends, step, step / 2)
+        self.stuck = ~descends
+        self._move(torch.where(descends, step, 0.0).to(self.x)[:, None, None] * direction, scores, gain)
+
+    def _move(self, step: Tensor, scores: Tensor, gain: Tensor) -> None:
+        self.parameters = self.parameters + step
+        self.scores, self.probabilities = scores, scores.softmax(2)
+        self.objective = self.objective + gain
+        gradient = _gradient(self.x, self.labels, self.strengths, self.parameters, self.probabilities)
+        difference = gradient - self.gradient
+        product = _dot(step, difference)
+        inverse = torch.where(product > 0, 1 / product, 0.0).to(step)  # 0 ignores a pair that rounding spoilt
+        self.history = [*self.history, (step, difference, inverse)][-_HISTORY:]
+        self.gradient = gradient
+
+    def _direction(self) -> Tensor:
+        direction = -self.gradient
+        factors = []
+        for step, difference, inverse in reversed(self.history):
+            factor = (inverse * _dot(step, direction).to(step))[:, None, None]
+            factors.append(factor)
+            direction = direction - factor * difference
+        if self.history:
+            _, difference, inverse = self.history[-1]
+            curvature = inverse * _dot(difference, difference).to(inverse)
+            direction = direction / torch.where(curvature > 0, curvature, 1.0)[:, None, None]
+        for (step, difference, inverse), factor in zip(self.history, reversed(factors), strict=True):
+            back = (inverse * _dot(difference, direction).to(step))[:, None, None]
+            direction = direction + (factor - back) * step
+        uphill = _dot(self.gradient, direction) >= 0
+        return torch.where(uphill[:, None, None], -self.gradient, direction)
+
+
+def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
+    problems = len(strengths)
+    if x.ndim not in (2, 3) or x.shape[:-2] not in ((), (problems,)) or not x.numel():
+        msg = f"x must be (N, D) or ({problems}, N, D), got {tuple(x.shape)}"
+        raise ValueError(msg)
+    if labels.shape not in ((x.shape[-2],), (problems, x.shape[-2])):
+        msg = f"labels must be ({x.shape[-2]},) or ({problems}, {x.shape[-2]}), got {tuple(labels.shape)}"
+        raise ValueError(msg)
+    if labels.dtype != torch.int64 or not bool(((labels >= 0) & (labels < classes)).all()):
+        msg = f"labels must be int64 in [0, {classes})"
+        raise ValueError(msg)
+    if strengths.ndim != 1 or not bool((strengths > 0).all()):
+        msg = "strengths must be (P,) and positive"
+        raise ValueError(msg)
+    if not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+        msg = f"x must be floating point and finite, got {x.dtype}"
+        raise ValueError(msg)
+
+
+def _gradient(x: Tensor, labels: Tensor, strengths: Tensor, parameters: Tensor, probabilities: Tensor) -> Tensor:
+    """(P, D + 1, C) of the objective."""
+    residual = probabilities.scatter_add(2, labels[:, :, None], -torch.ones_like(probabilities[:, :, :1]))
+    residual /= labels.shape[1]
+    weights = _transposed_product(x, residual) + strengths[:, None, None] * parameters[:, :-1]
+    return torch.cat([weights, residual.sum(1, keepdim=True)], 1)
+
+
+def _loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """(P,) float64 mean cross-entropy."""
+    true = scores.gather(2, labels[:, :, None]).squeeze(2)
+    return (scores.logsumexp(2) - true).mean(1, dtype=torch.float64)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum((1, 2), dtype=torch.float64)
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """(N, D) or (P, N, D) times (P, D, C): (P, N, C), as one matrix product when the problems share x."""
+    if x.ndim == 3:
+        return x @ weight
+    problems, dim, classes = weight.shape
+    flat = weight.transpose(0, 1).reshape(dim, problems * classes)
+    return (x @ flat).view(-1, problems, classes).transpose(0, 1)
+
+
+def _transposed_product(x: Tensor, residual: Tensor) -> Tensor:
+    """The transposed x times (P, N, C): (P, D, C)."""
+    if x.ndim == 3:
+        return x.mT @ residual
+    problems, n, classes = residual.shape
+    flat = residual.transpose(0, 1).reshape(n, problems * classes)
+    return (x.mT @ flat).view(-1, problems, classes).transpose(0, 1)

@@ -1,0 +1,269 @@
+"""The contracts of methods, encoders, backbones, data sets and evaluators, and the values they exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, View
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from harness.features import FrozenEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video of a data set: where it lies, and what is known of it."""
+
+    id: str
+    path: Path
+    frames: int
+    """Frames that decode, not what the header claims."""
+    fps: float
+    width: int
+    height: int
+    """Pixels."""
+    group: str = ""
+    """Videos of one group show one scene, and are never on both sides of a split."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """For each kind of label ("action", "scene"), the index of its class; empty in an unlabelled split."""
+    joints: Path | None = None
+    """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool, in FLIC's order."""
+
+
+class Split(Protocol):
+    """Some videos of a data set. A method gets it unlabelled."""
+
+    @property
+    def name(self) -> str:
+        """`train` or `test`."""
+        ...
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the videos carry their labels and groups."""
+        ...
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """The videos, in a fixed order."""
+        ...
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """For each kind of label, the names of its classes; empty in an unlabelled split."""
+        ...
+
+    @property
+    def manifest(self) -> str:
+        """Hash of everything the split contains: paths, bytes, frames, labels, groups, order."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Frames of video `index` as (T, H, W, C) uint8 RGB, the short side resized to `short_side` pixels.
+
+        Args:
+            index: position in `videos`.
+            frames: frame indices in any order, repeats allowed; all frames when None.
+            short_side: pixels; the file's own size when None.
+
+        Raises:
+            DataError: when the file is missing or does not decode to the frames its record promises.
+        """
+        ...
+
+    def unlabelled(self) -> Split:
+        """The same videos without labels, groups and classes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VideoBatch:
+    """Clips on their way to an encoder.
+
+    Raises:
+        ValueError: when `clips` is not (B, 3, T, H, W) uint8.
+    """
+
+    clips: Tensor
+    """(B, C, T, H, W) uint8 RGB, on the encoder's device."""
+
+    def __post_init__(self) -> None:
+        if self.clips.ndim != 5 or self.clips.shape[1] != 3 or str(self.clips.dtype) != "torch.uint8":
+            msg = f"clips must be (B, 3, T, H, W) uint8, got {tuple(self.clips.shape)} {self.clips.dtype}"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return int(self.clips.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What the harness grants a fit; never chosen by the method."""
+
+    frames: int
+    """Training frames the network may be shown over the whole fit: a clip of 16 counts 16, a tuple of 4 counts 4."""
+    seed: int
+    device: str = "cpu"
+    folder: Path | None = None
+    """Where checkpoints and TensorBoard logs go, so that an interrupted fit goes on; None keeps nothing."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """The frozen outcome of a method: a clip becomes a vector."""
+
+    @property
+    def view(self) -> View:
+        """What it wants to see of a video."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+        ...
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """(B, dim) float32 on the batch's device; no gradient, no state changed, no clip influenced by its batch."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Extra of an encoder that can be fine-tuned."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Normalised float clips (B, C, T, H, W) -> (B, dim)."""
+        ...
+
+
+@runtime_checkable
+class Spatial(Protocol):
+    """Extra of an encoder that has a spatial feature map."""
+
+    @property
+    def feature_map(self) -> nn.Module:
+        """Normalised float images (B, C, H, W) -> (B, c, h, w)."""
+        ...
+
+
+@runtime_checkable
+class Storable(Protocol):
+    """Extra of an encoder that stores itself; `harness.NetworkEncoder` needs none of it."""
+
+    def save(self, folder: Path) -> None:
+        """Write everything needed to restore the encoder into the empty `folder`: safetensors and JSON, no pickles."""
+        ...
+
+
+@runtime_checkable
+class Restoring(Protocol):
+    """Extra of a method whose encoders are `Storable`."""
+
+    def load(self, backbone: Backbone, folder: Path) -> Encoder:
+        """The encoder that `save` wrote into `folder`."""
+        ...
+
+
+class Backbone(Protocol):
+    """Builds the network a method trains."""
+
+    card: ClassVar[BackboneCard]
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, C, T, H, W) -> (B, dim); equal seeds give equal weights."""
+        ...
+
+
+class Method(Protocol):
+    """Learns from a data set's training split; parameters of the constructor are its hyper-parameters."""
+
+    card: ClassVar[MethodCard]
+
+    def fit(self, backbone: Backbone, train: Split, budget: Budget) -> Encoder:
+        """Learn from `train` within `budget`.
+
+        `train` is unlabelled unless the card says `supervised`.
+
+        Raises:
+            DivergedError: when the loss becomes NaN or infinite.
+        """
+        ...
+
+
+class Dataset(Protocol):
+    """Named videos with splits."""
+
+    card: ClassVar[DatasetCard]
+
+    def split(self, name: str) -> Split:
+        """The labelled split `name`.
+
+        Raises:
+            UsageError: when there is no such split.
+            DataError: when files are missing or corrupt.
+        """
+        ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """Extra of a data set whose files are drawn or fetched when first used."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the files are there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric's value, and what an encoder that knows nothing would get on the same videos."""
+
+    metric: str
+    value: float
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What was predicted for each test video, so that statistics can be redone."""
+
+    videos: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[int, ...]
+    """True class of each video."""
+    predicted: tuple[tuple[int, ...], ...]
+    """(R, N): a class (or cluster) for each of R repeats (draws, clustering seeds) and N videos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluator found: scores, the predictions behind them, and what the protocol chose on the way."""
+
+    scores: tuple[Score, ...]
+    predictions: Predictions | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values: the regularisation selected, the number of points, H(X), ..."""
+
+
+class Evaluator(Protocol):
+    """One protocol; parameters of the constructor are the protocol's parameters."""
+
+    card: ClassVar[EvaluatorCard]
+
+    def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
+        """Measure `encoder` on `data`; selection never looks at the test split.
+
+        Raises:
+            DataError: when the data cannot carry the protocol (a class absent from train, ...), naming the class or
+                video.
+        """
+        ...

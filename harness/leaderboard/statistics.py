@@ -1,0 +1,212 @@
+"""What a difference on a board is worth: group bootstrap, seeds, paired comparisons, Holm's correction, rank ranges.
+
+Videos of one group show one scene, so the groups are what was sampled independently. They are drawn with replacement, and
+the statistic is computed on every draw. Its spread gives a standard error, and t quantiles the interval. Percentiles of the
+draws are not used: they sit off centre for every statistic that is biased in small samples (a conditional entropy falls when
+groups repeat), whereas the spread does not care about the centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+
+from harness.interfaces import Predictions
+
+Array = NDArray[np.float64]
+Statistic = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""labels (N,) and predicted (R, N) int64, weights (B, N) float64 -> (R, B)."""
+
+Carries = Literal["groups and seeds", "groups", "seeds"]
+
+DRAWS = 2000
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over seeds with its 95 % interval; `low` and `high` are None where nothing is known of the spread."""
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    carries: Carries | None = None
+    """Which sources of variation the interval covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The difference between two rows: its 95 % interval and the two-sided p-value of no difference."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A statistic for each seed: on the test set as it is, and on the same test set with its groups drawn again.
+
+    Subtracting two samples of the same draws gives the sample of the paired difference.
+
+    Raises:
+        ValueError: when samples of different shapes are subtracted.
+    """
+
+    observed: Array
+    """(S,): one value a seed, the mean over its repeats."""
+    drawn: Array
+    """(S, B): the same for every draw of groups; all seeds and rows see the same draws."""
+    groups: int
+
+    def __sub__(self, other: Sample) -> Sample:
+        if self.drawn.shape != other.drawn.shape or self.groups != other.groups:
+            msg = "only samples of the same seeds, draws and groups can be compared"
+            raise ValueError(msg)
+        return Sample(self.observed - other.observed, self.drawn - other.drawn, self.groups)
+
+
+def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -> Array:
+    """(B, N): how often each video's group was drawn, when as many groups as there are are drawn with replacement.
+
+    >>> weights = group_weights(["a", "a", "b"], draws=5)
+    >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all()), set((weights[:, 0] + weights[:, 2]).tolist())
+    ((5, 3), True, {2.0})
+    """
+    names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    # NumPy keeps the streams of bit generators for ever, those of Generator's methods not; boards must not change with it.
+    raw = np.random.PCG64(seed).random_raw(draws * len(names)).reshape(draws, len(names))
+    picked = ((raw >> np.uint64(11)).astype(np.float64) * 2.0**-53 * len(names)).astype(np.int64)
+    flat = picked + len(names) * np.arange(draws)[:, None]
+    counts = np.bincount(flat.ravel(), minlength=draws * len(names)).reshape(draws, len(names))
+    return counts[:, member].astype(np.float64)
+
+
+def resample(seeds: Sequence[Predictions], statistic: Statistic, weights: Array) -> Sample:
+    """The statistic of each seed on the test set as it is and on every draw of its groups; one call a seed.
+
+    Args:
+        seeds: the predictions of one row's seeds, for the same videos in the same order.
+        statistic: labels (N,), predicted (R, N), weights (B, N) -> (R, B).
+        weights: (B, N) of `group_weights`.
+
+    Raises:
+        ValueError: when the seeds' videos, groups or labels differ, or `weights` has another number of videos.
+    """
+    first = seeds[0]
+    for other in seeds[1:]:
+        if (other.videos, other.groups, other.labels) != (first.videos, first.groups, first.labels):
+            msg = "the predictions of a row's seeds must be for the same videos in the same order"
+            raise ValueError(msg)
+    if weights.shape[1] != len(first.videos):
+        msg = f"weights are for {weights.shape[1]} videos, the predictions for {len(first.videos)}"
+        raise ValueError(msg)
+    labels = torch.tensor(first.labels)
+    whole_first = torch.from_numpy(np.vstack([np.ones_like(weights[:1]), weights]))
+    values = [statistic(labels, torch.tensor(run.predicted), whole_first).mean(dim=0).numpy() for run in seeds]
+    # Rounded, so that equal predictions differ by exactly 0 on every machine.
+    stacked = np.round(np.stack(values).astype(np.float64), 12)
+    return Sample(stacked[:, 0], stacked[:, 1:], len(set(first.groups)))
+
+
+def spread(sample: Sample) -> tuple[float, float]:
+    """Standard error of the mean over seeds, and its degrees of freedom (Satterthwaite).
+
+    Seeds and groups are crossed: every seed is measured on every group. The variance over draws of the mean over seeds is
+    the groups' part, the variance between seeds the seeds' part; what a seed does on a group by chance is in both, so the
+    sum errs on the wide side. The bootstrap's variance of G groups is too small by (G - 1) / G and is scaled up.
+
+    Raises:
+        ValueError: with fewer than 2 groups and fewer than 2 seeds nothing is known of the spread.
+    """
+    seeds, groups = len(sample.observed), sample.groups
+    if groups < 2 and seeds < 2:
+        msg = "the spread of one seed on one group is unknown"
+        raise ValueError(msg)
+    over_groups = float(sample.drawn.mean(axis=0).var()) * groups / (groups - 1) if groups > 1 else 0.0
+    over_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    variance = over_groups + over_seeds
+    if variance == 0:
+        return 0.0, float(max(groups, seeds) - 1)
+    parts = [(over_groups, groups - 1), (over_seeds, seeds - 1)]
+    freedom = variance**2 / sum(part**2 / free for part, free in parts if free > 0)
+    return float(np.sqrt(variance)), freedom
+
+
+def interval(sample: Sample, bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
+    """The mean over seeds with the 95 % interval for new seeds on new groups, cut at the metric's bounds."""
+    mean = float(sample.observed.mean())
+    seeds, groups = len(sample.observed), sample.groups
+    if groups < 2 and seeds < 2:
+        return Interval(mean)
+    error, freedom = spread(sample)
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    low, high = mean - half, mean + half
+    if bounds[0] is not None:
+        low = max(low, min(bounds[0], mean))
+    if bounds[1] is not None:
+        high = min(high, max(bounds[1], mean))
+    carries: Carries = "seeds" if groups < 2 else "groups" if seeds < 2 else "groups and seeds"
+    return Interval(mean, low, high, carries)
+
+
+def over_seeds(values: Sequence[float], bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
+    """The mean of `values` with its t interval, for a metric that no per-video predictions stand behind.
+
+    >>> over_seeds([0.5])
+    Interval(mean=0.5, low=None, high=None, carries=None)
+    """
+    observed = np.asarray(values, dtype=np.float64)
+    return interval(Sample(observed, np.zeros((len(observed), 0)), groups=1), bounds)
+
+
+def compare(one: Sample, other: Sample) -> Difference:
+    """`one` minus `other`, paired by seed and by group.
+
+    Raises:
+        ValueError: when the two were not drawn on the same groups and seeds.
+    """
+    difference = one - other
+    mean = float(difference.observed.mean())
+    error, freedom = spread(difference)
+    half = float(stats.t.ppf(0.975, freedom)) * error
+    if error == 0:
+        p = 1.0 if mean == 0 else 0.0
+    else:
+        p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    return Difference(mean, mean - half, mean + half, p)
+
+
+def holm(p: Sequence[float]) -> tuple[float, ...]:
+    """Holm's adjusted p-values: rejecting those below 5 % errs anywhere with probability 5 % at most (Holm 1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    (0.03, 0.06, 0.06)
+    """
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return tuple(adjusted.tolist())
+
+
+def rank_ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The ranks each of n rows may hold: from 1 + those separably better to n - those separably worse.
+
+    Args:
+        better: (n, n); `better[i, j]` where row i is separably better than row j.
+
+    >>> rank_ranges(np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]], dtype=bool))
+    [(1, 2), (1, 2), (3, 3)]
+    """
+    matrix: Any = np.asarray(better, dtype=bool)
+    count = len(matrix)
+    return [(1 + int(matrix[:, i].sum()), count - int(matrix[i].sum())) for i in range(count)]

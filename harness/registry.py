@@ -1,0 +1,238 @@
+"""One typed, strict registry a kind: cards at once, classes when first used."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from harness.cards import NAME, Card
+from harness.errors import PluginError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from harness._mm import StrictRegistry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The plugin something came from."""
+
+    plugin: str
+    distribution: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}" if self.distribution else self.plugin
+
+
+BUILTIN = Origin("builtin")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered name."""
+
+    card: Card
+    target: str
+    origin: Origin
+
+
+class Registry(Generic[T]):
+    """The methods, backbones, data sets or evaluators that the loaded plugins offer.
+
+    Args:
+        kind: what is registered, for messages: "method", "backbone", "data set", "evaluator".
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.origin = BUILTIN
+        self._entries: dict[str, Entry] = {}
+
+    @cached_property
+    def _built(self) -> StrictRegistry:
+        from harness import _mm  # mmengine costs half a second, which listing need not pay
+
+        return _mm.registry(self.kind)
+
+    def register(self, card: Card, target: str) -> None:
+        """Offer the class at `target` ("package.module:Class") under the card's name.
+
+        Raises:
+            PluginError: when the name is taken, naming both origins, or `target` is not `module:attr`.
+        """
+        taken = self._entries.get(card.name)
+        if taken is not None:
+            msg = (
+                f"{self.kind} {card.name!r} is registered by both {taken.origin} and {self.origin}; "
+                "uninstall one of them, or block it with --block NAME"
+            )
+            raise PluginError(msg)
+        module, _, attribute = target.partition(":")
+        if not module or not attribute.isidentifier():
+            msg = f"{self.kind} {card.name!r} of {self.origin}: {target!r} is not of the form package.module:Class"
+            raise PluginError(msg)
+        self._entries[card.name] = Entry(card, target, self.origin)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def entry(self, name: str) -> Entry:
+        """The card, target and origin registered as `name`.
+
+        Raises:
+            UsageError: when there is none, with the nearest names.
+        """
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def snapshot(self) -> dict[str, Entry]:
+        """What is registered now, to go back to."""
+        return dict(self._entries)
+
+    def rollback(self, snapshot: dict[str, Entry]) -> None:
+        """Forget everything registered since `snapshot`."""
+        self._entries = dict(snapshot)
+
+    def load(self, name: str) -> type[T]:
+        """Import the class registered as `name`.
+
+        Raises:
+            UsageError: when there is none, with the nearest names.
+            PluginError: when it cannot be imported or carries another card than the registered one.
+        """
+        entry = self.entry(name)
+        module, _, attribute = entry.target.partition(":")
+        try:
+            loaded: type[T] = getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:
+            msg = f"{self.kind} {name!r} of {entry.origin} cannot be imported: {type(error).__name__}: {error}"
+            raise PluginError(msg) from error
+        if getattr(loaded, "card", None) != entry.card:
+            msg = f"{self.kind} {name!r} of {entry.origin}: the card of {entry.target} is not the registered one"
+            raise PluginError(msg)
+        return loaded
+
+    def build(self, name: str, options: Mapping[str, Any] | None = None) -> T:
+        """A new object of the class registered as `name`, constructed with `options`.
+
+        Raises:
+            UsageError: when the name or an option is unknown, or an option has the wrong type or value.
+            PluginError: when the class cannot be imported.
+        """
+        loaded = self.load(name)
+        checked = self._checked(name, loaded, dict(options or {}))
+        if name not in self._built:
+            self._built.register_module(name=name, module=loaded)
+        try:
+            built: T = self._built.build({"type": name, **checked})
+        except (TypeError, ValueError) as error:
+            msg = f"{self.kind} {name!r}: {_one_line(error)}"
+            raise UsageError(msg) from error
+        return built
+
+    def _checked(self, name: str, loaded: type[T], options: dict[str, Any]) -> dict[str, Any]:
+        import pydantic
+
+        parameters = inspect.signature(loaded).parameters
+        for option in options:
+            if option not in parameters:
+                raise unknown(f"option of {self.kind} {name!r}:", option, parameters)
+        hints = _annotations(loaded)
+        for option, value in options.items():
+            if option not in hints:
+                continue
+            try:
+                options[option] = pydantic.TypeAdapter(hints[option]).validate_python(value)
+            except pydantic.ValidationError as error:
+                problem = error.errors()[0]["msg"]
+                msg = f"{self.kind} {name!r}: option {option}={value!r}: {problem}"
+                raise UsageError(msg) from error
+        return options
+
+
+def _annotations(loaded: type) -> dict[str, Any]:
+    """Types of the constructor's parameters; of a dataclass, of its fields."""
+    import typing
+
+    source = loaded if "__dataclass_fields__" in vars(loaded) else loaded.__init__  # type: ignore[misc]
+    hints = typing.get_type_hints(source, include_extras=True)
+    return {name: hint for name, hint in hints.items() if name != "return"}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class SuiteRegistry:
+    """The suites that the loaded plugins ship, as YAML files inside their packages."""
+
+    def __init__(self) -> None:
+        self.origin = BUILTIN
+        self._entries: dict[str, tuple[str, Origin]] = {}
+
+    def register(self, name: str, resource: str) -> None:
+        """Offer the file `resource` ("package:file.yaml") as suite `name`.
+
+        Raises:
+            PluginError: when the name is taken or no short name, or `resource` is not `package:file.yaml`.
+        """
+        if not NAME.fullmatch(name):
+            msg = f"suite {name!r} of {self.origin}: not a short name"
+            raise PluginError(msg)
+        if name in self._entries:
+            msg = f"suite {name!r} is registered by both {self._entries[name][1]} and {self.origin}"
+            raise PluginError(msg)
+        if ":" not in resource:
+            msg = f"suite {name!r} of {self.origin}: {resource!r} is not of the form package:file.yaml"
+            raise PluginError(msg)
+        self._entries[name] = (resource, self.origin)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._entries))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def origin_of(self, name: str) -> Origin:
+        """The plugin that registered suite `name`."""
+        return self._entries[name][1]
+
+    def text(self, name: str) -> str:
+        """The YAML of suite `name`.
+
+        Raises:
+            UsageError: when there is none, with the nearest names.
+            PluginError: when the plugin does not contain the file.
+        """
+        if name not in self._entries:
+            raise unknown("suite", name, self._entries)
+        from importlib.resources import files
+
+        resource, origin = self._entries[name]
+        package, _, file = resource.partition(":")
+        try:
+            return files(package).joinpath(file).read_text(encoding="utf-8")
+        except (OSError, ModuleNotFoundError) as error:
+            msg = f"suite {name!r} of {origin}: {resource} cannot be read: {error}"
+            raise PluginError(msg) from error
+
+    def snapshot(self) -> dict[str, tuple[str, Origin]]:
+        """What is registered now, to go back to."""
+        return dict(self._entries)
+
+    def rollback(self, snapshot: dict[str, tuple[str, Origin]]) -> None:
+        """Forget everything registered since `snapshot`."""
+        self._entries = dict(snapshot)

@@ -1,0 +1,83 @@
+"""Hashes of source code: what a result was computed by, so that changed code makes a new key."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def source_hash(target: type | str) -> str:
+    """Hash of the module that defines `target` and of all modules it imports from the same package or from `harness`.
+
+    Args:
+        target: a class, or the dotted name of a module.
+
+    >>> source_hash("harness.cards") == source_hash("harness.cards")
+    True
+    """
+    module = target if isinstance(target, str) else target.__module__
+    sha = hashlib.sha256()
+    for name in sorted(_closure(module)):
+        path = _path(name)
+        if path is not None:
+            sha.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return sha.hexdigest()[:20]
+
+
+def _closure(module: str) -> set[str]:
+    packages = {module.partition(".")[0], "harness"}
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        waiting.extend(found for found in _imports(name) if found.partition(".")[0] in packages)
+    return seen
+
+
+@functools.cache
+def _path(module: str) -> Path | None:
+    """The module's source file; None for what is no module (an attribute) or has no source."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ModuleNotFoundError, ValueError):
+        return None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return Path(spec.origin)
+
+
+@functools.cache
+def _imports(module: str) -> tuple[str, ...]:
+    path = _path(module)
+    if path is None:
+        return ()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return tuple(_imported(ast.parse(path.read_text(encoding="utf-8")), package))
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Dotted names imported anywhere in `tree`, except for type checking only."""
+    skipped = {id(child) for node in ast.walk(tree) if _typing_only(node) for child in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = package.split(".")
+                base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"

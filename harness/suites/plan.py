@@ -1,0 +1,171 @@
+"""From a suite to its cells: what will be measured, under which keys, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from harness.cards import EvaluatorCard, MethodCard, Need, View
+from harness.errors import PluginError
+from harness.interfaces import Dataset, Prepared, Split
+from harness.results import Identity, Named, digest
+from harness.sources import source_hash
+from harness.suites.schema import Suite
+from harness.video.decode import decoder
+
+if TYPE_CHECKING:
+    from harness.plugins import Plugins
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number to be: a method fitted on a backbone, measured by an evaluator on a data set, with a seed."""
+
+    identity: Identity
+    fit_key: str
+    key: str
+    protocol: Mapping[str, Any]
+    supervised: bool
+    missing: frozenset[Need] = frozenset()
+    """What the evaluator needs and the method's encoders do not offer; such a cell is not applicable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cells of a suite, those of one fit together, in the suite's order."""
+
+    suite: Suite
+    cells: tuple[Cell, ...]
+
+    def fits(self) -> dict[str, list[Cell]]:
+        """Cells by fit key, in order."""
+        groups: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            groups.setdefault(cell.fit_key, []).append(cell)
+        return groups
+
+
+def identities(suite: Suite) -> Iterator[Identity]:
+    """The cells of a suite before anything is known of their data."""
+    for pretraining in suite.pretraining:
+        for backbone in suite.backbones:
+            for method in suite.methods:
+                for seed in suite.seeds:
+                    for data in suite.data or (pretraining,):
+                        for evaluator in suite.evaluators:
+                            yield Identity(
+                                method=method,
+                                backbone=backbone,
+                                pretraining=pretraining,
+                                frames=suite.frames,
+                                evaluator=evaluator,
+                                data=data,
+                                seed=seed,
+                            )
+
+
+def check(suite: Suite, plugins: Plugins) -> None:
+    """Build every name of the suite once, so that nothing runs when one of them is wrong.
+
+    Raises:
+        PluginError: when a distribution that the suite requires is not installed.
+        UsageError: when a name or an option is unknown or wrong.
+    """
+    for distribution in suite.requires:
+        try:
+            version(distribution)
+        except PackageNotFoundError:
+            msg = f"suite {suite.name!r} needs {distribution}: pip install {distribution}"
+            raise PluginError(msg) from None
+    kinds = (
+        (plugins.methods, suite.methods),
+        (plugins.backbones, suite.backbones),
+        (plugins.datasets, (*suite.pretraining, *suite.data)),
+        (plugins.evaluators, suite.evaluators),
+    )
+    for registry, choices in kinds:
+        for choice in choices:
+            registry.build(choice.name, choice.options)
+
+
+class Planner:
+    """Computes keys; asks each data set for its splits once.
+
+    Args:
+        plugins: where names are looked up.
+    """
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._datasets: dict[str, Dataset] = {}
+        self._splits: dict[tuple[str, str], Split] = {}
+
+    def dataset(self, named: Named) -> Dataset:
+        """The data set, built once."""
+        if named.label not in self._datasets:
+            self._datasets[named.label] = self._plugins.datasets.build(named.name, named.options)
+        return self._datasets[named.label]
+
+    def split(self, named: Named, name: str) -> Split:
+        """A split, read once."""
+        if (named.label, name) not in self._splits:
+            self._splits[named.label, name] = self.dataset(named).split(name)
+        return self._splits[named.label, name]
+
+    def ready(self, identity: Identity) -> bool:
+        """Whether the cell's data can be read without drawing or downloading it first."""
+        return all(
+            dataset.ready if isinstance(dataset, Prepared) else True
+            for dataset in (self.dataset(identity.pretraining), self.dataset(identity.data))
+        )
+
+    def training(self, identity: Identity) -> Split:
+        """What the method of `identity` may see: labelled only if its card says so."""
+        split = self.split(identity.pretraining, "train")
+        return split if self._card(identity).supervised else split.unlabelled()
+
+    def _card(self, identity: Identity) -> MethodCard:
+        card = self._plugins.methods.entry(identity.method.name).card
+        assert isinstance(card, MethodCard)
+        return card
+
+    def cell(self, identity: Identity) -> Cell:
+        """Keys and protocol of one cell."""
+        plugins = self._plugins
+        fit_key = digest(
+            {
+                "method": identity.method.model_dump(),
+                "method_code": source_hash(plugins.methods.load(identity.method.name)),
+                "backbone": identity.backbone.model_dump(),
+                "backbone_code": source_hash(plugins.backbones.load(identity.backbone.name)),
+                "training": self.training(identity).manifest,
+                "frames": identity.frames,
+                "seed": identity.seed,
+            }
+        )
+        card = plugins.evaluators.entry(identity.evaluator.name).card
+        assert isinstance(card, EvaluatorCard)
+        data = self.dataset(identity.data)
+        protocol = {
+            "evaluator": identity.evaluator.model_dump(),
+            "evaluator_code": source_hash(plugins.evaluators.load(identity.evaluator.name)),
+            "source": card.protocol,
+            "data": identity.data.model_dump(),
+            "manifests": {name: self.split(identity.data, name).manifest for name in data.card.splits},
+            "decoder": decoder(),
+            "selection": "train split only",
+        }
+        key = digest({"fit": fit_key, "protocol": protocol, "seed": identity.seed})
+        method = self._card(identity)
+        return Cell(identity, fit_key, key, protocol, method.supervised, card.needs - method.offers)
+
+    def plan(self, suite: Suite) -> Plan:
+        """All cells; draws or reads the data sets."""
+        return Plan(suite, tuple(self.cell(identity) for identity in identities(suite)))
+
+
+def protocol_with_view(protocol: Mapping[str, Any], view: View) -> dict[str, Any]:
+    """The cell's protocol completed by what the encoder sees of a video."""
+    return {**protocol, "view": asdict(view), "aggregation": "mean over clips and crops"}

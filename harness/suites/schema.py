@@ -1,0 +1,128 @@
+"""A suite file: YAML that is only ever data, validated with the name of every key that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+import yaml
+
+from harness.cards import NAME
+from harness.errors import UsageError, unknown
+from harness.results import Named
+
+if TYPE_CHECKING:
+    from harness.registry import SuiteRegistry
+
+
+def _named(value: Any) -> Any:
+    """`knn` or `{name: knn, k: 5}` -> a name with options."""
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        options = {key: option for key, option in value.items() if key != "name"}
+        return {"name": value["name"], "options": options}
+    if isinstance(value, Named):
+        return value
+    msg = "write a registered name, or a mapping with `name` and the options"
+    raise ValueError(msg)
+
+
+Choice = Annotated[Named, pydantic.BeforeValidator(_named)]
+
+
+class Suite(pydantic.BaseModel):
+    """Which methods x backbones x data sets x evaluators x seeds.
+
+    >>> suite = Suite.model_validate({
+    ...     "name": "tiny", "title": "Tiny", "frames": 1000, "methods": ["random_init"], "backbones": ["small_2d"],
+    ...     "pretraining": ["mocap-actions"], "evaluators": [{"name": "knn", "k": 5}], "seeds": [0]})
+    >>> suite.evaluators[0].label
+    'knn(k=5)'
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: str = pydantic.Field(pattern=f"^{NAME.pattern}$")
+    title: str
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+    """Distributions whose plugins it uses."""
+    frames: int = pydantic.Field(gt=0)
+    """Budget of every fit: training frames shown to the network."""
+    methods: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    backbones: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    pretraining: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    """Data sets whose training splits are learnt from."""
+    data: tuple[Choice, ...] = ()
+    """Data sets measured on; the pretraining set itself when empty."""
+    evaluators: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    seeds: tuple[int, ...] = pydantic.Field(min_length=1)
+
+
+def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> Suite:
+    """The suite registered as `source`, or in the file `source`.
+
+    Args:
+        source: a registered name, or a path ending in .yaml or .yml.
+        suites: what plugins registered.
+        changes: `key=value` in order, as given to `--set`; the key may be dotted (`methods.0.margin`), the value is
+            YAML.
+
+    Raises:
+        UsageError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
+    """
+    path = Path(source)
+    if path.suffix in {".yaml", ".yml"}:
+        if not path.is_file():
+            msg = f"suite file {source} does not exist"
+            raise UsageError(msg)
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = suites.text(source)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        msg = f"suite {source}: not plain YAML data: {' '.join(str(error).split())}"
+        raise UsageError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"suite {source}: a mapping is needed, with the keys {', '.join(Suite.model_fields)}"
+        raise UsageError(msg)
+    for change in changes:
+        _set(content, change)
+    for key in content:
+        if key not in Suite.model_fields:
+            raise unknown(f"key in suite {source}:", str(key), Suite.model_fields)
+    try:
+        return Suite.model_validate(content)
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        msg = f"suite {source}: {where}: {problem['msg']}"
+        raise UsageError(msg) from error
+
+
+def _set(content: Any, change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals:
+        msg = f"--set {change}: write key=value"
+        raise UsageError(msg)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        msg = f"--set {change}: the value is not plain YAML data"
+        raise UsageError(msg) from error
+    *path, last = key.split(".")
+    try:
+        for step in path:
+            content = content[int(step)] if isinstance(content, list) else content[step]
+        if isinstance(content, str):
+            raise TypeError  # an option of a bare name has no mapping to live in
+        content[int(last) if isinstance(content, list) else last] = value
+    except (KeyError, IndexError, ValueError, TypeError):
+        msg = (
+            f"--set {change}: the suite has no {key!r} to set (a bare name takes options once written as {{name: ...}})"
+        )
+        raise UsageError(msg) from None

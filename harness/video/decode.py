@@ -1,0 +1,189 @@
+"""Video files to frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from harness.errors import DataError
+from harness.video.container import opened
+from harness.video.timeline import WrongSeekError, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a video file holds."""
+
+    frames: int
+    """Frames that decode, counted, whatever the header claims."""
+    fps: float
+    """Frames per second; 0 where the file does not say."""
+    width: int
+    height: int
+    """Pixels, as shown: after the rotation that the file asks for."""
+
+
+def decoder() -> str:
+    """What turns files into pixels, with versions: part of every protocol id.
+
+    >>> decoder().split()[0]
+    'PyAV'
+    """
+    codec, scale = (
+        ".".join(map(str, av.library_versions[library])) for library in ("libavcodec", "libswscale")
+    )
+    return f"PyAV {av.__version__} libavcodec {codec} libswscale {scale}"
+
+
+def resized(width: int, height: int, short_side: int | None) -> tuple[int, int]:
+    """Width and height when the short side becomes `short_side`, the other in proportion, to the nearest pixel.
+
+    >>> resized(320, 240, 112)
+    (149, 112)
+    >>> resized(240, 321, 120), resized(33, 21, None)
+    ((120, 160), (33, 21))
+    """
+    if short_side is None:
+        return width, height
+    short = min(width, height)
+    return (width * short_side * 2 + short) // (2 * short), (height * short_side * 2 + short) // (2 * short)
+
+
+def decode(
+    path: Path, frames: Sequence[int] | NDArray[np.int64] | None = None, *, short_side: int | None = None
+) -> NDArray[np.uint8]:
+    """Frames of a file as (T, H, W, 3) uint8 RGB.
+
+    Frame n is the n-th that decodes, counted from 0. The file is passed once, up to the last wanted frame, and only
+    wanted frames are converted. Conversion and resizing are one step of FFmpeg's scaler with its area filter (the
+    mean of the pixels covered; bilinear when enlarging). Pixels are taken as square. Frames are turned as the file
+    asks, by quarters of a circle; a file's wish to be mirrored is not granted.
+
+    Args:
+        path: a video file.
+        frames: frame numbers in any order, repeats allowed; all frames when None.
+        short_side: pixels; the file's own size when None.
+
+    Raises:
+        DataError: when the file is missing, is no video, or has fewer frames than asked for.
+        ValueError: when a frame number is negative or `short_side` is not positive.
+    """
+    if short_side is not None and short_side < 1:
+        msg = f"short_side must be at least 1 pixel, got {short_side}"
+        raise ValueError(msg)
+    if frames is None:
+        return _decode_all(path, short_side)
+    wanted, places = np.unique(np.asarray(frames, dtype=np.int64), return_inverse=True)
+    if len(wanted) and wanted[0] < 0:
+        msg = f"frame numbers count from 0, got {wanted[0]}"
+        raise ValueError(msg)
+    try:
+        found = _decode_some(path, wanted, short_side, seek=True)
+    except WrongSeekError:
+        found = _decode_some(path, wanted, short_side, seek=False)
+    return found if np.array_equal(places, np.arange(len(found))) else found[places]
+
+
+def probe(path: Path) -> Info:
+    """Decode the whole file to say what it holds.
+
+    Raises:
+        DataError: when the file is missing, is no video, or no frame decodes.
+    """
+    count, turns = 0, 0
+    with opened(path) as (container, stream):
+        for number, frame in numbered(path, container, stream, first=0, last=0, seek=False):
+            count, turns = number + 1, _quarter_turns(frame)
+        rate = stream.average_rate or stream.guessed_rate
+        width, height = stream.codec_context.width, stream.codec_context.height
+    if not count:
+        raise _nothing_decodes(path)
+    if turns % 2:
+        width, height = height, width
+    return Info(count, float(rate or 0), width, height)
+
+
+def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
+    pictures = []
+    with opened(path) as (container, stream):
+        convert = _Converter(stream, short_side)
+        for _, frame in numbered(path, container, stream, first=0, last=0, seek=False):
+            picture = np.empty(convert.shape, np.uint8)
+            convert(frame, picture)
+            pictures.append(picture)
+    if not pictures:
+        raise _nothing_decodes(path)
+    return convert.turned(np.stack(pictures))
+
+
+def _decode_some(
+    path: Path, wanted: NDArray[np.int64], short_side: int | None, *, seek: bool
+) -> NDArray[np.uint8]:
+    with opened(path) as (container, stream):
+        convert = _Converter(stream, short_side)
+        pictures = np.empty((len(wanted), *convert.shape), np.uint8)
+        if not len(wanted):
+            return pictures
+        position, number = 0, -1
+        first, last = int(wanted[0]), int(wanted[-1])
+        for number, frame in numbered(path, container, stream, first=first, last=last, seek=seek):
+            if number == wanted[position]:
+                convert(frame, pictures[position])
+                position += 1
+                if position == len(wanted):
+                    return convert.turned(pictures)
+        declared = stream.frames
+    if number < 0:
+        raise _nothing_decodes(path)
+    header = f"the header says {declared} frames, " if declared > number + 1 else ""
+    remedy = "the file is cut short or broken: fetch it again" if header else f"ask for 0 to {number}"
+    msg = f"{path}: frame {last} was asked for, but {header}{number + 1} decode; {remedy}"
+    raise DataError(msg)
+
+
+def _nothing_decodes(path: Path) -> DataError:
+    return DataError(f"{path}: no frame decodes; fetch the file again, or leave it out of the data set")
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    return round(frame.rotation / 90) % 4
+
+
+class _Converter:
+    """Frames of one stream to RGB of one size: one scaler context for all of them, PyAV's own builds one for each."""
+
+    def __init__(self, stream: VideoStream, short_side: int | None) -> None:
+        context = stream.codec_context
+        self.width, self.height = resized(context.width, context.height, short_side)
+        self.shape = (self.height, self.width, 3)
+        self._reformatter = VideoReformatter()
+        self._filter = Interpolation.AREA
+        if (self.width, self.height) != (context.width, context.height):
+            self._filter |= Interpolation.FULL_CHR_H_INT  # else even widths get half the colour that odd ones get
+        self._turns = 0
+
+    def __call__(self, frame: VideoFrame, picture: NDArray[np.uint8]) -> None:
+        """Write `frame` into `picture` (H, W, 3), not yet turned."""
+        rgb = self._reformatter.reformat(
+            frame, self.width, self.height, "rgb24", interpolation=self._filter, threads=1
+        )
+        plane = rgb.planes[0]  # its lines are padded
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: self.height, : self.width * 3]
+        picture[:] = lines.reshape(self.shape)
+        self._turns = _quarter_turns(frame)
+
+    def turned(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The pictures (T, H, W, 3) as they are to be shown."""
+        return np.ascontiguousarray(np.rot90(pictures, self._turns, axes=(1, 2)))

@@ -1,0 +1,50 @@
+"""What the README says is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_two_commands_are_there():
+    assert "pip install tox && tox run -e quickstart" in README
+    assert "pip install tox && tox\n" in README
+
+
+def test_the_map_names_what_exists():
+    for path in re.findall(r"^(?:│  )?[├└]─ (\S+)", README, flags=re.MULTILINE):
+        assert list(ROOT.glob(path)) or list(ROOT.glob(f"harness/{path}")), f"the README's map names {path}"
+
+
+@pytest.fixture
+def example(tmp_path):
+    """The README's example as installed files: its code blocks, and the metadata that pip would write."""
+    files = re.findall(r"`([\w/.]+)`:\n```(?:python|toml)\n(.*?)```", README, flags=re.DOTALL)
+    for name, content in files:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    metadata = tmp_path / "harness_my_method-0.1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: harness-my-method\nVersion: 0.1\n")
+    (metadata / "entry_points.txt").write_text("[harness]\nmy_method = my_method\n")
+    assert 'my_method = "my_method"' in dict(files)["pyproject.toml"]
+    return tmp_path
+
+
+def test_the_example_is_listed_and_conforms(example, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(example))
+    command = [sys.executable, "-m", "harness", "list", "methods"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"^my_method .*harness-my-method 0\.1$", listed.stdout, flags=re.MULTILINE)
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example / "test_my_method.py")]
+    outcome = subprocess.run(tests, capture_output=True, text=True, check=False, cwd=example)
+    assert outcome.returncode == 0, outcome.stdout
+    assert " passed" in outcome.stdout
