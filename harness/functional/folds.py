@@ -13,8 +13,9 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     """Deal videos into folds: no group in two of them, and the classes spread as evenly as that allows.
 
     Greedy and without chance: the groups, those of the most unequal class counts first (equal ones in the order of
-    their names), go one after the other to the fold whose class shares become most alike (of equal ones, to the
-    smallest, then the first). A video whose group is "" is a group of its own. With fewer groups than folds, some folds stay empty.
+    their names), go one after the other to the fold that so far has the smallest shares of their classes (of equal
+    ones, to the smallest, then the first). A video whose group is "" is a group of its own. With fewer groups than
+    folds, some folds stay empty.
 
     Args:
         labels: (N,) integers.
@@ -46,9 +47,8 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     filled = np.zeros((folds, counts.shape[1]))
     sizes = np.zeros(folds)
     for group in np.argsort(-counts.std(1), kind="stable"):
-        # the sum of squares of each class over the folds changes by this when the group joins one: least is most even
-        spread = ((filled + shares[group]) ** 2 - filled**2).sum(1).round(12)
-        best = int(np.lexsort((np.arange(folds), sizes, spread))[0])
+        overlap = (filled @ shares[group]).round(12)  # rounded, so that equal ones tie on every machine
+        best = int(np.lexsort((np.arange(folds), sizes, overlap))[0])
         fold_of[group] = best
         filled[best] += shares[group]
         sizes[best] += counts[group].sum()

@@ -101,10 +101,7 @@ def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
     n, repeats, tries = len(x), len(seeds), 2 + int(math.log(k))
     draws = torch.stack(
-        [
-            torch.rand((k, tries), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-            for seed in seeds
-        ]
+        [torch.rand((k, tries), generator=torch.Generator().manual_seed(seed), dtype=torch.float64) for seed in seeds]
     ).to(x.device)  # (R, K, L): drawn on the CPU, so that every device starts alike
     norms = x.square().sum(1)
     rows = torch.arange(repeats, device=x.device)

@@ -9,9 +9,7 @@ from torch import Tensor
 _ELEMENTS = 2**24  # of the block of similarities that is held at a time
 
 
-def knn(
-    gallery: Tensor, labels: Tensor, queries: Tensor | None = None, *, k: int, temperature: float = 0.07
-) -> Tensor:
+def knn(gallery: Tensor, labels: Tensor, queries: Tensor | None = None, *, k: int, temperature: float = 0.07) -> Tensor:
     """The class of each query by the votes of its `k` most similar points of the gallery.
 
     A neighbour of cosine similarity s votes for its class with weight exp(s / temperature); equal votes go to the

@@ -63,8 +63,8 @@ def fit_logistic(
     """Minimise `logistic_objective` for P problems at once, by full-batch L-BFGS.
 
     Each problem has its own line search, and leaves the batch when the largest entry of its gradient is at most
-    `tolerance`, when rounding allows no further descent, or after `iterations`. A point in fewer than D dimensions
-    is enough when N < D: the problems are solved in the span of their points, which holds the optimum.
+    `tolerance`, when rounding allows no further descent, or after `iterations`. When N < D
+    the problems are solved in the span of their points, which holds the optimum.
 
     Args:
         x: (N, D) points that all problems share, or (P, N, D), with entries of the order of 1.
@@ -87,9 +87,7 @@ def fit_logistic(
     _check(x, labels, strengths, classes)
     if x.shape[-2] < x.shape[-1]:
         basis = torch.linalg.qr(x.mT).Q  # (..., D, N)
-        fitted = fit_logistic(
-            x @ basis, labels, strengths, classes=classes, tolerance=tolerance, iterations=iterations
-        )
+        fitted = fit_logistic(x @ basis, labels, strengths, classes=classes, tolerance=tolerance, iterations=iterations)
         return replace(fitted, weight=fitted.weight @ basis.mT)
     problems = _Problems.start(x, labels.expand(len(strengths), -1), strengths.to(x), classes)
     solution = problems.parameters.clone()
@@ -110,6 +108,9 @@ def fit_logistic(
         solution[index] = problems.parameters
     weight, bias = solution[:, :-1].mT.contiguous(), solution[:, -1]
     return Logistic(weight, bias, logistic_objective(x, labels, strengths.to(x), weight, bias), converged)
+
+
+# What follows runs in the space of (D + 1, C) matrices of parameters, the transposed weights above the biases.
 
 
 @dataclass(slots=True)
@@ -142,32 +143,26 @@ class _Problems:
         probabilities = scores.softmax(2)
         gradient = _gradient(x, labels, strengths, parameters, probabilities)
         stuck = torch.zeros(count, dtype=torch.bool, device=x.device)
-        return cls(
-            x, labels, strengths, parameters, scores, probabilities, _loss(scores, labels), gradient, stuck
-        )
+        return cls(x, labels, strengths, parameters, scores, probabilities, _loss(scores, labels), gradient, stuck)
 
     def at(self, keep: Tensor) -> _Problems:
         """Only the problems where `keep` (P,) holds."""
-        return _Problems(
-            self.x if self.x.ndim == 2 else self.x[keep],
-            *(
-                tensor[keep]
-                for tensor in (
-                    self.labels,
-                    self.strengths,
-                    self.parameters,
-                    self.scores,
-                    self.probabilities,
-                    self.objective,
-                    self.gradient,
-                    self.stuck,
-                )
-            ),
+        return replace(
+            self,
+            x=self.x if self.x.ndim == 2 else self.x[keep],
+            labels=self.labels[keep],
+            strengths=self.strengths[keep],
+            parameters=self.parameters[keep],
+            scores=self.scores[keep],
+            probabilities=self.probabilities[keep],
+            objective=self.objective[keep],
+            gradient=self.gradient[keep],
+            stuck=self.stuck[keep],
             history=[(s[keep], y[keep], inverse[keep]) for s, y, inverse in self.history],
         )
 
     def descend(self) -> None:
-        """One step of each problem: along the L-BFGS direction, from a Newton step on that line, halved until it descends."""
+        """One step of each problem: a Newton step along the L-BFGS direction, halved until it descends."""
         direction = self._direction()
         slope = _dot(self.gradient, direction)
         change = _product(self.x, direction[:, :-1]) + direction[:, -1:]  # of the scores, for a step of 1

@@ -155,7 +155,7 @@ def _batched(draws: _Draws, labels: Tensor, predicted: Tensor, weights: Tensor |
     rows = predicted.reshape(-1, len(labels))
     all_weights = labels.new_ones(1, len(labels)) if weights is None else weights
     parts = []
-    for part in all_weights.split(max(1, _ELEMENTS // len(labels))):
+    for part in torch.split(all_weights, max(1, _ELEMENTS // len(labels))):
         part = part.to(torch.float64)
         if not bool((part >= 0).all() and (part.sum(1) > 0).all() and torch.isfinite(part).all()):
             msg = "weights must be finite and not negative, with at least one positive in each draw"
@@ -210,4 +210,4 @@ def _entropy(labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def _xlog2x(x: Tensor) -> Tensor:
-    return torch.special.xlogy(x, x) / math.log(2)
+    return torch.xlogy(x, x) / math.log(2)

@@ -1,14 +1,14 @@
 """What a difference on a board is worth: group bootstrap, seeds, paired comparisons, Holm's correction, rank ranges.
 
-Videos of one group show one scene, so the groups are what was sampled independently. They are drawn with replacement, and
-the statistic is computed on every draw. Its spread gives a standard error, and t quantiles the interval. Percentiles of the
-draws are not used: they sit off centre for every statistic that is biased in small samples (a conditional entropy falls when
-groups repeat), whereas the spread does not care about the centre.
+Videos of one group show one scene, so the groups are what was sampled independently. They are drawn with
+replacement, and the statistic is computed on every draw. Its spread gives a standard error, and t quantiles the
+interval. Percentiles of the draws are not used: they sit off centre for every statistic that is biased in small
+samples (a conditional entropy falls when groups repeat), whereas the spread does not care about the centre.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,11 +17,10 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from harness.functional.metrics import Statistic
 from harness.interfaces import Predictions
 
 Array = NDArray[np.float64]
-Statistic = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""labels (N,) and predicted (R, N) int64, weights (B, N) float64 -> (R, B)."""
 
 Carries = Literal["groups and seeds", "groups", "seeds"]
 
@@ -81,7 +80,7 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
     ((5, 3), True, {2.0})
     """
     names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    # NumPy keeps the streams of bit generators for ever, those of Generator's methods not; boards must not change with it.
+    # NumPy keeps the streams of bit generators for ever, those of Generator's methods not; boards must not change.
     raw = np.random.PCG64(seed).random_raw(draws * len(names)).reshape(draws, len(names))
     picked = ((raw >> np.uint64(11)).astype(np.float64) * 2.0**-53 * len(names)).astype(np.int64)
     flat = picked + len(names) * np.arange(draws)[:, None]
@@ -109,19 +108,20 @@ def resample(seeds: Sequence[Predictions], statistic: Statistic, weights: Array)
         msg = f"weights are for {weights.shape[1]} videos, the predictions for {len(first.videos)}"
         raise ValueError(msg)
     labels = torch.tensor(first.labels)
-    whole_first = torch.from_numpy(np.vstack([np.ones_like(weights[:1]), weights]))
+    whole_first = torch.from_numpy(np.concatenate([np.ones_like(weights[:1]), weights]))
     values = [statistic(labels, torch.tensor(run.predicted), whole_first).mean(dim=0).numpy() for run in seeds]
     # Rounded, so that equal predictions differ by exactly 0 on every machine.
-    stacked = np.round(np.stack(values).astype(np.float64), 12)
+    stacked: Array = np.round(np.stack(values), 12)
     return Sample(stacked[:, 0], stacked[:, 1:], len(set(first.groups)))
 
 
 def spread(sample: Sample) -> tuple[float, float]:
     """Standard error of the mean over seeds, and its degrees of freedom (Satterthwaite).
 
-    Seeds and groups are crossed: every seed is measured on every group. The variance over draws of the mean over seeds is
-    the groups' part, the variance between seeds the seeds' part; what a seed does on a group by chance is in both, so the
-    sum errs on the wide side. The bootstrap's variance of G groups is too small by (G - 1) / G and is scaled up.
+    Seeds and groups are crossed: every seed is measured on every group. The variance over draws of the mean
+    over seeds is the groups' part, the variance between seeds the seeds' part; what a seed does on a group by
+    chance is in both, so the sum errs on the wide side. The bootstrap's variance of G groups is too small by (G
+    - 1) / G and is scaled up.
 
     Raises:
         ValueError: with fewer than 2 groups and fewer than 2 seeds nothing is known of the spread.
@@ -178,10 +178,8 @@ def compare(one: Sample, other: Sample) -> Difference:
     error, freedom = spread(difference)
     half = float(stats.t.ppf(0.975, freedom)) * error
     if error == 0:
-        p = 1.0 if mean == 0 else 0.0
-    else:
-        p = float(2 * stats.t.sf(abs(mean) / error, freedom))
-    return Difference(mean, mean - half, mean + half, p)
+        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
+    return Difference(mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, freedom)))
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from harness import progress
 from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
+from harness.functional.metrics import STATISTICS
 from harness.leaderboard.planned import Planned
 from harness.leaderboard.statistics import (
     Array,
     Interval,
     Sample,
-    Statistic,
     group_weights,
     interval,
     over_seeds,
@@ -56,6 +56,7 @@ class Cell:
     baseline: float | None = None
     """Chance: the mean over seeds of what an encoder that knows nothing would get on the same videos."""
     protocol_id: str = ""
+    """Empty where nothing was measured as planned today."""
     videos: int | None = None
     groups: int | None = None
     sample: Sample | None = field(default=None, repr=False, compare=False)
@@ -99,7 +100,9 @@ class Row:
         return (*labels, f"{identity.frames:,} frames")
 
 
-def assemble(planned: Sequence[Planned], cards: Mapping[str, EvaluatorCard]) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+def assemble(
+    planned: Sequence[Planned], cards: Mapping[str, EvaluatorCard]
+) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     """Columns and rows in the plan's order, with every interval computed.
 
     Raises:
@@ -157,7 +160,7 @@ def _cell(planned: list[Planned], metric: Metric, drawn: dict[tuple[str, ...], A
         seeds=seeds,
         interval=over_seeds(values, metric.bounds) if sample is None else interval(sample, metric.bounds),
         baseline=sum(baselines) / len(baselines) if baselines else None,
-        protocol_id=protocols[0],
+        protocol_id=protocols[0] if used[0].status == "done" else "",
         videos=len(predictions.videos) if predictions else None,
         groups=len(set(predictions.groups)) if predictions else None,
         sample=sample if status == "done" else None,
@@ -199,21 +202,13 @@ def _sample(runs: list[Run], metric: Metric, drawn: dict[tuple[str, ...], Array]
     predictions = [run.predictions for run in runs if run.predictions is not None]
     if not metric.statistic or len(predictions) != len(runs):
         return None
+    if metric.statistic not in STATISTICS:
+        raise unknown(f"statistic of metric {metric.id}:", metric.statistic, STATISTICS)
     groups = predictions[0].groups
     if groups not in drawn:
         drawn[groups] = group_weights(groups)
     try:
-        return resample(predictions, _statistic(metric), drawn[groups])
+        return resample(predictions, STATISTICS[metric.statistic], drawn[groups])
     except ValueError as error:
         msg = f"runs {', '.join(run.key for run in runs)}: {error}; delete them and run again"
         raise DataError(msg) from error
-
-
-def _statistic(metric: Metric) -> Statistic:
-    from harness.functional.metrics import STATISTICS
-
-    statistics: Mapping[str, Any] = STATISTICS
-    if metric.statistic not in statistics:
-        raise unknown(f"statistic of metric {metric.id}:", metric.statistic, statistics)
-    function: Statistic = statistics[metric.statistic]
-    return function

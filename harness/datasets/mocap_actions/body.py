@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,22 +26,31 @@ TOUCHING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """The convex hull of some balls, at each of T times."""
+class Balls:
+    """Some balls, at each of T times."""
 
     centres: Array
     """(T, n, 3) metres."""
     radii: Array
     """(n,) metres; 0 for a point."""
-    cores: Array
-    """(T, n, 3) what the lit part shrinks towards."""
+    lean: Array | float = 0.0
+    """(T, n, 1) metres by which they move towards the light."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The convex hull of some balls, and within it the hull of those that the light catches."""
+
     colour: Colour
     anchor: Array
-    """(T, 3) the point whose distance decides what is painted first."""
-    glow: float = 1.0
-    """How much of the shape the light catches; 0 paints it flat."""
-    normals: Array | None = field(default=None)
-    """(T, n, 3) where the points face; one that faces away from the camera is left out."""
+    """(T, 3) the point whose distance decides what is painted first; of equal ones, the first in the list."""
+    shade: Balls | None
+    """Painted in the colour's dark tone, or in the colour itself when it is flat."""
+    light: Balls | None = None
+    """Painted in the colour's bright tone."""
+    flat: bool = False
+    normals: Array | None = None
+    """(T, n, 3) where the balls of `shade` face; those that face away from the camera are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +90,42 @@ def body(person: Person, skeleton: Skeleton) -> Body:
     return Body(shapes, skeleton, joints)
 
 
-def _limb(a: Array, b: Array, thick: float, thin: float, colour: Colour, *, bias: Array | None = None) -> Shape:
+def _limb(
+    a: Array,
+    b: Array,
+    thick: float,
+    thin: float,
+    colour: Colour,
+    *,
+    bias: Array | None = None,
+    after: Array | None = None,
+) -> Shape:
+    """A limb from `a` to `b`. Its light begins in the limb that comes from `after`, so that joints do not look cut."""
+    radii = np.array([thick, thin])
     centres = np.stack([a, b], axis=1)
+    lit, lit_radii = centres, radii
+    if after is not None:
+        back = (after - a) / np.linalg.norm(after - a, axis=-1, keepdims=True)
+        lit, lit_radii = np.stack([a + back * thick, a, b], axis=1), np.array([thick, thick, thin])
     middle = (a + b) / 2
-    return Shape(centres, np.array([thick, thin]), centres, colour, middle if bias is None else middle + bias)
+    return Shape(
+        colour,
+        middle if bias is None else middle + bias,
+        Balls(centres, radii),
+        Balls(lit, 0.6 * lit_radii, 0.32 * lit_radii[:, None]),
+    )
+
+
+def _ball(colour: Colour, anchor: Array, centres: Array, radii: Array) -> Shape:
+    """Something round with light on it."""
+    return Shape(colour, anchor, Balls(centres, radii), Balls(centres, 0.62 * radii, 0.3 * radii[:, None]))
+
+
+def _flat(
+    colour: Colour, anchor: Array, centres: Array, radii: Array, normals: Array | None = None
+) -> Shape:
+    """Something of one tone."""
+    return Shape(colour, anchor, Balls(centres, radii), flat=True, normals=normals)
 
 
 def _between(a: Array, b: Array, share: float) -> Array:
@@ -121,16 +163,21 @@ def _trunk(person: Person, skeleton: Skeleton, size: float) -> list[Shape]:
         rings = [r for a, b in zip(rings[:-1], rings[1:], strict=True) for r in (a, (a + b) / 2)] + [rings[-1]]
         colours = [c for colour in colours for c in (colour, person.accent if colour == person.top else colour)]
     anchor = _between(skeleton.at("root"), skeleton.at("chest"), 0.7)
-    shapes = []
+    shade, light = [], []
     for low, high, colour in zip(rings[:-1], rings[1:], colours, strict=True):
         points = np.concatenate([low, high], axis=1)
         cores = np.repeat(np.stack([low.mean(1), high.mean(1)], axis=1), 12, axis=1)
-        shapes.append(Shape(points, np.zeros(24), cores, colour, anchor))
+        reach = np.linalg.norm(points - cores, axis=-1, keepdims=True)
+        shade.append(Shape(colour, anchor, Balls(points, np.zeros(24))))
+        light.append(Shape(colour, anchor, None, Balls(cores + 0.68 * (points - cores), np.zeros(24), 0.3 * reach)))
+    cloth = person.top if person.outfit.sleeves != "none" else person.skin
     for side in (-1.0, 1.0):  # shoulders, so that arms do not stand apart
         inner = _local(skeleton, "chest", -0.01 * size, 0.195 * size, side * 0.07 * chest)
         shoulder = skeleton.at("right_shoulder" if side > 0 else "left_shoulder")
-        cloth = person.top if person.outfit.sleeves != "none" else person.skin
-        shapes.append(Shape(np.stack([inner, shoulder], 1), np.array([0.06, 0.055]) * g, np.stack([inner, shoulder], 1), cloth, anchor))
+        centres = np.stack([inner, shoulder], axis=1)
+        shade.append(Shape(cloth, anchor, Balls(centres, np.array([0.06, 0.055]) * g)))
+        light.append(Shape(cloth, anchor, None, Balls(centres, np.array([0.037, 0.034]) * g, 0.018 * g)))
+    shapes = shade + light
     if person.pattern in ("panel", "badge"):
         shapes += _front(person, skeleton, size, g, anchor)
     return shapes
@@ -151,7 +198,7 @@ def _front(person: Person, skeleton: Skeleton, size: float, g: float, anchor: Ar
     for way, corners in patches:
         points = np.stack([_local(skeleton, "chest", way * deep, up * size, right * size) for up, right in corners], 1)
         normals = np.broadcast_to((way * skeleton.frame("chest")[:, :, 0])[:, None], points.shape)
-        shapes.append(Shape(points, np.zeros(len(corners)), points, person.accent, anchor, 0.0, normals))
+        shapes.append(_flat(person.accent, anchor, points, np.zeros(len(corners)), normals))
     return shapes
 
 
@@ -163,7 +210,7 @@ def _arm(person: Person, skeleton: Skeleton, side: str, size: float) -> list[Sha
     thick = more if sleeves == "long" else 0.0
     shapes = [
         _limb(shoulder, elbow, 0.055 * g + thick, 0.042 * g + thick, upper),
-        _limb(elbow, wrist, 0.041 * g + thick, 0.03 * g + thick, upper),
+        _limb(elbow, wrist, 0.041 * g + thick, 0.03 * g + thick, upper, after=shoulder),
         _limb(wrist, wrist + (wrist - elbow) * 0.32, 0.036 * g, 0.026 * g, person.skin),
     ]
     if sleeves == "short":
@@ -180,7 +227,7 @@ def _leg(person: Person, skeleton: Skeleton, side: str, size: float) -> list[Sha
     foot = person.shoes if person.outfit.shoes else person.skin
     shapes = [
         _limb(hip, knee, 0.088 * g + thick, 0.058 * g + thick, colour),
-        _limb(knee, ankle, 0.058 * g + thick, 0.038 * g + thick, colour),
+        _limb(knee, ankle, 0.058 * g + thick, 0.038 * g + thick, colour, after=hip),
         _limb(
             _local(skeleton, f"{side}_ankle", -0.02 * size, -0.03 * size, 0.0),
             _local(skeleton, f"{side}_ankle", 0.15 * size, -0.045 * size, 0.0),
@@ -203,10 +250,10 @@ def _skirt(person: Person, skeleton: Skeleton, size: float) -> Shape:
     ]
     points = np.concatenate([waist, np.stack(hem, axis=1)], axis=1)
     middle = (skeleton.at("root") + hem[0] + hem[1]) / 3
-    cores = np.broadcast_to(middle[:, None], points.shape)
     radii = np.array([0.0] * 12 + [0.12 * size if long else 0.105 * size] * 2)
     anchor = _between(skeleton.at("root"), middle, 0.3)
-    return Shape(points, radii, np.where(radii[:, None] > 0, points, cores), person.bottom, anchor)
+    inner = middle[:, None] + 0.75 * (points - middle[:, None])
+    return Shape(person.bottom, anchor, Balls(points, radii), Balls(inner, 0.6 * radii, 0.04 * size))
 
 
 def _head(person: Person, skeleton: Skeleton, size: float) -> tuple[Array, list[Shape]]:
@@ -219,21 +266,21 @@ def _head(person: Person, skeleton: Skeleton, size: float) -> tuple[Array, list[
     skull, jaw = at(0.0, 0.19), at(0.025, 0.115)
     shade = darker(person.skin, 0.82)
     neck = _limb(at(-0.01, -0.02), at(0.0, 0.12), 0.054 * size, 0.048 * size, shade)
-    shapes = [neck, Shape(np.stack([skull, jaw], 1), np.array([r, 0.062 * size]), np.stack([skull, jaw], 1), person.skin, anchor)]
+    shapes = [neck, _ball(person.skin, anchor, np.stack([skull, jaw], 1), np.array([r, 0.062 * size]))]
     if person.hair_style != "bald":
-        shapes += _hair(person, at, skull, r, anchor)
+        shapes += _hair(person, at, r, anchor)
         shapes.append(_face(person, skeleton, skull, r, anchor))
     front = skeleton.frame("neck")[:, :, 0]
     for forward, up, right, radius, colour in (
         (0.098, 0.165, 0.0, 0.017, shade),
-        (0.082, 0.2, 0.034, 0.013, (30.0, 24.0, 22.0)),
-        (0.082, 0.2, -0.034, 0.013, (30.0, 24.0, 22.0)),
+        (0.082, 0.2, 0.034, 0.009, (30.0, 24.0, 22.0)),
+        (0.082, 0.2, -0.034, 0.009, (30.0, 24.0, 22.0)),
         (0.08, 0.118, 0.0, 0.014, darker(person.skin, 0.6)),
     ):
         spot = at(forward, up, right)[:, None]
         outward = (spot - skull[:, None]) / (np.linalg.norm(spot - skull[:, None], axis=-1, keepdims=True))
         facing = outward * 0.6 + front[:, None] * 0.4
-        shapes.append(Shape(spot, np.array([radius * size]), spot, colour, anchor, 0.0, facing))
+        shapes.append(_flat(colour, anchor, spot, np.array([radius * size]), facing))
     return at(0.105, 0.165), shapes
 
 
@@ -252,22 +299,22 @@ def _face(person: Person, skeleton: Skeleton, skull: Array, r: float, anchor: Ar
     local = local @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
     normals = np.einsum("tij,nj->tni", skeleton.frame("neck"), local)
     points = skull[:, None] + normals * r * 1.03
-    return Shape(points, np.zeros(len(local)), np.repeat(skull[:, None], len(local), 1), person.skin, anchor, 0.0, normals)
+    return _flat(person.skin, anchor, points, np.zeros(len(local)), normals)
 
 
-def _hair(person: Person, at: object, skull: Array, r: float, anchor: Array) -> list[Shape]:
-    assert callable(at)
+def _hair(person: Person, at: Callable[..., Array], r: float, anchor: Array) -> list[Shape]:
     colour, style = person.hair, person.hair_style
     crown = at(-0.008, 0.198)
-    shapes = [Shape(crown[:, None], np.array([1.08 * r]), crown[:, None], colour, anchor)]
+    shapes = [_ball(colour, anchor, crown[:, None], np.array([1.08 * r]))]
     behind = anchor - (at(0.08, 0.175) - anchor)
     if style == "long":
         fall = np.stack([at(-0.03, 0.2), at(-0.075, 0.0)], axis=1)
-        shapes.insert(0, Shape(fall, np.array([r, 0.85 * r]), fall, colour, behind))
+        shapes.insert(0, _ball(colour, behind, fall, np.array([r, 0.85 * r])))
     elif style == "tail":
         tail = np.stack([at(-0.09, 0.24), at(-0.15, 0.08)], axis=1)
-        shapes.insert(0, Shape(tail, np.array([0.4 * r, 0.25 * r]), tail, colour, behind))
+        shapes.insert(0, _ball(colour, behind, tail, np.array([0.4 * r, 0.25 * r])))
     elif style == "cap":
-        brim = np.stack([at(0.07, 0.235, -0.05), at(0.07, 0.235, 0.05), at(0.165, 0.22, 0.03), at(0.165, 0.22, -0.03)], axis=1)
-        shapes.append(Shape(brim, np.full(4, 0.012), brim, darker(colour, 0.8), at(0.12, 0.21)))
+        corners = ((0.07, 0.235, -0.05), (0.07, 0.235, 0.05), (0.165, 0.22, 0.03), (0.165, 0.22, -0.03))
+        brim = np.stack([at(*corner) for corner in corners], axis=1)
+        shapes.append(_flat(darker(colour, 0.8), at(0.12, 0.21), brim, np.full(4, 0.012 * person.height)))
     return shapes

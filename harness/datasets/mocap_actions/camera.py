@@ -89,7 +89,7 @@ def shot(generator: Generator) -> Shot:
         azimuth=np.radians(generator.uniform(-14, 14)),
         distance=generator.uniform(4.2, 6.5),
         height=generator.uniform(0.9, 2.1),
-        share=generator.uniform(0.50, 0.66),
+        share=generator.uniform(0.56, 0.68),
         follows=moves,
         pans=bool(generator.random() < 0.5),
         drift=np.radians(generator.uniform(1.0, 3.5)) * (moves and generator.random() < 0.6),

@@ -33,15 +33,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """A shape's outline, and its lit part's, in pixels."""
+    """A shape's outlines, in pixels."""
 
-    dark: Points
+    shade: Points | None
     """(T, m, 2) points in sixteenths of a pixel, whose hull is painted."""
     light: Points | None
+    """(T, k, 2), painted over it."""
     shown: npt.NDArray[np.bool_] | None
-    """(T, m) which points face the camera; None: all."""
-    colours: tuple[tuple[float, ...], tuple[float, ...]]
-    """Of the dark part and the light one."""
+    """(T, m) which points of `shade` face the camera; None: all."""
+    dark: tuple[float, ...]
+    bright: tuple[float, ...]
+    """Colours of the two."""
 
 
 def draw(body: Body, place: Place, camera: Camera, sensor: Sensor, sun: Array) -> Clip:
@@ -94,14 +96,14 @@ def _darken(image: Image, outlines: list[Points], strength: float) -> Image:
 
 
 def _paint(image: Image, brush: Brush, frame: int) -> None:
-    points = brush.dark[frame]
-    if brush.shown is not None:
-        points = points[brush.shown[frame]]
-        if len(points) < 3:
-            return
-    cv2.fillConvexPoly(image, cv2.convexHull(points), brush.colours[0], cv2.LINE_AA, SHIFT)
+    if brush.shade is not None:
+        points = brush.shade[frame]
+        if brush.shown is not None:
+            points = points[brush.shown[frame]]
+        if len(points) > 2:
+            cv2.fillConvexPoly(image, cv2.convexHull(points), brush.dark, cv2.LINE_AA, SHIFT)
     if brush.light is not None:
-        cv2.fillConvexPoly(image, cv2.convexHull(brush.light[frame]), brush.colours[1], cv2.LINE_AA, SHIFT)
+        cv2.fillConvexPoly(image, cv2.convexHull(brush.light[frame]), brush.bright, cv2.LINE_AA, SHIFT)
 
 
 def _brushes(body: Body, camera: Camera, sun: Array) -> tuple[list[Brush], npt.NDArray[np.int64]]:
@@ -112,26 +114,20 @@ def _brushes(body: Body, camera: Camera, sun: Array) -> tuple[list[Brush], npt.N
 
 
 def _brush(shape: Shape, camera: Camera, sun: Array) -> Brush:
-    light = None
-    if shape.glow > 0:
-        reach = np.linalg.norm(shape.centres - shape.cores, axis=-1, keepdims=True)
-        shifted = shape.cores + 0.68 * (shape.centres - shape.cores)
-        shifted = shifted + sun * 0.3 * (reach + shape.radii[:, None])
-        light = _outline(shifted, 0.62 * shape.radii, camera)
-    shown = None
-    if shape.normals is not None:
-        towards = camera.position[:, None] - shape.centres
+    shade = light = shown = None
+    if shape.shade is not None:
+        shade = _outline(shape.shade.centres, shape.shade.radii, camera)
+    if shape.light is not None:
+        light = _outline(shape.light.centres + sun * shape.light.lean, shape.light.radii, camera)
+    if shape.shade is not None and shape.normals is not None:
+        towards = camera.position[:, None] - shape.shade.centres
         shown = (shape.normals * towards).sum(-1) > 0.05 * np.linalg.norm(towards, axis=-1)
-        if shape.radii.any():
+        if shape.shade.radii.any():
             shown = np.repeat(shown, ROUND, axis=1)
     colour = np.array(shape.colour)
-    dark, bright = (0.66 * colour, np.minimum(1.06 * colour + 4.0, 255.0)) if shape.glow else (0.92 * colour, colour)
-    return Brush(
-        _outline(shape.centres, shape.radii, camera),
-        light,
-        shown,
-        (tuple(np.round(dark).tolist()), tuple(np.round(bright).tolist())),
-    )
+    dark = colour if shape.flat else 0.66 * colour
+    bright = np.minimum(1.06 * colour + 4.0, 255.0)
+    return Brush(shade, light, shown, tuple(np.round(dark).tolist()), tuple(np.round(bright).tolist()))
 
 
 def _outline(centres: Array, radii: Array, camera: Camera) -> Points:

@@ -66,4 +66,14 @@ def place(kind: str, generator: Generator, density: float) -> Place:
     depth = generator.uniform(*of.depth)
     site = clear(generator, depth, depth * generator.uniform(0.45, 0.65), density)
     of.paint(site)
+    _air(site, generator)
     return Place(kind, site, generator.uniform(*of.shadow))
+
+
+def _air(site: Site, generator: Generator) -> None:
+    """Puts a place out of focus, into haze and into the light of a time of day."""
+    light = generator.uniform(0.7, 1.15) * generator.uniform(0.8, 1.2, 3)
+    haze = generator.uniform(70, 215) * generator.uniform(0.9, 1.1, 3)
+    thick, blur = generator.uniform(0.3, 0.6), generator.uniform(0.04, 0.1)
+    for plate, part in ((site.backdrop, 1.0), (site.things, 0.75), (site.ground, 0.8)):
+        plate.veil(light, haze, part * thick, part * blur)

@@ -46,7 +46,7 @@ def scene(group: Group, spec: Spec, seed: int) -> Scene:
         place=place(group.kind, stream(seed, Stream.PLACE, *where), 0.36 * spec.height),
         person=person(group.outfit, stream(seed, Stream.PERSON, *where)),
         shot=shot(generator),
-        heading=generator.uniform(0, 2 * np.pi),
+        heading=np.radians(generator.uniform(-40, 40)) + np.pi * generator.integers(2),
         sun=np.array([np.cos(high) * np.cos(side), np.sin(high), np.cos(high) * np.sin(side)]),
     )
 
@@ -78,7 +78,7 @@ def _performed(of: Scene, seconds: Array, generator: Generator) -> Pose:
     pose = motion.sample(of.motion, start + speed * seconds)
     if generator.random() < 0.5:
         pose = motion.mirror(pose)
-    pose = _across(motion.turn(pose, of.heading + np.radians(generator.uniform(-25, 25))))
+    pose = _across(motion.turn(pose, of.heading + np.radians(generator.uniform(-15, 15))))
     middle = (pose.root.max(0) + pose.root.min(0)) / 2
     return replace(pose, root=pose.root - middle * np.array([1.0, 0.0, 1.0]))
 

@@ -56,13 +56,13 @@ def sensor(generator: Generator, *, seconds: Array, width: int, height: int) -> 
     tint = generator.uniform(0.93, 1.07, 3)
     drift = 1 + generator.uniform(-0.12, 0.12) * np.sin(2 * np.pi * seconds / 6 + generator.uniform(0, 6))
     flicker = 1 + generator.uniform(0.0, 0.025) * generator.standard_normal(frames)
-    grain = generator.uniform(1.0, 4.5)
+    grain = generator.uniform(0.5, 3.5)
     shape = (height + MARGIN, width + MARGIN)
     grey = generator.standard_normal((*shape, 1), np.float32) + 0.5 * generator.standard_normal((*shape, 3), np.float32)
     return Sensor(
         gains=exposure * tint * (drift * flicker)[:, None],
         gamma=generator.uniform(0.85, 1.2),
-        softness=generator.uniform(0.0, 0.6) * height / 96,
+        softness=generator.uniform(0.0, 0.45) * height / 96,
         noise=np.round(grain * grey).astype(np.int16),
         shifts=generator.integers(0, MARGIN + 1, (frames, 2)),
     )

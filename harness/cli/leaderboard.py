@@ -1,0 +1,105 @@
+"""`harness leaderboard`: stored runs become a board."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.context import AsJson, Context, print_json
+from harness.cli.run import BoardFolder, Changes
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Board
+    from harness.plugins import Plugins
+    from harness.results import Store
+    from harness.suites.plan import Plan, Planner
+
+
+def leaderboard(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="SUITE", help="Name of a suite, a .yaml file, or the folder of a board.")
+    ],
+    changes: Changes = None,
+    output: BoardFolder = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 when the files are not what results.json gives.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a suite's leaderboard from stored runs, or a board's folder again from its own results.json."""
+    from harness import paths
+    from harness.errors import UsageError
+    from harness.leaderboard import load_results, render, stale_files
+    from harness.results import Store
+    from harness.suites import plan, schema
+
+    folder = Path(source)
+    if folder.is_dir():
+        board = load_results(folder / "results.json")
+        if check:
+            stale = stale_files(board, folder)
+            for name in stale:
+                sys.stderr.write(f"{folder / name} is not what {folder / 'results.json'} gives\n")
+            if stale:
+                raise typer.Exit(1)
+            return
+        render(board, output or folder)
+        _print(board, as_json=as_json)
+        return
+    if check:
+        msg = "--check compares a board's folder with its own results.json; give the folder"
+        raise UsageError(msg)
+    options: Context = context.obj
+    plugins = options.plugins()
+    loaded = schema.load(source, plugins.suites, changes=changes or ())
+    plan.check(loaded, plugins)
+    planner = plan.Planner(plugins)
+    command = " ".join(["harness run", source, *(f"--set {change}" for change in changes or ())])
+    publish(planner.plan(loaded), planner, plugins, Store(paths.store()), output, command=command, as_json=as_json)
+
+
+def publish(
+    plan: Plan,
+    planner: Planner,
+    plugins: Plugins,
+    store: Store,
+    output: Path | None,
+    *,
+    command: str,
+    as_json: bool,
+) -> None:
+    """Write the board of `plan` from what `store` has, and print its table."""
+    from harness.leaderboard import build_board, render
+    from harness.results import digest
+    from harness.video.contact_sheet import contact_sheet
+
+    suite = plan.suite
+    pictures = {}
+    for named in dict.fromkeys(cell.identity.data.label for cell in plan.cells):
+        data = next(cell.identity.data for cell in plan.cells if cell.identity.data.label == named)
+        pictures[f"{named}: frames of one test video a class"] = contact_sheet(planner.split(data, "test"))
+    board = build_board(
+        title=suite.title,
+        summary=suite.summary,
+        suite=suite.name,
+        suite_hash=digest(suite.model_dump(mode="json")),
+        command=command,
+        planned=planned(plan, store),
+        cards={choice.name: plugins.evaluators.load(choice.name).card for choice in suite.evaluators},
+        pictures=pictures,
+    )
+    render(board, output or Path("leaderboards") / suite.name)
+    _print(board, as_json=as_json)
+
+
+def _print(board: Board, *, as_json: bool) -> None:
+    from harness.leaderboard import as_document, as_text
+
+    if as_json:
+        print_json(as_document(board))
+    else:
+        sys.stdout.write(as_text(board))

@@ -1,0 +1,248 @@
+"""Draws the data set to video files in UCF101's layout, once, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import filelock
+import numpy as np
+
+from harness import atomic, progress
+from harness.datasets.mocap_actions import VERSION
+from harness.datasets.mocap_actions.places import KINDS
+from harness.datasets.mocap_actions.plan import SIZES, TESTED, Group, Size, Spec, class_names, groups, tests
+from harness.datasets.mocap_actions.scene import clip, scene
+from harness.errors import DataError, UsageError
+from harness.video.write import write_video
+
+NAME = "mocap-actions"
+LISTS = "ucfTrainTestlist"
+Record = dict[str, Any]
+
+
+def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
+    """Draws the data set into `folder`, unless it is there already.
+
+    `folder` then holds `videos/<Class>/v_<Class>_gXX_cYY.avi`, `ucfTrainTestlist/` with the class index and three
+    train and test lists, `scenes.csv`, `joints/<Class>/v_<Class>_gXX_cYY.npz` and `manifest.json`. Drawing goes on
+    beside it, and it appears when everything is drawn; a second process waits for the first.
+
+    Args:
+        folder: Where; its parent is made if need be.
+        size: `mini` or `full`.
+        biased: Whether place and clothes tell the action in most groups.
+        seed: Another seed draws other people, places and clips.
+        workers: Processes; as many as there are processors when None.
+
+    Returns:
+        `folder`.
+
+    Raises:
+        UsageError: `folder` holds something else.
+        DataError: The files cannot be written.
+    """
+    return build_spec(folder, SIZES[size], biased=biased, seed=seed, workers=workers)
+
+
+def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
+    """As `build`, for any size."""
+    if complete(folder, spec, biased=biased, seed=seed):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if complete(folder, spec, biased=biased, seed=seed):
+            return folder
+        _refuse_foreign(folder)
+        with _beside(folder) as draft:
+            _draw(draft, spec, biased=biased, seed=seed, workers=workers or os.cpu_count() or 1)
+            _swap(draft, folder)
+    return folder
+
+
+def complete(folder: Path, spec: Spec, *, biased: bool, seed: int = 0) -> bool:
+    """Whether `folder` holds the data set as this version draws it, every file in its full length."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        videos = manifest.pop("videos")
+        if manifest != _identity(spec, biased=biased, seed=seed):
+            return False
+        return all((folder / video["path"]).stat().st_size == video["bytes"] for video in videos)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _identity(spec: Spec, *, biased: bool, seed: int) -> Record:
+    size = next((name for name, known in SIZES.items() if known == spec), "other")
+    return {"name": NAME, "version": VERSION, "size": size, "biased": biased, "seed": seed, "spec": asdict(spec)}
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raises unless `folder` is absent, empty, or an earlier drawing, which may be replaced."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["name"] == NAME:
+            return
+    msg = f"{folder}: holds something that is no drawing of {NAME}; name another folder, or move it away"
+    raise UsageError(msg)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lets one process at a time work on `folder`; the lock goes with the process that holds it, however it ends."""
+    lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        progress.say(f"{folder}: waiting for another process that is drawing it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """An empty folder beside `folder`, gone afterwards; what a killed process left there is thrown away.
+
+    Raises:
+        DataError: The disk is full, or files cannot be written there.
+    """
+    draft = folder.parent / f".{folder.name}.drawing"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        yield draft
+    except OSError as error:
+        msg = f"{folder}: cannot be drawn ({error.strerror or error}); make room there, or set HARNESS_HOME elsewhere"
+        raise DataError(msg) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _swap(draft: Path, folder: Path) -> None:
+    if folder.exists():
+        outdated = folder.parent / f".{folder.name}.outdated"
+        shutil.rmtree(outdated, ignore_errors=True)
+        folder.rename(outdated)
+        draft.rename(folder)
+        shutil.rmtree(outdated, ignore_errors=True)
+    else:
+        draft.rename(folder)
+
+
+def _draw(draft: Path, spec: Spec, *, biased: bool, seed: int, workers: int) -> None:
+    planned = list(groups(spec, biased=biased, seed=seed))
+    for name in class_names()[: spec.classes]:
+        (draft / "videos" / name).mkdir(parents=True)
+        (draft / "joints" / name).mkdir(parents=True)
+    videos: list[Record] = []
+    variant = NAME if biased else f"{NAME}-unbiased"
+    with progress.bar(f"drawing {variant}", total=len(planned) * spec.clips) as bar:
+        for records in _drawn(draft, planned, spec, seed, min(workers, len(planned))):
+            videos += records
+            bar.advance(len(records))
+    videos.sort(key=lambda record: record["path"])
+    _write_lists(draft, videos)
+    _write_scenes(draft, videos, planned)
+    atomic.write_json(draft / "manifest.json", {**_identity(spec, biased=biased, seed=seed), "videos": videos})
+
+
+def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: int) -> Iterator[list[Record]]:
+    """Each group's records as soon as it is drawn, in any order."""
+    if workers == 1:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(0)
+        try:
+            for group in planned:
+                yield draw_group(draft, group, spec, seed)
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        futures = [pool.submit(draw_group, draft, group, spec, seed) for group in planned]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            msg = f"{draft.parent}: a process that draws was killed, perhaps for want of memory; run it again"
+            raise DataError(msg) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and stops its workers
+
+
+def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]:
+    """Draws all clips of a group and writes their videos and joints; returns the manifest's records of them."""
+    where = scene(group, spec, seed)
+    records = []
+    for number in range(1, spec.clips + 1):
+        drawn, video = clip(where, number, spec, seed), group.video(number)
+        path = draft / "videos" / f"{video}.avi"
+        write_video(path, drawn.frames, spec.fps)
+        joints = io.BytesIO()
+        np.savez_compressed(joints, joints=drawn.joints, visible=drawn.visible)
+        (draft / "joints" / f"{video}.npz").write_bytes(joints.getvalue())
+        content = path.read_bytes()
+        records.append(
+            {
+                "path": f"videos/{video}.avi",
+                "bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "frames": spec.frames,
+                "fps": spec.fps,
+                "width": spec.width,
+                "height": spec.height,
+                "class": group.class_name,
+                "group": f"g{group.number:02d}",
+                "tested_by": list(tests(group.number)),
+            }
+        )
+    return records
+
+
+def _write_lists(draft: Path, videos: list[Record]) -> None:
+    """UCF101's official files: `classInd.txt`, and for each split `trainlist0N.txt` and `testlist0N.txt`."""
+    folder = draft / LISTS
+    present = {video["class"] for video in videos}
+    numbers = {name: number for number, name in enumerate(class_names(), start=1) if name in present}
+    listed = [(video["path"].removeprefix("videos/"), video) for video in videos]
+    atomic.write_text(folder / "classInd.txt", "".join(f"{number} {name}\n" for name, number in numbers.items()))
+    for split in range(1, len(TESTED) + 1):
+        train = [f"{path} {numbers[video['class']]}\n" for path, video in listed if split not in video["tested_by"]]
+        test = [f"{path}\n" for path, video in listed if split in video["tested_by"]]
+        atomic.write_text(folder / f"trainlist{split:02d}.txt", "".join(train))
+        atomic.write_text(folder / f"testlist{split:02d}.txt", "".join(test))
+
+
+def _write_scenes(draft: Path, videos: list[Record], planned: list[Group]) -> None:
+    kinds = {(group.class_name, f"g{group.number:02d}"): group.kind for group in planned}
+    order = list(KINDS)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["video", "scene", "index"])
+    for video in videos:
+        kind = kinds[video["class"], video["group"]]
+        table.writerow([video["path"].removeprefix("videos/").removesuffix(".avi"), kind, order.index(kind)])
+    atomic.write_text(draft / "scenes.csv", text.getvalue())

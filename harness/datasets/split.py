@@ -1,0 +1,91 @@
+"""Splits of video files."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import DataError
+from harness.interfaces import Video
+from harness.video import frame_cache
+from harness.video.decode import decode, resized
+
+
+@dataclass(frozen=True)
+class VideoSplit:
+    """Video files with their records.
+
+    Args:
+        name: `train` or `test`.
+        videos: in a fixed order.
+        digests: for each video's id, the hash of its file's content.
+        classes: for each kind of label, the names of its classes.
+        labelled: whether `videos` carry labels.
+    """
+
+    name: str
+    videos: Sequence[Video]
+    digests: Mapping[str, str]
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of every video's content, frames and (in a labelled split) id, labels and group, in order."""
+        sha = hashlib.sha256()
+        for video in self.videos:
+            record: list[Any] = [self.digests[video.id], video.frames, video.fps]
+            if self.labelled:
+                record += [video.id, video.group, sorted(video.labels.items())]
+            sha.update(json.dumps(record).encode())
+        if self.labelled:
+            sha.update(json.dumps(sorted(self.classes.items())).encode())
+        return sha.hexdigest()[:20]
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Frames of video `index` as (T, H, W, C) uint8 RGB, the short side resized to `short_side` pixels.
+
+        A split that fits into the frame cache is decoded once; of another only the wanted frames are.
+
+        Raises:
+            DataError: when the file is missing or does not decode to the frames its record promises.
+        """
+        video = self.videos[index]
+        if self._bytes(short_side) > frame_cache.shared.limit:
+            return torch.from_numpy(decode(video.path, frames, short_side=short_side))
+        whole = frame_cache.shared.video(video.path, short_side)
+        if len(whole) != video.frames:
+            msg = f"{video.path}: {video.frames} frames were promised, {len(whole)} decode; fetch or draw the file again"
+            raise DataError(msg)
+        return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
+
+    def _bytes(self, short_side: int | None) -> int:
+        if short_side not in self._sizes:
+            sizes = [(video.frames, *resized(video.width, video.height, short_side)) for video in self.videos]
+            self._sizes[short_side] = sum(3 * frames * width * height for frames, width, height in sizes)
+        return self._sizes[short_side]
+
+    @cached_property
+    def _sizes(self) -> dict[int | None, int]:
+        return {}
+
+    def unlabelled(self) -> VideoSplit:
+        """The same videos without labels, groups, joints and telling names."""
+        ids = [f"{position:06d}" for position in range(len(self.videos))]
+        videos = tuple(
+            dataclasses.replace(video, id=new, group="", labels={}, joints=None)
+            for video, new in zip(self.videos, ids, strict=True)
+        )
+        digests = {new: self.digests[video.id] for video, new in zip(self.videos, ids, strict=True)}
+        return VideoSplit(self.name, videos, digests, {}, labelled=False)

@@ -1,0 +1,162 @@
+"""A board as a README that GitHub shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.leaderboard import numbers
+from harness.leaderboard.board import Board
+from harness.leaderboard.escaping import code, markdown
+from harness.leaderboard.protocols import differences
+from harness.leaderboard.ranking import RULE, Division, Rank
+from harness.leaderboard.statistics import DRAWS, SEED
+from harness.leaderboard.table import Cell, CellStatus, Column, Row
+
+FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
+
+
+def readme(board: Board, plot: str, pictures: Sequence[tuple[str, str]]) -> str:
+    """The whole README.
+
+    Args:
+        board: what to show.
+        plot: file name of the plot.
+        pictures: (caption, file name) of the pictures of the data.
+    """
+    blocks = [f"# {markdown(board.title)}", markdown(board.summary), tables(board), _legend(board)]
+    blocks += [f"![Every row's mean, interval and seeds in each column]({plot})"]
+    blocks += ["## How to read it", how_to_read(board), "## What was measured", _columns(board)]
+    if troubles := list(_troubles(board)):
+        blocks += ["## Not measured", "\n".join(troubles)]
+    for caption, name in pictures:
+        blocks += ["## The data"] if "## The data" not in blocks else []
+        blocks += [f"![{markdown(caption)}]({name})", f"*{markdown(caption)}*"]
+    blocks += ["## Reproduce", _reproduce(board)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def tables(board: Board) -> str:
+    """One table for each division."""
+    blocks = []
+    for number, division in enumerate(board.divisions):
+        if len(board.divisions) > 1:
+            blocks.append(f"### Protocols {letter(number)}")
+            if number:
+                blocks.append(markdown(difference_from_first(board, division)))
+        blocks.append(_table(board, division))
+    return "\n\n".join(blocks)
+
+
+def letter(number: int) -> str:
+    """A, B, ... for the divisions of a board."""
+    return chr(ord("A") + number) if number < 26 else str(number + 1)
+
+
+def difference_from_first(board: Board, division: Division) -> str:
+    """In which settings the protocols of `division` are not those of the first."""
+    changed = differences(board.protocols(division), board.protocols(board.divisions[0]))
+    settings = "; ".join(f"{path} is {here}, in A {there}" for path, here, there in changed)
+    return f"Ranked apart, because the protocol differs: {settings or 'other columns were measured'}."
+
+
+def how_to_read(board: Board) -> str:
+    """The statistics and the rule of ranking, stated."""
+    seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) > 1 else ''}"
+    return (
+        f"Numbers are means over {seeds}. Intervals are 95 %, for new seeds on new groups of videos: the variance over "
+        f"{DRAWS:,} bootstrap draws of the test set's groups (seed {SEED}) plus the variance between seeds, with t "
+        f"quantiles. {RULE} Chance is what an encoder that knows nothing gets on the same videos. A blank cell was not "
+        "measured."
+    )
+
+
+def _table(board: Board, division: Division) -> str:
+    header = ["rank", "method"]
+    header += [f"{markdown(board.heading(c))}<br>{markdown(numbers.measured(c.metric))}" for c in board.columns]
+    lines = [header, ["--:", ":--", *("--:" for _ in board.columns)]]
+    for i, rank in zip(division.rows, division.ranks, strict=True):
+        row = board.rows[i]
+        cells = [
+            _cell(cell, column, leading=bool(rank and rank.leading[j]))
+            for j, (cell, column) in enumerate(zip(row.cells, board.columns, strict=True))
+        ]
+        lines.append([_place(row, rank), markdown(board.label(row)), *cells])
+    limits = [board.chance(j) for j in range(len(board.columns))]
+    chance = [numbers.chance(limit, c.metric) if limit else "" for limit, c in zip(limits, board.columns, strict=True)]
+    lines.append(["", "*chance*", *chance])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _place(row: Row, rank: Rank | None) -> str:
+    if row.supervised:
+        return "*reference*"
+    if not row.complete:
+        return "*incomplete*"
+    return numbers.place(rank) if rank else ""
+
+
+def _cell(cell: Cell, column: Column, *, leading: bool) -> str:
+    note = "" if cell.status in {"done", "missing"} else f"*{cell.status}*"
+    if cell.interval is None:
+        return note
+    mean = numbers.shown(cell.interval.mean, column.metric)
+    mean = f"**{mean}**" if leading else mean
+    span = numbers.span(cell.interval, column.metric).replace("–", ", ")
+    return " ".join(part for part in (mean, f"[{span}]" if span else "", note) if part)
+
+
+def _legend(board: Board) -> str:
+    seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
+    parts = [f"Cells: {seeds} [95 % interval]; ↑ higher is better, ↓ lower is better."]
+    if any(rank and any(rank.leading) for division in board.divisions for rank in division.ranks):
+        parts.append("**Bold**: nothing in the column is separably better.")
+    if any(row.supervised for row in board.rows):
+        parts.append("*Reference*: reads labels, never ranked.")
+    if board.shared:
+        parts.append(f"All rows: {markdown(', '.join(board.shared))}.")
+    if len({column.data.label for column in board.columns}) == 1:
+        parts.append(f"All columns: {markdown(board.columns[0].data.label)}.")
+    return " ".join(parts)
+
+
+def _columns(board: Board) -> str:
+    lines = [["column", "metric", "videos", "groups", "protocol"], [":--", ":--", "--:", "--:", ":--"]]
+    for j, column in enumerate(board.columns):
+        videos, groups = (" / ".join(map(str, found)) for found in board.test_set(j))
+        metric = markdown(numbers.measured(column.metric))
+        lines.append([markdown(board.heading(column)), metric, videos, groups, markdown(column.card.protocol)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _troubles(board: Board) -> Iterator[str]:
+    for row, column, cell in troubled(board):
+        again = remedy(board, cell.status)
+        rerun = f"; rerun with {code(again)}" if again else ""
+        where = f"{markdown(board.label(row))} / {markdown(board.heading(column))}"
+        yield f"- {where}: **{cell.status}**: {markdown(cell.reason)}{rerun}"
+
+
+def troubled(board: Board) -> Iterator[tuple[Row, Column, Cell]]:
+    """Every cell that is not done."""
+    for row in board.rows:
+        for column, cell in zip(board.columns, row.cells, strict=True):
+            if cell.status != "done":
+                yield row, column, cell
+
+
+def remedy(board: Board, status: CellStatus) -> str:
+    """The command that measures a cell of this status again; nothing for one that cannot be measured."""
+    if status == "not applicable":
+        return ""
+    return f"{board.command} --retry-failed" if status in FAILED else board.command
+
+
+def _reproduce(board: Board) -> str:
+    suite = f"Suite {code(board.suite)}, content {code(board.suite_hash)}."
+    files = (
+        "[index.html](index.html) is the same board to sort and search, with the provenance of every number; "
+        "[table.csv](table.csv) has one line for each cell; [results.json](results.json) has every run with its "
+        "predictions, and is enough to make this folder again."
+    )
+    fence = "`" * max(3, len(code(board.command)) - len(code(board.command).lstrip("`")) + 2)
+    return f"{fence}sh\n{' '.join(board.command.split())}\n{fence}\n\n{suite} {files}"

@@ -1,0 +1,73 @@
+"""The upper reference: the same network, trained with labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from harness.errors import DataError
+from harness.methods import SUPERVISED
+from harness.training import Batch, GradientMethod
+from harness.video.batch import read_clips
+from harness.video.sample import random_clips
+from harness.video.transform import random_flip
+
+if TYPE_CHECKING:
+    from harness.cards import BackboneCard, MethodCard, View
+    from harness.interfaces import Split
+
+
+@dataclass(kw_only=True)
+class Supervised(GradientMethod):
+    """Cross-entropy of a linear classifier on the network's vector; the encoder is the network without the classifier.
+
+    One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored half of the time.
+
+    Raises:
+        DataError: when the training split has no label of that kind.
+    """
+
+    card: ClassVar[MethodCard] = SUPERVISED
+
+    label: str = "action"
+    """The kind of label that is learnt."""
+    label_smoothing: float = 0.1
+    batch_size: int = 32
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+
+    def frames_per_example(self, view: View) -> int:
+        """A clip's."""
+        return view.frames
+
+    def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
+        """`size` clips of random videos with their classes."""
+        videos = torch.randint(len(train), (size,), generator=generator)
+        chosen = [train.videos[index] for index in videos.tolist()]
+        n_frames = torch.tensor([video.frames for video in chosen])
+        frames = random_clips(n_frames, view.frames, view.stride, generator)
+        clips = read_clips(train, videos, frames, size=view.size, generator=generator)
+        return Batch(random_flip(clips, generator), torch.tensor([video.labels[self.label] for video in chosen]))
+
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+        """The network with its classifier."""
+        if self.label not in train.classes:
+            msg = f"the training split has no label {self.label!r}; it has: {', '.join(train.classes) or 'none'}"
+            raise DataError(msg)
+        return _Classifier(network, card.dim, len(train.classes[self.label]), self.label_smoothing)
+
+
+class _Classifier(nn.Module):
+    def __init__(self, network: nn.Module, dim: int, classes: int, smoothing: float) -> None:
+        super().__init__()
+        self.network = network
+        self.head = nn.Linear(dim, classes)
+        self.smoothing = smoothing
+
+    def forward(self, clips: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(self.head(self.network(clips)), labels, label_smoothing=self.smoothing)

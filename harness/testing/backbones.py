@@ -1,0 +1,143 @@
+"""What a backbone has to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from harness.interfaces import Backbone
+from harness.testing.cards import check_card
+from harness.seeding import seeded
+from harness.testing.checking import TOLERANCE, Subject, distance, expect
+from harness.testing.traces import expect_no_traces, reseeded, traces
+
+CLIPS = 2
+
+
+@dataclass(eq=False)
+class BackboneSubject(Subject[Backbone]):
+    """A backbone under test."""
+
+    device: str = "cpu"
+
+    def built(self, seed: int = 0) -> nn.Module:
+        """A new network on the device."""
+        return self.tested.build(seed=seed).to(self.device)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """One network, in evaluation mode."""
+        return self.built().eval()
+
+    @cached_property
+    def clips(self) -> Tensor:
+        """(2, C, T, H, W) float32 of the card's view, as if normalised."""
+        view = self.tested.card.view
+        random = torch.Generator().manual_seed(0)
+        shape = (CLIPS, 3, view.frames, view.size, view.size)
+        return torch.randn(shape, generator=random).to(self.device)
+
+    @cached_property
+    def vectors(self) -> Tensor:
+        """What the network makes of the clips."""
+        with torch.no_grad():
+            output: Tensor = self.network(self.clips)
+        return output
+
+
+def check_output(subject: BackboneSubject) -> None:
+    """Clips (B, C, T, H, W) of the card's view become vectors (B, dim), float32 and finite."""
+    card, output = subject.tested.card, subject.vectors
+    expect(
+        isinstance(output, Tensor) and output.shape == (CLIPS, card.dim) and output.dtype == torch.float32,
+        expected=f"({CLIPS}, {card.dim}) float32 for clips {tuple(subject.clips.shape)}",
+        got=f"{tuple(output.shape)} {output.dtype}" if isinstance(output, Tensor) else type(output).__name__,
+        remedy="the card's dim and view have to fit the network",
+    )
+    broken = int((~torch.isfinite(output)).sum())
+    expect(not broken, expected="finite vectors", got=f"{broken} NaN or infinite", remedy="look at its initial weights")
+
+
+def check_batch_invariance(subject: BackboneSubject) -> None:
+    """In evaluation mode a clip's vector does not depend on the other clips of its batch."""
+    subject.requires(check_output)
+    with torch.no_grad():
+        alone = subject.network(subject.clips[:1])
+    difference = distance(alone, subject.vectors[:1])
+    expect(
+        difference <= TOLERANCE,
+        expected="a clip to get the same vector alone and in a batch, in evaluation mode",
+        got=f"a difference of {difference:.1%}",
+        remedy="statistics over the batch belong into training mode only",
+    )
+
+
+def check_gradients(subject: BackboneSubject) -> None:
+    """In training mode a loss on the vectors gives every parameter a gradient."""
+    subject.requires(check_output)
+    network = subject.built().train()
+    with seeded(0):
+        output = network(subject.clips)
+        (output * torch.randn(output.shape).to(output)).sum().backward()
+    missing = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    expect(
+        not missing,
+        expected="a gradient for every parameter",
+        got=f"none for {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}",
+        remedy="leave out what the vector does not use (a classifier), freeze nothing, detach nothing",
+    )
+
+
+def check_seed(subject: BackboneSubject) -> None:
+    """Equal seeds give equal weights, whatever the global random state."""
+    with reseeded(1):
+        first = subject.built(seed=3)
+    with reseeded(2):
+        second = subject.built(seed=3)
+    others = second.state_dict()
+    unequal = [name for name, values in first.state_dict().items() if not torch.equal(values, others[name])]
+    expect(
+        not unequal,
+        expected="equal seeds to give equal weights",
+        got=f"other values of {', '.join(unequal[:3])}",
+        remedy="initialise inside `with harness.seeding.seeded(seed):`",
+    )
+
+
+def check_fresh_weights(subject: BackboneSubject) -> None:
+    """Two networks share no parameter or buffer."""
+    first, second = subject.built(), subject.built()
+    tensors = {id(tensor) for tensor in (*first.parameters(), *first.buffers())}
+    memory = {tensor.data_ptr() for tensor in first.state_dict().values() if tensor.numel()}
+    shared = [
+        name
+        for name, tensor in (*second.named_parameters(), *second.named_buffers())
+        if id(tensor) in tensors or (tensor.numel() and tensor.data_ptr() in memory)
+    ]
+    expect(
+        first is not second and not shared,
+        expected="every build to have weights of its own",
+        got=f"{', '.join(shared[:3]) or 'the network'} in both of two builds",
+        remedy="build new modules on every call",
+    )
+
+
+def check_traces(subject: BackboneSubject) -> None:
+    """Building prints nothing to stdout and changes no global state, such as random states."""
+    with traces() as left:
+        subject.built(seed=5)
+    expect_no_traces(left, "building")
+
+
+CHECKS = (
+    check_card,
+    check_output,
+    check_batch_invariance,
+    check_gradients,
+    check_seed,
+    check_fresh_weights,
+    check_traces,
+)

@@ -1,0 +1,103 @@
+"""What any card has to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard
+from harness.functional.metrics import STATISTICS
+from harness.testing.checking import Subject, UnmetError, expect
+
+CARDS: dict[str, type[Card]] = {
+    "method": MethodCard,
+    "backbone": BackboneCard,
+    "data set": DatasetCard,
+    "evaluator": EvaluatorCard,
+}
+
+
+def check_card(subject: Subject[Any]) -> None:
+    """The class has a card of its own kind, not one inherited from another class, and it is complete."""
+    kind, owner = CARDS[subject.kind], type(subject.tested)
+    expect(
+        isinstance(vars(owner).get("card"), kind),
+        expected=f"{owner.__name__}.card to be a {kind.__name__}",
+        got=repr(vars(owner)["card"]) if "card" in vars(owner) else "no card in the body of the class",
+        remedy=f"write `card: ClassVar[{kind.__name__}] = {kind.__name__}(...)` into the class",
+    )
+    card: Any = owner.card
+    expect(
+        "\n" not in card.summary and len(card.summary) <= 200,
+        expected="a summary of one line of at most 200 characters",
+        got=f"{len(card.summary)} characters in {card.summary.count(chr(10)) + 1} lines",
+        remedy="shorten it: `harness list` shows it in a table",
+    )
+    _filled(card, "licence")
+    if card.paper is not None:
+        for part in ("title", "authors", "year", "venue"):
+            _filled(card.paper, part)
+    _OF_KIND[subject.kind](card)
+
+
+def _filled(holder: object, part: str) -> None:
+    if not getattr(holder, part):
+        msg = f"the card's {type(holder).__name__}.{part} is empty; fill it in"
+        raise UnmetError(msg)
+
+
+def _method(card: MethodCard) -> None:
+    expect(
+        "vector" in card.offers,
+        expected="`offers` to contain 'vector'",
+        got=sorted(card.offers),
+        remedy="every encoder gives vectors",
+    )
+
+
+def _backbone(card: BackboneCard) -> None:
+    expect(card.dim >= 1, expected="a positive dim", got=card.dim, remedy="state the length of the vector")
+    expect(
+        len(card.mean) == len(card.std) == 3 and min(card.std) > 0,
+        expected="mean and std of three channels, std positive",
+        got=f"mean {card.mean}, std {card.std}",
+        remedy="they normalise RGB in [0, 1]",
+    )
+
+
+def _dataset(card: DatasetCard) -> None:
+    for part in (card.splits, card.labels):
+        expect(
+            len(set(part)) == len(part) > 0,
+            expected="splits and kinds of labels, each named once",
+            got=part,
+            remedy="correct the card",
+        )
+
+
+def _evaluator(card: EvaluatorCard) -> None:
+    _filled(card, "protocol")
+    _filled(card, "needs")
+    ids = [metric.id for metric in card.metrics]
+    expect(len(set(ids)) == len(ids), expected="metrics with different ids", got=ids, remedy="rename one")
+    for metric in card.metrics:
+        low, high = metric.bounds
+        expect(
+            low is None or high is None or low < high,
+            expected=f"metric {metric.id!r} to have a lower bound below the upper one",
+            got=metric.bounds,
+            remedy="give bounds=(lowest, highest), None where there is none",
+        )
+        expect(
+            metric.statistic in ("", *STATISTICS),
+            expected=f"metric {metric.id!r} to name a statistic among {', '.join(STATISTICS)}",
+            got=repr(metric.statistic),
+            remedy="leave it empty when the metric is not computed from per-video predictions",
+        )
+
+
+_OF_KIND: dict[str, Any] = {
+    "method": _method,
+    "backbone": _backbone,
+    "data set": _dataset,
+    "evaluator": _evaluator,
+}

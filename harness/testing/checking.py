@@ -1,0 +1,122 @@
+"""What a check is: a named callable that passes, or says in one line what was expected, found, and to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from torch import Tensor
+
+from harness.errors import PluginError
+
+T = TypeVar("T")
+
+
+TOLERANCE = 1e-3
+"""The largest `distance` of vectors that count as equal: rounding differs with batch sizes and devices."""
+
+
+class ConformanceError(PluginError):
+    """A plugin's object does not keep its contract."""
+
+
+class BlockedError(Exception):
+    """A check that cannot be made, because one that it builds on failed."""
+
+
+class UnmetError(Exception):
+    """What a check found, before it is said of which object and by which check."""
+
+
+def expect(kept: bool, *, expected: str, got: object, remedy: str) -> None:
+    """End the check that calls this unless the contract was `kept`.
+
+    Raises:
+        UnmetError: when it was not.
+    """
+    if not kept:
+        msg = f"expected {expected}, got {got}; {remedy}"
+        raise UnmetError(msg)
+
+
+def distance(found: Tensor, wanted: Tensor) -> float:
+    """The largest difference of two tensors, as a share of the largest value in `wanted`.
+
+    >>> import torch
+    >>> round(distance(torch.tensor([1.0, 4.5]), torch.tensor([1.0, 5.0])), 3)
+    0.1
+    """
+    difference = float((found - wanted).abs().max())
+    return difference / max(float(wanted.abs().max()), 1e-12) if difference else 0.0
+
+
+@dataclass(eq=False)
+class Subject(Generic[T]):
+    """One object under test, and what its checks have found so far."""
+
+    kind: Literal["method", "backbone", "data set", "evaluator"]
+    tested: T
+    _outcomes: dict[str, ConformanceError | BlockedError | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The card's name; the class's where there is no card."""
+        return str(getattr(getattr(self.tested, "card", None), "name", type(self.tested).__name__))
+
+    def outcome(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
+        """What the check `function` found, None when it passed; it is made once."""
+        name = function.__name__
+        if name not in self._outcomes:
+            self._outcomes[name] = self._found(function)
+        return self._outcomes[name]
+
+    def requires(self, *functions: Callable[[Any], None]) -> None:
+        """End the check that calls this when one of the checks `functions` failed.
+
+        Raises:
+            BlockedError: naming that check.
+        """
+        for function in functions:
+            if self.outcome(function) is not None:
+                msg = f"{self.kind} {self.name!r} has to pass {function.__name__} first"
+                raise BlockedError(msg)
+
+    def _found(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
+        where = f"{self.kind} {self.name!r} fails {function.__name__}"
+        try:
+            function(self)
+        except BlockedError as error:
+            return error
+        except UnmetError as error:
+            return ConformanceError(f"{where}: {error}")
+        except Exception as error:
+            text = " ".join(str(error).split())
+            failure = ConformanceError(f"{where}: it raised {type(error).__name__}: {text}")
+            failure.__cause__ = error
+            return failure
+        return None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of one object, to be called."""
+
+    subject: Subject[Any]
+    function: Callable[[Any], None]
+
+    @property
+    def name(self) -> str:
+        """Of the check: `check_...`."""
+        return self.function.__name__
+
+    def __call__(self) -> None:
+        """Make the check, once.
+
+        Raises:
+            ConformanceError: when the object does not pass; its message is one line.
+            BlockedError: when a check that this one builds on failed.
+        """
+        outcome = self.subject.outcome(self.function)
+        if outcome is not None:
+            raise outcome

@@ -1,0 +1,92 @@
+"""What a method has to keep while it learns; what its encoder has to keep is in `harness.testing.encoders`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.interfaces import VideoBatch
+from harness.testing import encoders
+from harness.testing.cards import check_card
+from harness.testing.checking import TOLERANCE, distance, expect
+from harness.testing.fits import FRAMES, MethodSubject, check_fit
+from harness.testing.traces import expect_no_traces, traces
+
+def check_unlabelled(subject: MethodSubject) -> None:
+    """A method that is not `supervised` never looks at labels, groups or classes."""
+    subject.requires(check_fit)
+    try:
+        subject.again  # noqa: B018 - fitting it is the test
+    except Exception:
+        if not subject.blind.touched:
+            raise
+    expect(
+        not subject.blind.touched,
+        expected="fit to leave labels, groups and classes alone",
+        got=f"a look at {subject.blind.touched[:1]}",
+        remedy="learn without, or state `supervised=True` on the card",
+    )
+
+
+def check_seed(subject: MethodSubject) -> None:
+    """Two fits of one object with one seed give encoders of equal vectors, whatever the global random state."""
+    subject.requires(encoders.check_repeatable)
+    if not subject.tested.card.supervised:
+        subject.requires(check_unlabelled)
+    second = subject.again.encoder.encode(VideoBatch(subject.clips.clone()))
+    difference = distance(second, subject.vectors)
+    expect(
+        difference <= TOLERANCE,
+        expected="two fits with seed 0 to give equal vectors",
+        got=f"a difference of {difference:.1%}",
+        remedy="draw everything random from budget.seed, and keep nothing of a fit in the method",
+    )
+
+
+def check_budget(subject: MethodSubject) -> None:
+    """No more training frames than granted.
+
+    Counted are the frames that pass forward through the network while gradients are recorded; one that is shown twice
+    counts twice, one that is read ahead or kept in a cache does not count. The pass during which the budget ends may be
+    finished. A method that trains no network is held by the frames it reads, and may finish its video.
+    """
+    subject.requires(check_fit)
+    shown, batch = subject.fitted.frames_shown, subject.fitted.largest_batch
+    if shown:
+        expect(
+            shown <= FRAMES + batch,
+            expected=f"at most {FRAMES} frames shown to the network (and the rest of a batch of {batch})",
+            got=shown,
+            remedy="stop when budget.frames are used up, not after so many epochs",
+        )
+        return
+    longest = max(video.frames for video in subject.train.videos)
+    expect(
+        subject.fitted.frames_read <= FRAMES + longest,
+        expected=f"at most {FRAMES} frames read (and the rest of a video of {longest}) by a method without a network",
+        got=subject.fitted.frames_read,
+        remedy="learn from as many videos as budget.frames allows",
+    )
+
+
+def check_traces(subject: MethodSubject) -> None:
+    """Fitting and encoding print nothing to stdout and change no global state, such as random states."""
+    subject.requires(check_fit)
+    expect_no_traces(subject.fitted.left, "fitting")
+    with traces() as left:
+        subject.encoder.encode(VideoBatch(subject.clips.clone()))
+    expect_no_traces(left, "encoding")
+
+
+def checks(subject: MethodSubject) -> list[Callable[[Any], None]]:
+    """The checks of a method with this card."""
+    supervised = subject.tested.card.supervised
+    return [
+        check_card,
+        check_fit,
+        *([] if supervised else [check_unlabelled]),
+        check_budget,
+        check_traces,
+        *encoders.CHECKS,
+        check_seed,
+    ]

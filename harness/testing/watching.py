@@ -1,0 +1,277 @@
+"""Splits and backbones that watch what a method does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import HarnessError
+from harness.interfaces import Backbone, Dataset, Split, Video
+
+
+class SplitAround:
+    """A split that hands everything on to another one; subclasses watch or change a part of it."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    @property
+    def name(self) -> str:
+        """As of the other split."""
+        return self._split.name
+
+    @property
+    def labelled(self) -> bool:
+        """As of the other split."""
+        return self._split.labelled
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """As of the other split."""
+        return self._split.videos
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """As of the other split."""
+        return self._split.classes
+
+    @property
+    def manifest(self) -> str:
+        """As of the other split."""
+        return self._split.manifest
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """As of the other split."""
+        return self._split.read(index, frames, short_side=short_side)
+
+    def unlabelled(self) -> Split:
+        """As of the other split."""
+        return self._split.unlabelled()
+
+
+class CountingSplit(SplitAround):
+    """Counts the frames that are read of it, in whatever thread or forked process.
+
+    >>> from harness.testing import MovingSquares
+    >>> split = CountingSplit(MovingSquares().split("train"))
+    >>> _ = split.read(0, [0, 5, 5])
+    >>> split.frames_read
+    3
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split)
+        self._read = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def frames_read(self) -> int:
+        """Frames read so far; one that is read again counts again."""
+        return int(self._read)
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """As of the other split."""
+        clip = super().read(index, frames, short_side=short_side)
+        self._read += len(clip)
+        return clip
+
+    def unlabelled(self) -> Split:
+        """The same without labels; both count together."""
+        bare = CountingSplit(super().unlabelled())
+        bare._read = self._read
+        return bare
+
+
+class LabelsTouchedError(HarnessError):
+    """Somebody looked at labels that it must not see."""
+
+
+@dataclass
+class _Refusal:
+    touched: list[str] = field(default_factory=list)
+
+    def __call__(self, what: str) -> NoReturn:
+        self.touched.append(what)
+        msg = f"an unlabelled split was asked for {what}, which an unsupervised method must not look at"
+        raise LabelsTouchedError(msg)
+
+
+class _RefusedLabels(Mapping[str, int]):
+    """Can be passed around, but not looked into."""
+
+    def __init__(self, refuse: _Refusal) -> None:
+        self._refuse = refuse
+
+    def __getitem__(self, kind: str) -> int:
+        self._refuse("a video's labels")
+
+    def __iter__(self) -> Iterator[str]:
+        self._refuse("a video's labels")
+
+    def __len__(self) -> int:
+        self._refuse("a video's labels")
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+class _RefusedGroup(str):
+    """Can be passed around, but not compared, hashed or printed."""
+
+    __slots__ = ("_refuse",)
+    _refuse: _Refusal
+
+    def __new__(cls, text: str, refuse: _Refusal) -> _RefusedGroup:
+        made = super().__new__(cls, text)
+        made._refuse = refuse
+        return made
+
+    def __getnewargs__(self) -> tuple[str, _Refusal]:  # type: ignore[override]
+        return "", self._refuse
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse("a video's group")
+
+    def __hash__(self) -> int:
+        self._refuse("a video's group")
+
+    def __len__(self) -> int:
+        self._refuse("a video's group")
+
+    def __str__(self) -> str:
+        self._refuse("a video's group")
+
+    def __format__(self, spec: str) -> str:
+        self._refuse("a video's group")
+
+
+class BlindSplit(SplitAround):
+    """An unlabelled split that raises when labels, groups or classes are looked at, instead of showing none.
+
+    Args:
+        split: any split; its labels are not used.
+
+    >>> from harness.testing import MovingSquares
+    >>> split = BlindSplit(MovingSquares().split("train"))
+    >>> split.videos[0].labels.get("action", 0)
+    Traceback (most recent call last):
+    ...
+    harness.testing.watching.LabelsTouchedError: an unlabelled split was asked for a video's labels, which an \
+unsupervised method must not look at
+    """
+
+    def __init__(self, split: Split) -> None:
+        super().__init__(split.unlabelled())
+        self._refuse = _Refusal()
+        group = _RefusedGroup("", self._refuse)
+        labels = _RefusedLabels(self._refuse)
+        self._videos = tuple(replace(video, labels=labels, group=group) for video in self._split.videos)
+
+    @property
+    def touched(self) -> list[str]:
+        """What was looked at, also when the method caught the exception."""
+        return self._refuse.touched
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """The videos; their labels and groups raise `LabelsTouchedError`."""
+        return self._videos
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Raises `LabelsTouchedError`."""
+        self._refuse("its classes")
+
+    def unlabelled(self) -> Split:
+        """Itself."""
+        return self
+
+
+class RelabelledTest:
+    """A data set whose test videos have their labels and groups dealt out anew.
+
+    Args:
+        data: any data set with a split `test`.
+        seed: of the dealing.
+    """
+
+    def __init__(self, data: Dataset, seed: int) -> None:
+        self.card = data.card
+        self._data = data
+        self._seed = seed
+
+    def split(self, name: str) -> Split:
+        """The split `name`; only that of `test` is changed."""
+        split = self._data.split(name)
+        return _Relabelled(split, self._seed) if name == "test" else split
+
+
+class _Relabelled(SplitAround):
+    def __init__(self, split: Split, seed: int) -> None:
+        super().__init__(split)
+        order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed)).tolist()
+        dealt = [split.videos[index] for index in order]
+        self._videos = tuple(
+            replace(video, labels=other.labels) for video, other in zip(split.videos, dealt, strict=True)
+        )
+        self._manifest = f"{split.manifest}-{seed}"
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        return self._videos
+
+    @property
+    def manifest(self) -> str:
+        return self._manifest
+
+
+class WatchedBackbone:
+    """Builds another backbone's networks, and watches what they are shown.
+
+    Frames are counted where they pass forward through such a network while gradients are recorded: that is the only
+    place where neither caching, nor reading ahead, nor decoding more than is used changes the number.
+
+    Args:
+        backbone: builds the networks.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self.card = backbone.card
+        self._backbone = backbone
+        self.frames_shown = 0
+        """Training frames shown so far."""
+        self.largest_batch = 0
+        """The most frames that were shown in one pass."""
+        self.kept: list[Tensor] | None = None
+        """Whatever such a network gets while this is a list; nothing counts then."""
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A network that reports to this object; deep copies of it do too."""
+        network = self._backbone.build(seed=seed)
+        network.register_forward_pre_hook(_Watch(self), with_kwargs=True)
+        return network
+
+
+class _Watch:
+    """A hook that stays the same when its network is copied."""
+
+    def __init__(self, watched: WatchedBackbone) -> None:
+        self._watched = watched
+
+    def __call__(self, network: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        clips = next(iter((*arguments, *named.values())))
+        if self._watched.kept is not None:
+            self._watched.kept.append(clips.detach().clone())
+        elif torch.is_grad_enabled():
+            frames = clips.shape[0] * clips.shape[2]
+            self._watched.frames_shown += frames
+            self._watched.largest_batch = max(self._watched.largest_batch, frames)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Watch:
+        return self

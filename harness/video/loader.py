@@ -1,0 +1,80 @@
+"""The clips of a split in order, decoded while the one before is computed on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from harness.cards import View
+from harness.interfaces import Split
+from harness.video.sample import clip_frames
+from harness.video.transform import crops
+
+THREADS = 2
+AHEAD = 8
+"""Videos decoded before they are needed."""
+
+
+def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> Iterator[tuple[int, Tensor]]:
+    """Every clip and crop of every video: video after video, clip after clip, crop after crop.
+
+    Each video is opened once for all of its clips. Decoding runs in threads, ahead of the consumer.
+
+    Args:
+        split: whose videos.
+        view: clips, crops, frames, stride and size.
+        batch_size: clips at a time; the last batch may have fewer.
+        device: where the batches go; pinned and copied without waiting when it is a GPU.
+
+    Yields:
+        The position of the batch's first clip, and (B, C, T, size, size) uint8 RGB.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
+    start = 0
+    waiting: list[Tensor] = []
+    count = 0
+    for views in _read_ahead(split, view):
+        waiting.append(views)
+        count += len(views)
+        while count >= batch_size:
+            joined = torch.cat(waiting)
+            yield start, _to(joined[:batch_size], device)
+            start += batch_size
+            waiting, count = [joined[batch_size:]], count - batch_size
+    if count:
+        yield start, _to(torch.cat(waiting), device)
+
+
+def _read_ahead(split: Split, view: View) -> Iterator[Tensor]:
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+        indices = iter(range(len(split)))
+        pending = deque(pool.submit(video_clips, split, index, view) for index, _ in zip(indices, range(AHEAD), strict=False))
+        try:
+            while pending:
+                yield pending.popleft().result()
+                for index in indices:
+                    pending.append(pool.submit(video_clips, split, index, view))
+                    break
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def video_clips(split: Split, index: int, view: View) -> Tensor:
+    """All clips and crops of one video, (clips * crops, C, T, size, size) uint8 RGB."""
+    chosen = clip_frames(split.videos[index].frames, view)
+    frames = split.read(index, chosen.flatten().tolist(), short_side=view.short_side)
+    stacked = frames.view(view.clips, view.frames, *frames.shape[1:]).permute(0, 4, 1, 2, 3)
+    return crops(stacked, view.size, view.crops).flatten(0, 1).contiguous()
+
+
+def _to(batch: Tensor, device: str) -> Tensor:
+    if device.startswith("cuda"):
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch

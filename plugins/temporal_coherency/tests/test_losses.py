@@ -1,0 +1,90 @@
+"""Losses against closed forms, slow twins and numerical gradients."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from harness_temporal_coherency.losses import contrastive, distance, quadruplet
+
+
+def vectors(roles: int, count: int = 6, seed: int = 0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [normalize(torch.randn(count, 5, generator=generator, dtype=torch.float64), dim=1) for _ in range(roles)]
+
+
+def test_distance_has_a_gradient_where_rows_are_equal():
+    first = torch.ones(2, 3, requires_grad=True)
+    second = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 3.0]])
+    apart = distance(first, second)
+    apart.sum().backward()
+    assert apart.tolist() == [0.0, 2.0]
+    assert first.grad.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
+
+
+def test_contrastive_closed_forms():
+    here = torch.zeros(1, 2)
+    there = torch.tensor([[0.5, 0.0]])
+    yes, no = torch.tensor([True]), torch.tensor([False])
+    assert contrastive(here, here, yes) == 0
+    assert contrastive(here, there, yes).item() == pytest.approx(0.125)
+    assert contrastive(here, there, no).item() == pytest.approx(0.125)
+    assert contrastive(here, 2 * there, no) == 0
+    assert contrastive(here, 4 * there, no, margin=3.0).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("margin", [0.5, 1.0, 2.0])
+def test_contrastive_equals_its_definition(margin):
+    first, second = vectors(2)
+    together = torch.tensor([True, False, True, False, False, True])
+    slow = 0.0
+    for a, b, y in zip(first.tolist(), second.tolist(), together.tolist(), strict=True):
+        d = math.dist(a, b)
+        slow += d**2 if y else max(0.0, margin - d) ** 2
+    assert contrastive(first, second, together, margin).item() == pytest.approx(slow / (2 * len(first)))
+
+
+def test_quadruplet_closed_forms():
+    a = torch.zeros(1, 2)
+    for apart in (0.0, 0.2, 0.5, 0.9):
+        value = quadruplet(a, a, a, torch.tensor([[apart, 0.0]]), margin=0.5).item()
+        assert value == pytest.approx(max(0.0, 0.5 - apart))
+
+
+def test_one_hinge_a_tuple_is_not_one_hinge_a_batch():
+    """Two tuples whose hinges have the arguments 1 and -3: the sum of hinges is 1, the hinge of the sum 0."""
+    a = torch.zeros(2, 1)
+    later, other = torch.tensor([[1.5], [0.5]]), torch.tensor([[1.0], [4.0]])
+    assert quadruplet(a, a, later, other, margin=0.5).item() == pytest.approx(0.5)  # 1 / N
+    assert quadruplet(a, a, later, other, margin=0.5, released=True) == 0
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.5, 1.5])
+def test_quadruplet_equals_its_definition(margin):
+    roles = vectors(4)
+    slow, near, hinge = 0.0, 0.0, margin
+    for a, b, c, n in zip(*(role.tolist() for role in roles), strict=True):
+        slow += math.dist(a, b) + max(0.0, math.dist(a, c) - math.dist(a, n) + margin)
+        near += math.dist(a, b) ** 2
+        hinge += math.dist(a, c) ** 2 - math.dist(a, n) ** 2
+    assert quadruplet(*roles, margin).item() == pytest.approx(slow / 6)
+    assert quadruplet(*roles, margin, released=True).item() == pytest.approx((near + max(0.0, hinge)) / 6)
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_quadruplet_gradient(released):
+    """Away from the kinks: no hinge has an argument near 0."""
+    roles = [role.requires_grad_() for role in vectors(4, seed=3)]
+    arguments = distance(roles[0], roles[2]) - distance(roles[0], roles[3]) + 0.5
+    assert arguments.abs().min() > 1e-2
+    assert torch.autograd.gradcheck(lambda *r: quadruplet(*r, released=released), roles)
+
+
+def test_contrastive_gradient():
+    first, second = (role.requires_grad_() for role in vectors(2, seed=1))
+    together = torch.tensor([True, False, True, False, False, True])
+    assert (distance(first, second) - 1.0).abs().min() > 1e-2
+    assert torch.autograd.gradcheck(lambda a, b: contrastive(a, b, together, 1.0), (first, second))

@@ -1,0 +1,81 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.functional.folds import group_folds
+
+
+def counts(labels, folds, number):
+    table = torch.zeros(number, int(labels.max()) + 1, dtype=torch.int64)
+    return table.index_put_((folds, labels), torch.tensor(1), accumulate=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abcdefgh")), min_size=1, max_size=60),
+    number=st.integers(2, 5),
+)
+def test_no_group_lies_in_two_folds(pairs, number):
+    labels = torch.tensor([label for label, _ in pairs])
+    groups = [group for _, group in pairs]
+    folds = group_folds(labels, groups, number)
+    assert folds.dtype == torch.int64
+    assert folds.shape == labels.shape
+    homes = {(group, fold) for group, fold in zip(groups, folds.tolist(), strict=True)}
+    assert len(homes) == len(set(groups))
+    assert len(set(folds.tolist())) == min(number, len(set(groups)))
+
+
+def test_equal_groups_are_dealt_evenly():
+    labels = torch.arange(12 * 10) % 5
+    groups = [f"g{video // 10:02d}" for video in range(120)]
+    assert counts(labels, group_folds(labels, groups, 3), 3).tolist() == [[8] * 5] * 3
+
+
+def test_groups_of_one_class_are_stratified():
+    """As in UCF101, where a group is of one class: 7 groups of 4 videos for each of 6 classes."""
+    labels = torch.arange(6).repeat_interleave(28)
+    groups = [f"class{int(label)}_g{video % 7}" for video, label in enumerate(labels)]
+    table = counts(labels, group_folds(labels, groups, 3), 3)
+    assert ((table == 8) | (table == 12)).all()
+    assert table.sum(1).max() - table.sum(1).min() <= 8
+
+
+def test_unequal_groups_are_balanced():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(4, (600,), generator=generator)
+    groups = [str(int(g)) for g in (torch.rand(600, generator=generator) ** 2 * 30)]
+    table = counts(labels, group_folds(labels, groups, 3), 3)
+    shares = table / table.sum(0)
+    assert (shares - 1 / 3).abs().max() < 0.08
+
+
+def test_the_order_of_videos_does_not_matter():
+    labels = torch.arange(60) % 4
+    groups = [f"g{(video * 7) % 11}" for video in range(60)]
+    folds = group_folds(labels, groups, 3)
+    order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(group_folds(labels[order], [groups[i] for i in order], 3), folds[order])
+
+
+def test_videos_without_a_group_are_groups_of_their_own():
+    folds = group_folds(torch.zeros(9).long(), [""] * 9, 3)
+    assert folds.bincount().tolist() == [3, 3, 3]
+
+
+def test_one_group_fills_one_fold():
+    assert group_folds(torch.arange(4), ["a"] * 4, 3).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "number", "message"),
+    [
+        (torch.zeros(2).long(), ["a"], 2, "like the groups"),
+        (torch.zeros(0).long(), [], 2, "not empty"),
+        (torch.zeros(2).long(), ["a", "b"], 1, "at least 2 folds"),
+    ],
+)
+def test_bad_input_is_named(labels, groups, number, message):
+    with pytest.raises(ValueError, match=message):
+        group_folds(labels, groups, number)

@@ -1,0 +1,264 @@
+"""Fabricates runs that look like those of a real suite: grouped videos, seeds, chance, failures."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+
+from harness.cards import EvaluatorCard, Metric
+from harness.functional.metrics import STATISTICS
+from harness.interfaces import Predictions, Score
+from harness.leaderboard.board import Board, build_board
+from harness.leaderboard.planned import Planned
+from harness.results import Identity, Named, Run, Status, digest
+
+CLASSES, GROUPS, CLIPS = 15, 45, 5
+
+TOP1 = Metric(
+    id="top1", title="Top-1 accuracy", unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="accuracy"
+)
+ENTROPY = Metric(
+    id="conditional_entropy",
+    title="Conditional entropy",
+    unit="bits",
+    higher_is_better=False,
+    statistic="conditional_entropy",
+)
+PCP = Metric(id="pcp", title="Percentage of correct parts", unit="%", higher_is_better=True, bounds=(0.0, 1.0))
+
+CARDS = {
+    "linear_probe": EvaluatorCard(
+        name="linear_probe", summary="A linear classifier on frozen features.", protocol="Kornblith 2019", metrics=(TOP1,)
+    ),
+    "knn": EvaluatorCard(name="knn", summary="A vote of the nearest videos.", protocol="Wu 2018", metrics=(TOP1,)),
+    "clustering": EvaluatorCard(
+        name="clustering", summary="k-means against classes.", protocol="Redondo-Cabrera 2019", metrics=(ENTROPY,)
+    ),
+    "pose": EvaluatorCard(name="pose", summary="Joints from a feature map.", protocol="FLIC", metrics=(PCP,)),
+}
+
+
+@dataclass(frozen=True)
+class FakeRow:
+    """A method with the share of videos it gets right."""
+
+    method: str
+    quality: float
+    supervised: bool = False
+    backbone: str = "small_3d"
+    options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FakeColumn:
+    """An evaluator on a data set, and how hard it is."""
+
+    evaluator: str
+    ease: float = 0.0
+    data: str = "mocap-actions"
+    options: dict[str, object] = field(default_factory=dict)
+
+
+ROWS = (
+    FakeRow("random_init", 0.24),
+    FakeRow("sfa", 0.41, options={"dim": 64}),
+    FakeRow("quadruplet", 0.47),
+    FakeRow("instance_recognition", 0.35),
+    FakeRow("frame_order", 0.44),
+    FakeRow("supervised", 0.66, supervised=True),
+)
+COLUMNS = (
+    FakeColumn("linear_probe"),
+    FakeColumn("knn", -0.25, options={"k": 5}),
+    FakeColumn("clustering", -0.4),
+    FakeColumn("linear_probe", -0.1, data="mocap-actions-unbiased"),
+)
+
+
+def predict(quality: float, seed: int, salt: str, *, clustering: bool, repeats: int = 1) -> Predictions:
+    """Predictions that are right for about `quality` of the videos; groups are easy or hard for everybody."""
+    common = np.random.default_rng(7)
+    hard = common.normal(0, 0.9, GROUPS).repeat(CLIPS)
+    labels = (np.arange(GROUPS) % CLASSES).repeat(CLIPS)
+    own = np.random.default_rng(int(digest({"salt": salt, "seed": seed})[:8], 16))
+    level = np.log(quality / (1 - quality)) + own.normal(0, 0.06)
+    right = own.random((repeats, len(labels))) < 1 / (1 + np.exp(-(level + hard)))
+    other = own.integers(0, CLASSES, right.shape)
+    predicted = np.where(right, labels, other)
+    if clustering:
+        predicted = (predicted * 7 + 3) % CLASSES
+    return Predictions(
+        videos=tuple(f"v_{i // CLIPS:02d}_c{i % CLIPS}" for i in range(len(labels))),
+        groups=tuple(f"g{i // CLIPS:02d}" for i in range(len(labels))),
+        labels=tuple(labels.tolist()),
+        predicted=tuple(tuple(row) for row in predicted.tolist()),
+    )
+
+
+def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "done", reason: str = "") -> Run:
+    """The run of a cell, done or failed."""
+    metric = CARDS[column.evaluator].primary
+    identity = Identity(
+        method=Named(name=row.method, options=row.options),
+        backbone=Named(name=row.backbone),
+        pretraining=Named(name="mocap-actions", options={"size": "mini"}),
+        frames=400_000,
+        evaluator=Named(name=column.evaluator, options=column.options),
+        data=Named(name=column.data, options={"size": "mini"}),
+        seed=seed,
+    )
+    key = digest(identity.model_dump())
+    predictions, scores = None, ()
+    if status == "done":
+        quality = min(max(row.quality + 0.4 * column.ease * row.quality, 0.02), 0.98)
+        clustering = metric is ENTROPY
+        found = predict(quality, seed, row.method + column.evaluator + column.data, clustering=clustering, repeats=3 if clustering else 1)
+        if metric.statistic:
+            predictions = found
+            statistic, labels = STATISTICS[metric.statistic], torch.tensor(found.labels)
+            value = float(statistic(labels, torch.tensor(found.predicted)).mean())
+            guess = torch.randint(CLASSES, (50, len(labels)), generator=torch.Generator().manual_seed(seed))
+            baseline = float(statistic(labels, guess).mean())
+        else:
+            value, baseline = quality, None
+        scores = (Score(metric.id, value, baseline),)
+    protocol = {
+        "evaluator": identity.evaluator.model_dump(),
+        "data": identity.data.model_dump(),
+        "manifests": {"train": digest({"train": column.data}), "test": digest({"test": column.data})},
+        "decoder": "pyav 15.0.0, ffmpeg 7.1",
+        "view": {"frames": 1 if row.backbone == "small_2d" else 16, "stride": 1, "size": 64, "clips": 2, "crops": 1},
+        "aggregation": "mean over clips and crops",
+    }
+    return Run(
+        key=key,
+        fit_key=digest({"fit": key}),
+        identity=identity,
+        status=status,
+        reason=reason,
+        supervised=row.supervised,
+        scores=scores,
+        predictions=predictions,
+        notes={"strength": 0.01, "selected_by": "3-fold cross-validation"},
+        protocol=protocol,
+        protocol_id=digest(protocol),
+        provenance={
+            "python": "3.11.7",
+            "libraries": {"video-harness": "0.1.0", "torch": "2.13.0"},
+            "plugins": {"video-harness-temporal-coherency": "0.1.0"},
+            "hardware": "Some CPU @ 2.40GHz",
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "evaluation_seconds": 1.5 + seed,
+            "finished": f"2026-01-0{seed + 1}T12:00:00+00:00",
+        },
+    )
+
+
+def plan(rows: Sequence[FakeRow] = ROWS, columns: Sequence[FakeColumn] = COLUMNS, seeds: Sequence[int] = (0, 1, 2)) -> list[Planned]:
+    """All cells of a suite, all of them done."""
+    runs = [fake_run(row, column, seed) for row in rows for seed in seeds for column in columns]
+    return [Planned(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
+
+
+def picture(width: int = 320, height: int = 96) -> bytes:
+    """A PNG of coloured stripes."""
+    line = b"".join(bytes((40 + x * 200 // width, 90, 200 - x * 150 // width)) for x in range(width))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress((b"\0" + line) * height, 9)),
+        (b"IEND", b""),
+    )
+    body = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def board_of(planned: Sequence[Planned], **changes: str) -> Board:
+    """The board of `planned`."""
+    texts = {
+        "title": "Quickstart",
+        "summary": "Methods that learn from unlabelled video, between an untrained network and one trained with labels.",
+        "suite": "quickstart",
+        "suite_hash": "5f1d3c0b9a7e2d4c6b8a",
+        "command": "harness run quickstart",
+    }
+    pictures = {"Six motions, one frame a quarter of a second": picture()}
+    return build_board(**{**texts, **changes}, planned=planned, cards=CARDS, pictures=pictures)
+
+
+def change(planned: Sequence[Planned], method: str, evaluator: str, **updates: object) -> list[Planned]:
+    """`planned`, with the cells of one method and evaluator changed."""
+
+    def changed(cell: Planned) -> Planned:
+        identity = cell.identity
+        hit = (identity.method.name, identity.evaluator.name) == (method, evaluator)
+        return cell.model_copy(update=updates) if hit else cell
+
+    return [changed(cell) for cell in planned]
+
+
+def with_troubles() -> list[Planned]:
+    """A plan in which every status occurs that a cell can have."""
+    rows = (*ROWS, FakeRow("trajectories", 0.5, backbone="small_2d"))
+    columns = (*COLUMNS, FakeColumn("pose"))
+    planned = plan(rows, columns)
+    planned = change(planned, "frame_order", "pose", run=None, not_applicable="its encoder offers no feature_map")
+    planned = change(planned, "sfa", "clustering", run=None)
+    planned = change(planned, "quadruplet", "knn", key="0" * 20)
+    troubled = []
+    for cell in planned:
+        identity = cell.identity
+        if (identity.method.name, identity.evaluator.name) == ("instance_recognition", "knn") and identity.seed == 1:
+            failed = fake_run(ROWS[3], COLUMNS[1], 1, status="diverged", reason="loss became NaN in epoch 3")
+            cell = cell.model_copy(update={"run": failed})
+        troubled.append(cell)
+    return troubled
+
+
+@pytest.fixture(scope="session")
+def make_plan() -> Callable[..., list[Planned]]:
+    return plan
+
+
+@pytest.fixture(scope="session")
+def make_board() -> Callable[..., Board]:
+    return board_of
+
+
+@pytest.fixture(scope="session")
+def changing() -> Callable[..., list[Planned]]:
+    return change
+
+
+@pytest.fixture(scope="session")
+def fake() -> tuple[type[FakeRow], type[FakeColumn], Callable[..., Run]]:
+    return FakeRow, FakeColumn, fake_run
+
+
+@pytest.fixture(scope="session")
+def cards() -> dict[str, EvaluatorCard]:
+    return CARDS
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    return picture()
+
+
+@pytest.fixture(scope="session")
+def board() -> Board:
+    """Six rows, four columns, three seeds, all done."""
+    return board_of(plan())
+
+
+@pytest.fixture(scope="session")
+def troubled_board() -> Board:
+    """A board in which every status occurs."""
+    return board_of(with_troubles())
