@@ -97,7 +97,7 @@ def test_two_plugins_registering_one_name(install):
 
 
 def test_two_distributions_with_one_plugin_name(install):
-    points = [install("same"), EntryPoint("same", "elsewhere", "harness")]
+    points = [install("same"), EntryPoint("same", "somewhere_else", "harness")]
     plugins = Plugins(found=points)
     assert [s.status for s in plugins.statuses[1:]] in (["loaded", "failed"], ["failed", "loaded"])
     assert "taken by" in plugins.failed[0].error

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.interfaces import Backbone
-from harness.testing.cards import check_card
 from harness.seeding import seeded
+from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, Subject, distance, expect
-from harness.testing.traces import expect_no_traces, reseeded, traces
+from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
 
 CLIPS = 2
 
@@ -23,14 +26,27 @@ class BackboneSubject(Subject[Backbone]):
 
     device: str = "cpu"
 
-    def built(self, seed: int = 0) -> nn.Module:
-        """A new network on the device."""
-        return self.tested.build(seed=seed).to(self.device)
-
     @cached_property
+    def _built(self) -> tuple[nn.Module, nn.Module, Traces]:
+        with traces() as left:
+            first = self.tested.build(seed=0)
+        with reseeded(12345):
+            second = self.tested.build(seed=0)
+        return first, second, left
+
+    @property
+    def networks(self) -> tuple[nn.Module, nn.Module]:
+        """Two networks of one seed, built from different global random states."""
+        return self._built[:2]
+
+    @property
+    def left(self) -> Traces:
+        """What building left behind."""
+        return self._built[2]
+
     def network(self) -> nn.Module:
-        """One network, in evaluation mode."""
-        return self.built().eval()
+        """A copy of the first network, on the device."""
+        return copy.deepcopy(self.networks[0]).to(self.device)
 
     @cached_property
     def clips(self) -> Tensor:
@@ -44,7 +60,7 @@ class BackboneSubject(Subject[Backbone]):
     def vectors(self) -> Tensor:
         """What the network makes of the clips."""
         with torch.no_grad():
-            output: Tensor = self.network(self.clips)
+            output: Tensor = self.network().eval()(self.clips)
         return output
 
 
@@ -65,7 +81,7 @@ def check_batch_invariance(subject: BackboneSubject) -> None:
     """In evaluation mode a clip's vector does not depend on the other clips of its batch."""
     subject.requires(check_output)
     with torch.no_grad():
-        alone = subject.network(subject.clips[:1])
+        alone = subject.network().eval()(subject.clips[:1])
     difference = distance(alone, subject.vectors[:1])
     expect(
         difference <= TOLERANCE,
@@ -78,7 +94,7 @@ def check_batch_invariance(subject: BackboneSubject) -> None:
 def check_gradients(subject: BackboneSubject) -> None:
     """In training mode a loss on the vectors gives every parameter a gradient."""
     subject.requires(check_output)
-    network = subject.built().train()
+    network = subject.network().train()
     with seeded(0):
         output = network(subject.clips)
         (output * torch.randn(output.shape).to(output)).sum().backward()
@@ -93,10 +109,7 @@ def check_gradients(subject: BackboneSubject) -> None:
 
 def check_seed(subject: BackboneSubject) -> None:
     """Equal seeds give equal weights, whatever the global random state."""
-    with reseeded(1):
-        first = subject.built(seed=3)
-    with reseeded(2):
-        second = subject.built(seed=3)
+    first, second = subject.networks
     others = second.state_dict()
     unequal = [name for name, values in first.state_dict().items() if not torch.equal(values, others[name])]
     expect(
@@ -109,7 +122,7 @@ def check_seed(subject: BackboneSubject) -> None:
 
 def check_fresh_weights(subject: BackboneSubject) -> None:
     """Two networks share no parameter or buffer."""
-    first, second = subject.built(), subject.built()
+    first, second = subject.networks
     tensors = {id(tensor) for tensor in (*first.parameters(), *first.buffers())}
     memory = {tensor.data_ptr() for tensor in first.state_dict().values() if tensor.numel()}
     shared = [
@@ -127,17 +140,17 @@ def check_fresh_weights(subject: BackboneSubject) -> None:
 
 def check_traces(subject: BackboneSubject) -> None:
     """Building prints nothing to stdout and changes no global state, such as random states."""
-    with traces() as left:
-        subject.built(seed=5)
-    expect_no_traces(left, "building")
+    expect_no_traces(subject.left, "building")
 
 
-CHECKS = (
-    check_card,
-    check_output,
-    check_batch_invariance,
-    check_gradients,
-    check_seed,
-    check_fresh_weights,
-    check_traces,
-)
+def checks(subject: BackboneSubject) -> list[Callable[[Any], None]]:
+    """The checks of a backbone with this card."""
+    return [
+        check_card,
+        check_output,
+        check_batch_invariance,
+        check_gradients,
+        check_seed,
+        check_fresh_weights,
+        check_traces,
+    ]

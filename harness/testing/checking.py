@@ -57,7 +57,7 @@ class Subject(Generic[T]):
 
     kind: Literal["method", "backbone", "data set", "evaluator"]
     tested: T
-    _outcomes: dict[str, ConformanceError | BlockedError | None] = field(default_factory=dict)
+    _outcomes: dict[str, ConformanceError | BlockedError | None] = field(default_factory=dict, init=False)
 
     @property
     def name(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError, unknown
-from harness.testing import backbones, cards, datasets, evaluators, methods
-from harness.testing.checking import BlockedError, Check, ConformanceError
+from harness.testing import backbones, datasets, evaluators, methods
+from harness.testing.cards import CARDS, check_card
+from harness.testing.checking import BlockedError, Check, ConformanceError, Subject
+from harness.testing.fits import MethodSubject
 from harness.testing.moving_squares import MovingSquares
 from harness.testing.networks import TinyBackbone
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def checks_for(
     tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
 ) -> list[Check]:
-    """The checks that a method, backbone, data set or evaluator has to pass, chosen by what it can and by its card.
+    """The checks that a method, backbone, data set or evaluator has to pass, chosen by its kind and its card.
 
     Args:
         tested: the object, built.
@@ -34,27 +36,123 @@ def checks_for(
     >>> [check.name for check in checks_for(TinyBackbone())][:3]
     ['check_card', 'check_output', 'check_batch_invariance']
     """
+    subject = _subject(tested, backbone or TinyBackbone(), data or MovingSquares(), device)
+    functions: Any = [check_card]
+    if isinstance(getattr(tested, "card", None), CARDS[subject.kind]):
+        functions = _MODULES[subject.kind].checks(subject)
+    return [Check(subject, function) for function in functions]
+
+
+_MODULES: dict[str, Any] = {
+    "method": methods,
+    "backbone": backbones,
+    "data set": datasets,
+    "evaluator": evaluators,
+}
+
+
+def _subject(tested: Any, backbone: Backbone, data: Dataset, device: str) -> Subject[Any]:
     if isinstance(tested, type):
-        msg = f"{tested.__name__} is a class; give the kit an object: {tested.__name__}()"
+        msg = f"{tested.__name__} is a class; give the kit an object, such as {tested.__name__}()"
         raise UsageError(msg)
-    found: Any = tested
     if hasattr(tested, "fit"):
-        chosen = backbone or TinyBackbone()
-        subject: Any = methods.MethodSubject(cards.label("method", found), found, chosen, data or MovingSquares(), device)
-        further = methods.checks(subject)
-    elif hasattr(tested, "build"):
-        subject = backbones.BackboneSubject(cards.label("backbone", found), found, device)
-        further = backbones.CHECKS
-    elif hasattr(tested, "split"):
-        subject = datasets.DatasetSubject(cards.label("data set", found), found)
-        further = datasets.checks(subject)
-    elif hasattr(tested, "evaluate"):
-        subject = evaluators.EvaluatorSubject(cards.label("evaluator", found), found, device)
-        further = evaluators.checks(subject)
-    else:
-        msg = (
-            f"{tested!r} is no method, backbone, data set or evaluator: "
-            "it has none of fit(...), build(...), split(...), evaluate(...)"
-        )
+        return MethodSubject("method", tested, backbone=backbone, data=data, device=device)
+    if hasattr(tested, "build"):
+        return backbones.BackboneSubject("backbone", tested, device=device)
+    if hasattr(tested, "split"):
+        return datasets.DatasetSubject("data set", tested)
+    if hasattr(tested, "evaluate"):
+        return evaluators.EvaluatorSubject("evaluator", tested, device=device)
+    msg = (
+        f"{type(tested).__name__} is no method, backbone, data set or evaluator: "
+        "it has none of fit(...), build(...), split(...), evaluate(...)"
+    )
+    raise UsageError(msg)
+
+
+def failures(
+    tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
+) -> dict[str, str]:
+    """Make all checks: the name of each that failed, with what it says. Arguments and errors as in `checks_for`.
+
+    A check that builds on a failed one is not made, and not listed.
+
+    >>> failures(TinyBackbone())
+    {}
+    """
+    found = {}
+    for check in checks_for(tested, backbone=backbone, data=data, device=device):
+        try:
+            check()
+        except ConformanceError as error:
+            found[check.name] = str(error)
+        except BlockedError:
+            continue
+    return found
+
+
+def conformance(
+    *tested: object,
+    expected_failures: Mapping[str, str] | None = None,
+    backbone: Backbone | None = None,
+    data: Dataset | None = None,
+    device: str = "cpu",
+) -> pytest.MarkDecorator:
+    """Parametrise a pytest function with every check of every object; it takes `check` and calls it.
+
+    A check that builds on a failed one is skipped.
+
+    Args:
+        tested: methods, backbones, data sets or evaluators, built.
+        expected_failures: for names of checks, why the objects are known to fail them; one that passes fails the test.
+        backbone: as in `checks_for`.
+        data: as in `checks_for`.
+        device: as in `checks_for`.
+
+    Raises:
+        UsageError: when there is nothing to test, or `expected_failures` names a check that is not made.
+
+    Example:
+        A third party's whole test file::
+
+            from harness.testing import conformance
+            from my_plugin.method import MyMethod
+
+            @conformance(MyMethod())
+            def test_conformance(check):
+                check()
+    """
+    import pytest
+
+    expected = dict(expected_failures or {})
+    found = [check for one in tested for check in checks_for(one, backbone=backbone, data=data, device=device)]
+    if not found:
+        msg = "conformance() was given nothing to test"
         raise UsageError(msg)
-    return [Check(subject, function) for function in further]
+    for name in expected:
+        if name not in {check.name for check in found}:
+            raise unknown("check", name, {check.name for check in found})
+    parameters = []
+    for check in found:
+        reason = expected.get(check.name)
+        marks = [pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception)] if reason else []
+        parameters.append(pytest.param(_InPytest(check), id=f"{check.subject.name}-{check.name}", marks=marks))
+    return pytest.mark.parametrize("check", parameters)
+
+
+class _InPytest:
+    """A check that fails and skips as pytest knows it; a plugin's own exception keeps its traceback."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    def __call__(self) -> None:
+        import pytest
+
+        try:
+            self._check()
+        except ConformanceError as error:
+            failed = pytest.fail.Exception(str(error), pytrace=error.__cause__ is not None)
+            raise failed from error.__cause__
+        except BlockedError as error:
+            pytest.skip(str(error))

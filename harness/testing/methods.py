@@ -12,6 +12,7 @@ from harness.testing.checking import TOLERANCE, distance, expect
 from harness.testing.fits import FRAMES, MethodSubject, check_fit
 from harness.testing.traces import expect_no_traces, traces
 
+
 def check_unlabelled(subject: MethodSubject) -> None:
     """A method that is not `supervised` never looks at labels, groups or classes."""
     subject.requires(check_fit)

@@ -65,8 +65,8 @@ class MemorySplit:
         return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
     def unlabelled(self) -> MemorySplit:
-        """The same videos without labels, groups and classes."""
-        bare = tuple(replace(video, labels={}, group="") for video in self.videos)
+        """The same videos without labels, groups, classes and names."""
+        bare = tuple(replace(video, id=f"{n:06d}", labels={}, group="") for n, video in enumerate(self.videos))
         return replace(self, videos=bare, classes={}, labelled=False)
 
 
@@ -107,7 +107,8 @@ class MovingSquares:
 @functools.cache
 def _drawn(name: str) -> MemorySplit:
     random = torch.Generator().manual_seed(list(GROUPS).index(name))
-    videos, frames = [], []
+    videos: list[Video] = []
+    frames: list[Tensor] = []
     for group in range(GROUPS[name]):
         background = torch.randint(20, 130, (3,), generator=random)
         for label in [*range(len(DIRECTIONS))] * TAKES:

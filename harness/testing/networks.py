@@ -53,7 +53,7 @@ class DirectionBackbone:
 
 
 class _Direction(nn.Module):
-    """How far the bright pixels move left, right, up and down from the first to the last frame, in tenths of a frame's side."""
+    """How far bright pixels move left, right, up and down between the first and last frame, in tenths of a side."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -53,13 +53,13 @@ class Traces:
 
 @contextlib.contextmanager
 def traces() -> Iterator[Traces]:
-    """Record what the block prints to stdout and which global state it changes; afterwards the state is put back.
+    r"""Record what the block prints to stdout and which global state it changes; afterwards the state is put back.
 
     >>> with traces() as left:
     ...     print("step 1")
     ...     _ = torch.manual_seed(0)
     >>> left.printed, left.changed
-    ('step 1\\n', ["torch's random state"])
+    ('step 1\n', ["torch's random state"])
     """
     left, stdout = Traces(), io.StringIO()
     before = {name: get() for name, (get, _) in _GLOBALS.items()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from harness.cards import BackboneCard, DatasetCard
 from harness.errors import HarnessError
 from harness.interfaces import Backbone, Dataset, Split, Video
 
@@ -68,7 +69,8 @@ class CountingSplit(SplitAround):
 
     def __init__(self, split: Split) -> None:
         super().__init__(split)
-        self._read = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._read = torch.zeros((), dtype=torch.int64)
+        self._read.share_memory_()  # type: ignore[no-untyped-call]  # torch has no types here
 
     @property
     def frames_read(self) -> int:
@@ -124,16 +126,7 @@ class _RefusedLabels(Mapping[str, int]):
 class _RefusedGroup(str):
     """Can be passed around, but not compared, hashed or printed."""
 
-    __slots__ = ("_refuse",)
     _refuse: _Refusal
-
-    def __new__(cls, text: str, refuse: _Refusal) -> _RefusedGroup:
-        made = super().__new__(cls, text)
-        made._refuse = refuse
-        return made
-
-    def __getnewargs__(self) -> tuple[str, _Refusal]:  # type: ignore[override]
-        return "", self._refuse
 
     def __eq__(self, other: object) -> bool:
         self._refuse("a video's group")
@@ -169,7 +162,8 @@ unsupervised method must not look at
     def __init__(self, split: Split) -> None:
         super().__init__(split.unlabelled())
         self._refuse = _Refusal()
-        group = _RefusedGroup("", self._refuse)
+        group = _RefusedGroup()
+        group._refuse = self._refuse
         labels = _RefusedLabels(self._refuse)
         self._videos = tuple(replace(video, labels=labels, group=group) for video in self._split.videos)
 
@@ -201,8 +195,10 @@ class RelabelledTest:
         seed: of the dealing.
     """
 
+    card: ClassVar[DatasetCard]
+
     def __init__(self, data: Dataset, seed: int) -> None:
-        self.card = data.card
+        vars(self)["card"] = data.card  # a class variable in the interface, which another data set has here
         self._data = data
         self._seed = seed
 
@@ -241,8 +237,10 @@ class WatchedBackbone:
         backbone: builds the networks.
     """
 
+    card: ClassVar[BackboneCard]
+
     def __init__(self, backbone: Backbone) -> None:
-        self.card = backbone.card
+        vars(self)["card"] = backbone.card  # a class variable in the interface, which another backbone has here
         self._backbone = backbone
         self.frames_shown = 0
         """Training frames shown so far."""

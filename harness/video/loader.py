@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +55,8 @@ def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> 
 def _read_ahead(split: Split, view: View) -> Iterator[Tensor]:
     with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
         indices = iter(range(len(split)))
-        pending = deque(pool.submit(video_clips, split, index, view) for index, _ in zip(indices, range(AHEAD), strict=False))
+        first = itertools.islice(indices, AHEAD)
+        pending = deque(pool.submit(video_clips, split, index, view) for index in first)
         try:
             while pending:
                 yield pending.popleft().result()

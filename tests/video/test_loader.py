@@ -7,7 +7,7 @@ import torch
 
 from harness.cards import View
 from harness.errors import DataError
-from harness.video.loader import clips
+from harness.video.loader import AHEAD, clips
 from harness.video.sample import clip_frames
 
 
@@ -33,6 +33,12 @@ class Numbered:
         out[..., 1] = torch.tensor(frames, dtype=torch.uint8)[:, None, None]
         out[..., 2] = torch.arange(width, dtype=torch.uint8)
         return out
+
+
+def test_no_video_is_left_out_of_a_split_longer_than_what_is_read_ahead():
+    split = Numbered(frames=(4,) * (2 * AHEAD + 3))
+    found = torch.cat([batch for _, batch in clips(split, View(frames=2, size=6), batch_size=5)])
+    assert found[:, 0, 0, 0, 0].tolist() == list(range(len(split)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 100])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
@@ -25,6 +25,8 @@ class Kind:
 _ROOM, _YARD, _OPEN = (3.6, 5.5), (5.0, 7.5), (8.5, 12.0)
 _LAMP, _SUN = (0.25, 0.45), (0.3, 0.6)
 
+THICK = (0.5, 0.75)
+BLUR = (0.05, 0.12)
 KINDS = {
     "alley": Kind(outdoors.alley, _YARD, _LAMP),
     "beach": Kind(outdoors.beach, _OPEN, _SUN),
@@ -66,14 +68,21 @@ def place(kind: str, generator: Generator, density: float) -> Place:
     depth = generator.uniform(*of.depth)
     site = clear(generator, depth, depth * generator.uniform(0.45, 0.65), density)
     of.paint(site)
-    _air(site, generator)
     return Place(kind, site, generator.uniform(*of.shadow))
 
 
-def _air(site: Site, generator: Generator) -> None:
-    """Puts a place out of focus, into haze and into the light of a time of day."""
+def at_some_hour(of: Place, generator: Generator) -> Place:
+    """The same place in another light: out of focus, in haze, in the colours of a time of day."""
     light = generator.uniform(0.7, 1.15) * generator.uniform(0.8, 1.2, 3)
-    haze = generator.uniform(70, 215) * generator.uniform(0.9, 1.1, 3)
-    thick, blur = generator.uniform(0.3, 0.6), generator.uniform(0.04, 0.1)
-    for plate, part in ((site.backdrop, 1.0), (site.things, 0.75), (site.ground, 0.8)):
-        plate.veil(light, haze, part * thick, part * blur)
+    haze = generator.uniform(70, 215) * generator.uniform(0.85, 1.15, 3)
+    thick, blur = generator.uniform(*THICK), generator.uniform(*BLUR)
+    site = of.site
+    return replace(
+        of,
+        site=replace(
+            site,
+            ground=site.ground.veiled(light, haze, 0.85 * thick, 0.8 * blur),
+            backdrop=site.backdrop.veiled(light, haze, thick, blur),
+            things=site.things.veiled(light, haze, 0.9 * thick, 0.8 * blur),
+        ),
+    )

@@ -155,17 +155,21 @@ class Plate:
         lit = cv2.multiply(np.ascontiguousarray(part[..., :3]), channels, scale=1 / 128)
         self.pixels[rows, :, :3] = lit if part.shape[2] == 3 else np.minimum(lit, part[..., 3:])
 
-    def veil(self, light: Array, haze: Array, thick: float, blur: float) -> None:
-        """Multiplies by a light (3,), mixes with the colour of a haze (3,) by the part `thick`, and blurs by metres."""
+    def veiled(self, light: Array, haze: Array, thick: float, blur: float) -> Plate:
+        """A copy times a light (3,), mixed with the colour of a haze (3,) by the part `thick`, and blurred by metres."""
+        copy = Plate.__new__(Plate)
+        copy.left, copy.right, copy.bottom, copy.top = self.left, self.right, self.bottom, self.top
+        copy.density = self.density
         pixels = cv2.GaussianBlur(self.pixels, (0, 0), blur * self.density[0], sigmaY=blur * self.density[1])
-        levels = np.arange(256)[:, None] * light * (1 - thick)
-        opaque = np.clip(np.round(levels + haze * thick), 0, 255).astype(np.uint8)
         if pixels.shape[2] == 3:
-            self.pixels = cv2.LUT(pixels, opaque[None]).astype(np.uint8, copy=False)
-            return
+            levels = np.arange(256)[:, None] * light * (1 - thick) + haze * thick
+            table = np.clip(np.round(levels), 0, 255).astype(np.uint8)
+            copy.pixels = np.asarray(cv2.LUT(pixels, table[None]), dtype=np.uint8)
+            return copy
         cover = pixels[..., 3:].astype(np.float32) / 255
         lit = pixels[..., :3] * (light * (1 - thick)).astype(np.float32) + cover * (haze * thick).astype(np.float32)
-        self.pixels = np.concatenate([np.clip(lit, 0, 255 * cover).astype(np.uint8), pixels[..., 3:]], axis=2)
+        copy.pixels = np.concatenate([np.minimum(lit, 255 * cover).astype(np.uint8), pixels[..., 3:]], axis=2)
+        return copy
 
     def _paint(self, colour: Colour) -> tuple[float, ...]:
         return tuple(float(round(channel)) for channel in (*colour, 255.0)[: self.pixels.shape[2]])

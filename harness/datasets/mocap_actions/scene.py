@@ -13,7 +13,7 @@ from harness.datasets.mocap_actions.camera import Shot, film, shot
 from harness.datasets.mocap_actions.draw import Clip, draw
 from harness.datasets.mocap_actions.motion import Array, Motion, Pose
 from harness.datasets.mocap_actions.people import Person, person
-from harness.datasets.mocap_actions.places import Place, place
+from harness.datasets.mocap_actions.places import Place, at_some_hour, place
 from harness.datasets.mocap_actions.plan import Group, Spec, Stream, stream
 from harness.datasets.mocap_actions.sensor import sensor
 
@@ -62,7 +62,7 @@ def clip(of: Scene, number: int, spec: Spec, seed: int) -> Clip:
         of.shot, skeleton.at("root"), seconds=seconds, width=spec.width, height=spec.height, generator=generator
     )
     recorder = sensor(generator, seconds=seconds, width=spec.width, height=spec.height)
-    return draw(body(of.person, skeleton), of.place, camera, recorder, of.sun)
+    return draw(body(of.person, skeleton), at_some_hour(of.place, generator), camera, recorder, of.sun)
 
 
 def _performed(of: Scene, seconds: Array, generator: Generator) -> Pose:

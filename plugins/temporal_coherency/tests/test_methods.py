@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from harness import Budget, DataError, FrozenEncoder
+from harness.backbones.small_2d import Small2D
 from harness.encoders import normalise
 from harness.testing.moving_squares import MovingSquares
 from harness.testing.networks import TinyBackbone
@@ -54,9 +55,9 @@ def test_the_objective_is_the_loss_of_unit_vectors():
     torch.testing.assert_close(Siamese(network, 4, quadruplet)(clips), quadruplet(*unit.split(2)))
 
 
-@pytest.mark.parametrize("method", [SlowFeatureAnalysis(batch_size=32, lr=3e-3), Quadruplet(batch_size=16, lr=3e-3)])
+@pytest.mark.parametrize("method", [SlowFeatureAnalysis(batch_size=32), Quadruplet(batch_size=16)])
 def test_learning_lowers_the_loss(method):
-    split, backbone = train(), TinyBackbone()
+    split, backbone = train(), Small2D()  # no dropout, so that losses compare
     batch = method.draw(split, backbone.card.view, 200, torch.Generator().manual_seed(99))
     clips = normalise(batch.clips, backbone.card)
 
@@ -65,8 +66,8 @@ def test_learning_lowers_the_loss(method):
         with torch.no_grad():
             return float(objective(clips) if batch.targets is None else objective(clips, batch.targets))
 
-    learnt = method.fit(backbone, split, Budget(frames=6000, seed=0)).module
-    assert loss(learnt) < 0.8 * loss(backbone.build(seed=0))
+    learnt = method.fit(backbone, split, Budget(frames=3000, seed=0)).module
+    assert loss(learnt) < 0.9 * loss(backbone.build(seed=0))
 
 
 def test_the_encoder_is_the_backbones_network():

@@ -1,0 +1,92 @@
+"""The embedded data set as the harness reads it: drawn when first used."""
+
+from __future__ import annotations
+
+import csv
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harness import paths
+from harness.datasets import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
+from harness.datasets.mocap_actions import VERSION
+from harness.datasets.mocap_actions.plan import SIZES, Size
+from harness.datasets.ucf_layout import Record, read_split
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+
+class MocapActions:
+    """15 recorded motions performed by drawn people in drawn places; place and clothes predict the action in most groups.
+
+    Each of 25 groups a class is one person, one place and one camera. Videos carry the labels `action` and `scene` (the
+    kind of place) and nine joints in FLIC's order.
+
+    Args:
+        size: `mini` (750 videos, for tests and the quickstart) or `full` (2,625 longer and larger ones).
+        fold: which of the three official splits, 1 to 3; each tests on seven groups a class.
+    """
+
+    card: ClassVar[DatasetCard] = MOCAP_ACTIONS
+    biased: ClassVar[bool] = True
+
+    def __init__(self, size: Size = "full", fold: int = 1) -> None:
+        self.size: Size = size
+        self.fold = fold
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, or will be drawn."""
+        return paths.datasets() / self.card.name / f"{self.size}-v{VERSION}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is drawn."""
+        from harness.datasets.mocap_actions.build import complete
+
+        return complete(self.folder, SIZES[self.size], biased=self.biased)
+
+    @cached_property
+    def _drawn(self) -> Path:
+        from harness.datasets.mocap_actions.build import build
+
+        return build(self.folder, size=self.size, biased=self.biased)
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `name`, `train` or `test`; the first call draws the data set, with a progress bar.
+
+        Raises:
+            UsageError: when there is no such split or fold.
+            DataError: when it cannot be drawn, or its files were changed.
+        """
+        folder = self._drawn
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        records = {
+            video["path"].removeprefix("videos/"): Record(
+                video["sha256"], video["frames"], video["fps"], video["width"], video["height"]
+            )
+            for video in manifest["videos"]
+        }
+        with (folder / "scenes.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        from harness.datasets.mocap_actions.places import KINDS
+
+        return read_split(
+            folder,
+            name,
+            self.fold,
+            records,
+            scenes={row["video"]: int(row["index"]) for row in rows},
+            scene_names=tuple(KINDS),
+            joints=folder / "joints",
+        )
+
+
+class MocapActionsUnbiased(MocapActions):
+    """The same motions where place and clothes predict nothing, so that only pose and motion count."""
+
+    card: ClassVar[DatasetCard] = MOCAP_ACTIONS_UNBIASED
+    biased: ClassVar[bool] = False

@@ -1,0 +1,149 @@
+"""Folders in UCF101's layout: `videos/<Class>/v_<Class>_gXX_cYY.avi` beside `ucfTrainTestlist/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from harness.datasets.split import VideoSplit
+from harness.errors import DataError, UsageError, unknown
+from harness.interfaces import Video
+
+VIDEOS, LISTS = "videos", "ucfTrainTestlist"
+SPLITS = ("train", "test")
+_NAME = re.compile(r"v_(?P<group>\w+_g\d+)_c\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a video file without decoding it again."""
+
+    sha256: str
+    frames: int
+    fps: float
+    width: int
+    height: int
+
+
+def class_index(folder: Path) -> dict[str, int]:
+    """Class names with their positions, counted from 0, in the order of `classInd.txt`.
+
+    Raises:
+        DataError: when the file is missing, or its numbers are not 1, 2, 3, ...
+    """
+    path = folder / LISTS / "classInd.txt"
+    names = {}
+    for line in _lines(path):
+        number, _, name = line.partition(" ")
+        if number != str(len(names) + 1) or not name or name in names:
+            msg = f"{path}: line {line!r} should be '{len(names) + 1} <Class>', a class not named before"
+            raise DataError(msg)
+        names[name] = len(names)
+    return names
+
+
+def listed(folder: Path, name: str, fold: int) -> list[str]:
+    """Paths below `videos/` of the split `name` of `fold`, in the list's order: `<Class>/v_<Class>_gXX_cYY.avi`.
+
+    Raises:
+        UsageError: when there is no such split or fold.
+        DataError: when the list is missing, names a video twice or outside of the folder, or contradicts `classInd.txt`.
+    """
+    if name not in SPLITS:
+        raise unknown("split", name, SPLITS)
+    path = folder / LISTS / f"{name}list{fold:02d}.txt"
+    folds = sorted((folder / LISTS).glob(f"{name}list*.txt"))
+    if folds and path not in folds:
+        msg = f"fold {fold}: {folder} has folds 1 to {len(folds)}"
+        raise UsageError(msg)
+    classes = class_index(folder)
+    videos: dict[str, None] = {}
+    for line in _lines(path):
+        video, _, number = line.partition(" ")
+        parts = PurePosixPath(video).parts
+        if len(parts) != 2 or parts[0] not in classes or video in videos or ".." in parts:
+            msg = f"{path}: line {line!r} should be <Class>/<file> of a class in classInd.txt, named once"
+            raise DataError(msg)
+        if number and number != str(classes[parts[0]] + 1):
+            msg = f"{path}: line {line!r} gives another class than classInd.txt, where {parts[0]} is {classes[parts[0]] + 1}"
+            raise DataError(msg)
+        videos[video] = None
+    return list(videos)
+
+
+def read_split(
+    folder: Path,
+    name: str,
+    fold: int,
+    records: Mapping[str, Record],
+    *,
+    scenes: Mapping[str, int] | None = None,
+    scene_names: tuple[str, ...] = (),
+    joints: Path | None = None,
+) -> VideoSplit:
+    """The split `name` of `fold`, labelled.
+
+    Args:
+        folder: holds `videos/` and `ucfTrainTestlist/`.
+        name: `train` or `test`.
+        fold: 1, 2 or 3.
+        records: of every video, by its path below `videos/`.
+        scenes: the scene of every video, by the same path without its suffix; None where the data set has no scenes.
+        scene_names: what the scenes are called.
+        joints: the folder of `<Class>/v_<Class>_gXX_cYY.npz`; None where the data set has no joints.
+
+    Raises:
+        UsageError: when there is no such split or fold.
+        DataError: when a list is wrong, a listed video has no record, or a group is on both sides of the fold.
+    """
+    classes = class_index(folder)
+    paths = listed(folder, name, fold)
+    other = listed(folder, "test" if name == "train" else "train", fold)
+    leaking = {_group(path) for path in paths} & {_group(path) for path in other}
+    if leaking:
+        msg = f"{folder}: fold {fold} has group {min(leaking)!r} in train and in test; get the official lists"
+        raise DataError(msg)
+    videos, digests = [], {}
+    for path in paths:
+        if path not in records:
+            msg = f"{folder / VIDEOS / path}: listed for {name} but not there; fetch or draw the data set again"
+            raise DataError(msg)
+        record, bare = records[path], path.rpartition(".")[0]
+        labels = {"action": classes[bare.partition("/")[0]]}
+        if scenes is not None:
+            labels["scene"] = scenes[bare]
+        video = Video(
+            id=bare.rpartition("/")[2],
+            path=folder / VIDEOS / path,
+            frames=record.frames,
+            fps=record.fps,
+            width=record.width,
+            height=record.height,
+            group=_group(path),
+            labels=labels,
+            joints=None if joints is None else joints / f"{bare}.npz",
+        )
+        videos.append(video)
+        digests[video.id] = record.sha256
+    named = {"action": tuple(classes)} | ({"scene": scene_names} if scenes is not None else {})
+    return VideoSplit(name, tuple(videos), digests, named)
+
+
+def _group(path: str) -> str:
+    """`Jump/v_Jump_g03_c01.avi` -> `Jump_g03`: groups of two classes have nothing to do with each other."""
+    match = _NAME.fullmatch(PurePosixPath(path).stem)
+    if match is None:
+        msg = f"{path}: not named v_<Class>_gXX_cYY, so that its group is unknown"
+        raise DataError(msg)
+    return match["group"]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read ({error}); fetch or draw the data set again"
+        raise DataError(msg) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,29 @@
+"""The conformance kit that plugins test themselves with, and its data set, networks and watching splits."""
+
+from __future__ import annotations
+
+from harness.testing.checking import BlockedError, Check, ConformanceError
+from harness.testing.kit import checks_for, conformance, failures
+from harness.testing.moving_squares import MemorySplit, MovingSquares
+from harness.testing.networks import DirectionBackbone, TinyBackbone, UninformedEncoder, informed_encoder
+from harness.testing.watching import BlindSplit, CountingSplit, LabelsTouchedError, RelabelledTest, WatchedBackbone
+
+__all__ = [
+    "BlindSplit",
+    "BlockedError",
+    "Check",
+    "ConformanceError",
+    "CountingSplit",
+    "DirectionBackbone",
+    "LabelsTouchedError",
+    "MemorySplit",
+    "MovingSquares",
+    "RelabelledTest",
+    "TinyBackbone",
+    "UninformedEncoder",
+    "WatchedBackbone",
+    "checks_for",
+    "conformance",
+    "failures",
+    "informed_encoder",
+]

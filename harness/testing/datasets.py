@@ -1,0 +1,324 @@
+"""What a data set has to keep."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness.errors import UsageError
+from harness.interfaces import Dataset, Split, Video
+from harness.testing.cards import check_card
+from harness.testing.checking import Subject, expect
+from harness.testing.traces import expect_no_traces, reseeded, traces
+
+READ = 3
+"""Videos of a split that are read."""
+
+
+@dataclass(eq=False)
+class DatasetSubject(Subject[Dataset]):
+    """A data set under test."""
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """Those the card names."""
+        return {name: self.tested.split(name) for name in self.tested.card.splits}
+
+    def some(self) -> list[tuple[Split, int]]:
+        """A few videos of each split: the first, the last, and one between."""
+        return [
+            (split, index)
+            for split in self.splits.values()
+            for index in sorted({0, len(split) // 2, len(split) - 1})[:READ]
+        ]
+
+
+def check_splits(subject: DatasetSubject) -> None:
+    """The card's splits are there, filled, labelled and named; another name is a `UsageError`."""
+    for name, split in subject.splits.items():
+        where = f"split {name!r}"
+        expect(
+            len(split) == len(split.videos) > 0,
+            expected=f"{where} to have as many videos as its length says, at least one",
+            got=f"length {len(split)} and {len(split.videos)} videos",
+            remedy="correct __len__ or the lists",
+        )
+        expect(
+            split.name == name and split.labelled,
+            expected=f"split({name!r}) to give a labelled split of that name",
+            got=f"{split.name!r}, labelled {split.labelled}",
+            remedy="labels are taken away by unlabelled()",
+        )
+    got = "a split"
+    try:
+        subject.tested.split("no-such-split")
+    except UsageError:
+        return
+    except Exception as error:
+        got = type(error).__name__
+    expect(
+        False,
+        expected="split('no-such-split') to raise UsageError",
+        got=got,
+        remedy="raise harness.errors.unknown('split', name, self.card.splits)",
+    )
+
+
+def check_videos(subject: DatasetSubject) -> None:
+    """Every record is whole: its own id, positive sizes, a file that exists, a class for each kind of label."""
+    subject.requires(check_splits)
+    card = subject.tested.card
+    for split in subject.splits.values():
+        expect(
+            set(split.classes) == set(card.labels) and all(split.classes.values()),
+            expected=f"classes of {', '.join(card.labels)}, as on the card",
+            got=f"{ {kind: len(names) for kind, names in split.classes.items()} }",
+            remedy="correct the card's labels or the split's classes",
+        )
+        for video in split.videos:
+            _expect_whole(video, split, joints=card.joints)
+    counted = Counter(video.id for split in subject.splits.values() for video in split.videos)
+    name, count = counted.most_common(1)[0]
+    expect(count == 1, expected="every id once", got=f"{name!r} {count} times", remedy="put the class or split into it")
+
+
+def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
+    numbers = {"frames": video.frames, "fps": video.fps, "width": video.width, "height": video.height}
+    for name, number in numbers.items():
+        expect(
+            number > 0,
+            expected=f"video {video.id!r} to have positive {name}",
+            got=number,
+            remedy="harness.video.decode.probe(path) tells them",
+        )
+    expect(
+        video.path.is_file(),
+        expected=f"a file for video {video.id!r}",
+        got=f"none at {video.path}",
+        remedy="raise DataError in split() when files are missing",
+    )
+    for kind, names in split.classes.items():
+        expect(
+            0 <= video.labels.get(kind, -1) < len(names),
+            expected=f"video {video.id!r} to have a class of {kind!r} from 0 to {len(names) - 1}",
+            got=video.labels.get(kind),
+            remedy="labels are indices into the split's classes",
+        )
+    if joints:
+        expect(
+            video.joints is not None,
+            expected=f"joints of video {video.id!r}, as the card says",
+            got=None,
+            remedy="give its .npz, or state joints=False on the card",
+        )
+
+
+def check_joints(subject: DatasetSubject) -> None:
+    """A video's joints are (T, 9, 2) float32 pixels, with `visible` (T, 9) bool."""
+    subject.requires(check_videos)
+    for split, index in subject.some():
+        video = split.videos[index]
+        assert video.joints is not None
+        with np.load(video.joints, allow_pickle=False) as arrays:
+            found = {name: (arrays[name].shape, str(arrays[name].dtype)) for name in arrays.files}
+        wanted = {"joints": ((video.frames, 9, 2), "float32"), "visible": ((video.frames, 9), "bool")}
+        expect(
+            {name: found.get(name) for name in wanted} == wanted,
+            expected=f"{video.joints} to hold {wanted}",
+            got=found,
+            remedy="write them with numpy.savez, in FLIC's order",
+        )
+
+
+def check_groups(subject: DatasetSubject) -> None:
+    """No group is on two sides of a split."""
+    subject.requires(check_splits)
+    groups = {name: {video.group for video in split.videos} - {""} for name, split in subject.splits.items()}
+    for (one, ones), (other, others) in itertools.combinations(groups.items(), 2):
+        common = sorted(ones & others)
+        expect(
+            not common,
+            expected=f"{one!r} and {other!r} to have no group in common",
+            got=f"{common[0]!r} in both" if common else "",
+            remedy="videos of one group show one scene: a classifier would recognise it",
+        )
+
+
+def check_read(subject: DatasetSubject) -> None:
+    """`read` gives (T, H, W, C) uint8 of the promised size; frames in any order, repeated; any short side."""
+    subject.requires(check_videos)
+    for split, index in subject.some():
+        video = split.videos[index]
+        whole = split.read(index)
+        size = (video.frames, video.height, video.width, 3)
+        where = f"video {video.id!r}"
+        expect(
+            tuple(whole.shape) == size and whole.dtype == torch.uint8,
+            expected=f"read of {where} to give {size} torch.uint8, (T, H, W, C)",
+            got=f"{tuple(whole.shape)} {whole.dtype}",
+            remedy="correct the record, or the order of the axes",
+        )
+        last = video.frames - 1
+        wanted = [last, 0, last // 2, 0, last]
+        chosen = split.read(index, wanted)
+        expect(
+            torch.equal(chosen, whole[wanted]),
+            expected=f"read of frames {wanted} of {where} to give those frames in that order",
+            got="other frames" if len(chosen) == len(wanted) else f"{len(chosen)} frames",
+            remedy="keep order and repeats",
+        )
+        short = max(8, min(video.width, video.height) // 2)
+        small = split.read(index, [0], short_side=short)
+        scale = short / min(video.width, video.height)
+        height, width = video.height * scale, video.width * scale
+        expect(
+            min(small.shape[1:3]) == short
+            and abs(small.shape[1] - height) <= 1
+            and abs(small.shape[2] - width) <= 1
+            and small.dtype == torch.uint8,
+            expected=f"read of {where} with short_side={short} to give about ({height:.0f}, {width:.0f}) pixels, uint8",
+            got=f"{tuple(small.shape[1:3])} {small.dtype}",
+            remedy="resize the short side and keep the proportion",
+        )
+
+
+def check_repeatable(subject: DatasetSubject) -> None:
+    """Asked again, and as a copy of itself, it gives the same videos, pixels and manifests; each split's differs."""
+    subject.requires(check_read)
+    with reseeded(12345):
+        again = copy.deepcopy(subject.tested)
+        for name, split in subject.splits.items():
+            other = again.split(name)
+            ids = [[video.id for video in one.videos] for one in (split, other)]
+            kept = ids[0] == ids[1] and split.manifest == other.manifest == split.manifest
+            expect(
+                kept and torch.equal(split.read(0), other.read(0)),
+                expected=f"split {name!r} to be the same when asked for again",
+                got="other pixels" if kept else "another manifest" if ids[0] == ids[1] else "other videos or order",
+                remedy="sort what a folder lists; draw from generators with a fixed seed",
+            )
+    manifests = Counter(split.manifest for split in subject.splits.values())
+    expect(
+        len(manifests) == len(subject.splits),
+        expected="a manifest of its own for every split",
+        got=f"{len(manifests)} for {len(subject.splits)} splits",
+        remedy="hash the videos' content: features are cached under it",
+    )
+
+
+def check_unlabelled(subject: DatasetSubject) -> None:
+    """`unlabelled()` gives the same videos, which tell nothing of labels, groups, classes and joints."""
+    subject.requires(check_videos)
+    for name, split in subject.splits.items():
+        bare = split.unlabelled()
+        told = {
+            "labelled=True": bare.labelled,
+            "classes": bool(bare.classes),
+            "labels": any(video.labels for video in bare.videos),
+            "groups": any(video.group for video in bare.videos),
+            "joints": any(video.joints for video in bare.videos),
+            "ids that name the class": _telling(split, bare),
+        }
+        got = [what for what, found in told.items() if found]
+        expect(
+            not got,
+            expected=f"split {name!r} without labels to tell nothing of them",
+            got=", ".join(got),
+            remedy="return records with new ids and without labels, groups and joints",
+        )
+        expect(
+            [video.path for video in bare.videos] == [video.path for video in split.videos]
+            and torch.equal(bare.read(0, [0]), split.read(0, [0])),
+            expected=f"split {name!r} without labels to have the same videos in the same order",
+            got=f"{len(bare.videos)} videos, others or in another order",
+            remedy="only take labels away",
+        )
+
+
+def _telling(split: Split, bare: Split) -> bool:
+    """Whether an unlabelled video's id contains the name of its class."""
+    return any(
+        len(split.classes[kind][index]) > 2 and split.classes[kind][index].lower() in anonymous.id.lower()
+        for video, anonymous in zip(split.videos, bare.videos, strict=False)
+        for kind, index in video.labels.items()
+    )
+
+
+def check_manifest(subject: DatasetSubject) -> None:
+    """A labelled split's manifest covers the labels; that of an unlabelled one does not depend on them.
+
+    Where a split is a dataclass with a field `videos`, this is tried with other labels.
+    """
+    subject.requires(check_unlabelled, check_repeatable)
+    for name, split in subject.splits.items():
+        bare = split.unlabelled()
+        expect(
+            bare.manifest != split.manifest and bare.manifest == split.unlabelled().manifest,
+            expected=f"split {name!r} to have one manifest with labels and another, always the same, without",
+            got=f"{split.manifest!r} and {bare.manifest!r}",
+            remedy="hash labels and groups where the split is labelled",
+        )
+        other = _relabelled(split)
+        if other is not None:
+            expect(
+                other.manifest != split.manifest,
+                expected=f"split {name!r} with other labels to have another manifest",
+                got="the same",
+                remedy="hash the labels too: stored results would go on to count",
+            )
+            expect(
+                other.unlabelled().manifest == bare.manifest,
+                expected=f"split {name!r} without labels to have a manifest that does not depend on them",
+                got="another one for other labels",
+                remedy="hash labels, groups and telling ids only where the split is labelled",
+            )
+
+
+def _relabelled(split: Split) -> Split | None:
+    """The split with every class moved on by one; None where that cannot be made."""
+    if not dataclasses.is_dataclass(split) or "videos" not in {field.name for field in dataclasses.fields(split)}:
+        return None
+    videos = tuple(
+        dataclasses.replace(
+            video, labels={kind: (label + 1) % len(split.classes[kind]) for kind, label in video.labels.items()}
+        )
+        for video in split.videos
+    )
+    changed: Any = dataclasses.replace(split, videos=videos)
+    return None if changed.videos == split.videos else changed
+
+
+def check_traces(subject: DatasetSubject) -> None:
+    """Listing and reading print nothing to stdout and change no global state, such as random states."""
+    subject.requires(check_splits)
+    with traces() as left:
+        for name in subject.tested.card.splits:
+            split = subject.tested.split(name)
+            split.read(0, [0])
+            split.unlabelled()
+    expect_no_traces(left, "reading")
+
+
+def checks(subject: DatasetSubject) -> list[Callable[[Any], None]]:
+    """The checks of a data set with this card."""
+    return [
+        check_card,
+        check_splits,
+        check_videos,
+        *([check_joints] if subject.tested.card.joints else []),
+        check_groups,
+        check_read,
+        check_unlabelled,
+        check_repeatable,
+        check_manifest,
+        check_traces,
+    ]

@@ -1,0 +1,253 @@
+"""What an evaluator has to keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from harness.features import FrozenEncoder
+from harness.functional.metrics import STATISTICS
+from harness.interfaces import Dataset, Encoder, Evaluation, Evaluator, Score, Trainable
+from harness.testing.cards import check_card
+from harness.testing.checking import Subject, expect
+from harness.testing.moving_squares import MovingSquares
+from harness.testing.networks import UninformedEncoder, informed_encoder
+from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
+from harness.testing.watching import RelabelledTest
+
+DEALINGS = 3
+"""How often the test labels are dealt out anew."""
+
+
+@dataclass(eq=False)
+class EvaluatorSubject(Subject[Evaluator]):
+    """An evaluator under test."""
+
+    device: str = "cpu"
+
+    @cached_property
+    def data(self) -> Dataset:
+        """What encoders are measured on."""
+        return MovingSquares()
+
+    def frozen(self, encoder: Encoder, key: str) -> FrozenEncoder:
+        """The encoder as evaluators get it."""
+        return FrozenEncoder(encoder, key=key, device=self.device)
+
+    @cached_property
+    def informed(self) -> FrozenEncoder:
+        """Its vectors say the class."""
+        return self.frozen(informed_encoder(), "informed")
+
+    @cached_property
+    def uninformed(self) -> FrozenEncoder:
+        """Its vectors say nothing."""
+        return self.frozen(UninformedEncoder(), "uninformed")
+
+    @cached_property
+    def _first(self) -> tuple[Evaluation, Traces]:
+        with traces() as left:
+            evaluation = self.tested.evaluate(self.informed, self.data, seed=0)
+        return evaluation, left
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Of the informed encoder with seed 0."""
+        return self._first[0]
+
+    @property
+    def left(self) -> Traces:
+        """What that evaluation left behind."""
+        return self._first[1]
+
+    @cached_property
+    def chance(self) -> Evaluation:
+        """Of the uninformed encoder with seed 0."""
+        return self.tested.evaluate(self.uninformed, self.data, seed=0)
+
+    def primary(self, evaluation: Evaluation) -> Score:
+        """The score that ranks."""
+        return next(score for score in evaluation.scores if score.metric == self.tested.card.primary.id)
+
+
+def check_scores(subject: EvaluatorSubject) -> None:
+    """The scores are those of the card's metrics, finite and within their bounds."""
+    metrics = {metric.id: metric for metric in subject.tested.card.metrics}
+    scores = subject.evaluation.scores
+    expect(
+        sorted(score.metric for score in scores) == sorted(metrics),
+        expected=f"one score for each of {', '.join(metrics)}",
+        got=", ".join(score.metric for score in scores) or "none",
+        remedy="give what the card's metrics say, no more and no less",
+    )
+    for score in scores:
+        low, high = metrics[score.metric].bounds
+        for value in (score.value, score.baseline if score.baseline is not None else score.value):
+            expect(
+                math.isfinite(value)
+                and (low is None or value >= low - 1e-9)
+                and (high is None or value <= high + 1e-9),
+                expected=f"{score.metric} and its baseline finite and within {metrics[score.metric].bounds}",
+                got=value,
+                remedy="correct the bounds on the card (a share is 0 to 1 also where its unit is %), or the value",
+            )
+
+
+def check_predictions(subject: EvaluatorSubject) -> None:
+    """Predictions are those of the test split, video for video, and the statistics of them are the scores."""
+    subject.requires(check_scores)
+    named = {metric.id: metric.statistic for metric in subject.tested.card.metrics if metric.statistic}
+    predictions, test = subject.evaluation.predictions, subject.data.split("test")
+    if predictions is None:
+        expect(
+            not named,
+            expected=f"predictions, because the card says that {', '.join(named)} can be computed from them",
+            got=None,
+            remedy="return them, or leave the metrics' `statistic` empty",
+        )
+        return
+    whole = {
+        "videos": predictions.videos == tuple(video.id for video in test.videos),
+        "groups": predictions.groups == tuple(video.group for video in test.videos),
+        "labels": any(
+            predictions.labels == tuple(video.labels[kind] for video in test.videos) for kind in test.classes
+        ),
+        "predicted": all(len(row) == len(test) for row in predictions.predicted) and len(predictions.predicted) > 0,
+    }
+    wrong = [part for part, right in whole.items() if not right]
+    expect(
+        not wrong,
+        expected="a prediction for every video of the test split, in its order, with its group and label",
+        got=f"other {', '.join(wrong)}",
+        remedy="take them from data.split('test').videos",
+    )
+    for name, statistic in named.items():
+        value = STATISTICS[statistic](torch.tensor(predictions.labels), torch.tensor(predictions.predicted)).mean()
+        score = next(score.value for score in subject.evaluation.scores if score.metric == name)
+        expect(
+            math.isclose(score, float(value), rel_tol=1e-4, abs_tol=1e-6),
+            expected=f"{name} to be the mean of `{statistic}` over the predictions, {float(value):.4f}",
+            got=f"{score:.4f}",
+            remedy="compute both from the same predictions, or name another statistic",
+        )
+
+
+def check_informed(subject: EvaluatorSubject) -> None:
+    """An encoder whose vectors say the class comes near the good end of the primary metric."""
+    subject.requires(check_scores)
+    reached = _progress(subject, subject.evaluation)
+    expect(
+        reached is None or reached >= 0.85,
+        expected=f"{subject.tested.card.primary.id} near its good end for an encoder that knows the classes",
+        got=_told(subject.primary(subject.evaluation)),
+        remedy="look for labels in another order than vectors, or a wrong higher_is_better",
+    )
+
+
+def check_uninformed(subject: EvaluatorSubject) -> None:
+    """An encoder whose vectors are noise stays near the baseline of the primary metric."""
+    subject.requires(check_informed)
+    reached = _progress(subject, subject.chance)
+    expect(
+        reached is None or reached <= 0.5,
+        expected=f"{subject.tested.card.primary.id} near its baseline for an encoder that knows nothing",
+        got=_told(subject.primary(subject.chance)),
+        remedy="look for test labels, or a test video's own vector, in what it learns from; or for a wrong baseline",
+    )
+
+
+def _progress(subject: EvaluatorSubject, evaluation: Evaluation) -> float | None:
+    """How far the primary score has come from its baseline (0) to its good end (1); None where one is not known."""
+    primary, score = subject.tested.card.primary, subject.primary(evaluation)
+    good = primary.bounds[1 if primary.higher_is_better else 0]
+    if good is None or score.baseline is None or good == score.baseline:
+        return None
+    return (score.value - score.baseline) / (good - score.baseline)
+
+
+def _told(score: Score) -> str:
+    return f"{score.value:.3f} (baseline {score.baseline})"
+
+
+def check_seed(subject: EvaluatorSubject) -> None:
+    """Equal seeds give equal evaluations, whatever the global random state."""
+    subject.requires(check_scores)
+    subject.chance  # noqa: B018 - before the random states change
+    with reseeded(12345):
+        again = subject.tested.evaluate(subject.uninformed, subject.data, seed=0)
+    same = [_rounded(one) == _rounded(other) for one, other in zip(subject.chance.scores, again.scores, strict=True)]
+    expect(
+        all(same) and subject.chance.predictions == again.predictions,
+        expected="two evaluations with seed 0 to be equal",
+        got="other predictions" if all(same) else "other scores",
+        remedy="draw everything random from `seed`, and keep nothing of an evaluation in the evaluator",
+    )
+
+
+def _rounded(score: Score) -> tuple[str, float, float | None]:
+    return score.metric, round(score.value, 5), None if score.baseline is None else round(score.baseline, 5)
+
+
+def check_test_labels(subject: EvaluatorSubject) -> None:
+    """Predictions do not depend on the labels of the test split: nothing is selected by them."""
+    subject.requires(check_predictions, check_seed)
+    if subject.chance.predictions is None:
+        return
+    for seed in range(DEALINGS):
+        dealt = subject.tested.evaluate(subject.uninformed, RelabelledTest(subject.data, seed), seed=0)
+        expect(
+            dealt.predictions is not None and dealt.predictions.predicted == subject.chance.predictions.predicted,
+            expected="the same predictions when the test videos' labels are dealt out anew",
+            got="others",
+            remedy="select hyper-parameters on a part of the training split, such as some of its groups",
+        )
+
+
+def check_encoder_unchanged(subject: EvaluatorSubject) -> None:
+    """The encoder is as before: weights, buffers, training mode and gradient flags."""
+    encoder = informed_encoder()
+    frozen = subject.frozen(encoder, "unchanged")
+    before = _state(encoder)
+    subject.tested.evaluate(frozen, subject.data, seed=0)
+    after = _state(encoder)
+    expect(
+        frozen.encoder is encoder and after == before,
+        expected="the encoder to be left as it is",
+        got=", ".join(part for part in before if after[part] != before[part]) + " changed",
+        remedy="train a copy.deepcopy of its module",
+    )
+
+
+def _state(encoder: Trainable) -> dict[str, Any]:
+    return {
+        "weights": {name: tensor.tolist() for name, tensor in encoder.module.state_dict().items()},
+        "training mode": [module.training for module in encoder.module.modules()],
+        "requires_grad": [parameter.requires_grad for parameter in encoder.module.parameters()],
+    }
+
+
+def check_traces(subject: EvaluatorSubject) -> None:
+    """Evaluating prints nothing to stdout and changes no global state, such as random states."""
+    subject.requires(check_scores)
+    expect_no_traces(subject.left, "evaluating")
+
+
+def checks(subject: EvaluatorSubject) -> list[Callable[[Any], None]]:
+    """The checks of an evaluator with this card."""
+    by_vectors = subject.tested.card.needs == {"vector"}
+    return [
+        check_card,
+        check_scores,
+        check_predictions,
+        check_informed,
+        *([check_uninformed] if by_vectors else []),
+        check_seed,
+        *([check_test_labels] if by_vectors else []),
+        check_encoder_unchanged,
+        check_traces,
+    ]

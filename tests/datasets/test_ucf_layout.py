@@ -1,0 +1,85 @@
+"""Folders in UCF101's layout: the official lists' formats, and lists that are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.datasets.ucf_layout import Record, class_index, listed, read_split
+from harness.errors import DataError, UsageError
+
+TRAIN = "Run/v_Run_g08_c01.avi 1\nWalk/v_Walk_g08_c01.avi 2\nWalk/v_Walk_g08_c02.avi 2\n"
+TEST = "Run/v_Run_g01_c01.avi\nWalk/v_Walk_g02_c01.avi\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    lists = tmp_path / "ucfTrainTestlist"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Run\r\n2 Walk\r\n")
+    (lists / "trainlist01.txt").write_text(TRAIN)
+    (lists / "testlist01.txt").write_text(TEST)
+    return tmp_path
+
+
+class Records(dict):
+    def __contains__(self, path):
+        return path != "Run/v_Run_g99_c01.avi"
+
+    def __getitem__(self, path):
+        return Record(sha256=path, frames=10, fps=25.0, width=320, height=240)
+
+
+def write(folder, name, text):
+    (folder / "ucfTrainTestlist" / name).write_text(text)
+
+
+def test_the_official_formats(folder):
+    assert class_index(folder) == {"Run": 0, "Walk": 1}
+    train = read_split(folder, "train", 1, Records())
+    test = read_split(folder, "test", 1, Records())
+    assert [video.id for video in train.videos] == ["v_Run_g08_c01", "v_Walk_g08_c01", "v_Walk_g08_c02"]
+    assert [video.labels["action"] for video in test.videos] == [0, 1]
+    assert [video.group for video in train.videos] == ["Run_g08", "Walk_g08", "Walk_g08"]
+    assert test.videos[0].path == folder / "videos" / "Run" / "v_Run_g01_c01.avi"
+    assert test.classes == {"action": ("Run", "Walk")}
+
+
+def test_scenes_and_joints(folder):
+    scenes = {"Run/v_Run_g01_c01": 1, "Walk/v_Walk_g02_c01": 0}
+    test = read_split(
+        folder, "test", 1, Records(), scenes=scenes, scene_names=("beach", "park"), joints=folder / "joints"
+    )
+    assert [video.labels["scene"] for video in test.videos] == [1, 0]
+    assert test.classes["scene"] == ("beach", "park")
+    assert test.videos[1].joints == folder / "joints" / "Walk" / "v_Walk_g02_c01.npz"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("classInd.txt", "1 Run\n3 Walk\n", "should be '2 <Class>'"),
+        ("classInd.txt", "1 Run\n2 Run\n", "not named before"),
+        ("trainlist01.txt", TRAIN.replace("avi 2", "avi 1"), "another class than classInd"),
+        ("trainlist01.txt", TRAIN + "Run/v_Run_g08_c01.avi 1\n", "named once"),
+        ("trainlist01.txt", "../Run/v_Run_g08_c01.avi 1\n", "should be <Class>/<file>"),
+        ("trainlist01.txt", "Run/.. 1\n", "should be <Class>/<file>"),
+        ("trainlist01.txt", "Swim/v_Swim_g08_c01.avi 3\n", "of a class in classInd"),
+        ("trainlist01.txt", "Run/running.avi 1\n", "not named v_<Class>_gXX_cYY"),
+        ("testlist01.txt", TEST + "Walk/v_Walk_g08_c03.avi\n", "group 'Walk_g08' in train and in test"),
+        ("trainlist01.txt", "Run/v_Run_g99_c01.avi 1\n", "not there"),
+    ],
+)
+def test_wrong_lists_name_the_line(folder, name, text, message):
+    write(folder, name, text)
+    with pytest.raises(DataError, match=message):
+        read_split(folder, "train", 1, Records())
+
+
+def test_missing_splits_folds_and_files(folder):
+    with pytest.raises(UsageError, match="unknown split 'tset'; did you mean 'test'"):
+        listed(folder, "tset", 1)
+    with pytest.raises(UsageError, match="has folds 1 to 1"):
+        listed(folder, "train", 2)
+    (folder / "ucfTrainTestlist" / "testlist01.txt").unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        read_split(folder, "train", 1, Records())

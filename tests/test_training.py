@@ -1,0 +1,206 @@
+"""The training loop: budget kept, resumable to the bit, divergence told, nothing left behind."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from harness._mm import checkpoints
+from harness.cards import MethodCard
+from harness.errors import DivergedError, PluginError, UsageError
+from harness.interfaces import Budget
+from harness.testing.moving_squares import MovingSquares
+from harness.testing.networks import TinyBackbone
+from harness.training import Batch, GradientMethod
+
+CARD = MethodCard(name="brightness", summary="Predicts the mean brightness; for tests.")
+
+
+class Brightness(nn.Module):
+    def __init__(self, network, dim):
+        super().__init__()
+        self.network = network
+        self.head = nn.Linear(dim, 1)
+        self.epochs = 0
+
+    def forward(self, clips, targets):
+        return (self.head(self.network(clips)).squeeze(1) - targets).square().mean()
+
+
+@dataclass(kw_only=True)
+class Predictor(GradientMethod):
+    card: ClassVar[MethodCard] = CARD
+    batch_size: int = 8
+    lr: float = 0.01
+    announced: int = 4
+    spoil: int = -1
+    """The draw whose target is NaN."""
+
+    def __post_init__(self):
+        self.drawn = []
+        self.epochs = []
+
+    def frames_per_example(self, view):
+        return self.announced
+
+    def draw(self, train, view, size, generator):
+        videos = torch.randint(len(train), (size,), generator=generator).tolist()
+        clips = torch.stack([train.read(video, [0, 5, 10, 15], short_side=32) for video in videos])
+        clips = clips.permute(0, 4, 1, 2, 3)[..., :32]
+        targets = clips.float().mean((1, 2, 3, 4)) / 255
+        if len(self.drawn) == self.spoil:
+            targets[0] = float("nan")
+        self.drawn.append(videos)
+        return Batch(clips, targets)
+
+    def objective(self, network, card, train):
+        return Brightness(network, card.dim)
+
+    def start_epoch(self, objective, train, epoch):
+        self.epochs.append(epoch)
+
+
+def train_split():
+    return MovingSquares().split("train").unlabelled()
+
+
+def weights(encoder):
+    return torch.cat([tensor.flatten().double() for tensor in encoder.module.state_dict().values()])
+
+
+def fit(folder=None, frames=1600, seed=0, **options):
+    method = Predictor(**options)
+    return method.fit(TinyBackbone(), train_split(), Budget(frames=frames, seed=seed, folder=folder)), method
+
+
+def test_it_learns_and_keeps_its_budget():
+    _, method = fit(frames=1615)
+    assert sum(map(len, method.drawn)) * 4 == 1600  # 50 steps of 8 examples of 4 frames; another would be too much
+    assert method.epochs == list(range(9))  # 48 videos: 6 steps an epoch
+
+
+def test_a_budget_smaller_than_a_batch_makes_a_smaller_batch():
+    _, method = fit(frames=20)
+    assert [len(batch) for batch in method.drawn] == [5]
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not():
+    first, second, other = weights(fit()[0]), weights(fit()[0]), weights(fit(seed=1)[0])
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_nothing_is_left_behind(tmp_path, capfd):
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002 - the global state is what must not change
+    random.seed(3)
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    threads = threading.active_count(), torch.get_num_threads()
+    fit(tmp_path)
+    after = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # noqa: NPY002
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+    assert (threading.active_count(), torch.get_num_threads()) == threads
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "fitting brightness" in err
+
+
+def test_a_tensorboard_log_is_written(tmp_path):
+    fit(tmp_path)
+    assert list((tmp_path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("step", [0, 7, 49])
+def test_a_loss_that_is_no_number_is_divergence(step):
+    with pytest.raises(DivergedError, match="'brightness' diverged"):
+        fit(spoil=step)
+
+
+def test_impossible_budgets_and_batches_that_cheat():
+    with pytest.raises(UsageError, match="one example shows 4 frames, and the budget is 3"):
+        fit(frames=3)
+    with pytest.raises(PluginError, match="drew a batch of 32 frames, having announced 8"):
+        fit(announced=1)
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A checkpoint at every look at the clock."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+
+
+class Stop(Exception):
+    pass
+
+
+def interrupted(folder, at):
+    """A fit that ends with an error in draw `at`."""
+
+    class Interrupted(Predictor):
+        def draw(self, *arguments):
+            if len(self.drawn) == at:
+                raise Stop
+            return super().draw(*arguments)
+
+    with pytest.raises(Stop):
+        Interrupted().fit(TinyBackbone(), train_split(), Budget(frames=1600, seed=0, folder=folder))
+
+
+def test_going_on_equals_never_having_stopped(tmp_path, often):
+    interrupted(tmp_path, 35)
+    resumed, method = fit(tmp_path)
+    assert len(method.drawn) == 20  # 50 steps, 30 of them in the checkpoint
+    assert torch.equal(weights(resumed), weights(fit()[0]))
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, often, capfd):
+    interrupted(tmp_path, 35)
+    stored = sorted((tmp_path / "checkpoints").iterdir())
+    assert len(stored) == 2
+    stored[-1].write_bytes(stored[-1].read_bytes()[:-100])
+    resumed, method = fit(tmp_path)
+    assert "damaged checkpoint" in capfd.readouterr().err
+    assert len(method.drawn) == 30
+    assert torch.equal(weights(resumed), weights(fit()[0]))
+
+
+def test_checkpoints_of_another_fit_are_left_alone(tmp_path, often):
+    interrupted(tmp_path, 35)
+    for options in ({"lr": 0.02}, {"seed": 1}, {"frames": 1632}):
+        assert len(fit(tmp_path, **options)[1].drawn) >= 50
+
+
+KILLED = """
+import sys, pathlib
+sys.path.insert(0, sys.argv[2])
+from harness._mm import checkpoints
+checkpoints.SECONDS = 0.0
+import test_training
+test_training.fit(pathlib.Path(sys.argv[1]), frames=6400)
+"""
+
+
+def test_kill_9_in_the_middle_of_a_fit(tmp_path, often):
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(Path(__file__).parent)]
+    folder = tmp_path / "checkpoints"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(list(folder.glob("[!.]*.pt"))) < 2:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    resumed, method = fit(tmp_path, frames=6400)
+    assert 0 < len(method.drawn) < 200
+    assert torch.equal(weights(resumed), weights(fit(frames=6400)[0]))
