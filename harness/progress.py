@@ -39,7 +39,7 @@ class _LineBar:
         self._description, self._total = description, total
         self._done, self._quarter, self._spoke = 0.0, 0, time.monotonic()
         self._start = self._spoke
-        console.print(f"{description} ...", markup=False)
+        console.print(f"{description} ...", markup=False, soft_wrap=True)
 
     def advance(self, n: float = 1, *, note: str = "") -> None:
         self._done += n
@@ -49,7 +49,7 @@ class _LineBar:
             self._quarter, self._spoke = quarter, now
             share = 100 * self._done / self._total if self._total else 100
             text = f"{self._description} {share:.0f} % after {now - self._start:.0f} s {note}"
-            console.print(text.rstrip(), markup=False)
+            console.print(text.rstrip(), markup=False, soft_wrap=True)
 
     def close(self) -> None:
         pass
@@ -96,4 +96,4 @@ def bar(description: str, total: float) -> Iterator[Bar]:
 
 def say(text: str) -> None:
     """Print one line to stderr, above any live bar."""
-    (_live.console if _live else console).print(text, markup=False)
+    (_live.console if _live else console).print(text, markup=False, soft_wrap=True)

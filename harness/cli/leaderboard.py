@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.context import AsJson, Context, print_json
-from harness.cli.run import BoardFolder, Changes
+from harness.cli.run import BoardFolder, Changes, command
 
 if TYPE_CHECKING:
     from harness.leaderboard import Board
@@ -33,20 +33,20 @@ def leaderboard(
     """Write a suite's leaderboard from stored runs, or a board's folder again from its own results.json."""
     from harness import paths
     from harness.errors import UsageError
-    from harness.leaderboard import load_results, render, stale_files
+    from harness.leaderboard import load_results, render, stale
     from harness.results import Store
     from harness.suites import plan, schema
 
     folder = Path(source)
     if folder.is_dir():
-        board = load_results(folder / "results.json")
         if check:
-            stale = stale_files(board, folder)
-            for name in stale:
+            differing = stale(folder)
+            for name in differing:
                 sys.stderr.write(f"{folder / name} is not what {folder / 'results.json'} gives\n")
-            if stale:
+            if differing:
                 raise typer.Exit(1)
             return
+        board = load_results(folder / "results.json")
         render(board, output or folder)
         _print(board, as_json=as_json)
         return
@@ -58,8 +58,10 @@ def leaderboard(
     loaded = schema.load(source, plugins.suites, changes=changes or ())
     plan.check(loaded, plugins)
     planner = plan.Planner(plugins)
-    command = " ".join(["harness run", source, *(f"--set {change}" for change in changes or ())])
-    publish(planner.plan(loaded), planner, plugins, Store(paths.store()), output, command=command, as_json=as_json)
+    store = Store(paths.store())
+    publish(
+        planner.plan(loaded), planner, plugins, store, output, command=command(source, changes), as_json=as_json
+    )
 
 
 def publish(
@@ -73,7 +75,7 @@ def publish(
     as_json: bool,
 ) -> None:
     """Write the board of `plan` from what `store` has, and print its table."""
-    from harness.leaderboard import build_board, render
+    from harness.leaderboard import build_board, render, with_runs
     from harness.results import digest
     from harness.video.contact_sheet import contact_sheet
 
@@ -88,7 +90,7 @@ def publish(
         suite=suite.name,
         suite_hash=digest(suite.model_dump(mode="json")),
         command=command,
-        planned=planned(plan, store),
+        planned=with_runs(plan, store),
         cards={choice.name: plugins.evaluators.load(choice.name).card for choice in suite.evaluators},
         pictures=pictures,
     )
@@ -97,9 +99,10 @@ def publish(
 
 
 def _print(board: Board, *, as_json: bool) -> None:
-    from harness.leaderboard import as_document, as_text
+    from harness.leaderboard.markdown import tables
+    from harness.leaderboard.results_file import lines
 
     if as_json:
-        print_json(as_document(board))
+        print_json(lines(board))
     else:
-        sys.stdout.write(as_text(board))
+        sys.stdout.write(tables(board) + "\n")

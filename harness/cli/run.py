@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,9 +59,14 @@ def run(
     executor = Executor(plugins, planner, store, device=_device(device))
     planned = planner.plan(loaded)
     runs = executor.execute(planned, retry_failed=retry_failed)
-    publish(planned, planner, plugins, store, output, as_json=as_json)
+    publish(planned, planner, plugins, store, output, command=command(suite, changes), as_json=as_json)
     if any(run.status != "done" for run in runs):
         raise typer.Exit(1)
+
+
+def command(suite: str, changes: list[str] | None) -> str:
+    """What a reader of the board types to make its runs."""
+    return shlex.join(["harness", "run", suite, *(part for change in changes or () for part in ("--set", change))])
 
 
 def _device(name: str) -> str:

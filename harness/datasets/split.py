@@ -42,12 +42,16 @@ class VideoSplit:
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of every video's content, frames and (in a labelled split) id, labels and group, in order."""
+        """Hash of every video's content, frames and (in a labelled split) id, labels, group and joints, in order.
+
+        Raises:
+            DataError: when a file of joints is missing.
+        """
         sha = hashlib.sha256()
         for video in self.videos:
             record: list[Any] = [self.digests[video.id], video.frames, video.fps]
             if self.labelled:
-                record += [video.id, video.group, sorted(video.labels.items())]
+                record += [video.id, video.group, sorted(video.labels.items()), _joints(video)]
             sha.update(json.dumps(record).encode())
         if self.labelled:
             sha.update(json.dumps(sorted(self.classes.items())).encode())
@@ -60,14 +64,16 @@ class VideoSplit:
 
         Raises:
             DataError: when the file is missing or does not decode to the frames its record promises.
+            IndexError: when a wanted frame is not one of those the record promises.
         """
         video = self.videos[index]
+        if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
+            msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
+            raise IndexError(msg)
         if self._bytes(short_side) > frame_cache.shared.limit:
-            return torch.from_numpy(decode(video.path, frames, short_side=short_side))
-        whole = frame_cache.shared.video(video.path, short_side)
-        if len(whole) != video.frames:
-            msg = f"{video.path}: {video.frames} frames were promised, {len(whole)} decode; fetch or draw the file again"
-            raise DataError(msg)
+            found = torch.from_numpy(decode(video.path, frames, short_side=short_side))
+            return found if frames is not None else _complete(found, video)
+        whole = _complete(frame_cache.shared.video(video.path, short_side), video)
         return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
 
     def _bytes(self, short_side: int | None) -> int:
@@ -89,3 +95,20 @@ class VideoSplit:
         )
         digests = {new: self.digests[video.id] for video, new in zip(self.videos, ids, strict=True)}
         return VideoSplit(self.name, videos, digests, {}, labelled=False)
+
+
+def _complete(frames: Tensor, video: Video) -> Tensor:
+    if len(frames) != video.frames:
+        msg = f"{video.path}: {video.frames} frames were promised, {len(frames)} decode; fetch or draw the file again"
+        raise DataError(msg)
+    return frames
+
+
+def _joints(video: Video) -> str:
+    if video.joints is None:
+        return ""
+    try:
+        return hashlib.sha256(video.joints.read_bytes()).hexdigest()
+    except OSError as error:
+        msg = f"{video.joints}: the joints of video {video.id!r} cannot be read; fetch or draw the data set again"
+        raise DataError(msg) from error

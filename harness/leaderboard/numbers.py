@@ -48,7 +48,8 @@ def chance(limits: tuple[float, float], metric: Metric) -> str:
 def measured(metric: Metric) -> str:
     """What a column's numbers are: `Top-1 accuracy, % ↑`."""
     unit = "" if metric.unit == "1" else f", {metric.unit}"
-    return f"{metric.title}{unit} {'↑' if metric.higher_is_better else '↓'}"
+    # No line breaks before the arrow: it would stand alone in a narrow column.
+    return f"{metric.title}{unit}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
 
 def rank_range(low: int, high: int) -> str:

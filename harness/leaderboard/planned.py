@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pydantic
 
 from harness.results import Identity, Run
+
+if TYPE_CHECKING:
+    from harness.results import Store
+    from harness.suites.plan import Plan
 
 
 class Planned(pydantic.BaseModel):
@@ -31,3 +37,22 @@ class Planned(pydantic.BaseModel):
             msg = f"run {self.run.key} is of another cell than {self.key}"
             raise ValueError(msg)
         return self
+
+
+def with_runs(plan: Plan, store: Store) -> tuple[Planned, ...]:
+    """The cells of `plan`, each with its stored run, or with the newest run of the same cell under an older key."""
+    runs = {cell.key: store.get(cell.key) for cell in plan.cells}
+    older: dict[str, Run] = {}
+    if None in runs.values():
+        for run in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
+            older[run.identity.model_dump_json()] = run
+    return tuple(
+        Planned(
+            identity=cell.identity,
+            key=cell.key,
+            supervised=cell.supervised,
+            run=None if cell.missing else runs[cell.key] or older.get(cell.identity.model_dump_json()),
+            not_applicable=f"its encoders offer no {' and no '.join(sorted(cell.missing))}" if cell.missing else "",
+        )
+        for cell in plan.cells
+    )

@@ -86,7 +86,7 @@ def dump(board: Board) -> str:
             _Picture(caption=caption, file=name, sha256=hashlib.sha256(content).hexdigest())
             for caption, name, content in pictures(board)
         ),
-        table=_table(board),
+        table=lines(board),
     )
     try:
         values = content.model_dump(mode="json")
@@ -183,9 +183,9 @@ def _unpacked(cell: _Cell, test_sets: Mapping[str, Mapping[str, Any]]) -> Planne
     )
 
 
-def _table(board: Board) -> list[dict[str, Any]]:
+def lines(board: Board) -> list[dict[str, Any]]:
     """Every cell's numbers as they are stored: accuracies as fractions, entropies in bits."""
-    lines = []
+    found = []
     for number, division in enumerate(board.divisions):
         for i, rank in zip(division.rows, division.ranks, strict=True):
             row = board.rows[i]
@@ -204,5 +204,5 @@ def _table(board: Board) -> list[dict[str, Any]]:
             ]
             names = dict(zip(("method", "backbone", "pretraining"), row.parts, strict=False))
             ranks = rank and {"place": rank.place, "low": rank.low, "high": rank.high, "mean": rank.mean}
-            lines.append({**names, "reference": row.supervised, "division": number, "rank": ranks, "cells": cells})
-    return lines
+            found.append({**names, "reference": row.supervised, "division": number, "rank": ranks, "cells": cells})
+    return found

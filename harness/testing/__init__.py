@@ -5,7 +5,13 @@ from __future__ import annotations
 from harness.testing.checking import BlockedError, Check, ConformanceError
 from harness.testing.kit import checks_for, conformance, failures
 from harness.testing.moving_squares import MemorySplit, MovingSquares
-from harness.testing.networks import DirectionBackbone, TinyBackbone, UninformedEncoder, informed_encoder
+from harness.testing.networks import (
+    DirectionBackbone,
+    TinyBackbone,
+    UninformedEncoder,
+    UntrainedEncoder,
+    informed_encoder,
+)
 from harness.testing.watching import BlindSplit, CountingSplit, LabelsTouchedError, RelabelledTest, WatchedBackbone
 
 __all__ = [
@@ -21,6 +27,7 @@ __all__ = [
     "RelabelledTest",
     "TinyBackbone",
     "UninformedEncoder",
+    "UntrainedEncoder",
     "WatchedBackbone",
     "checks_for",
     "conformance",

@@ -47,6 +47,7 @@ def distance(found: Tensor, wanted: Tensor) -> float:
     >>> round(distance(torch.tensor([1.0, 4.5]), torch.tensor([1.0, 5.0])), 3)
     0.1
     """
+    found, wanted = found.detach(), wanted.detach()
     difference = float((found - wanted).abs().max())
     return difference / max(float(wanted.abs().max()), 1e-12) if difference else 0.0
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
+from harness.encoders import NetworkEncoder
 from harness.features import FrozenEncoder
 from harness.functional.metrics import STATISTICS
 from harness.interfaces import Dataset, Encoder, Evaluation, Evaluator, Score, Trainable
 from harness.testing.cards import check_card
 from harness.testing.checking import Subject, expect
 from harness.testing.moving_squares import MovingSquares
-from harness.testing.networks import UninformedEncoder, informed_encoder
+from harness.testing.networks import UninformedEncoder, UntrainedEncoder, informed_encoder
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
 from harness.testing.watching import RelabelledTest
 
@@ -28,36 +29,47 @@ DEALINGS = 3
 class EvaluatorSubject(Subject[Evaluator]):
     """An evaluator under test."""
 
+    chosen: Dataset | None = None
+    """Data that the evaluator's author wants encoders measured on."""
     device: str = "cpu"
 
     @cached_property
     def data(self) -> Dataset:
         """What encoders are measured on."""
-        return MovingSquares()
+        return self.chosen or MovingSquares()
 
-    def frozen(self, encoder: Encoder, key: str) -> FrozenEncoder:
+    @property
+    def knowable(self) -> bool:
+        """Whether there is an encoder that knows the answers."""
+        return self.chosen is None and "feature_map" not in self.tested.card.needs
+
+    @property
+    def by_vectors(self) -> bool:
+        """Whether noise for vectors leaves the evaluator no way to the answers."""
+        return self.knowable and self.tested.card.needs == {"vector"}
+
+    def network_encoder(self) -> NetworkEncoder:
+        """A new encoder with a network: an informed one if there is one for this evaluator."""
+        return informed_encoder() if self.knowable else UntrainedEncoder()
+
+    def frozen(self, encoder: Encoder) -> FrozenEncoder:
         """The encoder as evaluators get it."""
-        return FrozenEncoder(encoder, key=key, device=self.device)
-
-    @cached_property
-    def informed(self) -> FrozenEncoder:
-        """Its vectors say the class."""
-        return self.frozen(informed_encoder(), "informed")
+        return FrozenEncoder(encoder, key=type(encoder).__name__, device=self.device)
 
     @cached_property
     def uninformed(self) -> FrozenEncoder:
-        """Its vectors say nothing."""
-        return self.frozen(UninformedEncoder(), "uninformed")
+        """An encoder whose vectors say nothing, or as little as those of a network that an evaluator could train."""
+        return self.frozen(UninformedEncoder() if self.by_vectors else UntrainedEncoder())
 
     @cached_property
     def _first(self) -> tuple[Evaluation, Traces]:
         with traces() as left:
-            evaluation = self.tested.evaluate(self.informed, self.data, seed=0)
+            evaluation = self.tested.evaluate(self.frozen(self.network_encoder()), self.data, seed=0)
         return evaluation, left
 
     @property
     def evaluation(self) -> Evaluation:
-        """Of the informed encoder with seed 0."""
+        """Of the first encoder with seed 0."""
         return self._first[0]
 
     @property
@@ -195,7 +207,7 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 
 def check_test_labels(subject: EvaluatorSubject) -> None:
     """Predictions do not depend on the labels of the test split: nothing is selected by them."""
-    subject.requires(check_predictions, check_seed)
+    subject.requires(check_predictions, check_seed, *([check_uninformed] if subject.by_vectors else []))
     if subject.chance.predictions is None:
         return
     for seed in range(DEALINGS):
@@ -210,8 +222,8 @@ def check_test_labels(subject: EvaluatorSubject) -> None:
 
 def check_encoder_unchanged(subject: EvaluatorSubject) -> None:
     """The encoder is as before: weights, buffers, training mode and gradient flags."""
-    encoder = informed_encoder()
-    frozen = subject.frozen(encoder, "unchanged")
+    encoder = subject.network_encoder()
+    frozen = subject.frozen(encoder)
     before = _state(encoder)
     subject.tested.evaluate(frozen, subject.data, seed=0)
     after = _state(encoder)
@@ -239,15 +251,14 @@ def check_traces(subject: EvaluatorSubject) -> None:
 
 def checks(subject: EvaluatorSubject) -> list[Callable[[Any], None]]:
     """The checks of an evaluator with this card."""
-    by_vectors = subject.tested.card.needs == {"vector"}
     return [
         check_card,
         check_scores,
         check_predictions,
-        check_informed,
-        *([check_uninformed] if by_vectors else []),
+        *([check_informed] if subject.knowable else []),
+        *([check_uninformed] if subject.by_vectors else []),
         check_seed,
-        *([check_test_labels] if by_vectors else []),
+        check_test_labels,
         check_encoder_unchanged,
         check_traces,
     ]

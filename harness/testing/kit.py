@@ -27,7 +27,8 @@ def checks_for(
     Args:
         tested: the object, built.
         backbone: what a method trains; `TinyBackbone` when None.
-        data: what a method learns from; `MovingSquares` when None.
+        data: what a method learns from, or an evaluator measures on; `MovingSquares` when None, the only one of which an
+            encoder knows the classes.
         device: where networks compute.
 
     Raises:
@@ -36,7 +37,7 @@ def checks_for(
     >>> [check.name for check in checks_for(TinyBackbone())][:3]
     ['check_card', 'check_output', 'check_batch_invariance']
     """
-    subject = _subject(tested, backbone or TinyBackbone(), data or MovingSquares(), device)
+    subject = _subject(tested, backbone or TinyBackbone(), data, device)
     functions: Any = [check_card]
     if isinstance(getattr(tested, "card", None), CARDS[subject.kind]):
         functions = _MODULES[subject.kind].checks(subject)
@@ -51,18 +52,18 @@ _MODULES: dict[str, Any] = {
 }
 
 
-def _subject(tested: Any, backbone: Backbone, data: Dataset, device: str) -> Subject[Any]:
+def _subject(tested: Any, backbone: Backbone, data: Dataset | None, device: str) -> Subject[Any]:
     if isinstance(tested, type):
         msg = f"{tested.__name__} is a class; give the kit an object, such as {tested.__name__}()"
         raise UsageError(msg)
     if hasattr(tested, "fit"):
-        return MethodSubject("method", tested, backbone=backbone, data=data, device=device)
+        return MethodSubject("method", tested, backbone=backbone, data=data or MovingSquares(), device=device)
     if hasattr(tested, "build"):
         return backbones.BackboneSubject("backbone", tested, device=device)
     if hasattr(tested, "split"):
         return datasets.DatasetSubject("data set", tested)
     if hasattr(tested, "evaluate"):
-        return evaluators.EvaluatorSubject("evaluator", tested, device=device)
+        return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, device=device)
     msg = (
         f"{type(tested).__name__} is no method, backbone, data set or evaluator: "
         "it has none of fit(...), build(...), split(...), evaluate(...)"

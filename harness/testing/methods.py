@@ -24,7 +24,7 @@ def check_unlabelled(subject: MethodSubject) -> None:
     expect(
         not subject.blind.touched,
         expected="fit to leave labels, groups and classes alone",
-        got=f"a look at {subject.blind.touched[:1]}",
+        got=f"a look at {', '.join(subject.blind.touched[:1])}",
         remedy="learn without, or state `supervised=True` on the card",
     )
 
@@ -74,6 +74,7 @@ def check_traces(subject: MethodSubject) -> None:
     """Fitting and encoding print nothing to stdout and change no global state, such as random states."""
     subject.requires(check_fit)
     expect_no_traces(subject.fitted.left, "fitting")
+    subject.requires(encoders.check_repeatable)
     with traces() as left:
         subject.encoder.encode(VideoBatch(subject.clips.clone()))
     expect_no_traces(left, "encoding")

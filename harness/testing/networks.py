@@ -1,4 +1,4 @@
-"""A tiny backbone, an encoder that knows the classes of `MovingSquares`, and one that knows nothing."""
+"""A tiny backbone, and encoders that know the classes of `MovingSquares`, something, or nothing."""
 
 from __future__ import annotations
 
@@ -74,6 +74,25 @@ def informed_encoder() -> NetworkEncoder:
     """An encoder whose vectors say the class of a `MovingSquares` video, in its direction's own dimension of 4."""
     backbone = DirectionBackbone()
     return NetworkEncoder(backbone.build(seed=0), backbone.card)
+
+
+class UntrainedEncoder(NetworkEncoder):
+    """A `TinyBackbone` that has learnt nothing, with everything that evaluators may need."""
+
+    def __init__(self) -> None:
+        super().__init__(TinyBackbone().build(seed=0), TinyBackbone.card)
+        self.feature_map = _FirstLayer(self.module)
+
+
+class _FirstLayer(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.layer = next(network.children())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
+        maps: Tensor = self.layer(images[:, :, None])
+        return maps[:, :, 0]
 
 
 class UninformedEncoder:

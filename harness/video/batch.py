@@ -9,13 +9,11 @@ from harness.interfaces import Split
 from harness.video.transform import crops, random_crop
 
 
-def read_clips(
-    split: Split, videos: Tensor, frames: Tensor, *, size: int, generator: torch.Generator | None
-) -> Tensor:
+def read_clips(split: Split, videos: Tensor, frames: Tensor, *, size: int, generator: torch.Generator | None) -> Tensor:
     """Clips as (B, C, T, size, size) uint8 RGB.
 
-    With a generator, each frame's short side is resized to 8/7 of `size` (128 pixels for 112) and a random square is cut
-    out of each clip. Without one, the short side becomes `size`, and the square is the centre.
+    With a generator, each frame's short side is resized to 8/7 of `size` (128 pixels for 112) and a random square is
+    cut out of each clip. Without one, the short side becomes `size`, and the square is the centre.
 
     Args:
         split: where the videos are.

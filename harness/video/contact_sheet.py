@@ -51,7 +51,9 @@ def contact_sheet(split: Split, *, label: str = "action", columns: int = 8, heig
     return png.getvalue()
 
 
-def _frames(split: Split, index: int, columns: int, height: int) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+def _frames(
+    split: Split, index: int, columns: int, height: int
+) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     positions = np.linspace(0, split.videos[index].frames - 1, columns).round().astype(int)
     frames = split.read(index, positions.tolist()).numpy()
     width = round(frames.shape[2] * height / frames.shape[1])

@@ -41,9 +41,7 @@ def decoder() -> str:
     >>> decoder().split()[0]
     'PyAV'
     """
-    codec, scale = (
-        ".".join(map(str, av.library_versions[library])) for library in ("libavcodec", "libswscale")
-    )
+    codec, scale = (".".join(map(str, av.library_versions[library])) for library in ("libavcodec", "libswscale"))
     return f"PyAV {av.__version__} libavcodec {codec} libswscale {scale}"
 
 
@@ -53,7 +51,7 @@ def resized(width: int, height: int, short_side: int | None) -> tuple[int, int]:
     >>> resized(320, 240, 112)
     (149, 112)
     >>> resized(240, 321, 120), resized(33, 21, None)
-    ((120, 160), (33, 21))
+    ((120, 161), (33, 21))
     """
     if short_side is None:
         return width, height
@@ -128,9 +126,7 @@ def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
     return convert.turned(np.stack(pictures))
 
 
-def _decode_some(
-    path: Path, wanted: NDArray[np.int64], short_side: int | None, *, seek: bool
-) -> NDArray[np.uint8]:
+def _decode_some(path: Path, wanted: NDArray[np.int64], short_side: int | None, *, seek: bool) -> NDArray[np.uint8]:
     with opened(path) as (container, stream):
         convert = _Converter(stream, short_side)
         pictures = np.empty((len(wanted), *convert.shape), np.uint8)
@@ -176,9 +172,7 @@ class _Converter:
 
     def __call__(self, frame: VideoFrame, picture: NDArray[np.uint8]) -> None:
         """Write `frame` into `picture` (H, W, 3), not yet turned."""
-        rgb = self._reformatter.reformat(
-            frame, self.width, self.height, "rgb24", interpolation=self._filter, threads=1
-        )
+        rgb = self._reformatter.reformat(frame, self.width, self.height, "rgb24", interpolation=self._filter, threads=1)
         plane = rgb.planes[0]  # its lines are padded
         lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: self.height, : self.width * 3]
         picture[:] = lines.reshape(self.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from pathlib import Path
 
 import torch
@@ -26,23 +27,45 @@ class FrameCache:
         self.limit = limit
         self._bytes = 0
         self._lock = threading.Lock()
-        self._videos: OrderedDict[tuple[Path, int | None], Tensor] = OrderedDict()
+        self._videos: OrderedDict[tuple[Path, int | None], Future[Tensor]] = OrderedDict()
 
     def video(self, path: Path, short_side: int | None) -> Tensor:
-        """All frames of the file, (T, H, W, C) uint8; not to be written to."""
+        """All frames of the file, (T, H, W, C) uint8; not to be written to.
+
+        Threads that want the same video at the same time wait for one of them to decode it.
+
+        Raises:
+            DataError: when the file is missing or does not decode.
+        """
         key = (path, short_side)
         with self._lock:
-            if key in self._videos:
+            known = self._videos.get(key)
+            if known is None:
+                ours = self._videos[key] = Future()
+            else:
                 self._videos.move_to_end(key)
-                return self._videos[key]
-        frames = torch.from_numpy(decode(path, short_side=short_side))
+        if known is not None:
+            return known.result()
+        try:
+            frames = torch.from_numpy(decode(path, short_side=short_side))
+        except BaseException as error:
+            with self._lock:
+                del self._videos[key]
+            ours.set_exception(error)
+            raise
         with self._lock:
-            if key not in self._videos:
-                self._videos[key] = frames
-                self._bytes += frames.nbytes
-            while self._bytes > self.limit and len(self._videos) > 1:
-                self._bytes -= self._videos.popitem(last=False)[1].nbytes
+            ours.set_result(frames)
+            self._bytes += frames.nbytes
+            self._forget(key)
         return frames
+
+    def _forget(self, newest: tuple[Path, int | None]) -> None:
+        """Drop decoded videos, the least recently used first, until the others fit; the newest stays."""
+        for key, future in list(self._videos.items()):
+            if self._bytes <= self.limit:
+                break
+            if key != newest and future.done():
+                self._bytes -= self._videos.pop(key).result().nbytes
 
 
 shared = FrameCache()

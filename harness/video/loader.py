@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,8 @@ from harness.interfaces import Split
 from harness.video.sample import clip_frames
 from harness.video.transform import crops
 
-THREADS = 2
-AHEAD = 8
+THREADS = min(os.cpu_count() or 1, 8)
+AHEAD = 2 * THREADS
 """Videos decoded before they are needed."""
 
 
@@ -43,11 +44,14 @@ def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> 
     for views in _read_ahead(split, view):
         waiting.append(views)
         count += len(views)
-        while count >= batch_size:
-            joined = torch.cat(waiting)
-            yield start, _to(joined[:batch_size], device)
+        if count < batch_size:
+            continue
+        joined = torch.cat(waiting)
+        for full in torch.split(joined[: count - count % batch_size], batch_size):
+            yield start, _to(full, device)
             start += batch_size
-            waiting, count = [joined[batch_size:]], count - batch_size
+        count %= batch_size
+        waiting = [joined[len(joined) - count :]]
     if count:
         yield start, _to(torch.cat(waiting), device)
 
@@ -79,4 +83,4 @@ def video_clips(split: Split, index: int, view: View) -> Tensor:
 def _to(batch: Tensor, device: str) -> Tensor:
     if device.startswith("cuda"):
         return batch.pin_memory().to(device, non_blocking=True)
-    return batch
+    return batch.to(device)

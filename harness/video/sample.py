@@ -11,7 +11,8 @@ from harness.cards import View
 def clip_frames(n_frames: int, view: View) -> Tensor:
     """Frame indices (clips, frames) int64 of the clips of `view`, spread evenly over a video of `n_frames` frames.
 
-    One clip is centred; of several the first starts at the first frame and the last ends at the last.
+    With s frames more than a clip spans, clip i of n > 1 starts at frame floor(i s / (n - 1)): the first clip starts
+    at the first frame, the last ends at the last. One clip alone starts at floor(s / 2).
 
     >>> clip_frames(10, View(frames=4, stride=2, size=8)).tolist()
     [[1, 3, 5, 7]]
@@ -27,8 +28,7 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
         msg = f"a video of {n_frames} frames has no clips"
         raise ValueError(msg)
     slack = max(n_frames - view.span, 0)
-    share = torch.tensor([0.5]) if view.clips == 1 else torch.linspace(0, 1, view.clips)
-    starts = (share * slack).long()
+    starts = torch.arange(view.clips) * slack // (view.clips - 1) if view.clips > 1 else torch.tensor([slack // 2])
     return (starts[:, None] + torch.arange(view.frames) * view.stride) % n_frames
 
 

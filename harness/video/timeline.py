@@ -100,6 +100,12 @@ def numbered(
                     _known.popitem(last=False)
 
 
+def forget() -> None:
+    """Know nothing of any file again, as a process that just started."""
+    with _lock:
+        _known.clear()
+
+
 def _from_key(
     container: InputContainer, stream: VideoStream, known: Timeline, key: int
 ) -> Iterator[tuple[int, VideoFrame]]:

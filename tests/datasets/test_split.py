@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -46,6 +47,21 @@ def test_a_video_with_fewer_frames_than_promised(split, limit):
     wrong = dataclasses.replace(split, videos=(video,))
     with pytest.raises(DataError, match="24 decode"):
         wrong.read(0, [29])
+    with pytest.raises(DataError, match="24 decode"):
+        wrong.read(0)
+
+
+@pytest.mark.parametrize("frames", [[24], [3, -1]])
+def test_frames_that_the_record_does_not_promise(split, limit, frames):
+    with pytest.raises(IndexError, match="frames 0 to 23"):
+        split.read(0, frames)
+
+
+def test_threads_read_what_one_thread_reads(split, limit):
+    alone = [split.read(index, [2, 20], short_side=32) for index in range(len(split))]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda index: split.read(index % 8, [2, 20], short_side=32), range(32)))
+    assert all(torch.equal(frames, alone[index % 8]) for index, frames in enumerate(found))
 
 
 def test_the_cache_forgets_the_least_recently_used(split):
@@ -79,3 +95,18 @@ def test_manifests_depend_on_what_they_should(split):
     assert turned.unlabelled().manifest != split.unlabelled().manifest
     changed = dataclasses.replace(split, digests={**split.digests, split.videos[0].id: "other"})
     assert changed.unlabelled().manifest != split.unlabelled().manifest
+
+
+def test_joints_are_part_of_the_manifest(split, tmp_path):
+    def with_joints(content):
+        path = tmp_path / "a.npz"
+        path.write_bytes(content)
+        first = dataclasses.replace(split.videos[0], joints=path)
+        jointed = dataclasses.replace(split, videos=(first, *split.videos[1:]))
+        return jointed.manifest, jointed.unlabelled().manifest
+
+    assert len({split.manifest, with_joints(b"a")[0], with_joints(b"b")[0]}) == 3
+    assert with_joints(b"a")[1] == split.unlabelled().manifest
+    lost = dataclasses.replace(split.videos[0], joints=tmp_path / "lost.npz")
+    with pytest.raises(DataError, match="lost"):
+        dataclasses.replace(split, videos=(lost,)).manifest  # noqa: B018

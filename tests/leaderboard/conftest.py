@@ -34,7 +34,10 @@ PCP = Metric(id="pcp", title="Percentage of correct parts", unit="%", higher_is_
 
 CARDS = {
     "linear_probe": EvaluatorCard(
-        name="linear_probe", summary="A linear classifier on frozen features.", protocol="Kornblith 2019", metrics=(TOP1,)
+        name="linear_probe",
+        summary="A linear classifier on frozen features.",
+        protocol="Kornblith 2019",
+        metrics=(TOP1,),
     ),
     "knn": EvaluatorCard(name="knn", summary="A vote of the nearest videos.", protocol="Wu 2018", metrics=(TOP1,)),
     "clustering": EvaluatorCard(
@@ -118,7 +121,13 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
     if status == "done":
         quality = min(max(row.quality + 0.4 * column.ease * row.quality, 0.02), 0.98)
         clustering = metric is ENTROPY
-        found = predict(quality, seed, row.method + column.evaluator + column.data, clustering=clustering, repeats=3 if clustering else 1)
+        found = predict(
+            quality,
+            seed,
+            row.method + column.evaluator + column.data,
+            clustering=clustering,
+            repeats=3 if clustering else 1,
+        )
         if metric.statistic:
             predictions = found
             statistic, labels = STATISTICS[metric.statistic], torch.tensor(found.labels)
@@ -138,7 +147,7 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
     }
     return Run(
         key=key,
-        fit_key=digest({"fit": key}),
+        fit_key=digest({"method": row.method, "options": row.options, "backbone": row.backbone, "seed": seed}),
         identity=identity,
         status=status,
         reason=reason,
@@ -160,7 +169,9 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
     )
 
 
-def plan(rows: Sequence[FakeRow] = ROWS, columns: Sequence[FakeColumn] = COLUMNS, seeds: Sequence[int] = (0, 1, 2)) -> list[Planned]:
+def plan(
+    rows: Sequence[FakeRow] = ROWS, columns: Sequence[FakeColumn] = COLUMNS, seeds: Sequence[int] = (0, 1, 2)
+) -> list[Planned]:
     """All cells of a suite, all of them done."""
     runs = [fake_run(row, column, seed) for row in rows for seed in seeds for column in columns]
     return [Planned(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
@@ -184,7 +195,7 @@ def board_of(planned: Sequence[Planned], **changes: str) -> Board:
     """The board of `planned`."""
     texts = {
         "title": "Quickstart",
-        "summary": "Methods that learn from unlabelled video, between an untrained network and one trained with labels.",
+        "summary": "Methods that learn from unlabelled video, between an untrained network and a supervised one.",
         "suite": "quickstart",
         "suite_hash": "5f1d3c0b9a7e2d4c6b8a",
         "command": "harness run quickstart",

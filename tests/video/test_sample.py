@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from harness.cards import View
 from harness.video.sample import clip_frames, random_clips
 
-views = st.builds(
-    View, frames=st.integers(1, 20), stride=st.integers(1, 5), clips=st.integers(1, 6), size=st.just(8)
-)
+views = st.builds(View, frames=st.integers(1, 20), stride=st.integers(1, 5), clips=st.integers(1, 6), size=st.just(8))
 
 
 @given(views, st.integers(1, 150))
@@ -25,6 +23,8 @@ def test_clips_stay_inside_and_keep_their_stride(view, n_frames):
         if view.clips > 1:
             assert chosen[0, 0] == 0
             assert chosen[-1, -1] == n_frames - 1
+            gaps = chosen[:, 0].diff()
+            assert int(gaps.max() - gaps.min()) <= 1
         else:
             assert abs(int(chosen[0, 0]) - (n_frames - 1 - int(chosen[0, -1]))) <= 1
     else:

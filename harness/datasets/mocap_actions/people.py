@@ -33,17 +33,17 @@ class Outfit:
     """Metres of cloth around the body."""
 
 
-_ANY, _STRONG, _PALE = (0.0, 1.0), (0.5, 0.9), (0.0, 0.15)
-_BRIGHT, _DARK, _MIDDLE = (0.65, 0.95), (0.12, 0.35), (0.35, 0.75)
+_ANY, _STRONG, _PALE = (0.0, 1.0), (0.3, 0.6), (0.0, 0.12)
+_BRIGHT, _DARK, _MIDDLE = (0.85, 1.0), (0.6, 0.75), (0.75, 0.95)
 
 OUTFITS = {
     "basketball": Outfit("none", "shorts", (_ANY, _STRONG, _BRIGHT), None, ("badge", "panel"), bulk=0.012),
     "dress": Outfit("short", "dress", (_ANY, (0.3, 0.9), _MIDDLE), None, ("plain", "stripes")),
     "gi": Outfit("long", "long", (_ANY, _PALE, (0.85, 0.98)), None, ("panel",), shoes=False, bulk=0.022),
-    "hoodie": Outfit("long", "long", (_ANY, (0.1, 0.7), _MIDDLE), ((0.55, 0.68), (0.2, 0.6), _DARK), ("badge",), bulk=0.02),
-    "jeans": Outfit("short", "long", (_ANY, (0.2, 0.9), _BRIGHT), ((0.56, 0.66), (0.35, 0.7), (0.3, 0.6)), ("plain", "badge")),
+    "hoodie": Outfit("long", "long", (_ANY, (0.1, 0.7), _MIDDLE), ((0.55, 0.68), (0.2, 0.5), _DARK), ("badge",), bulk=0.02),
+    "jeans": Outfit("short", "long", (_ANY, (0.1, 0.5), _BRIGHT), ((0.56, 0.66), (0.3, 0.5), (0.65, 0.8)), ("plain", "badge")),
     "leotard": Outfit("long", "bare", (_ANY, _STRONG, (0.45, 0.9)), None, ("panel", "plain"), shoes=False),
-    "overall": Outfit("long", "long", ((0.05, 0.65), (0.3, 0.7), (0.3, 0.6)), None, ("plain", "panel"), bulk=0.015),
+    "overall": Outfit("long", "long", ((0.05, 0.65), (0.2, 0.5), (0.65, 0.85)), None, ("plain", "panel"), bulk=0.015),
     "parka": Outfit("long", "long", (_ANY, _STRONG, _MIDDLE), (_ANY, (0.1, 0.5), _DARK), ("panel", "plain"), bulk=0.035),
     "pyjamas": Outfit("long", "long", (_ANY, (0.15, 0.5), _BRIGHT), None, ("stripes",), shoes=False, bulk=0.015),
     "running": Outfit("none", "shorts", (_ANY, _STRONG, _BRIGHT), (_ANY, (0.2, 0.8), _DARK), ("plain", "badge")),
@@ -104,10 +104,10 @@ def person(outfit: str, generator: Generator) -> Person:
         scale[INDEX[f"{side}_hip"], 2] *= hips
     top = tone(generator, *kind.top)
     bottom = tone(generator, *kind.bottom) if kind.bottom else top
-    accent = tone(generator, _ANY, (0.2, 0.9), (0.5, 0.95))
+    accent = tone(generator, _ANY, (0.2, 0.7), (0.7, 1.0))
     if abs(sum(accent) - sum(top)) < 120:
-        accent = darker(top, 0.35) if sum(top) > 330 else mixed(top, (255.0, 255.0, 255.0), 0.75)
-    skin = mixed((242.0, 205.0, 178.0), (92.0, 58.0, 42.0), generator.random())
+        accent = darker(top, 0.6) if sum(top) > 480 else mixed(top, (255.0, 255.0, 255.0), 0.75)
+    skin = mixed((242.0, 205.0, 178.0), (158.0, 112.0, 86.0), generator.random())
     blond, red, dark = (215.0, 180.0, 110.0), (150.0, 75.0, 35.0), (38.0, 28.0, 24.0)
     hair = [dark, dark, mixed(dark, red, 0.5), red, blond, (165.0, 162.0, 160.0)][generator.integers(6)]
     style: Hair = ("short", "short", "long", "tail", "bald", "cap")[generator.integers(6)]
@@ -127,5 +127,5 @@ def person(outfit: str, generator: Generator) -> Person:
         top=top,
         bottom=bottom,
         accent=accent,
-        shoes=tone(generator, _ANY, (0.0, 0.7), (0.1, 0.95)),
+        shoes=tone(generator, _ANY, (0.0, 0.5), (0.6, 1.0)),
     )

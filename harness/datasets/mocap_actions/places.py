@@ -25,7 +25,7 @@ class Kind:
 _ROOM, _YARD, _OPEN = (3.6, 5.5), (5.0, 7.5), (8.5, 12.0)
 _LAMP, _SUN = (0.25, 0.45), (0.3, 0.6)
 
-THICK = (0.5, 0.75)
+THICK = (0.35, 0.6)
 BLUR = (0.05, 0.12)
 KINDS = {
     "alley": Kind(outdoors.alley, _YARD, _LAMP),
@@ -73,8 +73,8 @@ def place(kind: str, generator: Generator, density: float) -> Place:
 
 def at_some_hour(of: Place, generator: Generator) -> Place:
     """The same place in another light: out of focus, in haze, in the colours of a time of day."""
-    light = generator.uniform(0.7, 1.15) * generator.uniform(0.8, 1.2, 3)
-    haze = generator.uniform(70, 215) * generator.uniform(0.85, 1.15, 3)
+    light = generator.uniform(0.5, 0.75) * generator.uniform(0.85, 1.15, 3)
+    haze = generator.uniform(25, 75) * generator.uniform(0.8, 1.2, 3)
     thick, blur = generator.uniform(*THICK), generator.uniform(*BLUR)
     site = of.site
     return replace(

@@ -1,0 +1,40 @@
+"""A split through a frozen encoder, beside the loop people write: decode a video, cut its clips, encode them."""
+
+from __future__ import annotations
+
+import torch
+
+from harness.backbones.small_3d import Small3D
+from harness.cards import View
+from harness.datasets.split import VideoSplit
+from harness.encoders import NetworkEncoder
+from harness.features import FrozenEncoder
+from harness.interfaces import Video, VideoBatch
+from harness.video import frame_cache, timeline
+from harness.video.decode import decode
+from harness.video.sample import clip_frames
+
+VIEW = View(frames=16, stride=2, size=64, clips=3)
+
+
+def test_encode(videos, beside, monkeypatch):
+    records = tuple(Video(path.stem, path, 60, 25.0, 320, 240) for path in videos)
+    split = VideoSplit("test", records, {record.id: record.id for record in records})
+    encoder = NetworkEncoder(Small3D().build(seed=0), Small3D.card, VIEW)
+
+    def ours():
+        monkeypatch.setattr(frame_cache, "shared", frame_cache.FrameCache())
+        timeline.forget()
+        return FrozenEncoder(encoder, key="x").features(split).views
+
+    def loop():
+        vectors = []
+        for record in records:
+            chosen = clip_frames(record.frames, VIEW)
+            frames = torch.from_numpy(decode(record.path, chosen.flatten().tolist(), short_side=64))[:, :, 10:74]
+            clips = frames.view(3, 16, 64, 64, 3).permute(0, 4, 1, 2, 3)
+            vectors.append(encoder.encode(VideoBatch(clips)))
+        return torch.stack(vectors)
+
+    torch.testing.assert_close(ours(), loop(), rtol=1e-4, atol=1e-5)
+    beside(ours, {"a loop of decode and encode": loop}, clips=len(videos) * VIEW.clips)

@@ -1,0 +1,10 @@
+"""Leaderboards: runs become tables with intervals, ranks with ties, plots and pages."""
+
+from __future__ import annotations
+
+from harness.leaderboard.board import Board, build_board
+from harness.leaderboard.planned import Planned, with_runs
+from harness.leaderboard.render import render, stale
+from harness.leaderboard.results_file import load_results
+
+__all__ = ["Board", "Planned", "build_board", "load_results", "render", "stale", "with_runs"]

@@ -1,0 +1,95 @@
+"""`harness list`, `--help` and `doctor`: quick, machine-readable, and unmoved by broken plugins."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+KINDS = ("methods", "backbones", "datasets", "evaluators", "suites", "plugins")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_as_text_and_as_json(harness, kind):
+    text, document = harness("list", kind), harness("list", kind, "--json")
+    assert text.returncode == document.returncode == 0
+    rows = json.loads(document.stdout)
+    assert all(row["name"] in text.stdout for row in rows)
+    assert any(row["from"] == "harness-toy 1.0" for row in rows) or kind == "backbones"
+    assert document.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "methods"], ["--version"]])
+def test_quick_answers_import_no_torch(toy, arguments):
+    code = (
+        "import sys\nfrom harness.cli.app import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "finally:\n    heavy = {'torch', 'numpy', 'cv2', 'av', 'mmengine'} & set(sys.modules)\n"
+        "    sys.stderr.write(f'heavy={sorted(heavy)}')\n"
+    )
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        assert done.stderr.endswith("heavy=[]")
+    assert min(seconds) < 0.7
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Four distributions that do not load, in front of the others."""
+    sources = {
+        "raises": "raise ImportError('no such thing')",
+        "leaves": "import sys\nsys.exit(7)",
+        "misspells": "from harness import hookimpl\n@hookimpl\ndef harness_metods(registry): pass\n",
+        "doubles": "from harness import MethodCard, hookimpl\n@hookimpl\ndef harness_methods(registry):\n"
+        "    registry.register(MethodCard(name='aaa', summary='Half.'), 'x:Y')\n"
+        "    registry.register(MethodCard(name='supervised', summary='Taken.'), 'x:Y')\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"broken_{name}.py").write_text(source)
+        metadata = tmp_path / f"broken_{name}-2.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
+        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
+    import os
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    return list(sources)
+
+
+def test_broken_plugins_are_one_line_each_and_the_rest_works(harness, broken):
+    done = harness("list", "methods")
+    assert done.returncode == 0
+    assert "supervised" in done.stdout
+    assert "counted" in done.stdout
+    assert "aaa" not in done.stdout
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(broken)
+    for name in broken:
+        (line,) = [line for line in lines if f"broken-{name} 2.0" in line]
+        assert f"--block {name}" in line
+    assert "method 'supervised' is registered by both builtin and broken-doubles 2.0" in done.stderr
+
+
+def test_strict_plugins_exits_3(harness, broken):
+    done = harness("--strict-plugins", "list", "methods")
+    assert done.returncode == 3
+    assert "broken-" in done.stderr
+    assert "Traceback" not in done.stderr
+    blocks = [part for name in broken for part in ("--block", name)]
+    assert harness("--strict-plugins", *blocks, "list", "methods").returncode == 0
+
+
+def test_doctor(harness, broken):
+    done = harness("doctor", "--json")
+    assert done.returncode == 1
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert not checks["plugin raises"]["ok"]
+    others = [check for name, check in checks.items() if name.removeprefix("plugin ") not in broken]
+    assert all(check["ok"] for check in others), others
+    assert "PyAV" in checks["video decoder"]["found"]

@@ -1,0 +1,162 @@
+"""`harness run`, `show` and `leaderboard`: the main job, interrupted, doubled and misused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import paths
+
+BOARD = {"README.md", "index.html", "plot.png", "picture-1.png", "results.json", "table.csv"}
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def scores(document):
+    cells = json.loads(document)
+    return [[cell["interval"] for cell in row["cells"]] for row in cells]
+
+
+def test_the_main_job(harness, toy):
+    dry = harness("run", "toy", "--dry-run", "--json")
+    planned = json.loads(dry.stdout)
+    assert len(planned) == 8
+    assert {row["state"] for row in planned} == {"to do"}
+    assert not paths.store().exists()
+
+    first = harness("run", "toy")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("| rank | method |")
+    board = harness.folder / "leaderboards" / "toy"
+    written = content(board)
+    assert set(written) == BOARD
+
+    second = harness("run", "toy")
+    assert second.stdout == first.stdout
+    assert content(board) == written
+    assert toy.read_text().splitlines() == ["counted 0", "counted 1"]
+
+    key = planned[0]["key"]
+    shown = harness("show", key[:7])
+    assert f"run {key}" in shown.stdout
+    assert "harness-toy: 1.0" in shown.stdout
+    assert json.loads(harness("show", key, "--json").stdout)["key"] == key
+    assert {row["state"] for row in json.loads(harness("run", "toy", "--dry-run", "--json").stdout)} == {"done"}
+
+    shutil.rmtree(board)
+    assert harness("leaderboard", "toy").stdout == first.stdout
+    assert content(board) == written
+    assert harness("leaderboard", str(board), "--check").returncode == 0
+    (board / "table.csv").write_text("edited by hand")
+    checked = harness("leaderboard", str(board), "--check")
+    assert checked.returncode == 1
+    assert "table.csv is not what" in checked.stderr
+    assert harness("leaderboard", str(board)).returncode == 0
+    assert content(board) == written
+
+
+def test_failures_are_on_the_board_and_exit_1(harness):
+    done = harness("run", "toy", "--set", "methods=[diverges,exits,counted]", "--set", "seeds=[0]")
+    assert done.returncode == 1
+    board = (harness.folder / "leaderboards" / "toy" / "README.md").read_text()
+    assert "loss became nan at step 3" in board
+    assert "SystemExit: 7" in board
+    assert "Traceback" not in done.stderr
+
+
+def test_changed_code_makes_numbers_stale(harness, toy, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    shutil.copytree(os.environ["PYTHONPATH"].split(os.pathsep)[0], copy)
+    monkeypatch.setenv("PYTHONPATH", str(copy))
+    arguments = ["toy", "--set", "seeds=[0]", "--set", "methods=[counted]"]
+    assert harness("run", *arguments).returncode == 0
+    with (copy / "harness_toy" / "methods.py").open("a") as source:
+        source.write("# changed\n")
+    assert harness("leaderboard", *arguments).returncode == 0
+    board = (harness.folder / "leaderboards" / "toy" / "README.md").read_text()
+    assert "stale" in board
+    assert "harness run toy --set" in board
+    assert harness("run", *arguments).returncode == 0
+    assert toy.read_text().splitlines() == ["counted 0", "counted 0"]
+    assert "stale" not in (harness.folder / "leaderboards" / "toy" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "tpy"], 2, "unknown suite 'tpy'; did you mean 'toy'?"),
+        (["run", "toy", "--set", "methods=[conted]"], 2, "did you mean 'counted'"),
+        (["run", "toy", "--set", "evaluators=[os.system]"], 2, "unknown evaluator 'os.system'"),
+        (["run", "toy", "--set", "methods=[{name: counted, scael: 1}]"], 2, "did you mean 'scale'"),
+        (["run", "toy", "--set", "requires=[harness-nobody-has]"], 3, "pip install harness-nobody-has"),
+        (["run", "missing.yaml"], 2, "missing.yaml does not exist"),
+        (["run", "toy", "--device", "cuda:99"], 2, "--device cuda:99"),
+        (["run", "toy", "--devise", "cpu"], 2, "--devise"),
+        (["show", "ffff"], 2, "no run starts with it"),
+        (["leaderboard", "."], 4, "results.json does not exist"),
+        (["list", "metods"], 2, "metods"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_nothing_runs(harness, toy, arguments, code, message):
+    done = harness(*arguments, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert toy.read_text() == ""
+    assert list(harness.folder.iterdir()) == []
+
+
+def test_kill_9_and_the_same_command_again(harness, toy):
+    """The results are those of a run that was never interrupted, and no finished fit is repeated."""
+    arguments = ["run", "toy", "--set", "methods=[slow]", "--set", "seeds=[0,1,2]", "--json"]
+    command = [sys.executable, "-m", "harness", *arguments]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": harness.folder}
+    for fits in (2, 3):
+        with subprocess.Popen(command, **quiet) as process:
+            while len(toy.read_text().splitlines()) < fits and process.poll() is None:
+                time.sleep(0.02)
+            time.sleep(0.3)  # in the middle of the fit
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    finished = len(list((paths.store() / "fits").glob("*/encoder.json")))
+    begun = len(toy.read_text().splitlines())
+    after = harness(*arguments)
+    assert after.returncode == 0, after.stderr
+    assert len(toy.read_text().splitlines()) == begun + 3 - finished
+
+    shutil.rmtree(paths.store())
+    assert scores(harness(*arguments).stdout) == scores(after.stdout)
+
+
+def test_two_at_once_share_the_work(harness, toy):
+    command = [sys.executable, "-m", "harness", "run", "toy", "--set", "methods=[slow]", "--set", "seeds=[0,1,2,3]"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": harness.folder}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    outputs = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0]
+    assert sorted(toy.read_text().splitlines()) == [f"slow {seed}" for seed in range(4)]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_stop_cleanly(harness, toy, number, code):
+    command = [sys.executable, "-m", "harness", "run", "toy", "--set", "methods=[slow]"]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "cwd": harness.folder}
+    with subprocess.Popen(command, **pipes) as process:
+        while not toy.read_text() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert "the same command goes on from here" in stderr
+    assert "Traceback" not in stderr

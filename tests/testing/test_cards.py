@@ -1,0 +1,73 @@
+"""What a card has to say, kind by kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.cards import MethodCard, Metric, Paper
+from harness.evaluators import KNN
+from harness.testing import MovingSquares, TinyBackbone, checks_for, failures
+
+PAPER = Paper(title="Title", authors="A", year=2020, venue="V")
+METHOD = MethodCard(name="x", summary="One line.", paper=PAPER)
+TOP1 = KNN.metrics[0]
+
+
+def found(kind, card):
+    """What `check_card` says of an object of this kind with this card; None when it passes."""
+    attribute = {"method": "fit", "backbone": "build", "data set": "split", "evaluator": "evaluate"}[kind]
+    tested = type("Tested", (), {"card": card, attribute: None})()
+    (check, *_) = checks_for(tested)
+    assert check.name == "check_card"
+    outcome = check.subject.outcome(check.function)
+    return None if outcome is None else str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("kind", "card"),
+    [("method", METHOD), ("backbone", TinyBackbone.card), ("data set", MovingSquares.card), ("evaluator", KNN)],
+)
+def test_a_complete_card_passes(kind, card):
+    assert found(kind, card) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "card", "message"),
+    [
+        ("method", replace(METHOD, summary="Two\nlines."), "a summary of one line of at most 200 characters, got 10"),
+        ("method", replace(METHOD, summary="long " * 50), "got 250 characters in 1 lines"),
+        ("method", replace(METHOD, licence=""), "MethodCard.licence is empty"),
+        ("method", replace(METHOD, paper=replace(PAPER, venue="")), "Paper.venue is empty"),
+        ("method", replace(METHOD, offers=frozenset()), "`offers` to contain 'vector', got []"),
+        ("method", TinyBackbone.card, "Tested.card to be a MethodCard, got BackboneCard(name='tiny'"),
+        ("method", None, "Tested.card to be a MethodCard, got None"),
+        ("backbone", replace(TinyBackbone.card, dim=0), "a positive dim, got 0"),
+        ("backbone", replace(TinyBackbone.card, std=(1.0, 0.0, 1.0)), "std positive"),
+        ("data set", replace(MovingSquares.card, splits=("test", "test")), "each named once"),
+        ("data set", replace(MovingSquares.card, labels=()), "each named once, got ()"),
+        ("evaluator", replace(KNN, protocol=""), "EvaluatorCard.protocol is empty"),
+        ("evaluator", replace(KNN, needs=frozenset()), "EvaluatorCard.needs is empty"),
+        ("evaluator", replace(KNN, metrics=(TOP1, TOP1)), "metrics with different ids, got ['top1', 'top1']"),
+        ("evaluator", replace(KNN, metrics=(replace(TOP1, bounds=(1.0, 0.0)),)), "a lower bound below the upper"),
+        ("evaluator", replace(KNN, metrics=(replace(TOP1, statistic="acuracy"),)), "got 'acuracy'"),
+    ],
+)
+def test_a_card_that_is_not_is_found(kind, card, message):
+    assert message in found(kind, card)
+
+
+def test_without_a_card_nothing_else_can_be_checked():
+    class Bare:
+        def fit(self, backbone, train, budget):
+            raise NotImplementedError
+
+    assert list(failures(Bare())) == ["check_card"]
+    assert [check.name for check in checks_for(Bare())] == ["check_card"]
+    assert "method 'Bare' fails check_card: expected Bare.card to be a MethodCard" in failures(Bare())["check_card"]
+
+
+def test_bounds_may_be_open():
+    metric = Metric(id="bits", title="Bits", unit="bits", higher_is_better=False)
+    assert found("evaluator", replace(KNN, metrics=(metric,))) is None

@@ -1,0 +1,354 @@
+"""The kit on encoders: a good one passes, one with a single defect fails exactly the check that is about it."""
+
+from __future__ import annotations
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from harness.cards import MethodCard, View
+from harness.encoders import NetworkEncoder, normalise
+from harness.testing import checks_for, encoders, failures
+
+
+class Own:
+    """An encoder of one's own, as good as `NetworkEncoder`."""
+
+    def __init__(self, network, card):
+        self.module = network.eval().requires_grad_(False)
+        self.card, self.view, self.dim = card, card.view, card.dim
+
+    def clips(self, clips):
+        return normalise(clips, self.card)
+
+    @torch.no_grad()
+    def encode(self, batch):
+        return self.module(self.clips(batch.clips))
+
+    def save(self, folder):
+        safetensors.torch.save_model(self.module, folder / "own.safetensors")
+
+
+class Untrained:
+    """A method that only wraps a network."""
+
+    card = MethodCard(name="untrained", summary="Learns nothing.")
+
+    def __init__(self, encoder):
+        self.encoder = encoder
+
+    def fit(self, backbone, train, budget):
+        return self.encoder(backbone.build(seed=budget.seed), backbone.card)
+
+    def load(self, backbone, folder):
+        network = backbone.build(seed=1)
+        safetensors.torch.load_model(network, folder / "own.safetensors")
+        return self.encoder(network, backbone.card)
+
+
+class Transposed(Own):
+    def encode(self, batch):
+        return super().encode(batch).T
+
+
+class Doubles(Own):
+    def encode(self, batch):
+        return super().encode(batch).double()
+
+
+class DividesByZero(Own):
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return vectors / (vectors.amax(1, keepdim=True) * 0)
+
+
+class Gradient(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.module.requires_grad_(True)
+
+    def encode(self, batch):
+        return self.module(self.clips(batch.clips))
+
+
+class TrainingMode(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.module.train()
+
+
+class Dropout(Own):
+    """Drops out what its module does not show; drawing from a generator of its own."""
+
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return vectors * torch.rand(vectors.shape, generator=self.generator)
+
+
+class WorksInPlace(Own):
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        batch.clips.div_(2, rounding_mode="floor")
+        return vectors
+
+
+class Counts(Own):
+    """A buffer counts the clips."""
+
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.module.register_buffer("seen", torch.zeros(()))
+
+    def encode(self, batch):
+        self.module.seen += len(batch)
+        return super().encode(batch)
+
+    def save(self, folder):
+        state = {name: tensor for name, tensor in self.module.state_dict().items() if name != "seen"}
+        safetensors.torch.save_file(state, folder / "own.safetensors")
+
+
+class Drifts(Own):
+    """Its centre follows the darkest clips it has seen, which no module shows."""
+
+    centre = 0.0
+
+    def encode(self, batch):
+        darkest = float(batch.clips.float().flatten(1).mean(1).max()) / 255
+        self.centre = darkest if darkest > 0.5 else self.centre
+        return super().encode(batch) + self.centre
+
+
+class NormalisesOverTheBatch(Own):
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return vectors - vectors.mean(0) / 2
+
+
+class Constant(Own):
+    def encode(self, batch):
+        return super().encode(batch) * 0 + 1
+
+
+class BGR(Own):
+    def clips(self, clips):
+        return super().clips(clips.flip(1))
+
+
+class BGRAfterNormalising(Own):
+    def clips(self, clips):
+        return super().clips(clips).flip(1)
+
+
+class Raw(Own):
+    def clips(self, clips):
+        return clips.float()
+
+
+class WithoutMeanAndStd(Own):
+    def clips(self, clips):
+        return clips.float() / 255
+
+
+class ReshapedFrames(Own):
+    """Makes (B * T, C, 1, H, W) of (B, C, T, H, W) without a permutation."""
+
+    @torch.no_grad()
+    def encode(self, batch):
+        clips = super().clips(batch.clips)
+        b, c, t, h, w = clips.shape
+        return self.module(clips.reshape(b * t, c, 1, h, w)).view(b, t, -1).mean(1)
+
+
+class PermutedFrames(Own):
+    """The same with it."""
+
+    @torch.no_grad()
+    def encode(self, batch):
+        clips = super().clips(batch.clips)
+        b, t = clips.shape[0], clips.shape[2]
+        return self.module(clips.transpose(1, 2).flatten(0, 1)[:, :, None]).view(b, t, -1).mean(1)
+
+
+class HeightForWidth(Own):
+    def clips(self, clips):
+        return super().clips(clips).transpose(3, 4)
+
+
+class TimeForHeight(Own):
+    def clips(self, clips):
+        return super().clips(clips).transpose(2, 3)
+
+
+class DifferencesOfFrames(Own):
+    """Feeds something else than frames, which is its own affair."""
+
+    def clips(self, clips):
+        frames = super().clips(clips)
+        return frames[:, :, 1:] - frames[:, :, :-1]
+
+
+class SmallerAndMirrored(Own):
+    """Resizes and pads, which is its own affair."""
+
+    def clips(self, clips):
+        smaller = nn.functional.interpolate(super().clips(clips), scale_factor=(1, 0.75, 0.75), mode="trilinear")
+        return nn.functional.pad(smaller, (2, 2, 2, 2)).flip(4)
+
+
+class NoModule(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.network = self.module
+        del self.module
+
+    @torch.no_grad()
+    def encode(self, batch):
+        return self.network(self.clips(batch.clips))
+
+    def save(self, folder):
+        safetensors.torch.save_model(self.network, folder / "own.safetensors")
+
+
+class ModuleOfAnotherDim(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.network = self.module
+        self.module = nn.Sequential(network, nn.ConstantPad1d((0, 1), 0.0)).eval()
+
+    @torch.no_grad()
+    def encode(self, batch):
+        return self.network(self.clips(batch.clips))
+
+    def save(self, folder):
+        safetensors.torch.save_model(self.network, folder / "own.safetensors")
+
+
+class ForgetsItsStatistics(Own):
+    """Subtracts a mean that it does not store."""
+
+    made = 0
+
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        type(self).made += 1
+        self.mean = 0.1 * (self.made == 3)  # the third is the one that is loaded, after two fits
+
+    def encode(self, batch):
+        return super().encode(batch) - self.mean
+
+
+class LoadsAnotherView(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        if float(network[1].num_batches_tracked):
+            self.view = View(frames=8, size=32)
+
+    def save(self, folder):
+        self.module[1].num_batches_tracked += 1
+        super().save(folder)
+        self.module[1].num_batches_tracked -= 1
+
+
+class CannotBeStored(Own):
+    save = None
+
+
+class InheritsFromNetworkEncoder(NetworkEncoder):
+    """Is stored and loaded as a plain `NetworkEncoder`, and is another one then."""
+
+    def encode(self, batch):
+        return super().encode(batch) * torch.arange(1, self.dim + 1)
+
+
+BROKEN = {
+    Transposed: (
+        "check_vectors",
+        "expected (7, 16) torch.float32 on cpu for 7 clips, got (16, 7) torch.float32 on cpu",
+    ),
+    Doubles: ("check_vectors", "got (7, 16) torch.float64"),
+    DividesByZero: ("check_vectors", "NaN or infinite numbers in 7 of 7"),
+    Gradient: ("check_no_gradient", "requires_grad=True"),
+    TrainingMode: ("check_repeatable", "got training mode in the network, 0, 1"),
+    Dropout: ("check_repeatable", "the same vectors for the same clips"),
+    WorksInPlace: ("check_unchanged", "got other pixels in them afterwards"),
+    Counts: ("check_unchanged", "got other weights or buffers"),
+    Drifts: ("check_unchanged", "got vectors that differ by"),
+    NormalisesOverTheBatch: ("check_batch_invariance", "the same vectors in batches of 1 and of 7"),
+    Constant: ("check_content", "got the same for all of 7"),
+    BGR: ("check_layout", "got its channels in the order B, G, R"),
+    BGRAfterNormalising: ("check_layout", "got its channels in the order B, G, R"),
+    Raw: ("check_layout", "got values from 0 to 255"),
+    WithoutMeanAndStd: ("check_layout", "got values from 0 to 1 without the mean and std"),
+    ReshapedFrames: ("check_layout", "got a mixture of the channels"),
+    HeightForWidth: (
+        "check_layout",
+        "varying along axis 3, got more variation along axis 4, where the network sees width",
+    ),
+    TimeForHeight: ("check_layout", "varying along axis 2, got more variation along axis 3"),
+    NoModule: ("check_offers", "got no attribute `module`"),
+    ModuleOfAnotherDim: ("check_offers", "clips (2, C, T, H, W) -> (2, 16), got (2, 17)"),
+    ForgetsItsStatistics: ("check_stored", "the loaded encoder to give equal vectors"),
+    LoadsAnotherView: ("check_stored", "the loaded encoder to have the view View(frames=8, stride=2"),
+    CannotBeStored: (
+        "check_stored",
+        "it raised PluginError: method 'untrained' returned a CannotBeStored, which cannot be stored",
+    ),
+    InheritsFromNetworkEncoder: ("check_stored", "the loaded encoder to give equal vectors"),
+}
+
+
+@pytest.mark.parametrize("encoder", [Own, NetworkEncoder, PermutedFrames, DifferencesOfFrames, SmallerAndMirrored])
+def test_a_good_encoder_passes(encoder):
+    assert failures(Untrained(encoder)) == {}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_defect_is_found_by_its_check_alone(broken):
+    check, message = BROKEN[broken]
+    found = failures(Untrained(broken))
+    assert list(found) == [check]
+    assert found[check].startswith(f"method 'untrained' fails {check}: ")
+    assert message in found[check]
+
+
+def test_every_check_has_an_encoder_that_fails_it():
+    assert {check for check, _ in BROKEN.values()} == {check.__name__ for check in encoders.CHECKS}
+
+
+class Mapped(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.feature_map = nn.Conv2d(3, 5, 3)
+
+
+class FlatMap(Own):
+    def __init__(self, network, card):
+        super().__init__(network, card)
+        self.feature_map = nn.Flatten()
+
+
+class OffersMaps(Untrained):
+    card = MethodCard(name="maps", summary="Offers maps.", offers=frozenset({"vector", "feature_map"}))
+
+
+class OffersVectors(Untrained):
+    card = MethodCard(name="vectors", summary="Offers vectors.", offers=frozenset({"vector"}))
+
+
+def test_what_the_card_offers_is_what_the_encoder_must_have():
+    assert "check_offers" not in failures(OffersMaps(Mapped))
+    assert "got no attribute `feature_map`" in failures(OffersMaps(Own))["check_offers"]
+    assert "images (2, C, H, W) -> (2, c, h, w), got (2, 3072)" in failures(OffersMaps(FlatMap))["check_offers"]
+    assert failures(OffersVectors(NoModule)) == {}
+
+
+def test_a_method_whose_fit_fails_blocks_the_checks_of_its_encoder():
+    found = failures(Untrained(None))
+    assert list(found) == ["check_fit"]
+    assert len(checks_for(Untrained(None))) > 10

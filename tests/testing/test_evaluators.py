@@ -1,0 +1,287 @@
+"""The kit on evaluators: a good one passes, one with a single defect fails exactly the check that is about it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.cards import EvaluatorCard, Metric
+from harness.interfaces import Evaluation, Predictions, Score
+from harness.testing import MovingSquares, checks_for, failures
+
+TOP1 = Metric(id="top1", title="Top-1", unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="accuracy")
+CARD = EvaluatorCard(name="nearest-mean", summary="The class of the nearest mean.", protocol="own", metrics=(TOP1,))
+
+
+class NearestMean:
+    """A test video gets the class whose mean over train is nearest."""
+
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        train, test = data.split("train"), data.split("test")
+        vectors, queries = encoder.features(train).vectors, encoder.features(test).vectors
+        labels, truth = encoder.features(train).labels("action"), encoder.features(test).labels("action")
+        predicted = self.predict(vectors, labels, queries, truth, seed)
+        top1 = (predicted == truth).double().mean()
+        return Evaluation(
+            (Score("top1", float(self.scored(top1)), 0.25),),
+            self.told(
+                Predictions(
+                    videos=tuple(video.id for video in test.videos),
+                    groups=tuple(video.group for video in test.videos),
+                    labels=tuple(truth.tolist()),
+                    predicted=(tuple(predicted.tolist()),),
+                )
+            ),
+        )
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        means = torch.stack([vectors[labels == label].mean(0) for label in range(4)])
+        return torch.cdist(queries, means).argmin(1)
+
+    def scored(self, top1):
+        return top1
+
+    def told(self, predictions):
+        return predictions
+
+
+class InPercent(NearestMean):
+    card = CARD
+
+    def scored(self, top1):
+        return 100 * top1
+
+
+class NotANumber(NearestMean):
+    card = CARD
+
+    def scored(self, top1):
+        return top1 * float("nan")
+
+
+class AnotherMetric(NearestMean):
+    card = replace(CARD, metrics=(TOP1, replace(TOP1, id="top5")))
+
+
+class NoPredictions(NearestMean):
+    card = CARD
+
+    def told(self, predictions):
+        return None
+
+
+class Reversed(NearestMean):
+    card = CARD
+
+    def told(self, predictions):
+        return replace(predictions, predicted=(predictions.predicted[0][::-1],))
+
+
+class HalfOfThem(NearestMean):
+    card = CARD
+
+    def told(self, predictions):
+        return replace(predictions, videos=predictions.videos[:16], predicted=(predictions.predicted[0][:16],))
+
+
+class NoGroups(NearestMean):
+    card = CARD
+
+    def told(self, predictions):
+        return replace(predictions, groups=("",) * 32)
+
+
+class MixedUpLabels(NearestMean):
+    card = CARD
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        return super().predict(vectors, labels.sort().values, queries, truth, seed)
+
+
+class FarthestMean(NearestMean):
+    card = CARD
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        return super().predict(vectors, labels, -queries, truth, seed)
+
+
+class TestInTrain(NearestMean):
+    """Looks for the nearest neighbour among all videos, the video itself among them."""
+
+    __test__ = False
+    card = CARD
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        nearest = torch.cdist(queries, torch.cat([vectors, queries])).argmin(1)
+        return torch.cat([labels, truth])[nearest]
+
+
+class HalfOfTrain(NearestMean):
+    """Draws the videos it learns from with the global random state."""
+
+    card = CARD
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        with torch.random.fork_rng():
+            chosen = torch.randperm(len(labels))[:32]
+        return super().predict(vectors[chosen], labels[chosen], queries, truth, seed)
+
+
+class SelectsOnTest(NearestMean):
+    """Takes the number of dimensions that is best on test."""
+
+    card = CARD
+
+    def predict(self, vectors, labels, queries, truth, seed):
+        found = [
+            NearestMean.predict(self, vectors[:, :size], labels, queries[:, :size], truth, seed)
+            for size in (2, 3, 4, 16)
+        ]
+        return max(found, key=lambda predicted: int((predicted == truth).sum()))
+
+
+class TunesTheEncoder(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        evaluation = super().evaluate(encoder, data, seed=seed)
+        if hasattr(encoder.encoder, "module"):
+            with torch.no_grad():
+                next(encoder.encoder.module.parameters()).add_(0.1)
+        return evaluation
+
+
+class LeavesTrainingMode(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        evaluation = super().evaluate(encoder, data, seed=seed)
+        if hasattr(encoder.encoder, "module"):
+            encoder.encoder.module.train()
+        return evaluation
+
+
+class Thaws(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        evaluation = super().evaluate(encoder, data, seed=seed)
+        if hasattr(encoder.encoder, "module"):
+            encoder.encoder.module.requires_grad_(True)
+        return evaluation
+
+
+class Prints(NearestMean):
+    card = CARD
+
+    def scored(self, top1):
+        print(float(top1))  # noqa: T201 - the defect
+        return top1
+
+
+class InheritedCard(NearestMean):
+    pass
+
+
+BROKEN = {
+    InheritedCard: ("check_card", "no card in the body"),
+    InPercent: ("check_scores", "top1 and its baseline finite and within (0.0, 1.0), got 100.0"),
+    NotANumber: ("check_scores", "got nan"),
+    AnotherMetric: ("check_scores", "one score for each of top1, top5, got top1"),
+    NoPredictions: ("check_predictions", "because the card says that top1 can be computed from them, got None"),
+    Reversed: ("check_predictions", "top1 to be the mean of `accuracy` over the predictions"),
+    HalfOfThem: ("check_predictions", "got other videos, predicted"),
+    NoGroups: ("check_predictions", "got other groups"),
+    MixedUpLabels: ("check_informed", "(baseline 0.25)"),
+    FarthestMean: ("check_informed", "(baseline 0.25)"),
+    TestInTrain: ("check_uninformed", "for an encoder that knows nothing, got 1.000 (baseline 0.25)"),
+    HalfOfTrain: ("check_seed", "two evaluations with seed 0 to be equal"),
+    SelectsOnTest: ("check_test_labels", "the same predictions when the test videos' labels are dealt out anew"),
+    TunesTheEncoder: ("check_encoder_unchanged", "got weights changed"),
+    LeavesTrainingMode: ("check_encoder_unchanged", "got training mode changed"),
+    Thaws: ("check_encoder_unchanged", "got requires_grad changed"),
+    Prints: ("check_traces", "nothing on stdout while evaluating, got '1.0\\n'"),
+}
+
+
+def test_a_good_evaluator_passes():
+    assert failures(NearestMean()) == {}
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_defect_is_found_by_its_check_alone(broken):
+    check, message = BROKEN[broken]
+    found = failures(broken())
+    assert list(found) == [check]
+    assert found[check].startswith(f"evaluator 'nearest-mean' fails {check}: ")
+    assert message in found[check]
+
+
+def test_every_check_has_an_evaluator_that_fails_it():
+    assert {check for check, _ in BROKEN.values()} == {check.name for check in checks_for(NearestMean())}
+
+
+class Error(NearestMean):
+    """The lower the better, and no statistic."""
+
+    card = replace(
+        CARD, metrics=(Metric(id="error", title="Error", unit="%", higher_is_better=False, bounds=(0.0, 1.0)),)
+    )
+
+    def evaluate(self, encoder, data, *, seed):
+        (top1,) = super().evaluate(encoder, data, seed=seed).scores
+        return Evaluation((Score("error", 1 - top1.value, 0.75),))
+
+
+class ErrorIsBetterHigh(Error):
+    card = replace(Error.card, metrics=(replace(Error.card.primary, higher_is_better=True),))
+
+
+class OpenEnd(Error):
+    card = replace(ErrorIsBetterHigh.card, metrics=(replace(ErrorIsBetterHigh.card.primary, bounds=(0.0, None)),))
+
+
+def test_the_good_end_is_the_cards():
+    assert failures(Error()) == {}
+    assert list(failures(ErrorIsBetterHigh())) == ["check_informed"]
+    assert failures(OpenEnd()) == {}
+
+
+class FineTunes(NearestMean):
+    card = replace(CARD, needs=frozenset({"trainable"}))
+
+    def evaluate(self, encoder, data, *, seed):
+        copy.deepcopy(encoder.encoder.module).train()
+        return super().evaluate(encoder, data, seed=seed)
+
+
+def test_an_evaluator_that_trains_is_not_asked_what_noise_gives():
+    known = {check.name for check in checks_for(NearestMean())}
+    assert known - {check.name for check in checks_for(FineTunes())} == {"check_uninformed"}
+    assert failures(FineTunes()) == {}
+
+
+class OnMaps(NearestMean):
+    card = replace(CARD, needs=frozenset({"feature_map"}))
+
+    def evaluate(self, encoder, data, *, seed):
+        assert encoder.encoder.feature_map(torch.zeros(2, 3, 32, 32)).shape == (2, 8, 16, 16)
+        return super().evaluate(encoder, data, seed=seed)
+
+
+class OtherSquares(MovingSquares):
+    card = replace(MovingSquares.card, name="others")
+
+
+def test_where_no_encoder_knows_the_answers_none_is_expected_to():
+    known = {check.name for check in checks_for(NearestMean())}
+    for checks in (checks_for(OnMaps()), checks_for(NearestMean(), data=OtherSquares())):
+        assert known - {check.name for check in checks} == {"check_informed", "check_uninformed"}
+    assert failures(OnMaps()) == {}
+    assert failures(NearestMean(), data=OtherSquares()) == {}
+    assert list(failures(TunesTheEncoder(), data=OtherSquares())) == ["check_encoder_unchanged"]
