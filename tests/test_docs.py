@@ -26,7 +26,7 @@ def test_the_map_names_what_exists():
 @pytest.fixture
 def example(tmp_path):
     """The README's example as installed files: its code blocks, and the metadata that pip would write."""
-    files = re.findall(r"`([\w/.]+)`:\n```(?:python|toml)\n(.*?)```", README, flags=re.DOTALL)
+    files = re.findall(r"`([\w/.]+)`[^`\n]*:\n```(?:python|toml)\n(.*?)```", README, flags=re.DOTALL)
     for name, content in files:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def test_the_example_is_listed_and_conforms(example, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(example))
     command = [sys.executable, "-m", "harness", "list", "methods"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert re.search(r"^my_method .*harness-my-method 0\.1$", listed.stdout, flags=re.MULTILINE)
+    assert re.search(r"^rotation .*harness-my-method 0\.1$", listed.stdout, flags=re.MULTILINE)
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(example / "test_my_method.py")]
     outcome = subprocess.run(tests, capture_output=True, text=True, check=False, cwd=example)
     assert outcome.returncode == 0, outcome.stdout

@@ -9,12 +9,12 @@ FEW = 3
 
 
 def flatten(value: Mapping[str, Any]) -> dict[str, str]:
-    """Nested JSON values as text by dotted path.
+    """Nested JSON values as text by dotted path, sorted.
 
     >>> flatten({"view": {"frames": 16, "resize": None}, "splits": [1, 2], "selection": {}})
-    {'view.frames': '16', 'view.resize': 'none', 'splits': '1, 2', 'selection': 'none'}
+    {'selection': 'none', 'splits': '1, 2', 'view.frames': '16', 'view.resize': 'none'}
     """
-    return dict(_leaves("", value))
+    return dict(sorted(_leaves("", value)))
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -39,7 +39,7 @@ def differences(
     for one, other in zip(these, those, strict=True):
         if one is not None and other is not None:
             here, there = flatten(one), flatten(other)
-            for path in dict.fromkeys([*there, *here]):
+            for path in sorted({*here, *there}):
                 if here.get(path) != there.get(path):
                     found[path, here.get(path, "absent"), there.get(path, "absent")] = None
     return tuple(found)

@@ -33,24 +33,25 @@ class Outfit:
     """Metres of cloth around the body."""
 
 
-_ANY, _STRONG, _PALE = (0.0, 1.0), (0.3, 0.6), (0.0, 0.12)
-_BRIGHT, _DARK, _MIDDLE = (0.85, 1.0), (0.6, 0.75), (0.75, 0.95)
+_ANY, _BLUE = (0.0, 1.0), (0.56, 0.66)
+_STRONG, _SOME, _PALE = (0.3, 0.5), (0.1, 0.4), (0.0, 0.1)
+_BRIGHT, _DARK, _MIDDLE = (0.88, 1.0), (0.7, 0.82), (0.8, 0.97)
 
 OUTFITS = {
     "basketball": Outfit("none", "shorts", (_ANY, _STRONG, _BRIGHT), None, ("badge", "panel"), bulk=0.012),
-    "dress": Outfit("short", "dress", (_ANY, (0.3, 0.9), _MIDDLE), None, ("plain", "stripes")),
-    "gi": Outfit("long", "long", (_ANY, _PALE, (0.85, 0.98)), None, ("panel",), shoes=False, bulk=0.022),
-    "hoodie": Outfit("long", "long", (_ANY, (0.1, 0.7), _MIDDLE), ((0.55, 0.68), (0.2, 0.5), _DARK), ("badge",), bulk=0.02),
-    "jeans": Outfit("short", "long", (_ANY, (0.1, 0.5), _BRIGHT), ((0.56, 0.66), (0.3, 0.5), (0.65, 0.8)), ("plain", "badge")),
-    "leotard": Outfit("long", "bare", (_ANY, _STRONG, (0.45, 0.9)), None, ("panel", "plain"), shoes=False),
-    "overall": Outfit("long", "long", ((0.05, 0.65), (0.2, 0.5), (0.65, 0.85)), None, ("plain", "panel"), bulk=0.015),
-    "parka": Outfit("long", "long", (_ANY, _STRONG, _MIDDLE), (_ANY, (0.1, 0.5), _DARK), ("panel", "plain"), bulk=0.035),
-    "pyjamas": Outfit("long", "long", (_ANY, (0.15, 0.5), _BRIGHT), None, ("stripes",), shoes=False, bulk=0.015),
-    "running": Outfit("none", "shorts", (_ANY, _STRONG, _BRIGHT), (_ANY, (0.2, 0.8), _DARK), ("plain", "badge")),
-    "skating": Outfit("long", "skirt", (_ANY, (0.4, 0.9), _MIDDLE), None, ("plain", "badge")),
-    "skirt": Outfit("short", "skirt", (_ANY, _PALE, _BRIGHT), (_ANY, (0.3, 0.8), _MIDDLE), ("plain", "stripes")),
-    "suit": Outfit("long", "long", (_ANY, (0.0, 0.35), _DARK), None, ("panel",)),
-    "swimming": Outfit("none", "bare", (_ANY, _STRONG, (0.4, 0.9)), None, ("plain", "stripes"), shoes=False),
+    "dress": Outfit("short", "dress", (_ANY, _STRONG, _MIDDLE), None, ("plain", "stripes")),
+    "gi": Outfit("long", "long", (_ANY, _PALE, _BRIGHT), None, ("panel",), shoes=False, bulk=0.022),
+    "hoodie": Outfit("long", "long", (_ANY, _SOME, _MIDDLE), (_BLUE, _SOME, _DARK), ("badge",), bulk=0.02),
+    "jeans": Outfit("short", "long", (_ANY, _SOME, _BRIGHT), (_BLUE, _STRONG, _DARK), ("plain", "badge")),
+    "leotard": Outfit("long", "bare", (_ANY, _STRONG, _MIDDLE), None, ("panel", "plain"), shoes=False),
+    "overall": Outfit("long", "long", ((0.05, 0.65), _SOME, _DARK), None, ("plain", "panel"), bulk=0.015),
+    "parka": Outfit("long", "long", (_ANY, _STRONG, _MIDDLE), (_ANY, _SOME, _DARK), ("panel", "plain"), bulk=0.035),
+    "pyjamas": Outfit("long", "long", (_ANY, _SOME, _BRIGHT), None, ("stripes",), shoes=False, bulk=0.015),
+    "running": Outfit("none", "shorts", (_ANY, _STRONG, _BRIGHT), (_ANY, _SOME, _DARK), ("plain", "badge")),
+    "skating": Outfit("long", "skirt", (_ANY, _STRONG, _MIDDLE), None, ("plain", "badge")),
+    "skirt": Outfit("short", "skirt", (_ANY, _PALE, _BRIGHT), (_ANY, _STRONG, _MIDDLE), ("plain", "stripes")),
+    "suit": Outfit("long", "long", (_ANY, _PALE, _DARK), None, ("panel",)),
+    "swimming": Outfit("none", "bare", (_ANY, _STRONG, _BRIGHT), None, ("plain", "stripes"), shoes=False),
     "tracksuit": Outfit("long", "long", (_ANY, _STRONG, _MIDDLE), None, ("panel", "stripes"), bulk=0.015),
 }
 """Kinds of clothes, by name."""

@@ -73,8 +73,8 @@ def place(kind: str, generator: Generator, density: float) -> Place:
 
 def at_some_hour(of: Place, generator: Generator) -> Place:
     """The same place in another light: out of focus, in haze, in the colours of a time of day."""
-    light = generator.uniform(0.5, 0.75) * generator.uniform(0.85, 1.15, 3)
-    haze = generator.uniform(25, 75) * generator.uniform(0.8, 1.2, 3)
+    light = generator.uniform(0.45, 0.65) * generator.uniform(0.88, 1.12, 3)
+    haze = generator.uniform(25, 65) * generator.uniform(0.8, 1.2, 3)
     thick, blur = generator.uniform(*THICK), generator.uniform(*BLUR)
     site = of.site
     return replace(

@@ -52,8 +52,8 @@ def sensor(generator: Generator, *, seconds: Array, width: int, height: int) -> 
         height: Pixels.
     """
     frames = len(seconds)
-    exposure = generator.uniform(0.78, 1.15)
-    tint = generator.uniform(0.85, 1.15, 3)
+    exposure = generator.uniform(0.85, 1.1)
+    tint = generator.uniform(0.9, 1.1, 3)
     drift = 1 + generator.uniform(-0.12, 0.12) * np.sin(2 * np.pi * seconds / 6 + generator.uniform(0, 6))
     flicker = 1 + generator.uniform(0.0, 0.025) * generator.standard_normal(frames)
     grain = generator.uniform(0.5, 3.5)

@@ -1,0 +1,206 @@
+"""The protocols: perfect and useless encoders, oracles, and data that cannot carry them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from harness.cards import View
+from harness.errors import DataError, UsageError
+from harness.evaluators.clustering import Clustering
+from harness.evaluators.knn import KNN
+from harness.evaluators.linear_probe import LinearProbe
+from harness.features import FrozenEncoder, fingerprint
+from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
+from harness.testing.networks import TinyBackbone
+
+EVALUATORS = [LinearProbe(), KNN(k=5), Clustering(repeats=3)]
+
+
+class Changed(MovingSquares):
+    """Moving squares with one of their splits changed."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        self.changes = changes
+
+    def split(self, name: str) -> MemorySplit:
+        split = super().split(name)
+        change = self.changes.get(name, self.changes.get("both"))
+        return split if change is None else change(split)
+
+
+def keep(condition):
+    """Only the videos of a split that meet a condition."""
+
+    def change(split: MemorySplit) -> MemorySplit:
+        kept = [i for i, video in enumerate(split.videos) if condition(video)]
+        videos, frames = (tuple(values[i] for i in kept) for values in (split.videos, split.frames))
+        return dataclasses.replace(split, videos=videos, frames=frames)
+
+    return change
+
+
+def evaluate(evaluator, data=None, encoder=None, seed=0):
+    frozen = FrozenEncoder(encoder or informed_encoder(), key="x")
+    return evaluator.evaluate(frozen, data or MovingSquares(), seed=seed)
+
+
+def vectors(encoder):
+    frozen, data = FrozenEncoder(encoder, key="x"), MovingSquares()
+    features = [frozen.features(data.split(name)) for name in ("train", "test")]
+    return [f.vectors.double().numpy() for f in features], [f.labels("action").numpy() for f in features]
+
+
+class Noisy:
+    """Vectors that know something of the class, and are not easy."""
+
+    view = TinyBackbone.card.view
+    dim = 12
+
+    def __init__(self):
+        self.informed, self.noise = informed_encoder(), UninformedEncoder()
+
+    def encode(self, batch):
+        return torch.cat([self.informed.encode(batch) / 3, self.noise.encode(batch)[:, :8]], dim=1)
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
+def test_an_encoder_that_knows_the_classes_gets_the_best_score(evaluator):
+    found = evaluate(evaluator)
+    best = 1.0 if evaluator.card.primary.higher_is_better else 0.0
+    assert found.scores[0].value == pytest.approx(best, abs=1e-9)
+    assert found.scores[0].metric == evaluator.card.primary.id
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
+def test_an_encoder_that_knows_nothing_is_near_the_baseline(evaluator):
+    score = evaluate(evaluator, encoder=UninformedEncoder()).scores[0]
+    assert abs(score.value - score.baseline) < 0.3
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
+def test_predictions_name_every_test_video_and_give_the_score_again(evaluator):
+    from harness.functional.metrics import STATISTICS
+
+    found = evaluate(evaluator, encoder=Noisy())
+    test = MovingSquares().split("test")
+    predictions = found.predictions
+    assert predictions.videos == tuple(video.id for video in test.videos)
+    assert predictions.groups == tuple(video.group for video in test.videos)
+    assert predictions.labels == tuple(video.labels["action"] for video in test.videos)
+    statistic = STATISTICS[evaluator.card.primary.statistic]
+    again = statistic(torch.tensor(predictions.labels), torch.tensor(predictions.predicted)).mean()
+    assert float(again) == pytest.approx(found.scores[0].value)
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
+def test_the_encoder_is_not_changed(evaluator):
+    encoder = informed_encoder()
+    before = fingerprint(encoder)
+    evaluate(evaluator, encoder=encoder)
+    assert fingerprint(encoder) == before != ""
+
+
+def test_linear_probe_equals_scikit_learn_at_the_strength_it_chose():
+    found = evaluate(LinearProbe(), encoder=Noisy())
+    (train, test), (labels, _) = vectors(Noisy())
+    scale = StandardScaler().fit(train)
+    strength = found.notes["strength"]
+    model = LogisticRegression(C=1 / (len(train) * strength), tol=1e-8, max_iter=10_000).fit(scale.transform(train), labels)
+    assert found.predictions.predicted[0] == tuple(model.predict(scale.transform(test)).tolist())
+    assert found.notes["converged"]
+    assert max(found.notes["validation_top1"].values()) == found.notes["validation_top1"][f"{strength:g}"]
+
+
+def test_the_strength_is_chosen_without_the_test_split():
+    def relabelled(split):
+        videos = tuple(dataclasses.replace(v, labels={"action": (v.labels["action"] + 1) % 4}) for v in split.videos)
+        return dataclasses.replace(split, videos=videos)
+
+    found, other = (evaluate(LinearProbe(), data, Noisy()) for data in (MovingSquares(), Changed(test=relabelled)))
+    assert found.notes["strength"] == other.notes["strength"]
+    assert found.predictions.predicted == other.predictions.predicted
+    assert found.scores[0].value > other.scores[0].value
+
+
+def test_knn_equals_scikit_learn():
+    found = evaluate(KNN(k=7), encoder=Noisy())
+    (train, test), (labels, _) = vectors(Noisy())
+    model = KNeighborsClassifier(7, metric="cosine", weights=lambda d: np.exp((1 - d) / 0.07)).fit(train, labels)
+    assert found.predictions.predicted[0] == tuple(model.predict(test).tolist())
+
+
+def test_clustering_scores_are_means_over_its_repeats():
+    found = evaluate(Clustering(repeats=4), encoder=Noisy())
+    values = {score.metric: score.value for score in found.scores}
+    nmi = [normalized_mutual_info_score(found.predictions.labels, row) for row in found.predictions.predicted]
+    assert len(nmi) == 4
+    assert values["nmi"] == pytest.approx(np.mean(nmi))
+    assert found.notes["class_entropy_bits"] == pytest.approx(2.0)
+    assert 1.2 < found.scores[0].baseline < 2.0  # far below 2 bits: 32 videos in 4 clusters
+
+
+def test_another_seed_clusters_anew_and_the_same_does_not():
+    first, again, other = (evaluate(Clustering(repeats=3), encoder=Noisy(), seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first.predictions.predicted != other.predictions.predicted
+
+
+BACKWARD = keep(lambda video: video.labels["action"] != 2)
+ONE = keep(lambda video: video.labels["action"] == 1)
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "data", "message"),
+    [
+        (LinearProbe(), Changed(train=BACKWARD), "class 'up' .* has test videos but none in train"),
+        (KNN(k=5), Changed(both=ONE), "one class of 'action' only"),
+        (Clustering(), Changed(test=ONE), "one class of 'action' only"),
+        (Clustering(), Changed(test=keep(lambda video: video.id.endswith(("00", "01", "02")))), "too few for the 4 clusters"),
+        (KNN(k=49), MovingSquares(), "49 neighbours, but train .* has 48 videos"),
+        (LinearProbe(), Changed(test=keep(lambda video: False)), "has no videos"),
+        (LinearProbe(), Changed(train=keep(lambda video: video.group == "train-0")), "one group only"),
+        (LinearProbe(label="scene"), MovingSquares(), "no label 'scene'; it has: action"),
+    ],
+)
+def test_data_that_cannot_carry_the_protocol(evaluator, data, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(evaluator, data)
+
+
+def test_a_class_absent_from_test_is_noted():
+    found = evaluate(LinearProbe(), Changed(test=BACKWARD))
+    assert found.notes["classes_absent_from_test"] == ["up"]
+    assert found.scores[0].value == 1.0
+
+
+class Broken:
+    view = View(frames=2, size=16)
+    dim = 3
+
+    def __init__(self, value):
+        self.value = value
+
+    def encode(self, batch):
+        return torch.full((len(batch), 3), self.value)
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
+@pytest.mark.parametrize(("value", "message"), [(float("nan"), "'train-00'|'test-00'"), (1.0, "collapsed")])
+def test_vectors_that_say_nothing(evaluator, value, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(evaluator, encoder=Broken(value))
+
+
+@pytest.mark.parametrize("build", [lambda: KNN(k=0), lambda: KNN(temperature=0.0), lambda: Clustering(repeats=0)])
+def test_impossible_options(build):
+    with pytest.raises(UsageError, match="must be"):
+        build()

@@ -1,0 +1,301 @@
+"""Intervals cover, p-values are uniform, and both agree with closed forms and slow twins."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from harness.functional.metrics import accuracy, conditional_entropy
+from harness.interfaces import Predictions
+from harness.leaderboard.statistics import (
+    Sample,
+    compare,
+    group_weights,
+    holm,
+    interval,
+    over_seeds,
+    rank_ranges,
+    resample,
+    spread,
+)
+
+
+def names(groups, clips):
+    return [f"g{i:03d}" for i in range(groups) for _ in range(clips)]
+
+
+def samples(statistic, labels, predicted, groups, draws):
+    """A one-seed sample for each row of `predicted` (M, N), computed in one call."""
+    weights = torch.from_numpy(np.vstack([np.ones(len(groups)), group_weights(groups, draws)]))
+    values = statistic(torch.as_tensor(labels), torch.as_tensor(predicted), weights).numpy()
+    return [Sample(row[None, 0], row[None, 1:], len(set(groups))) for row in values]
+
+
+def answers(rng, size, level, group_spread, seed_spread=0.0, own_spread=0.0):
+    """Right or wrong, (M, S, G, n): groups are easy or hard for all seeds, seeds good or bad on all groups."""
+    simulations, seeds, groups, _ = size
+    logit = level + rng.normal(0, group_spread, (simulations, 1, groups, 1))
+    logit = logit + rng.normal(0, seed_spread, (simulations, seeds, 1, 1))
+    logit = logit + rng.normal(0, own_spread, (simulations, seeds, groups, 1))
+    return rng.random(size) < 1 / (1 + np.exp(-logit))
+
+
+def covered(found, truth):
+    return np.mean([one.low <= truth <= one.high for one in found])
+
+
+def test_every_draw_takes_as_many_groups_as_there_are_and_whole_groups_only():
+    groups = ["a", "b", "b", "c", "c", "c"]
+    weights = group_weights(groups, draws=4000)
+    assert weights.shape == (4000, 6)
+    per_group = weights[:, [0, 1, 3]]
+    assert (per_group.sum(axis=1) == 3).all()
+    for one, other in ((1, 2), (3, 4), (4, 5)):
+        assert (weights[:, one] == weights[:, other]).all()
+    # A group's count is binomial with 3 trials at 1/3.
+    share = [(per_group[:, 0] == k).mean() for k in range(4)]
+    assert share == pytest.approx(stats.binom(3, 1 / 3).pmf(range(4)), abs=0.03)
+
+
+def test_draws_depend_on_the_seed_and_on_nothing_else():
+    groups = names(5, 2)
+    assert (group_weights(groups, 50, seed=1) == group_weights(groups, 50, seed=1)).all()
+    assert (group_weights(groups, 50, seed=1) != group_weights(groups, 50, seed=2)).any()
+    # Fixed numbers: a board rendered years later must show the same intervals.
+    assert group_weights(["a", "b", "c", "d"], draws=3)[:, :4].tolist() == FIRST_DRAWS
+
+
+FIRST_DRAWS = [[1.0, 0.0, 2.0, 1.0], [0.0, 0.0, 2.0, 2.0], [0.0, 2.0, 0.0, 2.0]]
+
+
+def test_resample_equals_a_slow_twin_that_copies_videos():
+    rng = np.random.default_rng(3)
+    groups = ["a", "a", "b", "c", "c", "c", "d"]
+    labels = rng.integers(0, 3, 7)
+    runs = [
+        Predictions(
+            videos=tuple(f"v{i}" for i in range(7)),
+            groups=tuple(groups),
+            labels=tuple(labels.tolist()),
+            predicted=tuple(tuple(row) for row in rng.integers(0, 3, (2, 7)).tolist()),
+        )
+        for _ in range(2)
+    ]
+    weights = group_weights(groups, draws=20)
+    for statistic in (accuracy, conditional_entropy):
+        found = resample(runs, statistic, weights)
+        for s, run in enumerate(runs):
+            for b, weight in enumerate(weights):
+                copies = np.repeat(np.arange(7), weight.astype(int))
+                repeats = [statistic(torch.tensor(labels[copies]), torch.tensor(row)[copies]) for row in run.predicted]
+                assert found.drawn[s, b] == pytest.approx(float(torch.stack(repeats).mean()), abs=1e-9)
+            whole = [statistic(torch.tensor(labels), torch.tensor(row)) for row in run.predicted]
+            assert found.observed[s] == pytest.approx(float(torch.stack(whole).mean()), abs=1e-9)
+
+
+def test_resample_wants_the_same_videos_in_every_seed():
+    one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
+    other = Predictions(("a", "c"), ("g", "h"), (0, 1), ((0, 1),))
+    with pytest.raises(ValueError, match="same videos"):
+        resample([one, other], accuracy, group_weights(one.groups, 5))
+    with pytest.raises(ValueError, match="weights are for 3 videos"):
+        resample([one], accuracy, np.ones((5, 3)))
+
+
+def test_resample_leaves_the_number_of_threads_as_it_was():
+    before = torch.get_num_threads()
+    one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
+    with pytest.raises(ValueError, match="labels"):
+        resample([Predictions(("a",), ("g",), (), ((0,),))], accuracy, np.ones((5, 1)))
+    resample([one], accuracy, group_weights(one.groups, 5))
+    assert torch.get_num_threads() == before
+
+
+def test_the_standard_error_of_an_accuracy_is_that_of_a_mean_over_groups():
+    rng = np.random.default_rng(0)
+    right = rng.random((1, 40, 5)) < rng.random((1, 40, 1))
+    [sample] = samples(accuracy, np.ones(200, int), right.reshape(1, -1).astype(int), names(40, 5), 20_000)
+    error, freedom = spread(sample)
+    assert error == pytest.approx(right.mean(axis=2).std(ddof=1) / np.sqrt(40), rel=0.02)
+    assert freedom == 39
+    found = interval(sample)
+    half = stats.t.ppf(0.975, 39) * error
+    assert (found.low, found.high) == pytest.approx((found.mean - half, found.mean + half))
+    assert found.carries == "groups"
+
+
+def test_the_interval_of_values_alone_is_students():
+    values = [0.41, 0.47, 0.44, 0.5]
+    found = over_seeds(values)
+    expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert found.carries == "seeds"
+
+
+def test_nothing_is_claimed_where_nothing_is_known():
+    one = Sample(np.array([0.5]), np.full((1, 10), 0.5), groups=1)
+    assert interval(one).low is None
+    with pytest.raises(ValueError, match="unknown"):
+        spread(one)
+    still = Sample(np.array([0.5, 0.5]), np.full((2, 10), 0.5), groups=6)
+    assert spread(still)[0] == 0
+    assert (interval(still).low, interval(still).high) == (0.5, 0.5)
+
+
+def test_intervals_stay_within_the_metrics_bounds_and_hold_their_mean():
+    sample = Sample(np.array([0.99]), np.linspace(0.9, 1, 50)[None], groups=8)
+    assert interval(sample, (0.0, 1.0)).high == 1.0
+    assert interval(sample).high > 1.0
+    outside = interval(Sample(np.array([1.2]), np.linspace(1.1, 1.3, 50)[None], groups=8), (0.0, 1.0))
+    assert outside.low < outside.mean <= outside.high
+
+
+def test_intervals_of_accuracy_cover_at_their_nominal_level_where_those_over_videos_do_not():
+    rng = np.random.default_rng(11)
+    truth = answers(rng, (2000, 1, 500, 2), 0.4, 1.0).mean()
+    right = answers(rng, (600, 1, 60, 5), 0.4, 1.0).reshape(600, -1).astype(int)
+    grouped = samples(accuracy, np.ones(300, int), right, names(60, 5), 400)
+    assert 0.92 <= covered([interval(sample) for sample in grouped], truth) <= 0.98
+    single = samples(accuracy, np.ones(300, int), right, names(300, 1), 400)
+    assert covered([interval(sample) for sample in single], truth) < 0.9
+
+
+def test_intervals_cover_with_few_groups_where_percentiles_do_not():
+    rng = np.random.default_rng(12)
+    truth = answers(rng, (2000, 1, 500, 2), 0.4, 1.0).mean()
+    right = answers(rng, (600, 1, 7, 20), 0.4, 1.0).reshape(600, -1).astype(int)
+    found = samples(accuracy, np.ones(140, int), right, names(7, 20), 400)
+    assert 0.92 <= covered([interval(sample) for sample in found], truth) <= 0.98
+    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in found]
+    assert np.mean([low <= truth <= high for low, high in percentiles]) < 0.91
+
+
+def test_intervals_of_a_biased_statistic_cover_its_expectation_where_percentiles_do_not():
+    rng = np.random.default_rng(13)
+    groups, clips, classes, clusters = 60, 5, 8, 12
+    labels = (np.arange(groups) % classes).repeat(clips)
+    likely = rng.dirichlet(np.ones(clusters) * 0.3, classes)[labels].cumsum(axis=1)
+
+    def assignments(count):
+        drawn = (rng.random((count, len(labels), 1)) > likely).sum(axis=2).clip(0, clusters - 1)
+        favourite = rng.integers(0, clusters, (count, groups)).repeat(clips, axis=1)
+        return np.where(rng.random(drawn.shape) < 0.3, favourite, drawn)
+
+    truth = float(conditional_entropy(torch.tensor(labels), torch.tensor(assignments(3000))).mean())
+    found = samples(conditional_entropy, labels, assignments(400), names(groups, clips), 300)
+    assert 0.92 <= covered([interval(sample, (0.0, None)) for sample in found], truth) <= 0.985
+    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in found]
+    assert np.mean([low <= truth <= high for low, high in percentiles]) < 0.5
+
+
+@pytest.mark.parametrize(("seeds", "seed_spread"), [(3, 0.2), (5, 0.3)])
+def test_intervals_carry_seeds_as_well_as_groups(seeds, seed_spread):
+    rng = np.random.default_rng(14)
+    truth = answers(rng, (100, 50, 500, 1), 0.4, 1.0, seed_spread, 0.5).mean()
+    right = answers(rng, (500, seeds, 60, 5), 0.4, 1.0, seed_spread, 0.5)
+    weights = np.vstack([np.ones(300), group_weights(names(60, 5), 400)])
+    values = right.reshape(500, seeds, -1) @ weights.T / weights.sum(axis=1)
+    found = [Sample(one[:, 0], one[:, 1:], 60) for one in values]
+    assert 0.92 <= covered([interval(sample) for sample in found], truth) <= 0.98
+    assert interval(found[0]).carries == "groups and seeds"
+    # Without the seeds' part, the same intervals are too narrow.
+    over_groups = [interval(Sample(s.observed.mean(keepdims=True), s.drawn.mean(0)[None], 60)) for s in found]
+    assert covered(over_groups, truth) < 0.9
+
+
+def differences(rng, seeds, *, gain=0.0, simulations=800):
+    """Paired differences of two rows whose videos are equally hard for both."""
+    groups, clips = 60, 8
+    logit = 0.3 + rng.normal(0, 1, (simulations, 1, 1, groups, 1))
+    logit = logit + rng.normal(0, 0.5, (simulations, 2, seeds, groups, 1))
+    logit[:, 0] += gain
+    right = rng.random((simulations, 2, seeds, groups, clips)) < 1 / (1 + np.exp(-logit))
+    weights = np.vstack([np.ones(groups * clips), group_weights(names(groups, clips), 300)])
+    values = right.reshape(simulations, 2, seeds, -1) @ weights.T / weights.sum(axis=1)
+    pairs = [[Sample(row[:, 0], row[:, 1:], groups) for row in pair] for pair in values]
+    return [compare(one, other) for one, other in pairs]
+
+
+def test_p_values_are_uniform_when_there_is_no_difference():
+    found = differences(np.random.default_rng(15), seeds=1)
+    assert stats.kstest([one.p for one in found], "uniform").pvalue > 0.01
+    assert 0.92 <= covered(found, 0.0) <= 0.98
+
+
+def test_several_seeds_err_on_the_careful_side():
+    found = differences(np.random.default_rng(16), seeds=3, simulations=400)
+    assert np.mean([one.p < 0.05 for one in found]) <= 0.05
+    assert covered(found, 0.0) >= 0.95
+
+
+def test_pairing_finds_a_gain_that_separate_intervals_hide():
+    rng = np.random.default_rng(17)
+    groups, clips = 60, 8
+    logit = rng.normal(0, 1.5, (groups, 1))
+    draw = rng.random((groups, clips))
+    pair = [(draw < 1 / (1 + np.exp(-logit - gain))).reshape(1, -1).astype(int) for gain in (0.35, 0.0)]
+    one, other = (samples(accuracy, np.ones(480, int), right, names(groups, clips), 2000)[0] for right in pair)
+    assert interval(one).low < interval(other).high
+    difference = compare(one, other)
+    assert difference.p < 0.001
+    assert difference.low > 0
+    back = compare(other, one)
+    assert (back.mean, back.low, back.p) == pytest.approx((-difference.mean, -difference.high, difference.p))
+
+
+def test_a_row_does_not_differ_from_itself_and_samples_of_other_draws_do_not_mix():
+    sample = Sample(np.array([0.5]), np.linspace(0.4, 0.6, 30)[None], groups=9)
+    same = compare(sample, sample)
+    assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1.0)
+    with pytest.raises(ValueError, match="same seeds, draws and groups"):
+        compare(sample, Sample(np.array([0.5]), np.zeros((1, 31)), groups=9))
+    with pytest.raises(ValueError, match="same seeds, draws and groups"):
+        compare(sample, Sample(np.array([0.5]), np.zeros((1, 30)), groups=8))
+
+
+def slow_holm(p):
+    """Step down: the k-th smallest of m times m - k + 1, never below an earlier one, never above 1."""
+    adjusted, least = [0.0] * len(p), 0.0
+    for k, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        least = max(least, (len(p) - k) * p[i])
+        adjusted[i] = min(1.0, least)
+    return adjusted
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_equals_its_definition(p):
+    assert holm(p) == pytest.approx(slow_holm(p))
+
+
+def test_holm_keeps_the_chance_of_any_false_alarm_below_five_per_cent():
+    rng = np.random.default_rng(18)
+    families = rng.random((4000, 10))
+    assert np.mean([min(holm(family)) < 0.05 for family in families]) == pytest.approx(0.05, abs=0.01)
+
+
+def test_rank_ranges_hold_every_order_that_respects_what_is_separable():
+    random.seed(5)
+    for _ in range(30):
+        count = random.randint(1, 5)
+        order = random.sample(range(count), count)
+        better = np.zeros((count, count), dtype=bool)
+        for one, other in itertools.combinations(range(count), 2):
+            better[order[one], order[other]] = random.random() < 0.5
+        # Separable by a chain counts too: close the relation.
+        for middle, one, other in itertools.product(range(count), repeat=3):
+            better[one, other] |= better[one, middle] & better[middle, other]
+        allowed = [
+            ranking
+            for ranking in itertools.permutations(range(count))
+            if all(ranking.index(i) < ranking.index(j) for i, j in zip(*np.nonzero(better), strict=True))
+        ]
+        for i, (low, high) in enumerate(rank_ranges(better)):
+            places = [ranking.index(i) + 1 for ranking in allowed]
+            assert (low, high) == (min(places), max(places))
