@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,12 +166,18 @@ class Registry(Generic[T]):
 
 
 def _annotations(loaded: type) -> dict[str, Any]:
-    """Types of the constructor's parameters; of a dataclass, of its fields."""
-    import typing
-
-    source = loaded if "__dataclass_fields__" in vars(loaded) else loaded.__init__  # type: ignore[misc]
-    hints = typing.get_type_hints(source, include_extras=True)
-    return {name: hint for name, hint in hints.items() if name != "return"}
+    """Types of the constructor's parameters (of a dataclass, of its fields), as far as they can be resolved."""
+    found = {}
+    for owner in reversed(loaded.__mro__):
+        fields = inspect.get_annotations(owner) if "__dataclass_fields__" in vars(owner) else {}
+        own = inspect.get_annotations(vars(owner)["__init__"]) if "__init__" in vars(owner) else {}
+        for name, annotation in {**own, **fields}.items():
+            holder = type("Holder", (), {"__annotations__": {name: annotation}})
+            try:
+                found |= typing.get_type_hints(holder, vars(sys.modules[owner.__module__]), include_extras=True)
+            except NameError:  # imported for type checkers only
+                found.pop(name, None)
+    return found
 
 
 def _one_line(error: Exception) -> str:

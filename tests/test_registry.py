@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -11,13 +11,21 @@ from harness.cards import MethodCard
 from harness.errors import PluginError, UsageError
 from harness.registry import Origin, Registry, SuiteRegistry
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CARD = MethodCard(name="thing", summary="A thing.")
 
 
 @dataclass(frozen=True)
-class Thing:
-    card: ClassVar[MethodCard] = CARD
+class Base:
     margin: float = 0.5
+
+
+@dataclass(frozen=True)
+class Thing(Base):
+    card: ClassVar[MethodCard] = CARD
+    folder: Path | None = None
     layers: tuple[int, ...] = ()
 
     def __post_init__(self):

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.leaderboard import numbers
 from harness.leaderboard.board import Board
+from harness.leaderboard.escaping import one_line
 from harness.leaderboard.protocols import flatten, merge
 from harness.leaderboard.statistics import Difference
 from harness.leaderboard.table import Cell, Measurement, Row
@@ -13,7 +14,16 @@ from harness.leaderboard.table import Cell, Measurement, Row
 
 def details(board: Board) -> list[dict[str, Any]]:
     """One JSON value for each row of the board."""
-    return [_row(board, i) for i in range(len(board.rows))]
+    return [_cleaned(_row(board, i)) for i in range(len(board.rows))]
+
+
+def _cleaned(value: Any) -> Any:
+    """`value` with every text on one line and without what reorders it on screen."""
+    if isinstance(value, dict):
+        return {one_line(key): _cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _row(board: Board, i: int) -> dict[str, Any]:

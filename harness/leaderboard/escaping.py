@@ -18,7 +18,7 @@ def one_line(text: str) -> str:
     'a b [31m c'
     """
     shown = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c for c in text)
-    return " ".join(shown.split())
+    return re.sub(" +", " ", shown).strip()
 
 
 def markdown(text: str) -> str:

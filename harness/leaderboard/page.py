@@ -15,6 +15,7 @@ import vl_convert
 from harness.leaderboard import numbers
 from harness.leaderboard.board import Board
 from harness.leaderboard.details import details
+from harness.leaderboard.escaping import one_line
 from harness.leaderboard.markdown import difference_from_first, how_to_read, letter, remedy, tables, troubled
 from harness.leaderboard.ranking import Division, Rank
 from harness.leaderboard.table import Cell, Row
@@ -70,6 +71,7 @@ def page(board: Board, specification: dict[str, Any], plot: bytes, pictures: Seq
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.leaderboard"),
         autoescape=True,
+        finalize=_cleaned,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -104,6 +106,11 @@ def page(board: Board, specification: dict[str, Any], plot: bytes, pictures: Seq
         plot=_inline(plot),
         pictures=[(caption, _inline(content)) for caption, _, content in pictures],
     )
+
+
+def _cleaned(value: Any) -> Any:
+    """Without what reorders text on screen; markup is the page's own."""
+    return one_line(value) if type(value) is str else value
 
 
 @functools.cache

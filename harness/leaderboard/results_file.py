@@ -89,7 +89,8 @@ def dump(board: Board) -> str:
         table=lines(board),
     )
     try:
-        values = content.model_dump(mode="json")
+        # Not mode="json", which would quietly make null of NaN.
+        values = content.model_dump(mode="python")
         return json.dumps(values, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         msg = f"a run of board {board.suite!r} holds NaN or infinity, which no file may; delete it and run again"

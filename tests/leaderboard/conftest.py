@@ -191,7 +191,9 @@ def picture(width: int = 320, height: int = 96) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def board_of(planned: Sequence[Planned], **changes: str) -> Board:
+def board_of(
+    planned: Sequence[Planned], caption: str = "Six motions, one frame a quarter of a second", **changes: str
+) -> Board:
     """The board of `planned`."""
     texts = {
         "title": "Quickstart",
@@ -200,8 +202,7 @@ def board_of(planned: Sequence[Planned], **changes: str) -> Board:
         "suite_hash": "5f1d3c0b9a7e2d4c6b8a",
         "command": "harness run quickstart",
     }
-    pictures = {"Six motions, one frame a quarter of a second": picture()}
-    return build_board(**{**texts, **changes}, planned=planned, cards=CARDS, pictures=pictures)
+    return build_board(**{**texts, **changes}, planned=planned, cards=CARDS, pictures={caption: picture()})
 
 
 def change(planned: Sequence[Planned], method: str, evaluator: str, **updates: object) -> list[Planned]:
@@ -213,6 +214,29 @@ def change(planned: Sequence[Planned], method: str, evaluator: str, **updates: o
         return cell.model_copy(update=updates) if hit else cell
 
     return [changed(cell) for cell in planned]
+
+
+HOSTILE = (
+    "=</script><script>alert(1)</script>|`x`\n<img src=x onerror=alert(2)> ]]> <!-- {{ 7*7 }} "
+    "[a](https://evil.example) \u202e"
+)
+"""A name that no file may let act."""
+
+
+def with_hostile_names() -> list[Planned]:
+    """A plan in which everything that plugins and data can name is hostile."""
+    rows = [FakeRow(HOSTILE, 0.3, options={HOSTILE: HOSTILE}), FakeRow("sfa", 0.4, backbone=HOSTILE)]
+    planned = plan(rows, [FakeColumn("knn", data=HOSTILE, options={"k": HOSTILE}), FakeColumn("clustering")], (0, 1))
+    failed = fake_run(rows[1], FakeColumn("clustering"), 0, status="failed", reason=HOSTILE)
+    changed = []
+    for cell in planned:
+        run = cell.run
+        if run.identity == failed.identity:
+            run = failed
+        provenance = {**run.provenance, "hardware": HOSTILE, HOSTILE: HOSTILE}
+        run = run.model_copy(update={"provenance": provenance, "protocol": {**run.protocol, HOSTILE: HOSTILE}})
+        changed.append(cell.model_copy(update={"run": run}))
+    return changed
 
 
 def with_troubles() -> list[Planned]:
@@ -267,6 +291,24 @@ def png() -> bytes:
 def board() -> Board:
     """Six rows, four columns, three seeds, all done."""
     return board_of(plan())
+
+
+@pytest.fixture(scope="session")
+def hostile() -> str:
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def hostile_board() -> Board:
+    """A board that is nothing but hostile names, reasons and texts."""
+    texts = dict.fromkeys(("title", "summary", "suite", "suite_hash", "command"), HOSTILE)
+    return board_of(with_hostile_names(), caption=HOSTILE, **texts)
+
+
+@pytest.fixture(scope="session")
+def small_board() -> Board:
+    """Two rows, two columns, two seeds, all done: quick to write."""
+    return board_of(plan(ROWS[:2], COLUMNS[1:3], (0, 1)))
 
 
 @pytest.fixture(scope="session")

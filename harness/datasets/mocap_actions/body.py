@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from harness.datasets.mocap_actions.motion import INDEX, Array, Skeleton
+from harness.datasets.mocap_actions.motion import Array, Skeleton
 from harness.datasets.mocap_actions.people import Person
 from harness.datasets.mocap_actions.plate import Colour, darker
 
@@ -20,7 +21,8 @@ TOUCHING = {
     **{f"{side}_{joint}": size for side in ("left", "right") for joint, size in (("toe", 0.03), ("ankle", 0.06))},
     **{f"{side}_{joint}": size for side in ("left", "right") for joint, size in (("knee", 0.06), ("elbow", 0.04))},
     **{f"{side}_{joint}": size for side in ("left", "right") for joint, size in (("wrist", 0.04), ("hip", 0.09))},
-    **{"head": 0.1, "chest": 0.09},
+    "head": 0.1,
+    "chest": 0.09,
 }
 """Metres from joints to the skin, where a body touches the ground."""
 
@@ -121,20 +123,18 @@ def _ball(colour: Colour, anchor: Array, centres: Array, radii: Array) -> Shape:
     return Shape(colour, anchor, Balls(centres, radii), Balls(centres, 0.62 * radii, 0.3 * radii[:, None]))
 
 
-def _flat(
-    colour: Colour, anchor: Array, centres: Array, radii: Array, normals: Array | None = None
-) -> Shape:
+def _flat(colour: Colour, anchor: Array, centres: Array, radii: Array, normals: Array | None = None) -> Shape:
     """Something of one tone."""
     return Shape(colour, anchor, Balls(centres, radii), flat=True, normals=normals)
 
 
 def _between(a: Array, b: Array, share: float) -> Array:
-    return a + (b - a) * share
+    return np.asarray(a + (b - a) * share)
 
 
 def _local(skeleton: Skeleton, joint: str, forward: float, up: float, right: float) -> Array:
     """(T, 3) a point given in a joint's own frame."""
-    return skeleton.at(joint) + skeleton.frame(joint) @ np.array([forward, up, right])
+    return np.asarray(skeleton.at(joint) + skeleton.frame(joint) @ np.array([forward, up, right]))
 
 
 def _ring(skeleton: Skeleton, joint: str, up: float, wide: float, deep: float) -> Array:
@@ -160,7 +160,7 @@ def _trunk(person: Person, skeleton: Skeleton, size: float) -> list[Shape]:
     bare = person.outfit.legs in ("bare", "dress")
     colours = [person.top if bare else person.bottom] * 2 + [person.top] * 5
     if person.pattern == "stripes":
-        rings = [r for a, b in zip(rings[:-1], rings[1:], strict=True) for r in (a, (a + b) / 2)] + [rings[-1]]
+        rings = [r for a, b in pairwise(rings) for r in (a, (a + b) / 2)] + [rings[-1]]
         colours = [c for colour in colours for c in (colour, person.accent if colour == person.top else colour)]
     anchor = _between(skeleton.at("root"), skeleton.at("chest"), 0.7)
     shade, light = [], []
@@ -215,7 +215,9 @@ def _arm(person: Person, skeleton: Skeleton, side: str, size: float) -> list[Sha
     ]
     if sleeves == "short":
         cuff = _between(shoulder, elbow, 0.55)
-        shapes.insert(1, _limb(shoulder, cuff, 0.06 * g + more, 0.056 * g + more, cloth, bias=(elbow - shoulder) * 0.225))
+        shapes.insert(
+            1, _limb(shoulder, cuff, 0.06 * g + more, 0.056 * g + more, cloth, bias=(elbow - shoulder) * 0.225)
+        )
     return shapes
 
 

@@ -98,9 +98,7 @@ def shot(generator: Generator) -> Shot:
     )
 
 
-def film(
-    shot: Shot, path: Array, *, seconds: Array, width: int, height: int, generator: Generator
-) -> Camera:
+def film(shot: Shot, path: Array, *, seconds: Array, width: int, height: int, generator: Generator) -> Camera:
     """Films a clip: the group's camera from this clip's viewpoint.
 
     Args:

@@ -1,6 +1,6 @@
 """Converts DeepMimic's motion files into the one `motion.npz` that the package ships.
 
-    python -m harness.datasets.mocap_actions.convert SRC_DIR OUT
+python -m harness.datasets.mocap_actions.convert SRC_DIR OUT
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MocapActions:
-    """15 recorded motions performed by drawn people in drawn places; place and clothes predict the action in most groups.
+    """15 recorded motions, performed by drawn people; place and clothes predict the action in most groups.
 
     Each of 25 groups a class is one person, one place and one camera. Videos carry the labels `action` and `scene` (the
     kind of place) and nine joints in FLIC's order.

@@ -67,7 +67,7 @@ def draw(body: Body, place: Place, camera: Camera, sensor: Sensor, sun: Array) -
         frames[index] = sensor.expose(index, image)
     joints, _ = camera.project(body.joints)
     inside = (joints >= 0) & (joints <= np.array([camera.width - 1, camera.height - 1]))
-    return Clip(frames, joints.astype(np.float32), inside.all(-1))
+    return Clip(frames, joints.astype(np.float32), np.asarray(inside.all(-1)))
 
 
 def _scenery(place: Place, camera: Camera, frame: int) -> Image:

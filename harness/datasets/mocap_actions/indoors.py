@@ -103,7 +103,9 @@ def living_room(site: Site) -> None:
         else:  # pictures
             size = rng.uniform(0.3, 0.5)
             back.box(u - size, 1.5, u + size, 1.5 + 1.5 * size, tone(rng, (0.05, 0.12), (0.3, 0.8), (0.2, 0.6)))
-            back.box(u - size + 0.07, 1.57, u + size - 0.07, 1.43 + 1.5 * size, tone(rng, (0, 1), (0.2, 0.7), (0.5, 0.9)))
+            back.box(
+                u - size + 0.07, 1.57, u + size - 0.07, 1.43 + 1.5 * size, tone(rng, (0, 1), (0.2, 0.7), (0.5, 0.9))
+            )
             back.disc(u, 1.5 + 0.7 * size, 0.4 * size, tone(rng, (0, 1), (0.4, 0.9), (0.4, 0.9)))
     floor.fill(tone(rng, (0.04, 0.1), (0.3, 0.65), (0.4, 0.75)))
     for u in site.spread(0.35, 0.0):
@@ -146,7 +148,14 @@ def dojo(site: Site) -> None:
     for u in site.spread(4.0):
         back.box(u - 0.35, 0.8, u + 0.35, 2.3, WHITE)
         for v in np.arange(1.0, 2.2, 0.3):
-            back.line(u - rng.uniform(0.05, 0.25), v, u + rng.uniform(0.05, 0.25), v + rng.uniform(-0.15, 0.15), 0.08, (20, 20, 20))
+            back.line(
+                u - rng.uniform(0.05, 0.25),
+                v,
+                u + rng.uniform(0.05, 0.25),
+                v + rng.uniform(-0.15, 0.15),
+                0.08,
+                (20, 20, 20),
+            )
     mat = tone(rng, (0.1, 0.3), (0.2, 0.5), (0.55, 0.85))
     floor.fill(mat)
     floor.mottle(rng, 0.3, 0.12, stretch=3.0)

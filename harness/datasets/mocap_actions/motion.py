@@ -148,7 +148,7 @@ def matrices(q: Array) -> Array:
         [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return np.asarray(np.stack([np.stack(row, axis=-1) for row in rows], axis=-2))
 
 
 def blend(a: Array, b: Array, weight: Array) -> Array:
@@ -194,8 +194,10 @@ def _motion(name: str, columns: npt.NDArray[np.float32], wraps: bool) -> Motion:
             rotations[:, index] = rest[:, start : start + 4]
             start += 4
     rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
-    return Motion(name, wraps, times, *_closed(times, root, rotations)) if wraps else Motion(
-        name, wraps, times, root, rotations
+    return (
+        Motion(name, wraps, times, *_closed(times, root, rotations))
+        if wraps
+        else Motion(name, wraps, times, root, rotations)
     )
 
 
@@ -246,7 +248,7 @@ def _swayed(rotations: Array, waited: Array) -> Array:
         turn[:, 0], turn[:, axis] = np.cos(half), np.sin(half)
         index = TURNING.index(joint)
         result[:, index] = multiply(result[:, index], turn)
-    return result
+    return np.asarray(result)
 
 
 def mirror(pose: Pose) -> Pose:
@@ -281,7 +283,5 @@ def forward_kinematics(pose: Pose, offsets: Array = OFFSETS) -> Skeleton:
         parent = PARENTS[joint]
         positions[:, joint] = positions[:, parent] + frames[:, parent] @ offsets[joint]
         turning = JOINTS[joint] in TURNING
-        frames[:, joint] = (
-            frames[:, parent] @ own[:, TURNING.index(JOINTS[joint])] if turning else frames[:, parent]
-        )
+        frames[:, joint] = frames[:, parent] @ own[:, TURNING.index(JOINTS[joint])] if turning else frames[:, parent]
     return Skeleton(positions, frames)

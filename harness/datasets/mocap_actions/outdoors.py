@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from harness.datasets.mocap_actions.plate import Colour, Plate, darker, mixed, tone
@@ -39,7 +41,14 @@ def _fir(plate: Plate, u: float, height: float, needles: Colour, snow: bool) -> 
         low, wide = height * (0.15 + 0.2 * tier), height * (0.28 - 0.055 * tier)
         plate.polygon([(u - wide, low), (u + wide, low), (u, low + 0.33 * height)], darker(needles, 0.85 + 0.1 * tier))
         if snow:
-            plate.polygon([(u - 0.4 * wide, low + 0.18 * height), (u + 0.4 * wide, low + 0.18 * height), (u, low + 0.33 * height)], WHITE)
+            plate.polygon(
+                [
+                    (u - 0.4 * wide, low + 0.18 * height),
+                    (u + 0.4 * wide, low + 0.18 * height),
+                    (u, low + 0.33 * height),
+                ],
+                WHITE,
+            )
 
 
 def park(site: Site) -> None:
@@ -81,7 +90,14 @@ def forest(site: Site) -> None:
     for shade, gap, width in ((1.25, 0.7, 0.16), (0.75, 1.1, 0.26), (0.45, 1.9, 0.4)):
         bark = mixed(darker(gloom, shade), tone(rng, (0.02, 0.12), (0.2, 0.5), (0.2, 0.55)), 0.5)
         for u in site.spread(gap):
-            back.line(u, -0.6, u + rng.uniform(-0.3, 0.3), back.top, width * rng.uniform(0.7, 1.3), darker(bark, rng.uniform(0.8, 1.2)))
+            back.line(
+                u,
+                -0.6,
+                u + rng.uniform(-0.3, 0.3),
+                back.top,
+                width * rng.uniform(0.7, 1.3),
+                darker(bark, rng.uniform(0.8, 1.2)),
+            )
     floor.fill(tone(rng, (0.05, 0.25), (0.3, 0.65), (0.25, 0.55)))
     floor.mottle(rng, 0.35, 0.8, octaves=3)
     for _ in range(120):
@@ -121,7 +137,9 @@ def beach(site: Site) -> None:
             things.line(u, 0.0, u, 2.0, 0.06, (235, 230, 220))
             for part, shade in enumerate((0.75, 1.0, 1.2, 0.9)):
                 left = u - 1.0 + 0.5 * part
-                things.polygon([(left, 1.75), (left + 0.5, 1.75), (u, 2.35)], cloth if part % 2 else darker(WHITE, shade))
+                things.polygon(
+                    [(left, 1.75), (left + 0.5, 1.75), (u, 2.35)], cloth if part % 2 else darker(WHITE, shade)
+                )
         elif what < 0.8:  # a deck chair
             things.line(u - 0.6, 0.1, u + 0.5, 0.85, 0.16, cloth)
             things.line(u - 0.5, 0.65, u + 0.3, 0.0, 0.06, (150, 110, 70))
@@ -151,7 +169,9 @@ def snow(site: Site) -> None:
     for _ in range(3):
         v, slope = rng.uniform(-2, site.depth), rng.uniform(-0.1, 0.1)
         for gap in (0.0, 0.3):
-            floor.line(-site.half, v + gap - slope * site.half, site.half, v + gap + slope * site.half, 0.1, (186, 198, 216))
+            floor.line(
+                -site.half, v + gap - slope * site.half, site.half, v + gap + slope * site.half, 0.1, (186, 198, 216)
+            )
     for u in site.spread(3.0):
         if rng.random() < 0.6:
             _fir(things, u, rng.uniform(2.0, 3.4), tone(rng, (0.3, 0.45), (0.2, 0.55), (0.2, 0.45)), snow=True)
@@ -182,7 +202,13 @@ def court(site: Site) -> None:
     floor.box(-7.0, -3.5, 7.0, 5.0, field)
     floor.mottle(rng, 0.4, 0.1)
     shift = rng.uniform(-3, 3)
-    for u0, v0, u1, v1 in ((-7, -3.5, 7, -3.5), (-7, 5, 7, 5), (-7, -3.5, -7, 5), (7, -3.5, 7, 5), (shift, -3.5, shift, 5)):
+    for u0, v0, u1, v1 in (
+        (-7, -3.5, 7, -3.5),
+        (-7, 5, 7, 5),
+        (-7, -3.5, -7, 5),
+        (7, -3.5, 7, 5),
+        (shift, -3.5, shift, 5),
+    ):
         floor.line(u0, v0, u1, v1, 0.12, WHITE)
     floor.disc(shift, 0.7, 1.8, WHITE)
     floor.disc(shift, 0.7, 1.65, darker(field, 1.15))
@@ -214,7 +240,7 @@ def alley(site: Site) -> None:
         elif what == 1:  # scrawls
             paint = tone(rng, (0.0, 1.0), (0.6, 1.0), (0.6, 1.0))
             knots = np.stack([u + np.linspace(-1.2, 1.2, 7), rng.uniform(0.6, 1.9, 7)], axis=-1)
-            for (u0, v0), (u1, v1) in zip(knots[:-1], knots[1:], strict=True):
+            for (u0, v0), (u1, v1) in pairwise(knots):
                 back.line(u0, v0, u1, v1, 0.16, paint)
         else:
             back.box(u - 0.6, 1.9, u + 0.6, 3.1, (40, 44, 52))
@@ -320,7 +346,9 @@ def street(site: Site) -> None:
         back.box(u + 1.4, 0.7, u + wide - 0.2, 2.1, tone(rng, (0.5, 0.62), (0.1, 0.4), (0.3, 0.75)))
         awning = tone(rng, (0.0, 1.0), (0.5, 0.9), (0.5, 0.9))
         for part, left in enumerate(np.arange(u + 1.2, u + wide - 0.2, 0.3)):
-            back.polygon([(left, 2.2), (left + 0.3, 2.2), (left + 0.3, 2.65), (left, 2.65)], awning if part % 2 else WHITE)
+            back.polygon(
+                [(left, 2.2), (left + 0.3, 2.2), (left + 0.3, 2.65), (left, 2.65)], awning if part % 2 else WHITE
+            )
         for v in np.arange(3.2, back.top - 0.6, 1.5):
             for left in np.arange(u + 0.4, u + wide - 0.8, 1.2):
                 back.box(left, v, left + 0.7, v + 1.0, (58, 66, 78))

@@ -25,8 +25,6 @@ class Kind:
 _ROOM, _YARD, _OPEN = (3.6, 5.5), (5.0, 7.5), (8.5, 12.0)
 _LAMP, _SUN = (0.25, 0.45), (0.3, 0.6)
 
-THICK = (0.35, 0.6)
-BLUR = (0.05, 0.12)
 KINDS = {
     "alley": Kind(outdoors.alley, _YARD, _LAMP),
     "beach": Kind(outdoors.beach, _OPEN, _SUN),
@@ -72,10 +70,14 @@ def place(kind: str, generator: Generator, density: float) -> Place:
 
 
 def at_some_hour(of: Place, generator: Generator) -> Place:
-    """The same place in another light: out of focus, in haze, in the colours of a time of day."""
-    light = generator.uniform(0.45, 0.65) * generator.uniform(0.88, 1.12, 3)
-    haze = generator.uniform(25, 65) * generator.uniform(0.8, 1.2, 3)
-    thick, blur = generator.uniform(*THICK), generator.uniform(*BLUR)
+    """The same place in another light: out of focus, in haze, in the colours of a time of day.
+
+    It is darker than the people in it, who would otherwise drown in it for small networks, and its colours change from
+    clip to clip, so that a kind of place is recognised by its structure rather than by its mean colour.
+    """
+    light = generator.uniform(0.3, 0.8) * generator.uniform(0.5, 1.5, 3)
+    haze = generator.uniform(10, 110) * generator.uniform(0.3, 1.7, 3)
+    thick, blur = generator.uniform(0.35, 0.75), generator.uniform(0.05, 0.14)
     site = of.site
     return replace(
         of,

@@ -110,7 +110,7 @@ def class_names() -> tuple[str, ...]:
 
 
 def groups(spec: Spec, *, biased: bool, seed: int) -> Iterator[Group]:
-    """Every group, class by class. Both variants draw from the same kinds; only in the biased one do they tell the action."""
+    """Every group, class by class. Both variants draw from the same kinds of places and clothes."""
     kinds, outfits = list(KINDS), list(OUTFITS)
     for action, name in enumerate(motion.names()[: spec.classes]):
         for number in range(1, spec.groups + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import copy
 from collections.abc import Sequence
 
 import cv2
@@ -77,9 +78,7 @@ class Plate:
     def to_metres(self) -> Array:
         """(3, 3) map from pixels (x, y, 1) to (u, v, 1)."""
         du, dv = 1 / self.density[0], 1 / self.density[1]
-        return np.array(
-            [[du, 0.0, self.left + du / 2], [0.0, -dv, self.top - dv / 2], [0.0, 0.0, 1.0]]
-        )
+        return np.array([[du, 0.0, self.left + du / 2], [0.0, -dv, self.top - dv / 2], [0.0, 0.0, 1.0]])
 
     def fill(self, colour: Colour) -> None:
         """One colour everywhere."""
@@ -156,20 +155,18 @@ class Plate:
         self.pixels[rows, :, :3] = lit if part.shape[2] == 3 else np.minimum(lit, part[..., 3:])
 
     def veiled(self, light: Array, haze: Array, thick: float, blur: float) -> Plate:
-        """A copy times a light (3,), mixed with the colour of a haze (3,) by the part `thick`, and blurred by metres."""
-        copy = Plate.__new__(Plate)
-        copy.left, copy.right, copy.bottom, copy.top = self.left, self.right, self.bottom, self.top
-        copy.density = self.density
+        """A copy in another light (3,), mixed with a haze's colour (3,) by the part `thick`, and blurred by metres."""
+        veiled = copy.copy(self)
         pixels = cv2.GaussianBlur(self.pixels, (0, 0), blur * self.density[0], sigmaY=blur * self.density[1])
         if pixels.shape[2] == 3:
             levels = np.arange(256)[:, None] * light * (1 - thick) + haze * thick
             table = np.clip(np.round(levels), 0, 255).astype(np.uint8)
-            copy.pixels = np.asarray(cv2.LUT(pixels, table[None]), dtype=np.uint8)
-            return copy
+            veiled.pixels = np.asarray(cv2.LUT(pixels, table[None]), dtype=np.uint8)
+            return veiled
         cover = pixels[..., 3:].astype(np.float32) / 255
         lit = pixels[..., :3] * (light * (1 - thick)).astype(np.float32) + cover * (haze * thick).astype(np.float32)
-        copy.pixels = np.concatenate([np.minimum(lit, 255 * cover).astype(np.uint8), pixels[..., 3:]], axis=2)
-        return copy
+        veiled.pixels = np.concatenate([np.minimum(lit, 255 * cover).astype(np.uint8), pixels[..., 3:]], axis=2)
+        return veiled
 
     def _paint(self, colour: Colour) -> tuple[float, ...]:
         return tuple(float(round(channel)) for channel in (*colour, 255.0)[: self.pixels.shape[2]])
@@ -193,4 +190,4 @@ def noise(generator: Generator, height: int, width: int, cells: tuple[float, flo
         coarse = generator.integers(0, 256, (rows, columns), np.uint8).astype(np.float32)
         total += cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR) * (0.5**octave / 255)
         weights += 0.5**octave
-    return total / np.float32(weights)
+    return np.asarray(total / weights, dtype=np.float32)

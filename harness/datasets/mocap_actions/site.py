@@ -42,7 +42,7 @@ class Site:
             at += gap
 
     def planes(self) -> tuple[Array, Array, Array]:
-        """For ground, backdrop and things: (3, 3) whose columns are the world's directions of u and v, and the origin."""
+        """Ground, backdrop and things as (3, 3): columns are the world's directions of u and v, and the origin."""
         right, up, away = np.eye(3)[:, 0], np.eye(3)[:, 1], np.array([0.0, 0.0, -1.0])
         zero = np.zeros(3)
         return (

@@ -1,0 +1,103 @@
+"""The README of a board."""
+
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+
+from harness.leaderboard.escaping import one_line
+from harness.leaderboard.markdown import readme, tables, troubled
+from harness.leaderboard.ranking import RULE
+
+
+def tokens_of(text):
+    return MarkdownIt("commonmark").enable("table").parse(text)
+
+
+def table_rows(text):
+    """The rows of all tables in `text`, each a list of its cells' sources."""
+    rows = []
+    for token in tokens_of(text):
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and token.level >= 4:
+            rows[-1].append(token.content)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def text(troubled_board):
+    return readme(troubled_board, "plot.png", [("A caption", "picture-1.png")])
+
+
+def test_the_table_shows_intervals_chance_and_references(board):
+    header, *rows = table_rows(tables(board))
+    assert header[:3] == ["rank", "method", header[2]]
+    assert header[2].startswith(r"linear\_probe · mocap-actions(size=mini)<br>Top-1 accuracy")
+    names = [row[1] for row in rows]
+    assert names[0] == "quadruplet"
+    assert names[-2:] == ["supervised", "*chance*"]
+    assert [row[0] for row in rows][-2:] == ["*reference*", ""]
+    quadruplet = board.rows[2].cells[0].interval
+    shown = f"{100 * quadruplet.mean:.1f}** [{100 * quadruplet.low:.1f}, {100 * quadruplet.high:.1f}]"
+    assert rows[0][2] == f"**{shown}"
+    assert rows[-1][2:] == ["6.8", "6.8", "3.16", "6.8"]
+
+
+def test_places_show_the_range_that_is_open(board):
+    places = {row[1]: row[0] for row in table_rows(tables(board))[1:]}
+    assert places["quadruplet"] == "1 (1–3)"
+    assert places[r"random\_init"] == "5"
+
+
+def test_missing_is_blank_and_never_zero(troubled_board):
+    sfa = next(row for row in table_rows(tables(troubled_board)) if row[1].startswith("sfa"))
+    assert sfa[0] == "*incomplete*"
+    assert sfa[4] == ""
+
+
+def test_rows_of_other_protocols_have_their_own_table_which_says_why(troubled_board):
+    text = tables(troubled_board)
+    assert "### Protocols A" in text
+    first, second = text.split("### Protocols B")
+    assert "trajectories" in second
+    assert "trajectories" not in first
+    assert "view.frames is 1, in A 16" in second
+
+
+def test_what_was_not_measured_is_listed_with_its_reason_and_the_command(text, troubled_board):
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(lines) == len(list(troubled(troubled_board))) == 4
+    statuses = {line.split("**")[1]: line for line in lines}
+    assert statuses["missing"].endswith("`harness run quickstart`")
+    assert statuses["stale"].endswith("`harness run quickstart`")
+    assert statuses["diverged"].endswith("`harness run quickstart --retry-failed`")
+    assert "seed 1: loss became NaN in epoch 3" in statuses["diverged"]
+    assert "feature\\_map" in statuses["not applicable"]
+    assert "harness run" not in statuses["not applicable"]
+
+
+def test_the_rule_the_pictures_and_how_to_reproduce_are_there(text):
+    assert RULE in text
+    assert "![A caption](picture-1.png)" in text
+    assert "](plot.png)" in text
+    assert "```sh\nharness run quickstart\n```" in text
+    assert "| 225 | 45 |" in text
+
+
+def test_hostile_names_stay_text(hostile_board, hostile):
+    source = readme(hostile_board, "plot.png", [(hostile, "picture-1.png")])
+    inline = [child for token in tokens_of(source) for child in token.children or ()]
+    blocks = {token.type for token in tokens_of(source)}
+    assert "html_block" not in blocks
+    assert {child.content for child in inline if child.type == "html_inline"} == {"<br>"}
+    links = {child.attrs["href"] for child in inline if child.type == "link_open"}
+    assert links == {"index.html", "table.csv", "results.json"}
+    assert {child.attrs["src"] for child in inline if child.type == "image"} == {"plot.png", "picture-1.png"}
+    shape = [len(row) for row in table_rows(source)]
+    assert shape == [4] * 4 + [5] * 3
+    assert len(source.split("## Not measured")[1].split("##")[0].strip().splitlines()) == 1
+    fences = [token for token in tokens_of(source) if token.type == "fence"]
+    assert [fence.content for fence in fences] == [" ".join(hostile.split()) + "\n"]
+    title = next(token for token in tokens_of(source) if token.type == "inline")
+    assert "".join(child.content for child in title.children) == one_line(hostile)

@@ -1,0 +1,224 @@
+"""The page: self-contained, strict policy, a table without scripts, and hostile text that stays text."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.leaderboard.details import details
+from harness.leaderboard.escaping import one_line
+from harness.leaderboard.markdown import tables
+from harness.leaderboard.render import files
+from harness.leaderboard.table_csv import table_csv
+
+
+class Page(HTMLParser):
+    """Tags with attributes, and the text of scripts, styles and table cells."""
+
+    def __init__(self, source):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.scripts, self.styles, self.rows, self.text = [], [], [], [], []
+        self._inside = []
+        self.feed(source)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._inside.append(tag)
+        if tag in {"script", "style"}:
+            (self.scripts if tag == "script" else self.styles).append([dict(attrs), ""])
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        last = self._inside[-1] if self._inside else ""
+        if last in {"script", "style"}:
+            (self.scripts if last == "script" else self.styles)[-1][1] += data
+            return
+        self.text.append(data)
+        if {"td", "th"} & set(self._inside):
+            self.rows[-1][-1] += data
+
+    @property
+    def island(self):
+        [island] = [text for attributes, text in self.scripts if attributes.get("type") == "application/json"]
+
+        def refuse(constant):
+            pytest.fail(f"{constant} is not JSON")
+
+        return json.loads(island, parse_constant=refuse)
+
+    @property
+    def policy(self):
+        [content] = [
+            attrs["content"] for tag, attrs in self.tags if attrs.get("http-equiv") == "Content-Security-Policy"
+        ]
+        return dict(part.strip().split(" ", 1) for part in content.split(";"))
+
+
+@pytest.fixture(scope="module")
+def sources(board, troubled_board, hostile_board):
+    boards = {"plain": board, "troubled": troubled_board, "hostile": hostile_board}
+    return {name: files(one)["index.html"].decode() for name, one in boards.items()}
+
+
+@pytest.fixture(scope="module")
+def pages(sources):
+    return {name: Page(source) for name, source in sources.items()}
+
+
+def sha(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@pytest.mark.parametrize("name", ["plain", "troubled", "hostile"])
+def test_only_the_pages_own_scripts_and_styles_may_work(pages, name):
+    page = pages[name]
+    runnable = [text for attributes, text in page.scripts if attributes.get("type") != "application/json"]
+    assert len(runnable) == 2
+    assert page.policy["script-src"].split() == [sha(text) for text in runnable]
+    assert page.policy["style-src"].split() == [sha(text) for _, text in page.styles]
+    assert page.policy["default-src"] == "'none'"
+    assert page.policy["img-src"] == "data:"
+    assert not any("src" in attributes for attributes, _ in page.scripts)
+
+
+@pytest.mark.parametrize("name", ["plain", "troubled", "hostile"])
+def test_nothing_is_loaded_and_no_attribute_acts(pages, name):
+    for tag, attributes in pages[name].tags:
+        for attribute, value in attributes.items():
+            assert not attribute.startswith("on")
+            assert attribute != "style"
+            if attribute == "src":
+                assert tag == "img"
+                assert value.startswith("data:image/png;base64,")
+            if attribute == "href":
+                assert value in {"table.csv", "results.json"}
+    assert {tag for tag, _ in pages[name].tags}.isdisjoint({"iframe", "object", "embed", "link", "base", "form"})
+
+
+def test_hostile_text_shows_as_text_everywhere(pages, hostile, hostile_board):
+    page = pages["hostile"]
+    assert [tag for tag, attrs in page.tags if tag == "img" and attrs["src"] == "x"] == []
+    assert sum(tag == "script" for tag, _ in page.tags) == 3
+    shown = "".join(page.text)
+    assert shown.count("<script>alert(1)</script>") > 8
+    assert "49" not in shown
+    assert "\u202e" not in shown
+    row, name = page.island["rows"][1], one_line(hostile)
+    assert name in row["title"]
+    assert row["cells"][1]["facts"]["reason"].endswith(name)
+    assert row["provenance"]["hardware"] == name
+    assert row["cells"][0]["protocol"][name] == name
+    assert page.island["rows"] == json.loads(json.dumps(details(hostile_board)))
+
+
+def test_the_island_cannot_end_early(sources):
+    island = sources["hostile"].split('id="island">')[1].split("</script>")[0]
+    assert "<" not in island
+    assert json.loads(island)["plot"]["vconcat"]
+
+
+def test_the_table_is_there_without_scripts(pages, board):
+    rows = pages["plain"].rows
+    header = [" ".join(cell.split()) for cell in rows[0]]
+    assert header[:2] == ["rank", "method"]
+    assert header[2].startswith("linear_probe mocap-actions(size=mini)Top-1 accuracy, %")
+    first = [" ".join(cell.split()) for cell in rows[1]]
+    interval = board.rows[2].cells[0].interval
+    assert first[:2] == ["1 1–3", "quadruplet"]
+    assert first[2] == f"{100 * interval.mean:.1f} {100 * interval.low:.1f}–{100 * interval.high:.1f}"
+    assert [" ".join(cell.split()) for cell in rows[6]] == ["References: read labels, never ranked"]
+    assert [" ".join(cell.split()) for cell in rows[8]] == ["", "chance", "6.8", "6.8", "3.16", "6.8"]
+
+
+def test_missing_is_blank_and_trouble_is_named(pages):
+    rows = [[" ".join(cell.split()) for cell in row] for row in pages["troubled"].rows]
+    sfa = next(row for row in rows if row[1:2] == ["sfa(dim=64) small_3d"])
+    assert sfa[0] == "4 of 5"
+    assert sfa[4] == ""
+    quadruplet = next(row for row in rows if row[1:2] == ["quadruplet small_3d"])
+    assert quadruplet[3].endswith("stale")
+    listed = [row for row in rows if row[2:3] == ["diverged"]]
+    assert listed == [
+        [
+            "instance_recognition · small_3d",
+            "knn(k=5) · mocap-actions(size=mini)",
+            "diverged",
+            "seed 1: loss became NaN in epoch 3",
+            "harness run quickstart --retry-failed",
+        ]
+    ]
+
+
+def test_cells_in_the_leading_group_and_weak_ones_are_marked(pages, board, troubled_board):
+    for name, one in (("plain", board), ("troubled", troubled_board)):
+        classes = [attrs["class"].split() for tag, attrs in pages[name].tags if tag == "td" and "data-sort" in attrs]
+        cells = [found for found in classes if found[0] == "number"]
+        leading = sum(sum(rank.leading) for division in one.divisions for rank in division.ranks if rank)
+        assert sum("leading" in found for found in cells) == leading
+        weak = sum(cell.status != "done" for row in one.rows for cell in row.cells)
+        assert sum("weak" in found for found in cells) == weak
+        assert len(cells) == len(one.rows) * len(one.columns)
+
+
+def test_copies_are_the_files_own_text(pages, board):
+    island = pages["plain"].island
+    assert island["csv"] == table_csv(board)
+    assert island["markdown"] == tables(board) + "\n"
+
+
+def test_a_row_leads_to_its_runs_and_where_they_come_from(pages, board):
+    row = pages["plain"].island["rows"][2]
+    cell = row["cells"][0]
+    assert [seed["command"] for seed in cell["seeds"]] == [
+        f"harness show {s.key}" for s in board.rows[2].cells[0].seeds
+    ]
+    assert cell["facts"]["protocol id"] == board.rows[2].cells[0].protocol_id
+    assert cell["protocol"]["view.frames"] == "16"
+    assert row["provenance"]["libraries.torch"] == "2.13.0"
+    assert row["provenance"]["commit"] == "0123456789abcdef0123456789abcdef01234567"
+    assert "manifests.test" in cell["protocol"]
+
+
+def test_comparisons_are_seen_from_the_row_they_stand_in(pages):
+    rows = pages["plain"].island["rows"]
+    forth = next(c for c in rows[2]["cells"][0]["comparisons"] if c["other"] == "random_init")
+    back = next(c for c in rows[0]["cells"][0]["comparisons"] if c["other"] == "quadruplet")
+    assert forth["difference"].startswith("+")
+    assert back["difference"].startswith("-")
+    assert forth["p"] == back["p"]
+    assert rows[5]["cells"][0]["comparisons"] == []
+
+
+def test_every_button_leads_to_its_own_row(pages, board):
+    page = pages["plain"]
+    numbers = [int(attributes["data-row"]) for _, attributes in page.tags if "data-row" in attributes]
+    assert sorted(numbers) == list(range(len(board.rows)))
+    names = [row[1].split()[0] for row in page.rows if len(row) == 6 and row[1].strip() not in {"method", "chance"}]
+    assert [page.island["rows"][i]["title"] for i in numbers] == names
+
+
+def test_the_page_is_small_enough(sources):
+    assert all(len(source) < 3_000_000 for source in sources.values())
+
+
+def test_the_plots_spec_is_the_one_of_the_image(pages, board):
+    assert {line["row"] for line in _records(pages["plain"].island["plot"])} == {board.label(row) for row in board.rows}
+    assert csv.reader(io.StringIO(pages["plain"].island["csv"]))
+    assert one_line(board.title) == pages["plain"].island["plot"]["title"]["text"]
+
+
+def _records(specification):
+    return [record for values in specification["datasets"].values() for record in values]

@@ -1,0 +1,163 @@
+"""Ranks follow the stated rule, and ties show as ties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.leaderboard.ranking import rank
+from harness.leaderboard.table import assemble
+
+
+def ranked(planned, cards):
+    columns, rows = assemble(planned, cards)
+    divisions, comparisons = rank(columns, rows)
+    ranks = {
+        rows[i].identity.method.label: found
+        for division in divisions
+        for i, found in zip(division.rows, division.ranks, strict=True)
+    }
+    return ranks, divisions, comparisons, rows
+
+
+def test_complete_rows_are_ranked_and_references_are_not(board):
+    [division] = board.divisions
+    methods = [board.rows[i].identity.method.name for i in division.rows]
+    assert methods[0] == "quadruplet"
+    assert methods[-2:] == ["random_init", "supervised"]
+    assert [found is None for found in division.ranks] == [False] * 5 + [True]
+    means = [found.mean for found in division.ranks if found]
+    assert means == sorted(means)
+
+
+def test_places_are_those_of_the_mean_rank_and_lie_in_their_range(board):
+    [division] = board.divisions
+    able = [(board.rows[i], found) for i, found in zip(division.rows, division.ranks, strict=True) if found]
+    for row, found in able:
+        by_column = []
+        for j, column in enumerate(board.columns):
+            sign = 1 if column.metric.higher_is_better else -1
+            others = [sign * other.cells[j].interval.mean for other, _ in able]
+            by_column.append(1 + sum(value > sign * row.cells[j].interval.mean for value in others))
+        assert found.mean == pytest.approx(np.mean(by_column))
+        assert 1 <= found.low <= found.place <= found.high <= len(able)
+
+
+def test_a_method_under_two_names_is_tied_with_itself(make_plan, fake, cards):
+    row, column, _ = fake
+    planned = make_plan([row("sfa", 0.4), row("twin", 0.4), row("random_init", 0.1)], [column("knn")])
+    originals = {cell.identity.seed: cell.run for cell in planned if cell.identity.method.name == "sfa"}
+    twins = [
+        cell.model_copy(
+            update={"run": cell.run.model_copy(update={"predictions": original.predictions, "scores": original.scores})}
+        )
+        if cell.identity.method.name == "twin" and (original := originals[cell.identity.seed])
+        else cell
+        for cell in planned
+    ]
+    ranks, _, comparisons, rows = ranked(twins, cards)
+    assert (ranks["sfa"].place, ranks["sfa"].low, ranks["sfa"].high) == (1, 1, 2)
+    assert (ranks["twin"].place, ranks["twin"].low, ranks["twin"].high) == (1, 1, 2)
+    assert (ranks["random_init"].low, ranks["random_init"].high) == (3, 3)
+    assert (ranks["sfa"].leading, ranks["random_init"].leading) == ((True,), (False,))
+    same = next(
+        c
+        for c in comparisons
+        if {rows[c.one].identity.method.name, rows[c.other].identity.method.name} == {"sfa", "twin"}
+    )
+    assert (same.difference.mean, same.adjusted, same.separable) == (0, 1.0, False)
+
+
+def test_rows_that_nothing_separates_share_one_range_and_nobody_leads(make_plan, fake, cards):
+    row, column, _ = fake
+    ranks, *_ = ranked(
+        make_plan([row("sfa", 0.4), row("frame_order", 0.4), row("quadruplet", 0.4)], [column("knn")]), cards
+    )
+    assert {(found.low, found.high) for found in ranks.values()} == {(1, 3)}
+    assert not any(any(found.leading) for found in ranks.values())
+
+
+def test_lower_is_better_where_the_metric_says_so(make_plan, fake, cards):
+    row, column, _ = fake
+    ranks, *_ = ranked(make_plan([row("random_init", 0.15), row("sfa", 0.7)], [column("clustering")]), cards)
+    assert (ranks["sfa"].place, ranks["random_init"].place) == (1, 2)
+    assert ranks["random_init"].low == 2
+
+
+def test_an_incomplete_row_is_not_ranked_however_good_its_other_cells(troubled_board):
+    for division in troubled_board.divisions:
+        for i, found in zip(division.rows, division.ranks, strict=True):
+            assert found is None or troubled_board.rows[i].complete
+    incomplete = [row.identity.method.name for row in troubled_board.rows if not row.complete]
+    assert incomplete == ["sfa", "quadruplet", "instance_recognition", "frame_order"]
+
+
+def test_a_row_alone_is_not_first(make_plan, fake, cards):
+    row, column, _ = fake
+    ranks, *_ = ranked(make_plan([row("sfa", 0.4), row("supervised", 0.8, True)], [column("knn")]), cards)
+    assert ranks == {"sfa": None, "supervised": None}
+
+
+def test_rows_of_different_protocols_are_never_compared(make_plan, fake, cards):
+    row, column, _ = fake
+    rows = [
+        row("sfa", 0.4),
+        row("frame_order", 0.3),
+        row("sfa2", 0.8, backbone="small_2d"),
+        row("late", 0.7, backbone="small_2d"),
+    ]
+    _, divisions, comparisons, found = ranked(make_plan(rows, [column("knn"), column("linear_probe")]), cards)
+    backbones = [{found[i].identity.backbone.name for i in division.rows} for division in divisions]
+    assert backbones == [{"small_3d"}, {"small_2d"}]
+    assert [[r.place for r in division.ranks] for division in divisions] == [[1, 2], [1, 2]]
+    for comparison in comparisons:
+        assert found[comparison.one].identity.backbone == found[comparison.other].identity.backbone
+
+
+def test_one_other_protocol_in_one_column_is_enough_to_be_ranked_apart(make_plan, cards):
+    planned = make_plan()
+    changed = [
+        cell.model_copy(update={"run": cell.run.model_copy(update={"protocol_id": "other decoder"})})
+        if (cell.identity.method.name, cell.identity.evaluator.name) == ("quadruplet", "knn")
+        else cell
+        for cell in planned
+    ]
+    ranks, divisions, _, rows = ranked(changed, cards)
+    assert len(divisions) == 2
+    assert [rows[i].identity.method.name for i in divisions[1].rows] == ["quadruplet"]
+    assert ranks["quadruplet"] is None
+    assert ranks["sfa(dim=64)"].place == 1
+
+
+def test_an_incomplete_row_stands_with_those_it_could_be_compared_to(troubled_board):
+    first, second = troubled_board.divisions
+    assert [troubled_board.rows[i].identity.method.name for i in second.rows] == ["trajectories"]
+    assert len(first.rows) == 6
+
+
+def test_columns_without_predictions_separate_nobody(make_plan, fake, cards):
+    row, column, _ = fake
+    ranks, _, comparisons, _ = ranked(make_plan([row("sfa", 0.4), row("frame_order", 0.9)], [column("pose")]), cards)
+    assert comparisons == ()
+    assert [(found.place, found.low, found.high) for found in ranks.values()] == [(1, 1, 2), (2, 1, 2)]
+
+
+def test_rows_with_other_seeds_are_not_paired(make_plan, fake, cards):
+    row, column, _ = fake
+    planned = [
+        *make_plan([row("sfa", 0.1)], [column("knn")]),
+        *make_plan([row("late", 0.9)], [column("knn")], [0, 1, 3]),
+    ]
+    ranks, _, comparisons, _ = ranked(planned, cards)
+    assert comparisons == ()
+    assert [(found.low, found.high) for found in ranks.values()] == [(1, 2), (1, 2)]
+
+
+def test_correction_is_over_the_whole_board(make_plan, fake, cards):
+    row, column, _ = fake
+    rows = [row("sfa", 0.4), row("frame_order", 0.5)]
+    _, _, [alone], _ = ranked(make_plan(rows, [column("knn")]), cards)
+    assert alone.adjusted == alone.difference.p
+    _, _, both, _ = ranked(make_plan(rows, [column("knn"), column("linear_probe")]), cards)
+    smaller, greater = sorted(comparison.difference.p for comparison in both)
+    assert sorted(c.adjusted for c in both) == pytest.approx([min(1, 2 * smaller), max(min(1, 2 * smaller), greater)])
