@@ -28,9 +28,7 @@ def test_strength_search(benchmark):
         objectives.append(logistic_objective(x, labels, torch.tensor([strength]), weight, bias))
     peer = time.perf_counter() - start
 
-    fitted = benchmark.pedantic(
-        lambda: fit_logistic(x, labels, strengths, classes=CLASSES), rounds=3, warmup_rounds=1
-    )
+    fitted = benchmark.pedantic(lambda: fit_logistic(x, labels, strengths, classes=CLASSES), rounds=3, warmup_rounds=1)
     assert (fitted.objective <= torch.cat(objectives) * (1 + 1e-4)).all()
     benchmark.extra_info.update(
         solves_per_s=round(len(STRENGTHS) / benchmark.stats.stats.median, 2),

@@ -19,9 +19,9 @@ def models() -> Any:
     if "torchvision" not in sys.modules and not _operators_load():
         # torchvision's wheels carry CUDA operators that a CPU-only torch cannot load; importing torchvision then
         # dies for want of two schemas, which no model here calls
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for operator in ("nms", "qnms"):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
         _declared.append(library)  # its schemas live as long as it does
     return importlib.import_module("torchvision.models")
 
@@ -32,7 +32,7 @@ def _operators_load() -> bool:
         return False
     try:
         for library in Path(spec.origin).parent.glob("_C.*"):
-            torch.ops.load_library(library)
+            torch.ops.load_library(library)  # type: ignore[no-untyped-call]
     except OSError:
         return False
     return True

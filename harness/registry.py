@@ -167,7 +167,7 @@ class Registry(Generic[T]):
 
 def _annotations(loaded: type) -> dict[str, Any]:
     """Types of the constructor's parameters (of a dataclass, of its fields), as far as they can be resolved."""
-    found = {}
+    found: dict[str, Any] = {}
     for owner in reversed(loaded.__mro__):
         fields = inspect.get_annotations(owner) if "__dataclass_fields__" in vars(owner) else {}
         own = inspect.get_annotations(vars(owner)["__init__"]) if "__init__" in vars(owner) else {}

@@ -69,7 +69,7 @@ class GradientMethod(ABC):
     def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
         """A module around `network`: normalised float clips (and targets, where `draw` gives some) -> loss."""
 
-    def start_epoch(self, objective: nn.Module, train: Split, epoch: int) -> None:
+    def start_epoch(self, objective: nn.Module, train: Split, epoch: int) -> None:  # noqa: B027 - most have nothing to do
         """Called before the first step of each epoch; what it changes must lie in buffers of `objective`."""
 
     def fit(self, backbone: Backbone, train: Split, budget: Budget) -> Encoder:
@@ -158,7 +158,7 @@ class GradientMethod(ABC):
 
     def _optimizer(self, objective: nn.Module) -> torch.optim.Optimizer:
         trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [parameter for parameter in trained if parameter.ndim > 1]},
             {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
         ]

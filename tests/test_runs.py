@@ -69,7 +69,8 @@ def test_what_is_stored_is_not_computed_again(run):
 
 
 @pytest.mark.parametrize(
-    "change", [{"frames": 513}, {"seeds": [2]}, {"methods": [{"name": "counted", "scale": 2.0}]}, {"backbones": ["small_3d"]}]
+    "change",
+    [{"frames": 513}, {"seeds": [2]}, {"methods": [{"name": "counted", "scale": 2.0}]}, {"backbones": ["small_3d"]}],
 )
 def test_anything_that_matters_to_a_fit_makes_a_new_one(run, change):
     (first,), _ = run()

@@ -142,7 +142,7 @@ def often(monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
@@ -152,10 +152,10 @@ def interrupted(folder, at):
     class Interrupted(Predictor):
         def draw(self, *arguments):
             if len(self.drawn) == at:
-                raise Stop
+                raise StopError
             return super().draw(*arguments)
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         Interrupted().fit(TinyBackbone(), train_split(), Budget(frames=1600, seed=0, folder=folder))
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "Hook",
     "IterBasedTrainLoop",
     "MMDistributedDataParallel",
+    "MMLogger",
     "MultiStepLR",
     "OptimWrapper",
     "ParamSchedulerHook",

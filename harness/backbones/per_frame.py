@@ -23,4 +23,4 @@ class PerFrame(nn.Module):
         """(B, C, T, H, W) -> (B, dim)."""
         frames = clips.transpose(1, 2).flatten(0, 1)  # (B * T, C, H, W)
         vectors: Tensor = self.image(frames.contiguous(memory_format=torch.channels_last))
-        return vectors.unflatten(0, (clips.shape[0], clips.shape[2])).mean(1)
+        return vectors.view(clips.shape[0], clips.shape[2], -1).mean(1)

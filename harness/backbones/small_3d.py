@@ -39,6 +39,6 @@ class Small3D:
 def _stage(
     channels: int, out: int, *, kernel: tuple[int, int, int], stride: tuple[int, int, int]
 ) -> tuple[nn.Module, ...]:
-    padding = tuple(size // 2 for size in kernel)
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     convolution = nn.Conv3d(channels, out, kernel, stride, padding=padding, bias=False)
     return convolution, nn.BatchNorm3d(out), nn.ReLU(inplace=True)

@@ -72,7 +72,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130 or 143 stopped."""
+    """Run the command line and exit: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130/143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)

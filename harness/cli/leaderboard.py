@@ -59,9 +59,7 @@ def leaderboard(
     plan.check(loaded, plugins)
     planner = plan.Planner(plugins)
     store = Store(paths.store())
-    publish(
-        planner.plan(loaded), planner, plugins, store, output, command=command(source, changes), as_json=as_json
-    )
+    publish(planner.plan(loaded), planner, plugins, store, output, command=command(source, changes), as_json=as_json)
 
 
 def publish(

@@ -34,7 +34,7 @@ def class_index(folder: Path) -> dict[str, int]:
         DataError: when the file is missing, or its numbers are not 1, 2, 3, ...
     """
     path = folder / LISTS / "classInd.txt"
-    names = {}
+    names: dict[str, int] = {}
     for line in _lines(path):
         number, _, name = line.partition(" ")
         if number != str(len(names) + 1) or not name or name in names:
@@ -49,7 +49,8 @@ def listed(folder: Path, name: str, fold: int) -> list[str]:
 
     Raises:
         UsageError: when there is no such split or fold.
-        DataError: when the list is missing, names a video twice or outside of the folder, or contradicts `classInd.txt`.
+        DataError: when the list is missing, names a video twice or outside of the folder, or is at odds with
+            `classInd.txt`.
     """
     if name not in SPLITS:
         raise unknown("split", name, SPLITS)
@@ -67,7 +68,8 @@ def listed(folder: Path, name: str, fold: int) -> list[str]:
             msg = f"{path}: line {line!r} should be <Class>/<file> of a class in classInd.txt, named once"
             raise DataError(msg)
         if number and number != str(classes[parts[0]] + 1):
-            msg = f"{path}: line {line!r} gives another class than classInd.txt, where {parts[0]} is {classes[parts[0]] + 1}"
+            known = classes[parts[0]] + 1
+            msg = f"{path}: line {line!r} gives another class than classInd.txt, where {parts[0]} is {known}"
             raise DataError(msg)
         videos[video] = None
     return list(videos)

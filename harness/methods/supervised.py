@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Supervised(GradientMethod):
     """Cross-entropy of a linear classifier on the network's vector; the encoder is the network without the classifier.
 
-    One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored half of the time.
+    One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored
+    half of the time.
 
     Raises:
         DataError: when the training split has no label of that kind.

@@ -27,8 +27,8 @@ def checks_for(
     Args:
         tested: the object, built.
         backbone: what a method trains; `TinyBackbone` when None.
-        data: what a method learns from, or an evaluator measures on; `MovingSquares` when None, the only one of which an
-            encoder knows the classes.
+        data: what a method learns from, or an evaluator measures on; `MovingSquares` when None, the only one of which
+            an encoder knows the classes.
         device: where networks compute.
 
     Raises:

@@ -114,7 +114,9 @@ def test_linear_probe_equals_scikit_learn_at_the_strength_it_chose():
     (train, test), (labels, _) = vectors(Noisy())
     scale = StandardScaler().fit(train)
     strength = found.notes["strength"]
-    model = LogisticRegression(C=1 / (len(train) * strength), tol=1e-8, max_iter=10_000).fit(scale.transform(train), labels)
+    model = LogisticRegression(C=1 / (len(train) * strength), tol=1e-8, max_iter=10_000).fit(
+        scale.transform(train), labels
+    )
     assert found.predictions.predicted[0] == tuple(model.predict(scale.transform(test)).tolist())
     assert found.notes["converged"]
     assert max(found.notes["validation_top1"].values()) == found.notes["validation_top1"][f"{strength:g}"]
@@ -164,7 +166,11 @@ ONE = keep(lambda video: video.labels["action"] == 1)
         (LinearProbe(), Changed(train=BACKWARD), "class 'up' .* has test videos but none in train"),
         (KNN(k=5), Changed(both=ONE), "one class of 'action' only"),
         (Clustering(), Changed(test=ONE), "one class of 'action' only"),
-        (Clustering(), Changed(test=keep(lambda video: video.id.endswith(("00", "01", "02")))), "too few for the 4 clusters"),
+        (
+            Clustering(),
+            Changed(test=keep(lambda video: video.id.endswith(("00", "01", "02")))),
+            "too few for the 4 clusters",
+        ),
         (KNN(k=49), MovingSquares(), "49 neighbours, but train .* has 48 videos"),
         (LinearProbe(), Changed(test=keep(lambda video: False)), "has no videos"),
         (LinearProbe(), Changed(train=keep(lambda video: video.group == "train-0")), "one group only"),

@@ -9,7 +9,11 @@ BUILTIN = Plugins(found=[])
 
 
 @conformance(
-    *(registry.build(name) for registry in (BUILTIN.methods, BUILTIN.backbones, BUILTIN.evaluators) for name in registry)
+    *(
+        registry.build(name)
+        for registry in (BUILTIN.methods, BUILTIN.backbones, BUILTIN.evaluators)
+        for name in registry
+    )
 )
 def test_builtin(check):
     check()

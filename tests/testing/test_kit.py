@@ -124,7 +124,7 @@ def test_checks_are_callables_with_names():
 
     checks = {check.name: check for check in checks_for(Prints())}
     checks["check_output"]()
-    with pytest.raises(ConformanceError, match="^backbone 'tiny' fails check_traces: ") as caught:
+    with pytest.raises(ConformanceError, match=r"^backbone 'tiny' fails check_traces: ") as caught:
         checks["check_traces"]()
     assert isinstance(caught.value, PluginError)
     assert "\n" not in str(caught.value)

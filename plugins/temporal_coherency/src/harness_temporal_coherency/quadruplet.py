@@ -41,7 +41,7 @@ class Quadruplet(GradientMethod):
     window: int = 1
     """w of the paper: frames from the anchor to the contiguous frame."""
     gap: int = 20
-    """n of the paper: frames from the anchor to the later frame of its video; the video's last frame where it is shorter."""
+    """n of the paper: frames from the anchor to the later frame of its video; in a shorter video, to its last frame."""
     released: bool = False
     """The loss of the authors' code in place of the paper's."""
     batch_size: int = 40

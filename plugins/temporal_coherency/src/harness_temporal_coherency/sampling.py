@@ -50,7 +50,8 @@ def sfa_gaps(n_frames: Tensor) -> Tensor:
 def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Pairs:
     """`count` pairs of frames of random videos: four contiguous ones (t, t + 1) for each that is a gap apart.
 
-    Every fifth pair, the first among them, is the one apart. In a video too short for a step, the partner is its last frame.
+    Every fifth pair, the first among them, is the one apart. In a video too short for a step, the partner is
+    its last frame.
 
     Args:
         n_frames: (N,) frames of each video.

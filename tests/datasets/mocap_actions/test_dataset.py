@@ -1,0 +1,52 @@
+"""The embedded data set as the harness sees it, through the conformance kit and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.datasets.mocap_actions import plan
+from harness.datasets.mocap_actions.dataset import MocapActions, MocapActionsUnbiased
+from harness.datasets.mocap_actions.places import KINDS
+from harness.errors import UsageError
+from harness.testing import failures
+
+TINY = plan.Spec(clips=1, frames=6, fps=12.5, width=64, height=48, groups=9, classes=2)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """`mini` is tiny here, and drawn once, into an empty home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setitem(plan.SIZES, "mini", TINY)
+        yield
+
+
+@pytest.mark.parametrize("kind", [MocapActions, MocapActionsUnbiased])
+def test_it_keeps_what_a_data_set_has_to_keep(tiny, kind):
+    data = kind(size="mini")
+    assert not data.ready
+    assert failures(data) == {}
+    assert data.ready
+
+
+def test_splits_carry_actions_scenes_groups_and_joints(tiny):
+    data = MocapActions(size="mini")
+    train, test = data.split("train"), data.split("test")
+    assert (len(train), len(test)) == (2 * 2, 2 * 7)
+    assert train.classes == {"action": ("Backflip", "Cartwheel"), "scene": tuple(KINDS)}
+    assert test.videos[-1].labels["action"] == 1
+    assert {video.group for video in train.videos} == {
+        "Backflip_g08", "Backflip_g09", "Cartwheel_g08", "Cartwheel_g09",
+    }  # fmt: skip
+    with np.load(test.videos[0].joints, allow_pickle=False) as arrays:
+        assert arrays["joints"].shape == (6, 9, 2)
+    assert {video.group for video in MocapActions(size="mini", fold=2).split("train").videos} == {
+        f"{name}_g{number:02d}" for name in ("Backflip", "Cartwheel") for number in range(1, 8)
+    }
+
+
+def test_a_fold_that_is_not_there(tiny):
+    with pytest.raises(UsageError, match="fold 4"):
+        MocapActions(size="mini", fold=4).split("train")
