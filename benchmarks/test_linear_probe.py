@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from harness.functional.logistic import fit_logistic, logistic_objective
 
-N, DIM, CLASSES = 4_000, 256, 101
+N, DIM, CLASSES = 9_494, 512, 101
 STRENGTHS = [10.0**power for power in range(-6, 3)]
 
 

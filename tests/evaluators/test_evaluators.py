@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -18,6 +18,7 @@ from harness.evaluators.clustering import Clustering
 from harness.evaluators.knn import KNN
 from harness.evaluators.linear_probe import LinearProbe
 from harness.features import FrozenEncoder, fingerprint
+from harness.functional.metrics import STATISTICS, conditional_entropy
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
 from harness.testing.networks import TinyBackbone
 
@@ -88,8 +89,6 @@ def test_an_encoder_that_knows_nothing_is_near_the_baseline(evaluator):
 
 @pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda e: e.card.name)
 def test_predictions_name_every_test_video_and_give_the_score_again(evaluator):
-    from harness.functional.metrics import STATISTICS
-
     found = evaluate(evaluator, encoder=Noisy())
     test = MovingSquares().split("test")
     predictions = found.predictions
@@ -156,8 +155,113 @@ def test_another_seed_clusters_anew_and_the_same_does_not():
     assert first.predictions.predicted != other.predictions.predicted
 
 
+def relabel(change):
+    """Other labels for the videos of a split."""
+
+    def changed(split: MemorySplit) -> MemorySplit:
+        videos = tuple(dataclasses.replace(video, labels=change(video)) for video in split.videos)
+        return dataclasses.replace(split, videos=videos)
+
+    return changed
+
+
+def test_baselines_are_those_of_the_most_frequent_class_of_train():
+    scarce = relabel(lambda video: {"action": 3 if video.labels["action"] == 2 else video.labels["action"]})
+    mostly = Changed(train=scarce, test=keep(lambda video: video.labels["action"] in (0, 3)))
+    test = mostly.split("test")
+    share = sum(video.labels["action"] == 3 for video in test.videos) / len(test)
+    probe, votes = (evaluate(evaluator, mostly, Noisy()) for evaluator in (LinearProbe(), KNN(k=5)))
+    assert {score.metric: score.baseline for score in probe.scores} == {"top1": share, "mean_class_accuracy": 0.5}
+    assert {score.metric: score.baseline for score in votes.scores} == {"top1": share, "top1_nearest": share}
+
+
+def test_the_nearest_neighbour_is_scored_too():
+    found = evaluate(KNN(k=7), encoder=Noisy())
+    (train, test), (labels, truth) = vectors(Noisy())
+    nearest = KNeighborsClassifier(1, metric="cosine").fit(train, labels).score(test, truth)
+    assert {score.metric: score.value for score in found.scores}["top1_nearest"] == pytest.approx(nearest)
+
+
+def test_the_random_baseline_of_clustering_is_that_of_equally_many_videos():
+    found = evaluate(Clustering(repeats=2), encoder=Noisy())
+    labels, random = np.array(found.predictions.labels), np.random.default_rng(0)
+    draws = [random.integers(4, size=len(labels)) for _ in range(300)]
+    nats = [mutual_info_score(labels, clusters) for clusters in draws]
+    assert found.scores[0].baseline == pytest.approx(2 - np.mean(nats) / np.log(2), abs=0.03)
+
+
+class Stretched(Noisy):
+    """The same directions, other lengths and an offset in one dimension."""
+
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return vectors * vectors.new_tensor([1e3] * 6 + [1e-3] * 6) + vectors.new_tensor([0] * 11 + [0.5])
+
+
+def test_the_probe_does_not_see_the_scale_of_a_dimension():
+    plain, stretched = (evaluate(LinearProbe(), encoder=encoder) for encoder in (Noisy(), Stretched()))
+    assert stretched.predictions.predicted == plain.predictions.predicted
+    assert stretched.notes["strength"] == plain.notes["strength"]
+
+
+def test_validation_keeps_groups_apart():
+    """Vectors that say the video's group, and labels that only groups tell: within train, nothing is to be learnt."""
+    by_group = relabel(lambda video: {"action": int(video.group.partition("-")[2]) % 4})
+    found = evaluate(LinearProbe(), Changed(both=by_group), Colour())
+    assert max(found.notes["validation_top1"].values()) < 0.7
+
+
+class Colour:
+    """The background's colour, which is the group's."""
+
+    view = View(frames=2, size=48)
+    dim = 3
+
+    def encode(self, batch):
+        return batch.clips[..., 0, 0].float().mean(2)
+
+
+class Lengths(Noisy):
+    """The informed directions, their lengths at random."""
+
+    def encode(self, batch):
+        vectors = super().encode(batch)
+        return torch.cat([self.informed.encode(batch) * vectors[:, -1:].exp() * 50, 0 * vectors[:, 4:]], dim=1)
+
+
+def test_normalised_clustering_does_not_see_lengths():
+    raw, unit = (evaluate(Clustering(normalise=flag), encoder=Lengths()) for flag in (False, True))
+    assert unit.scores[0].value == pytest.approx(0, abs=1e-9)
+    assert raw.scores[0].value > 0.1
+    assert (raw.notes["normalise"], unit.notes["normalise"]) == (False, True)
+
+
+def test_notes_of_clustering_tell_spread_and_the_best_run():
+    found = evaluate(Clustering(repeats=6), encoder=UninformedEncoder())
+    labels = torch.tensor(found.predictions.labels)
+    entropies = conditional_entropy(labels, torch.tensor(found.predictions.predicted)).numpy()
+    assert found.notes["conditional_entropy_std"] == pytest.approx(np.std(entropies, ddof=1))
+    assert found.notes["conditional_entropy_of_least_inertia"] in entropies
+    assert evaluate(Clustering(repeats=1)).notes["conditional_entropy_std"] is None
+
+
+@pytest.mark.parametrize("evaluator", [LinearProbe("scene"), KNN(5, label="scene"), Clustering("scene", repeats=2)])
+def test_another_kind_of_label(evaluator):
+    def with_scene(split: MemorySplit) -> MemorySplit:
+        split = relabel(lambda video: {**video.labels, "scene": video.labels["action"] // 2})(split)
+        return dataclasses.replace(split, classes={**split.classes, "scene": ("across", "along")})
+
+    found = evaluate(evaluator, Changed(both=with_scene))
+    assert found.predictions.labels == tuple(v.labels["action"] // 2 for v in MovingSquares().split("test").videos)
+    assert set(np.ravel(found.predictions.predicted)) == {0, 1}
+
+
 BACKWARD = keep(lambda video: video.labels["action"] != 2)
 ONE = keep(lambda video: video.labels["action"] == 1)
+
+
+def renamed(split):
+    return dataclasses.replace(split, classes={"action": ("left", "right", "down", "up")})
 
 
 @pytest.mark.parametrize(
@@ -175,6 +279,8 @@ ONE = keep(lambda video: video.labels["action"] == 1)
         (LinearProbe(), Changed(test=keep(lambda video: False)), "has no videos"),
         (LinearProbe(), Changed(train=keep(lambda video: video.group == "train-0")), "one group only"),
         (LinearProbe(label="scene"), MovingSquares(), "no label 'scene'; it has: action"),
+        (KNN(k=5), Changed(test=renamed), "name different classes of 'action'"),
+        (KNN(k=5), Changed(train=relabel(lambda video: {"action": 4})), "names 4 classes .* videos of class 4"),
     ],
 )
 def test_data_that_cannot_carry_the_protocol(evaluator, data, message):
