@@ -89,41 +89,41 @@ class GradientMethod(ABC):
         network = backbone.build(seed=budget.seed)
         with seeded(derived(budget.seed)):
             objective = self.objective(network, backbone.card, train)
-        with distributed.joined(budget.device) as place:
-            size = self._examples(view, budget, place.world)
-            frames = size * self.frames_per_example(view)
+        place = distributed.join(budget.device)
+        size = self._examples(view, budget, place.world)
+        frames = size * self.frames_per_example(view)
 
-            def draw(step: int) -> Batch:
-                generator = torch.Generator().manual_seed(derived(budget.seed, step, place.rank))
-                batch = self.draw(train, view, size, generator)
-                self._check(batch, frames)
-                return batch
+        def draw(step: int) -> Batch:
+            generator = torch.Generator().manual_seed(derived(budget.seed, step, place.rank))
+            batch = self.draw(train, view, size, generator)
+            self._check(batch, frames)
+            return batch
 
-            steps = budget.frames // (frames * place.world)
-            if self.schedule == "cosine":
-                scheduler: Any = partial(CosineAnnealingLR, T_max=steps, by_epoch=False)
-            else:
-                scheduler = partial(MultiStepLR, milestones=[steps // 3, 2 * steps // 3], by_epoch=False)
-            fit = Fit(
-                name=self.card.name,
-                identity=self._identity(backbone, train, budget, place.world),
-                steps=steps,
-                frames=frames * place.world,
-                epoch=max(1, -(-len(train) // (size * place.world))),
-                seed=budget.seed,
-                clip_gradients=self.clip_gradients,
-                folder=budget.folder,
-            )
-            run(
-                fit,
-                place,
-                objective=objective,
-                card=backbone.card,
-                optimizer=self._optimizer(objective),
-                scheduler=scheduler,
-                draw=draw,
-                start_epoch=partial(self.start_epoch, objective, train),
-            )
+        steps = budget.frames // (frames * place.world)
+        if self.schedule == "cosine":
+            scheduler: Any = partial(CosineAnnealingLR, T_max=steps, by_epoch=False)
+        else:
+            scheduler = partial(MultiStepLR, milestones=[steps // 3, 2 * steps // 3], by_epoch=False)
+        fit = Fit(
+            name=self.card.name,
+            identity=self._identity(backbone, train, budget, place.world),
+            steps=steps,
+            frames=frames * place.world,
+            epoch=max(1, -(-len(train) // (size * place.world))),
+            seed=budget.seed,
+            clip_gradients=self.clip_gradients,
+            folder=budget.folder,
+        )
+        run(
+            fit,
+            place,
+            objective=objective,
+            card=backbone.card,
+            optimizer=self._optimizer(objective),
+            scheduler=scheduler,
+            draw=draw,
+            start_epoch=partial(self.start_epoch, objective, train),
+        )
         return NetworkEncoder(network, backbone.card)
 
     def _examples(self, view: View, budget: Budget, world: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 
 from harness._mm import checkpoints
+from harness.backbones.small_2d import Small2D
 from harness.cards import MethodCard
 from harness.errors import DivergedError, PluginError, UsageError
 from harness.interfaces import Budget
@@ -204,3 +206,52 @@ def test_kill_9_in_the_middle_of_a_fit(tmp_path, often):
     resumed, method = fit(tmp_path, frames=6400)
     assert 0 < len(method.drawn) < 200
     assert torch.equal(weights(resumed), weights(fit(frames=6400)[0]))
+
+
+class Alike(Predictor):
+    """Every process draws the same examples, so that two together compute what one does alone."""
+
+    def draw(self, train, view, size, generator):
+        return super().draw(train, view, size, torch.Generator().manual_seed(len(self.drawn)))
+
+
+def fit_alike(batch_size, frames, folder=None):
+    method = Alike(batch_size=batch_size)
+    backbone = Small2D()  # no dropout, which each process has of its own
+    return weights(method.fit(backbone, train_split(), Budget(frames=frames, seed=0, folder=folder)))
+
+
+TOGETHER = """
+import os, pathlib, sys, warnings
+warnings.simplefilter("error")
+sys.path.insert(0, sys.argv[2])
+from harness._mm import checkpoints
+checkpoints.SECONDS = 0.0
+import test_training, torch
+folder = pathlib.Path(sys.argv[1])
+test_training.fit(frames=800)  # a suite has many fits in one process
+torch.save(test_training.fit_alike(8, 800, folder), folder / (os.environ["RANK"] + ".pt"))
+"""
+
+
+def test_two_processes_under_torchrun_learn_what_one_does(tmp_path):
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(tmp_path), str(Path(__file__).parent)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = torch.load(tmp_path / "0.pt"), torch.load(tmp_path / "1.pt")
+    assert torch.equal(first, second)
+    torch.testing.assert_close(first, fit_alike(4, 400), rtol=1e-4, atol=1e-6)
+    assert done.stdout == ""
+    assert done.stderr.count("fitting brightness ...") == 2  # once a fit, not once a process
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 2
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1

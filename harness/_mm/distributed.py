@@ -1,10 +1,9 @@
-"""The process group of a fit that `torchrun` started on several devices."""
+"""The process group of fits that `torchrun` started on several devices."""
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,21 +19,16 @@ class Place:
     device: torch.device
 
 
-@contextlib.contextmanager
-def joined(device: str) -> Iterator[Place]:
-    """Join the process group that the environment describes, and leave it afterwards; alone when it describes none.
+def join(device: str) -> Place:
+    """Join the process group that the environment describes; alone when it describes none.
 
-    mmengine's own `init_dist` wants CUDA.
+    mmengine's own `init_dist` wants CUDA. The group is left when the process ends and not before: whoever joins the
+    group of one `torchrun` a second time waits for ever.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Place(0, 1, torch.device(device))
-        return
+        return Place(0, 1, torch.device(device))
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
-    joins = not distributed.is_initialized()
-    if joins:
+    if not distributed.is_initialized():
         distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
-    try:
-        yield Place(distributed.get_rank(), distributed.get_world_size(), own)
-    finally:
-        if joins:
-            distributed.destroy_process_group()
+        atexit.register(distributed.destroy_process_group)
+    return Place(distributed.get_rank(), distributed.get_world_size(), own)

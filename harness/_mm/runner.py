@@ -21,6 +21,7 @@ from harness._mm.engine import (
     BaseModel,
     IterBasedTrainLoop,
     MMDistributedDataParallel,
+    MMLogger,
     OptimWrapper,
     ParamSchedulerHook,
     Runner,
@@ -82,7 +83,9 @@ def train(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contained(fit.name))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        bar = stack.enter_context(progress.bar(f"fitting {fit.name}", total=fit.steps * fit.frames))
+        bar = None
+        if place.rank == 0:
+            bar = stack.enter_context(progress.bar(f"fitting {fit.name}", total=fit.steps * fit.frames))
         logs = fit.folder / "tensorboard" if fit.folder is not None and place.rank == 0 else None
         watch = Watch(fit.name, bar, frames=fit.frames, every=EVERY, folder=logs)
         stack.callback(watch.close)
@@ -234,8 +237,6 @@ class _Runner(Runner):  # type: ignore[misc]  # mmengine has no types
 
     def build_logger(self, **_: Any) -> Any:
         """The silent logger of `contained`."""
-        from harness._mm.engine import MMLogger
-
         return MMLogger.get_current_instance()
 
     def build_visualizer(self, visualizer: Any = None) -> None:
@@ -270,7 +271,8 @@ class _Runner(Runner):  # type: ignore[misc]  # mmengine has no types
         newest = None if self._checkpoints is None else self._checkpoints.newest()
         if newest is not None:
             self.resume(str(newest), map_location=self._place.device)
-            progress.say(f"going on from step {self.iter} of {self._steps} ({newest})")
+            if self.rank == 0:
+                progress.say(f"going on from step {self.iter} of {self._steps} ({newest})")
 
     def load_checkpoint(self, filename: str, map_location: Any = "cpu", **_: Any) -> Any:
         """Load strictly: mmengine would rename parameters that begin with `module`, and skip those that do not fit."""

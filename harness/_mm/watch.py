@@ -19,7 +19,7 @@ class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
 
     Args:
         name: of the method, for the message when it diverges.
-        bar: counts training frames.
+        bar: counts training frames; None shows nothing.
         frames: that one step shows.
         every: steps between two reports; between them nothing waits for the device.
         folder: of the TensorBoard log; None writes none.
@@ -30,7 +30,7 @@ class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
 
     priority = "NORMAL"
 
-    def __init__(self, name: str, bar: Bar, *, frames: int, every: int, folder: Path | None) -> None:
+    def __init__(self, name: str, bar: Bar | None, *, frames: int, every: int, folder: Path | None) -> None:
         self._name = name
         self._bar = bar
         self._frames = frames
@@ -41,7 +41,8 @@ class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
 
     def before_train(self, runner: Any) -> None:
         """Count the steps that a checkpoint brought."""
-        self._bar.advance(runner.iter * self._frames)
+        if self._bar is not None:
+            self._bar.advance(runner.iter * self._frames)
         self._reported = time.monotonic()
         if self._folder is not None:
             from torch.utils.tensorboard import SummaryWriter
@@ -67,7 +68,8 @@ class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
     def _report(self, step: int, loss: float, lr: float) -> None:
         now = time.monotonic()
         frames = len(self._losses) * self._frames
-        self._bar.advance(frames, note=f"loss {loss:.3f}")
+        if self._bar is not None:
+            self._bar.advance(frames, note=f"loss {loss:.3f}")
         if self._writer is not None:
             self._writer.add_scalar("loss", loss, step)
             self._writer.add_scalar("lr", lr, step)

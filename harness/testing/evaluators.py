@@ -207,7 +207,8 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 
 def check_test_labels(subject: EvaluatorSubject) -> None:
     """Predictions do not depend on the labels of the test split: nothing is selected by them."""
-    subject.requires(check_predictions, check_seed, *([check_uninformed] if subject.by_vectors else []))
+    needed = [check_predictions, check_seed, check_encoder_unchanged]
+    subject.requires(*needed, *([check_uninformed] if subject.by_vectors else []))
     if subject.chance.predictions is None:
         return
     for seed in range(DEALINGS):

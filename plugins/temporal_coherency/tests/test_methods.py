@@ -66,7 +66,7 @@ def test_learning_lowers_the_loss(method):
         with torch.no_grad():
             return float(objective(clips) if batch.targets is None else objective(clips, batch.targets))
 
-    learnt = method.fit(backbone, split, Budget(frames=3000, seed=0)).module
+    learnt = method.fit(backbone, split, Budget(frames=9000, seed=0)).module
     assert loss(learnt) < 0.9 * loss(backbone.build(seed=0))
 
 

@@ -32,7 +32,8 @@ class Siamese(nn.Module):
 def by_role(values: Tensor) -> Tensor:
     """(B, roles) -> (roles * B, 1): all frames of the first role, then all of the second, ..., as clips of one frame.
 
-    >>> by_role(torch.tensor([[1, 2], [3, 4]])).flatten().tolist()
+    >>> import torch
+    >>> by_role(Tensor([[1, 2], [3, 4]]).long()).flatten().tolist()
     [1, 3, 2, 4]
     """
     return values.T.reshape(-1, 1)
