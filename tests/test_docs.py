@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.plugins import Plugins
+from harness.suites import plan, schema
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -48,3 +51,13 @@ def test_the_example_is_listed_and_conforms(example, monkeypatch):
     outcome = subprocess.run(tests, capture_output=True, text=True, check=False, cwd=example)
     assert outcome.returncode == 0, outcome.stdout
     assert " passed" in outcome.stdout
+
+
+def test_the_suite_in_the_readme_is_one(tmp_path):
+    (text,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    plugins = Plugins()
+    suite = schema.load(str(path), plugins.suites)
+    plan.check(suite, plugins)
+    assert len(list(plan.identities(suite))) == 4 * 2 * 3 * 3
