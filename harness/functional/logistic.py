@@ -58,7 +58,7 @@ def logistic_gradient(
 
 
 def fit_logistic(
-    x: Tensor, labels: Tensor, strengths: Tensor, *, classes: int, tolerance: float = 1e-5, iterations: int = 500
+    x: Tensor, labels: Tensor, strengths: Tensor, *, classes: int, tolerance: float = 1e-6, iterations: int = 1000
 ) -> Logistic:
     """Minimise `logistic_objective` for P problems at once, by full-batch L-BFGS.
 
