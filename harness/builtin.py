@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import backbones, datasets, evaluators, methods
+from harness import backbones, datasets, methods
+from harness.evaluators.cards.clustering import CLUSTERING
+from harness.evaluators.cards.few_shot import FEW_SHOT
+from harness.evaluators.cards.finetune import FINETUNE
+from harness.evaluators.cards.knn import KNN
+from harness.evaluators.cards.linear_probe import LINEAR_PROBE
+from harness.evaluators.cards.linear_svm import LINEAR_SVM
+from harness.evaluators.cards.pose import POSE
+from harness.evaluators.cards.retrieval import RETRIEVAL
+from harness.evaluators.cards.temporal_order import TEMPORAL_ORDER
+from harness.evaluators.cards.throughput import THROUGHPUT
 from harness.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -38,9 +48,16 @@ def harness_datasets(registry: Registry[Dataset]) -> None:
 @hookimpl
 def harness_evaluators(registry: Registry[Evaluator]) -> None:
     """The standard protocols."""
-    registry.register(evaluators.LINEAR_PROBE, "harness.evaluators.linear_probe:LinearProbe")
-    registry.register(evaluators.KNN, "harness.evaluators.knn:KNN")
-    registry.register(evaluators.CLUSTERING, "harness.evaluators.clustering:Clustering")
+    registry.register(LINEAR_PROBE, "harness.evaluators.linear_probe:LinearProbe")
+    registry.register(LINEAR_SVM, "harness.evaluators.linear_svm:LinearSVM")
+    registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
+    registry.register(KNN, "harness.evaluators.knn:KNN")
+    registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")
+    registry.register(FINETUNE, "harness.evaluators.finetune:Finetune")
+    registry.register(CLUSTERING, "harness.evaluators.clustering:Clustering")
+    registry.register(POSE, "harness.evaluators.pose:Pose")
+    registry.register(TEMPORAL_ORDER, "harness.evaluators.temporal_order:TemporalOrder")
+    registry.register(THROUGHPUT, "harness.evaluators.throughput:Throughput")
 
 
 @hookimpl

@@ -62,19 +62,33 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Where a metric lies on a curve that several metrics of a card make: accuracy over shots, PDJ over thresholds."""
+
+    curve: str
+    """What the curve is of, when a card has several: `elbow`, `wrist`."""
+    axis: str
+    """What `at` counts: `videos a class`."""
+    at: float | None
+    """None for all there are, which stands behind every number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One number an evaluator gives.
 
-    `statistic` names the function of `harness.functional.metrics` that computes it from per-video labels
-    and predictions, so that intervals can be recomputed from stored predictions; empty where it has none.
+    `statistic` names the function of `harness.functional.metrics` that computes it from what is stored of each
+    video, so that intervals can be recomputed; empty where it has none. `mean` is the one that is computed from
+    `Predictions.values`, all others from labels and predicted classes.
     """
 
     id: str
     title: str
-    unit: Literal["%", "bits", "1"]
+    unit: Literal["%", "bits", "1", "clips/s", "MiB", "GFLOP", "M"]
     higher_is_better: bool
     bounds: tuple[float | None, float | None] = (0.0, None)
     statistic: str = ""
+    point: Point | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +128,15 @@ class MethodCard(Card):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneCard(Card):
-    """A backbone: the view it expects, the length of its vector, and how RGB in [0, 1] is normalised for it."""
+    """A backbone: the view it expects, the length of its vector, and how RGB in [0, 1] is normalised for it.
+
+    One with a `feature_map` builds networks whose attribute of that name is a module, normalised float images
+    (B, C, H, W) -> (B, c, h, w).
+    """
 
     dim: int
     view: View
+    feature_map: bool = False
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
 
@@ -133,9 +152,13 @@ class DatasetCard(Card):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorCard(Card):
-    """An evaluator: its protocol's source, what it needs of an encoder, and its metrics, the primary one first."""
+    """An evaluator: its protocol's source, what it needs of an encoder, and its metrics, the primary one first.
+
+    One that measures `time` gives other numbers every time, and on every machine.
+    """
 
     protocol: str
+    time: bool = False
     needs: frozenset[Need] = field(default_factory=lambda: frozenset({"vector"}))
     metrics: tuple[Metric, ...]
 

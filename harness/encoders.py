@@ -41,6 +41,20 @@ class NetworkEncoder:
         self.view = view or card.view
         self.dim = card.dim
 
+    @property
+    def feature_map(self) -> nn.Module:
+        """Normalised float images (B, C, H, W) -> (B, c, h, w), where the backbone has one.
+
+        Raises:
+            AttributeError: when it has none.
+        """
+        if not self.card.feature_map:
+            msg = f"backbone {self.card.name!r} has no feature map"
+            raise AttributeError(msg)
+        found = self.module.feature_map
+        assert isinstance(found, nn.Module)
+        return found
+
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:
         """(B, dim) float32 for (B, C, T, H, W) uint8 clips; the network moves to the batch's device."""

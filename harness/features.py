@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.cards import View
 from harness.errors import DataError, PluginError
 from harness.interfaces import Encoder, Split, Trainable, VideoBatch
 from harness.results import digest
+from harness.seeding import derived
 from harness.video.decode import decoder
 from harness.video.loader import clips
 
@@ -55,24 +57,45 @@ class FrozenEncoder:
         key: names the encoder in the feature cache.
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
+        view: what it is shown of a video, when that is not its own.
+        shuffle: seeds a random order of the frames of each clip; None leaves them in time's.
     """
 
-    def __init__(self, encoder: Encoder, *, key: str, device: str = "cpu", folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        key: str,
+        device: str = "cpu",
+        folder: Path | None = None,
+        view: View | None = None,
+        shuffle: int | None = None,
+    ) -> None:
         self.encoder = encoder
         self.key = key
         self.device = device
+        self.view = view or encoder.view
         self._folder = folder
+        self._shuffle = shuffle
         self._memory: dict[str, Tensor] = {}
-
-    @property
-    def view(self) -> View:
-        """What the encoder wants to see of a video."""
-        return self.encoder.view
 
     @property
     def dim(self) -> int:
         """Length of its vectors."""
         return self.encoder.dim
+
+    def shuffled(self, seed: int) -> FrozenEncoder:
+        """The same encoder, shown each clip's frames in an order drawn by `seed`."""
+        return FrozenEncoder(
+            self.encoder, key=self.key, device=self.device, folder=self._folder, view=self.view, shuffle=seed
+        )
+
+    def with_clips(self, clips: int) -> FrozenEncoder:
+        """The same encoder, shown so many clips of a video."""
+        view = dataclasses.replace(self.view, clips=clips)
+        return FrozenEncoder(
+            self.encoder, key=self.key, device=self.device, folder=self._folder, view=view, shuffle=self._shuffle
+        )
 
     def features(self, split: Split, *, batch_size: int = 32) -> Features:
         """Encode every video of `split`, or read what was encoded before.
@@ -81,7 +104,8 @@ class FrozenEncoder:
             DataError: when a video cannot be decoded, or an encoder's vector is NaN or infinite, naming the video.
             PluginError: when the encoder gives another shape or type than it promised, or changed while encoding.
         """
-        key = digest({"encoder": self.key, "view": repr(self.view), "decoder": decoder(), "manifest": split.manifest})
+        names = {"encoder": self.key, "view": repr(self.view), "decoder": decoder(), "manifest": split.manifest}
+        key = digest(names if self._shuffle is None else {**names, "shuffle": self._shuffle})
         views = self._memory.get(key)
         if views is None:
             views = self._memory[key] = self._stored(key, split, batch_size)
@@ -108,7 +132,7 @@ class FrozenEncoder:
         flat = views.view(-1, self.dim)
         with progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
             for start, batch in clips(split, self.view, batch_size=batch_size, device=self.device):
-                vectors = self.encoder.encode(VideoBatch(batch))
+                vectors = self.encoder.encode(VideoBatch(self._ordered(batch, start)))
                 if vectors.shape != (len(batch), self.dim) or vectors.dtype != torch.float32:
                     msg = (
                         f"encoder {type(self.encoder).__name__} promised ({len(batch)}, {self.dim}) float32 "
@@ -125,6 +149,17 @@ class FrozenEncoder:
             msg = f"encoder {type(self.encoder).__name__} changed while encoding; weights and BN statistics must stay"
             raise PluginError(msg)
         return views
+
+    def _ordered(self, batch: Tensor, start: int) -> Tensor:
+        """(B, C, T, H, W) with every clip's frames in their order; `start` is the position of the first clip."""
+        if self._shuffle is None:
+            return batch
+        orders = [
+            torch.randperm(batch.shape[2], generator=torch.Generator().manual_seed(derived(self._shuffle, position)))
+            for position in range(start, start + len(batch))
+        ]
+        order = torch.stack(orders).to(batch.device)
+        return batch.gather(2, order[:, None, :, None, None].expand_as(batch))
 
 
 def fingerprint(encoder: Encoder) -> str:

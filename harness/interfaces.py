@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, View
+from harness.cards import NAME, BackboneCard, DatasetCard, EvaluatorCard, MethodCard, View
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -240,18 +240,35 @@ class Predictions:
     groups: tuple[str, ...]
     labels: tuple[int, ...]
     """True class of each video."""
-    predicted: tuple[tuple[int, ...], ...]
+    predicted: tuple[tuple[int, ...], ...] = ()
     """(R, N): a class (or cluster) for each of R repeats (draws, clustering seeds) and N videos."""
+    values: Mapping[str, tuple[tuple[float | None, ...], ...]] = field(default_factory=dict)
+    """For each metric whose statistic is `mean`, (R, N): what each video adds to it; None for a video left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluator found: scores, the predictions behind them, and what the protocol chose on the way."""
+    """What an evaluator found: scores, the predictions behind them, and what the protocol chose on the way.
+
+    Raises:
+        ValueError: when a picture's name is not short, because it becomes the name of a file.
+    """
 
     scores: tuple[Score, ...]
+    """The primary metric's, and those of the card's others that the data can carry."""
     predictions: Predictions | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     """JSON values: the regularisation selected, the number of points, H(X), ..."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG by short name (`confusion`, `top-clusters`): what people look at."""
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values that become part of the protocol: what the numbers depend on beside it, such as the device."""
+
+    def __post_init__(self) -> None:
+        for name in self.pictures:
+            if not NAME.fullmatch(name):
+                msg = f"{name!r} is no short name for a picture: lower-case letters, digits, '.', '_', '-', 64 at most"
+                raise ValueError(msg)
 
 
 class Evaluator(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pydantic
@@ -71,6 +72,8 @@ class Run(pydantic.BaseModel):
     scores: tuple[Score, ...] = ()
     predictions: Predictions | None = None
     notes: dict[str, Any] = {}
+    pictures: tuple[str, ...] = ()
+    """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
     protocol: dict[str, Any]
     """Everything a number depends on that is not the method: view, decoder, recipe, manifests."""
     protocol_id: str
@@ -103,12 +106,18 @@ class Store:
         """Where the run of `key` is or would be."""
         return self._runs / f"{key}.json"
 
-    def write(self, run: Run) -> None:
-        """Store `run`, replacing an earlier one of the same key.
+    def picture(self, key: str, name: str) -> Path:
+        """Where the picture `name` of the run of `key` is or would be."""
+        return self.folder / "pictures" / key / f"{name}.png"
+
+    def write(self, run: Run, pictures: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """Store `run` and its pictures, PNG by name, replacing an earlier one of the same key.
 
         Raises:
             ValueError: when a score is NaN or infinite.
         """
+        for name, content in pictures.items():
+            atomic.write_bytes(self.picture(run.key, name), content)
         atomic.write_json(self.path(run.key), run.model_dump(mode="json"))
 
     def get(self, key: str) -> Run | None:

@@ -116,7 +116,7 @@ class Executor:
                 progress.say(f"{_title(cell.identity)} / {cell.identity.evaluator.label}: {failure[0]}: {failure[1]}")
         view = None if encoder is None else encoder.view
         run = self._run(cell, view, evaluation, failure, round(time.monotonic() - started, 3))
-        self._store.write(run)
+        self._store.write(run, evaluation.pictures)
         for complaint in self._plugins.run_finished(cell, run):
             progress.say(complaint)
         return run
@@ -130,6 +130,8 @@ class Executor:
         seconds: float,
     ) -> Run:
         protocol = dict(cell.protocol) if view is None else protocol_with_view(cell.protocol, view)
+        if evaluation.conditions:
+            protocol["conditions"] = dict(evaluation.conditions)
         finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         status, reason = failure or ("done", "")
         return Run(
@@ -142,6 +144,7 @@ class Executor:
             scores=evaluation.scores,
             predictions=evaluation.predictions,
             notes=dict(evaluation.notes),
+            pictures=tuple(evaluation.pictures),
             protocol=protocol,
             protocol_id=digest(protocol),
             provenance={**self._provenance, "evaluation_seconds": seconds, "finished": finished},

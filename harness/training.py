@@ -80,15 +80,30 @@ class GradientMethod(ABC):
             DivergedError: when the loss becomes NaN or infinite.
             PluginError: when a batch shows more frames than `frames_per_example` says.
         """
+        network = backbone.build(seed=budget.seed)
+        with seeded(derived(budget.seed)):
+            objective = self.objective(network, backbone.card, train)
+        self.minimise(objective, backbone.card, train, budget)
+        return NetworkEncoder(network, backbone.card)
+
+    def minimise(self, objective: nn.Module, card: BackboneCard, train: Split, budget: Budget) -> None:
+        """Train `objective` in place, for as many steps as `budget` has frames for.
+
+        Args:
+            objective: what `objective` gave, around a network of any origin.
+            card: of the backbone that built the network.
+            train: what examples are drawn from.
+            budget: as of a fit.
+
+        Raises:
+            UsageError, DivergedError, PluginError: as in `fit`.
+        """
         from harness._mm import distributed
         from harness._mm.engine import CosineAnnealingLR, MultiStepLR
         from harness._mm.runner import Fit
         from harness._mm.runner import train as run
 
-        view = backbone.card.view
-        network = backbone.build(seed=budget.seed)
-        with seeded(derived(budget.seed)):
-            objective = self.objective(network, backbone.card, train)
+        view = card.view
         place = distributed.join(budget.device)
         size = self._examples(view, budget, place.world)
         frames = size * self.frames_per_example(view)
@@ -106,7 +121,7 @@ class GradientMethod(ABC):
             scheduler = partial(MultiStepLR, milestones=[steps // 3, 2 * steps // 3], by_epoch=False)
         fit = Fit(
             name=self.card.name,
-            identity=self._identity(backbone, train, budget, place.world),
+            identity=self._identity(card, train, budget, place.world),
             steps=steps,
             frames=frames * place.world,
             epoch=max(1, -(-len(train) // (size * place.world))),
@@ -118,13 +133,12 @@ class GradientMethod(ABC):
             fit,
             place,
             objective=objective,
-            card=backbone.card,
+            card=card,
             optimizer=self._optimizer(objective),
             scheduler=scheduler,
             draw=draw,
             start_epoch=partial(self.start_epoch, objective, train),
         )
-        return NetworkEncoder(network, backbone.card)
 
     def _examples(self, view: View, budget: Budget, world: int) -> int:
         """Examples in a step of one process: the batch size, or fewer when the budget has no frames for one step."""
@@ -143,12 +157,12 @@ class GradientMethod(ABC):
             msg = f"method {self.card.name!r} drew a batch of {shown} frames, having announced {frames}"
             raise PluginError(msg)
 
-    def _identity(self, backbone: Backbone, train: Split, budget: Budget, world: int) -> str:
+    def _identity(self, card: BackboneCard, train: Split, budget: Budget, world: int) -> str:
         return digest(
             {
                 "method": self.card.name,
                 "options": {name: repr(value) for name, value in dataclasses.asdict(self).items()},
-                "backbone": backbone.card.name,
+                "backbone": card.name,
                 "manifest": train.manifest,
                 "frames": budget.frames,
                 "seed": budget.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,7 +28,7 @@ class Batches:
     def __iter__(self) -> Iterator[Any]:
         return self.starting(0)
 
-    def starting(self, first: int) -> Iterator[Any]:
+    def starting(self, first: int) -> Generator[Any, None, None]:
         """The batches of steps `first`, `first + 1`, ...; close the iterator to end its thread."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
             waiting = deque(pool.submit(self._draw, step) for step in range(first, min(first + AHEAD, self._steps)))

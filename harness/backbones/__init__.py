@@ -9,6 +9,7 @@ SMALL_2D = BackboneCard(
     summary="four 2D convolutions on each frame, averaged over time: sees poses and places, no motion",
     dim=128,
     view=View(frames=8, stride=4, size=64),
+    feature_map=True,
 )
 
 SMALL_3D = BackboneCard(
@@ -31,6 +32,7 @@ RESNET18 = BackboneCard(
     ),
     dim=512,
     view=View(frames=8, stride=4, size=112, resize=128),
+    feature_map=True,
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )

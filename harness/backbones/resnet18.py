@@ -22,5 +22,5 @@ class ResNet18:
         """A new network, normalised float clips (B, 3, T, H, W) -> (B, 512); equal seeds give equal weights."""
         with seeded(seed):
             image = _torchvision.models().resnet18(weights=None)
-        image.fc = nn.Identity()
-        return PerFrame(image)
+        *feature_map, pool, _ = image.children()
+        return PerFrame(nn.Sequential(*feature_map), nn.Sequential(pool, nn.Flatten()))

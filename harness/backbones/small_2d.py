@@ -24,15 +24,13 @@ class Small2D:
     def build(self, *, seed: int) -> nn.Module:
         """A new network, normalised float clips (B, 3, T, H, W) -> (B, 128); equal seeds give equal weights."""
         with seeded(seed):
-            image = nn.Sequential(
+            feature_map = nn.Sequential(
                 *_stage(3, 24, kernel=5, stride=2),
                 *_stage(24, 48, kernel=3, stride=2),
                 *_stage(48, 96, kernel=3, stride=2),
                 *_stage(96, self.card.dim, kernel=3, stride=1),
-                nn.AdaptiveMaxPool2d(1),
-                nn.Flatten(),
             )
-        return PerFrame(image)
+        return PerFrame(feature_map, nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()))
 
 
 def _stage(channels: int, out: int, *, kernel: int, stride: int) -> tuple[nn.Module, ...]:

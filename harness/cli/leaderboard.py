@@ -73,7 +73,7 @@ def publish(
     as_json: bool,
 ) -> None:
     """Write the board of `plan` from what `store` has, and print its table."""
-    from harness.leaderboard import build_board, render, with_runs
+    from harness.leaderboard import build_board, render, with_pictures, with_runs
     from harness.results import digest
     from harness.video.contact_sheet import contact_sheet
 
@@ -92,8 +92,26 @@ def publish(
         cards={choice.name: plugins.evaluators.load(choice.name).card for choice in suite.evaluators},
         pictures=pictures,
     )
+    board = with_pictures(board, lambda key, name: _picture(store, key, name))
     render(board, output or Path("leaderboards") / suite.name)
     _print(board, as_json=as_json)
+
+
+def _picture(store: Store, key: str, name: str) -> bytes | None:
+    """The PNG of a run, or None with a line on stderr where it is not there."""
+    from harness import progress
+    from harness.cards import NAME
+
+    try:
+        # A run may name anything; what is no short name could lead out of the store.
+        if NAME.fullmatch(name):
+            return store.picture(key, name).read_bytes()
+    except OSError:
+        pass
+    progress.say(
+        f"picture {name!r} of run {key} is not in the store and left out; `harness show {key}` says where it was"
+    )
+    return None
 
 
 def _print(board: Board, *, as_json: bool) -> None:

@@ -17,7 +17,8 @@ def show(
     from harness import paths
     from harness.results import Store
 
-    run = Store(paths.store()).find(key)
+    store = Store(paths.store())
+    run = store.find(key)
     if as_json:
         print_json(run.model_dump(mode="json"))
         return
@@ -38,6 +39,7 @@ def show(
     )
     baselines = {s.metric: f" (baseline {s.baseline:.4f})" if s.baseline is not None else "" for s in run.scores}
     _section("scores", {s.metric: f"{s.value:.4f}{baselines[s.metric]}" for s in run.scores})
+    _section("pictures", {name: store.picture(run.key, name) for name in run.pictures})
     _section("notes", run.notes)
     _section("protocol", run.protocol)
     _section("provenance", run.provenance)

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import evaluators
+import torch
+
 from harness.errors import DataError, UsageError
+from harness.evaluators.cards import knn as cards
 from harness.evaluators.labelled import train_and_test
-from harness.evaluators.scoring import majority, predictions, scores
-from harness.functional.knn import knn
-from harness.functional.metrics import accuracy
-from harness.interfaces import Evaluation, Score
+from harness.evaluators.scoring import majority, scored
+from harness.functional.knn import nearest, vote
+from harness.interfaces import Evaluation
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from harness.cards import EvaluatorCard
     from harness.features import FrozenEncoder
     from harness.interfaces import Dataset
 
 
 class KNN:
-    """Weighted vote of the `k` training videos most similar to a test video, by the cosine of their features.
+    """Weighted vote of the training videos most similar to a test video, by the cosine of their features.
 
-    The baseline is train's most frequent class.
+    `k` of them vote for the primary metric, and other numbers for the metrics that name them, where train has so many.
+    A `k` above the size of the smallest class, which the notes tell, cannot be won by that class alone. The baseline
+    is train's most frequent class.
 
     Args:
         k: neighbours that vote.
@@ -37,7 +38,7 @@ class KNN:
     section 3.4; k = 20 after Caron et al., "Emerging properties in self-supervised vision transformers", ICCV 2021.
     """
 
-    card: ClassVar[EvaluatorCard] = evaluators.KNN
+    card: ClassVar[EvaluatorCard] = cards.KNN
 
     def __init__(self, k: int = 20, temperature: float = 0.07, label: str = "action") -> None:
         if k < 1:
@@ -60,17 +61,21 @@ class KNN:
         if self.k > len(train):
             msg = f"{self.k} neighbours, but train of data set {data.card.name!r} has {len(train)} videos; lower k"
             raise DataError(msg)
-
-        def votes(k: int) -> Tensor:
-            found = knn(train.vectors, train.labels, test.vectors, k=k, temperature=self.temperature)
-            return found[None]
-
-        predicted, guessed = votes(self.k), majority(train, test)
-        nearest = Score("top1_nearest", float(accuracy(test.labels, votes(1))), float(accuracy(test.labels, guessed)))
+        possible = [k for k in cards.NEIGHBOURS if k <= len(train)]
+        similarities, index = nearest(train.vectors, test.vectors, k=max([self.k, *possible]))
+        neighbours = train.labels[index]
+        predicted = {
+            k: vote(similarities[:, :k], neighbours[:, :k], temperature=self.temperature) for k in {self.k, *possible}
+        }
+        guessed = majority(train, test)
+        values = {f"top1_{k}": (predicted[k] == test.labels).float()[None] for k in possible}
+        chance = dict.fromkeys(values, (guessed == test.labels).float())
+        found, predictions = scored(self.card, test, predicted[self.k][None], guessed, values, chance)
         return Evaluation(
-            (*scores(self.card, test.labels, predicted, guessed), nearest),
-            predictions(test, predicted),
+            found,
+            predictions,
             {
+                "videos_of_smallest_class": int(torch.unique(train.labels, return_counts=True)[1].min()),
                 "train_videos": len(train),
                 "test_videos": len(test),
                 "classes_absent_from_test": list(test.absent),

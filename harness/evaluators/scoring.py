@@ -1,10 +1,14 @@
-"""Scores from predictions, by the statistics that a card's metrics name."""
+"""Scores and stored predictions, by the statistics that a card's metrics name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.functional.metrics import STATISTICS
+import torch
+
+from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions, Score
 
 if TYPE_CHECKING:
@@ -13,23 +17,60 @@ if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
     from harness.evaluators.labelled import Labelled
 
+NONE: Mapping[str, Tensor] = MappingProxyType({})
 
-def scores(card: EvaluatorCard, labels: Tensor, predicted: Tensor, guessed: Tensor) -> tuple[Score, ...]:
-    """The metrics of `card` that have a statistic, each the mean over repeats.
+
+def scored(
+    card: EvaluatorCard,
+    test: Labelled,
+    predicted: Tensor,
+    guessed: Tensor,
+    values: Mapping[str, Tensor] = NONE,
+    guessed_values: Mapping[str, Tensor] = NONE,
+) -> tuple[tuple[Score, ...], Predictions]:
+    """The metrics of `card` that have a statistic, each the mean over repeats, and what they were computed from.
+
+    A metric whose statistic is `mean` is left out where `values` has none of it.
 
     Args:
         card: names the statistics.
-        labels: (N,) true classes.
-        predicted: (R, N) what the protocol predicted.
+        test: the videos.
+        predicted: (R, N) classes or clusters.
         guessed: (G, N) what somebody who knows nothing would predict: gives the baselines.
+        values: (R, N) of a metric, what each video adds to it; NaN leaves a video out.
+        guessed_values: the same for the guesses.
     """
     found = []
     for metric in card.metrics:
-        if metric.statistic:
-            statistic = STATISTICS[metric.statistic]
-            value, baseline = (float(statistic(labels, rows).mean()) for rows in (predicted, guessed))
-            found.append(Score(metric.id, value, baseline))
-    return tuple(found)
+        if not metric.statistic or (metric.statistic == "mean" and metric.id not in values):
+            continue
+        statistic = STATISTICS[metric.statistic]
+        ours, theirs = predicted, guessed
+        if metric.statistic == "mean":
+            ours, theirs = values[metric.id], guessed_values[metric.id]
+        value, baseline = (float(statistic(test.labels, rows).mean()) for rows in (ours, theirs))
+        found.append(Score(metric.id, value, baseline))
+    return tuple(found), stored(test, predicted, values)
+
+
+def stored(test: Labelled, predicted: Tensor, values: Mapping[str, Tensor] = NONE) -> Predictions:
+    """What was predicted, (R, N), and the values of metrics, beside the videos they are of."""
+    return Predictions(
+        videos=tuple(video.id for video in test.split.videos),
+        groups=test.groups,
+        labels=tuple(test.labels.tolist()),
+        predicted=tuple(tuple(row) for row in predicted.tolist()),
+        values={
+            name: tuple(tuple(None if number != number else number for number in row) for row in rows.tolist())
+            for name, rows in values.items()
+        },
+    )
+
+
+def hits(scores: Tensor, labels: Tensor, k: int) -> Tensor:
+    """(..., N) float32: 1 where the true class is among the `k` highest scores (..., N, C), else 0."""
+    best = scores.topk(k, dim=-1).indices
+    return (best == labels[:, None]).any(-1).float()
 
 
 def majority(train: Labelled, test: Labelled) -> Tensor:
@@ -37,11 +78,8 @@ def majority(train: Labelled, test: Labelled) -> Tensor:
     return train.labels.bincount().argmax().expand(1, len(test))
 
 
-def predictions(test: Labelled, predicted: Tensor) -> Predictions:
-    """What was predicted, (R, N), beside the videos it was predicted for."""
-    return Predictions(
-        videos=tuple(video.id for video in test.split.videos),
-        groups=test.groups,
-        labels=tuple(test.labels.tolist()),
-        predicted=tuple(tuple(row) for row in predicted.tolist()),
-    )
+def majority_hits(train: Labelled, test: Labelled, k: int) -> Tensor:
+    """(1, N) float32: 1 where the true class is one of train's `k` most frequent (of equal ones the first)."""
+    counts = train.labels.bincount(minlength=len(train.classes))
+    frequent = torch.sort(counts, descending=True, stable=True).indices[:k]
+    return torch.isin(test.labels, frequent).float()[None]

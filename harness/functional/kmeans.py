@@ -1,4 +1,4 @@
-"""Lloyd's k-means from k-means++ starts, all seeds in one batch."""
+"""Lloyd's k-means from k-means++ starts, once for each seed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-_ELEMENTS = 2**22  # of the (n, R, K) block of distances that is held at a time
+_ELEMENTS = 2**22  # of the block of distances or differences that is held at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +47,11 @@ def kmeans(x: Tensor, k: int, seeds: Sequence[int], *, iterations: int = 300) ->
         msg = f"iterations must be at least 1, got {iterations}"
         raise ValueError(msg)
     scaled, mean, scale = _centred(x)
-    centres = scaled[_plus_plus(scaled, k, seeds)]  # (R, K, D)
-    assignments = torch.full((len(seeds), len(x)), -1, device=x.device)
-    active = torch.arange(len(seeds), device=x.device)
-    for _ in range(iterations):
-        nearest, sums, counts, distances = _assign(scaled, centres[active])
-        moved = (nearest != assignments[active]).any(1)
-        assignments[active] = nearest
-        if not moved.any():
-            break
-        active = active[moved]
-        centres[active] = _means(scaled, sums[moved], counts[moved], distances[moved])
-    inertia = _inertia(scaled, centres, assignments) * scale.to(torch.float64).square()
-    return KMeans(assignments, inertia, centres * scale + mean)
+    starts = scaled[_plus_plus(scaled, k, seeds)]  # (R, K, D)
+    fitted = [lloyd(scaled, start, iterations=iterations) for start in starts]
+    inertia = torch.stack([_inertia(scaled, centres, nearest) for centres, nearest in fitted])
+    centres = torch.stack([centres for centres, _ in fitted]) * scale + mean
+    return KMeans(torch.stack([nearest for _, nearest in fitted]), inertia * scale.to(torch.float64).square(), centres)
 
 
 def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
@@ -77,6 +70,36 @@ def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
     return _plus_plus(_centred(x)[0], k, seeds)
 
 
+def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor, Tensor]:
+    """The centres (K, D) and the cluster of each point of `x` (N, D) that Lloyd's iterations reach from `centres`.
+
+    The rule of `kmeans` for empty clusters holds. Points far from 0 for their spread should be centred first, as
+    `kmeans` does.
+
+    Source: Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 1982.
+
+    >>> lloyd(torch.tensor([[0.0], [1.0], [5.0]]), torch.tensor([[1.0], [2.0]]))
+    (tensor([[0.5000],
+            [5.0000]]), tensor([0, 0, 1]))
+    """
+    k = len(centres)
+    nearest = torch.full((len(x),), -1, device=x.device)
+    scores = x.new_empty(len(x))  # |c|^2 - 2xc of the nearest centre, which orders as the distance does
+    new = torch.ones(k, dtype=torch.bool, device=x.device)
+    for _ in range(iterations):
+        before = nearest.clone()
+        _assign(x, centres, new, nearest, scores)
+        moved = (nearest != before).nonzero().squeeze(1)
+        if not len(moved):
+            break
+        # In the second half of the iterations most clusters keep their members, hence their centres.
+        new = torch.zeros_like(new)
+        new[nearest[moved]] = True
+        new[before[moved].clamp(min=0)] = True
+        centres = _means(x, centres, new, nearest, scores)
+    return centres, nearest
+
+
 def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
     if x.ndim != 2 or not x.is_floating_point() or not bool(torch.isfinite(x).all()):
         msg = f"x must be (N, D), floating point and finite, got {tuple(x.shape)} {x.dtype}"
@@ -91,11 +114,11 @@ def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
 
 def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The points around 0 with unit spread, where |x|^2 - 2xc + |c|^2 loses least; the mean; the spread."""
-    wide = x.to(torch.float64)
-    mean = wide.mean(0)
-    scale = (wide - mean).square().mean().sqrt()
+    mean = x.mean(0, dtype=torch.float64).to(x)
+    centred = x - mean
+    scale = centred.abs().mean(dtype=torch.float64).to(x)  # not of squares, which overflow
     scale = torch.where(scale > 0, scale, 1.0)
-    return ((wide - mean) / scale).to(x), mean.to(x), scale.to(x)
+    return centred / scale, mean, scale
 
 
 def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
@@ -115,7 +138,8 @@ def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
         cumulative = torch.where(total > 0, cumulative, uniform)
         candidates = torch.searchsorted(cumulative, draws[:, step] * cumulative[:, -1:], right=True)
         candidates = candidates.clamp(max=n - 1)  # (R, L)
-        distances = torch.minimum(nearest[:, None], _squared(x, norms, candidates))  # (R, L, N)
+        distances = _squared(x, norms, candidates)  # (R, L, N)
+        torch.minimum(nearest[:, None], distances, out=distances)
         best = distances.sum(2, dtype=torch.float64).argmin(1)
         chosen[:, step] = candidates[rows, best]
         nearest = distances[rows, best]
@@ -125,54 +149,71 @@ def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
 def _squared(x: Tensor, norms: Tensor, index: Tensor) -> Tensor:
     """(R, L, N) squared distances of the points `index` (R, L) to all points; exactly 0 to themselves."""
     flat = index.flatten()
-    distances = (norms[flat, None] + norms - 2 * x[flat] @ x.mT).clamp_(min=0)
+    distances = torch.addmm(norms, x[flat], x.mT, alpha=-2).add_(norms[flat, None]).clamp_(min=0)
     distances[torch.arange(len(flat), device=x.device), flat] = 0
     return distances.view(*index.shape, -1)
 
 
-def _assign(x: Tensor, centres: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """One pass over the points for all R clusterings.
+def _assign(x: Tensor, centres: Tensor, new: Tensor, nearest: Tensor, scores: Tensor) -> None:
+    """Bring `nearest` and `scores` (N,) up to date with the centres (K, D), of which those in `new` (K,) have changed.
 
-    Returns:
-        nearest centre (R, N), sum of each cluster's points (R, K, D), their number (R, K), squared distance (R, N).
+    Unchanged centres are as far as they were, so only points that are now farther from the nearest changed centre than
+    they were from their own, which changed, are compared with them.
     """
-    repeats, k, dim = centres.shape
-    flat = centres.reshape(-1, dim)
-    norms = flat.square().sum(1)
-    nearest = torch.empty((repeats, len(x)), dtype=torch.int64, device=x.device)
-    distances = x.new_empty(repeats, len(x))
-    sums, counts = torch.zeros_like(flat), flat.new_zeros(len(flat), dtype=torch.int64)
-    step = max(1, _ELEMENTS // len(flat))
-    for start in range(0, len(x), step):
-        part = x[start : start + step]
-        scores = torch.addmm(norms, part, flat.mT, alpha=-2).view(-1, repeats, k)
-        least, index = scores.min(2)  # (n, R)
-        nearest[:, start : start + step] = index.mT
-        distances[:, start : start + step] = (least + part.square().sum(1, keepdim=True)).clamp(min=0).mT
-        # As a product and not a scatter: sums of floats in a fixed order on every device.
-        member = torch.zeros_like(scores).scatter_(2, index[:, :, None], 1).view(len(part), -1)
-        sums.addmm_(member.mT, part)
-        counts += member.sum(0, dtype=torch.int64)
-    return nearest, sums.view(repeats, k, dim), counts.view(repeats, k), distances
+    if int(new.sum()) * 4 > len(new) * 3:
+        new = torch.ones_like(new)
+    own = new[nearest]
+    before = scores.clone()
+    scores[own] = torch.inf
+    _compare(x, centres, new, nearest, scores)
+    if not new.all():
+        rows = (own & (scores > before)).nonzero().squeeze(1)
+        nearest_rows, scores_rows = nearest[rows], scores[rows]
+        _compare(x[rows], centres, ~new, nearest_rows, scores_rows)
+        nearest[rows], scores[rows] = nearest_rows, scores_rows
 
 
-def _means(x: Tensor, sums: Tensor, counts: Tensor, distances: Tensor) -> Tensor:
-    """(R, K, D) means of the clusters; empty ones at the farthest points."""
-    centres = sums / counts.clamp(min=1)[:, :, None]
+def _compare(x: Tensor, centres: Tensor, chosen: Tensor, nearest: Tensor, scores: Tensor) -> None:
+    """Write those of the `chosen` (K,) centres that beat the `scores` so far into `nearest` and `scores`."""
+    some, index = centres[chosen], chosen.nonzero().squeeze(1)
+    norms = some.square().sum(1)
+    step = max(1, _ELEMENTS // max(1, len(some)))
+    for start in range(0, len(x) if len(some) else 0, step):
+        part = slice(start, start + step)
+        block = torch.addmm(norms, x[part], some.mT, alpha=-2)
+        least = block.amin(1)
+        # The index of a minimum costs ten times the minimum, so it is only looked for where it is needed.
+        better = least < scores[part]
+        nearest[part][better] = index[block[better].argmin(1)]
+        scores[part] = torch.minimum(scores[part], least)
+
+
+def _means(x: Tensor, centres: Tensor, new: Tensor, nearest: Tensor, scores: Tensor) -> Tensor:
+    """(K, D) means of the `new` (K,) clusters beside the other `centres`.
+
+    Empty clusters go to the points farthest from their centres, and are marked in `new`.
+    """
+    members, order = nearest.sort(stable=True)
+    bounds = torch.searchsorted(members, torch.arange(len(new) + 1, device=x.device))
+    counts = bounds.diff()
+    if not new.all():
+        order = order[new[members]]
+    # Bags of points in a fixed order, and not a scatter: the same sum of floats every time, on every device.
+    offsets = F.pad(counts[new].cumsum(0), (1, 0))
+    sums = F.embedding_bag(order, x, offsets, mode="sum", include_last_offset=True)
+    centres = centres.index_copy(0, new.nonzero().squeeze(1), sums / counts[new].clamp(min=1)[:, None])
     empty = counts == 0
-    most = int(empty.sum(1).max())
-    if most:
-        farthest = distances.topk(most, dim=1).indices
-        repeat, cluster = empty.nonzero(as_tuple=True)
-        centres[repeat, cluster] = x[farthest[repeat, empty.cumsum(1)[repeat, cluster] - 1]]
+    if empty.any():
+        centres[empty] = x[(scores + x.square().sum(1)).topk(int(empty.sum())).indices]
+        new |= empty
     return centres
 
 
-def _inertia(x: Tensor, centres: Tensor, assignments: Tensor) -> Tensor:
-    total = torch.zeros(len(centres), dtype=torch.float64, device=x.device)
-    repeat = torch.arange(len(centres), device=x.device)[:, None]
-    step = max(1, _ELEMENTS // (len(centres) * x.shape[1]))
-    for start in range(0, len(x), step):
-        gaps = x[start : start + step] - centres[repeat, assignments[:, start : start + step]]  # (R, n, D)
-        total += gaps.to(torch.float64).square().sum((1, 2))
-    return total
+def _inertia(x: Tensor, centres: Tensor, nearest: Tensor) -> Tensor:
+    """Float64 scalar, from differences: sums of products would lose what is small beside the spread of the points."""
+    step = max(1, _ELEMENTS // x.shape[1])
+    parts = [
+        (centres[nearest[start : start + step]] - x[start : start + step]).square_().sum(1).sum(dtype=torch.float64)
+        for start in range(0, len(x), step)
+    ]
+    return torch.stack(parts).sum()

@@ -1,4 +1,4 @@
-"""Nearest neighbours by cosine similarity, with a weighted vote."""
+"""Nearest neighbours by cosine similarity, and their weighted vote."""
 
 from __future__ import annotations
 
@@ -6,67 +6,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_ELEMENTS = 2**24  # of the block of similarities that is held at a time
+_ELEMENTS = 2**24  # of the block of similarities, or of votes, that is held at a time
 
 
-def knn(gallery: Tensor, labels: Tensor, queries: Tensor | None = None, *, k: int, temperature: float = 0.07) -> Tensor:
-    """The class of each query by the votes of its `k` most similar points of the gallery.
+def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[Tensor, Tensor]:
+    """The `k` points of the gallery that are most similar to each query, the most similar first.
 
-    A neighbour of cosine similarity s votes for its class with weight exp(s / temperature); equal votes go to the
-    lower class. The similarity to a zero vector is 0. The cost in memory is linear in the number of points.
+    The similarity to a zero vector is 0. The cost in memory is linear in the number of points.
 
     Args:
         gallery: (N, D) floating point.
-        labels: (N,) int64 classes, not negative.
         queries: (M, D); None asks for every point of the gallery with that point itself left out.
-        k: neighbours that vote.
-        temperature: positive; a small one lets the nearest decide.
+        k: neighbours.
 
     Returns:
-        (M,) int64 classes.
+        Cosine similarities (M, k) of the gallery's type, and indices into the gallery (M, k) int64.
 
     Raises:
-        ValueError: when shapes do not fit, a value is not finite, a label is negative, the temperature is not
-            positive, or k is not between 1 and the number of points a query may choose from.
+        ValueError: when shapes do not fit, a value is not finite, or k is not between 1 and the number of points a
+            query may choose from.
 
-    Source: Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", CVPR 2018,
-    section 3.4.
-
-    >>> gallery, labels = torch.tensor([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), torch.tensor([0, 0, 1])
-    >>> knn(gallery, labels, torch.tensor([[2.0, 0.1], [0.1, 5.0]]), k=1).tolist()
-    [0, 1]
-    >>> knn(gallery, labels, k=1).tolist()
-    [0, 0, 0]
+    >>> gallery = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    >>> similarities, index = nearest(gallery, torch.tensor([[2.0, 0.0]]), k=2)
+    >>> index.tolist(), [[round(s, 4) for s in row] for row in similarities.tolist()]
+    ([[0, 1]], [[1.0, 0.6]])
+    >>> nearest(gallery, k=1)[1].tolist()
+    [[1], [2], [1]]
     """
-    _check(gallery, labels, queries, k, temperature)
-    targets = F.normalize(gallery, dim=1)
-    sources = targets if queries is None else F.normalize(queries, dim=1)
-    votes = F.one_hot(labels).to(gallery)  # (N, C)
-    step = max(1, _ELEMENTS // max(len(gallery), k * votes.shape[1]))
-    return torch.cat(
-        [
-            _vote(sources[start : start + step] @ targets.mT, votes, k, temperature, start if queries is None else None)
-            for start in range(0, len(sources), step)
-        ]
-    )
-
-
-def _vote(similarities: Tensor, votes: Tensor, k: int, temperature: float, own: int | None) -> Tensor:
-    """(n,) classes from similarities (n, N); `own` is the gallery's index of the first query, when it is in there."""
-    if own is not None:
-        similarities.diagonal(own).fill_(-torch.inf)
-    nearest, index = similarities.topk(k, dim=1)
-    weights = ((nearest - nearest[:, :1]) / temperature).exp()  # relative to the nearest: no overflow
-    return torch.einsum("nk,nkc->nc", weights, votes[index]).argmax(1)
-
-
-def _check(gallery: Tensor, labels: Tensor, queries: Tensor | None, k: int, temperature: float) -> None:
     sources = gallery if queries is None else queries
     if gallery.ndim != 2 or sources.ndim != 2 or sources.shape[1] != gallery.shape[1] or not len(sources):
         msg = f"gallery and queries must be (N, D) and (M, D), got {tuple(gallery.shape)} and {tuple(sources.shape)}"
-        raise ValueError(msg)
-    if labels.shape != gallery.shape[:1] or labels.dtype != torch.int64 or bool((labels < 0).any()):
-        msg = f"labels must be ({len(gallery)},) int64 and not negative, got {tuple(labels.shape)} {labels.dtype}"
         raise ValueError(msg)
     if not bool(torch.isfinite(gallery).all() and torch.isfinite(sources).all()):
         msg = "gallery and queries must be finite"
@@ -75,6 +44,56 @@ def _check(gallery: Tensor, labels: Tensor, queries: Tensor | None, k: int, temp
     if not 1 <= k <= most:
         msg = f"k must be between 1 and {most}, got {k}"
         raise ValueError(msg)
+    targets = F.normalize(gallery, dim=1)
+    sources = targets if queries is None else F.normalize(sources, dim=1)
+    parts = []
+    step = max(1, _ELEMENTS // len(targets))
+    for start in range(0, len(sources), step):
+        similarities = sources[start : start + step] @ targets.mT
+        if queries is None:
+            similarities.diagonal(start).fill_(-torch.inf)
+        parts.append(similarities.topk(k, dim=1))
+    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+
+
+def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> Tensor:
+    """The class of each query by the votes of its neighbours.
+
+    A neighbour of similarity s votes for its class with weight exp(s / temperature); equal votes go to the lower class.
+
+    Args:
+        similarities: (M, k) of each query's neighbours.
+        labels: (M, k) int64, their classes, not negative.
+        temperature: positive; a small one lets the nearest decide.
+
+    Returns:
+        (M,) int64 classes.
+
+    Raises:
+        ValueError: when shapes differ, a label is negative, or the temperature is not positive.
+
+    Source: Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", CVPR 2018,
+    section 3.4.
+
+    >>> vote(torch.tensor([[1.0, 0.99, 0.99]]), torch.tensor([[0, 1, 1]])).tolist()
+    [1]
+    """
+    if similarities.ndim != 2 or labels.shape != similarities.shape or not labels.numel():
+        shapes = f"{tuple(similarities.shape)} and {tuple(labels.shape)}"
+        msg = f"similarities and labels must both be (M, k), got {shapes}"
+        raise ValueError(msg)
+    if labels.dtype != torch.int64 or bool((labels < 0).any()):
+        msg = f"labels must be int64 and not negative, got {labels.dtype}"
+        raise ValueError(msg)
     if not temperature > 0:
         msg = f"temperature must be positive, got {temperature}"
         raise ValueError(msg)
+    # Relative to the nearest, so that no power overflows.
+    weights = ((similarities - similarities.amax(1, keepdim=True)) / temperature).exp()
+    classes = int(labels.max()) + 1
+    step = max(1, _ELEMENTS // (labels.shape[1] * classes))
+    parts = []
+    for start in range(0, len(labels), step):
+        ballots = F.one_hot(labels[start : start + step], classes).to(weights)  # (m, k, C)
+        parts.append(torch.einsum("mk,mkc->mc", weights[start : start + step], ballots).argmax(1))
+    return torch.cat(parts)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-_HISTORY = 10
+_HISTORY = 6
 _ARMIJO = 1e-4
 _HALVINGS = 30
+_ROUGH = 10
+"""How many of the first steps may multiply in bfloat16; later its rounding shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Ten
     """
     scores = _product(x, weight.mT) + bias[:, None]
     penalty = weight.to(torch.float64).square().sum((1, 2)) / 2
-    return _loss(scores, labels.expand(len(weight), -1)) + strengths * penalty
+    return _loss(scores.log_softmax(2), labels.expand(len(weight), -1)) + strengths * penalty
 
 
 def logistic_gradient(
@@ -62,8 +64,9 @@ def fit_logistic(
 ) -> Logistic:
     """Minimise `logistic_objective` for P problems at once, by full-batch L-BFGS.
 
-    Each problem has its own line search, and leaves the batch when the largest entry of its gradient is at most
-    `tolerance`, when rounding allows no further descent, or after `iterations`. When N < D
+    Each problem has its own line search, and is solved when the largest entry of its gradient is at most `tolerance`,
+    or when rounding allows no further descent. Where the device multiplies bfloat16 faster than float32, the first
+    steps on float32 points do so; whether a problem is solved is judged in the points' own precision. When 2 N <= D
     the problems are solved in the span of their points, which holds the optimum.
 
     Args:
@@ -85,29 +88,47 @@ def fit_logistic(
     [[0, 1], [0, 1]]
     """
     _check(x, labels, strengths, classes)
-    if x.shape[-2] < x.shape[-1]:
+    if 2 * x.shape[-2] <= x.shape[-1]:
         basis = torch.linalg.qr(x.mT).Q  # (..., D, N)
         fitted = fit_logistic(x @ basis, labels, strengths, classes=classes, tolerance=tolerance, iterations=iterations)
         return replace(fitted, weight=fitted.weight @ basis.mT)
-    problems = _Problems.start(x, labels.expand(len(strengths), -1), strengths.to(x), classes)
+    rough = _has_fast_bfloat16(x)
+    start = x.to(torch.bfloat16) if rough else x
+    problems = _Problems.start(start, labels.expand(len(strengths), -1), strengths.to(x), classes)
+    if rough:
+        for _ in range(min(_ROUGH, iterations)):
+            if (problems.solved(tolerance) | problems.stuck).any():
+                break
+            problems.descend()
+        problems.use(x)
     solution = problems.parameters.clone()
+    objective = problems.objective.clone()
     converged = torch.zeros(len(strengths), dtype=torch.bool, device=x.device)
     index = torch.arange(len(strengths), device=x.device)
     for _ in range(iterations):
-        done = problems.gradient.abs().amax((1, 2)) <= tolerance
-        leaving = done | problems.stuck
-        if leaving.any():
-            converged[index[done]] = True
-            solution[index[leaving]] = problems.parameters[leaving]
+        leaving = problems.solved(tolerance) | problems.stuck
+        if 10 * leaving.sum() >= len(index):  # fewer would not pay the copy of the others
+            left = index[leaving]
+            converged[left] = problems.solved(tolerance)[leaving]
+            solution[left], objective[left] = problems.parameters[leaving], problems.objective[leaving]
             index = index[~leaving]
             if not len(index):
                 break
             problems = problems.at(~leaving)
         problems.descend()
     else:
-        solution[index] = problems.parameters
-    weight, bias = solution[:, :-1].mT.contiguous(), solution[:, -1]
-    return Logistic(weight, bias, logistic_objective(x, labels, strengths.to(x), weight, bias), converged)
+        solution[index], objective[index] = problems.parameters, problems.objective
+        converged[index] = problems.solved(tolerance)
+    return Logistic(solution[:, :-1].mT.contiguous(), solution[:, -1], objective, converged)
+
+
+def _has_fast_bfloat16(x: Tensor) -> bool:
+    """Whether products in bfloat16 are worth it for `x`: torch also does them where the hardware cannot, slowly."""
+    if x.dtype != torch.float32:
+        return False
+    if x.is_cuda:
+        return torch.cuda.get_device_capability(x.device) >= (8, 0)
+    return x.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 # What follows runs in the space of (D + 1, C) matrices of parameters, the transposed weights above the biases.
@@ -122,8 +143,8 @@ class _Problems:
     strengths: Tensor
     parameters: Tensor
     """(P, D + 1, C): the transposed weights above the biases."""
-    scores: Tensor
-    """(P, N, C)."""
+    logs: Tensor
+    """(P, N, C): of the probabilities."""
     probabilities: Tensor
     objective: Tensor
     gradient: Tensor
@@ -135,15 +156,15 @@ class _Problems:
     def start(cls, x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> _Problems:
         """Zero weights, and the class frequencies as biases: the optimum of an infinite strength."""
         count, n = labels.shape
-        frequencies = x.new_zeros(count, classes)
-        frequencies.scatter_add_(1, labels, torch.full_like(labels, 1, dtype=x.dtype)).div_(n)
-        parameters = x.new_zeros(count, x.shape[-1] + 1, classes)
+        frequencies = strengths.new_zeros(count, classes)
+        frequencies.scatter_add_(1, labels, torch.ones_like(labels, dtype=strengths.dtype)).div_(n)
+        parameters = strengths.new_zeros(count, x.shape[-1] + 1, classes)
         parameters[:, -1] = frequencies.log()
-        scores = parameters[:, -1:].repeat(1, n, 1)
-        probabilities = scores.softmax(2)
+        logs = parameters[:, -1:].log_softmax(2).repeat(1, n, 1)
+        probabilities = logs.exp()
         gradient = _gradient(x, labels, strengths, parameters, probabilities)
         stuck = torch.zeros(count, dtype=torch.bool, device=x.device)
-        return cls(x, labels, strengths, parameters, scores, probabilities, _loss(scores, labels), gradient, stuck)
+        return cls(x, labels, strengths, parameters, logs, probabilities, _loss(logs, labels), gradient, stuck)
 
     def at(self, keep: Tensor) -> _Problems:
         """Only the problems where `keep` (P,) holds."""
@@ -153,7 +174,7 @@ class _Problems:
             labels=self.labels[keep],
             strengths=self.strengths[keep],
             parameters=self.parameters[keep],
-            scores=self.scores[keep],
+            logs=self.logs[keep],
             probabilities=self.probabilities[keep],
             objective=self.objective[keep],
             gradient=self.gradient[keep],
@@ -161,31 +182,47 @@ class _Problems:
             history=[(s[keep], y[keep], inverse[keep]) for s, y, inverse in self.history],
         )
 
+    def solved(self, tolerance: float) -> Tensor:
+        """(P,) whether the largest entry of the gradient is at most `tolerance`."""
+        return self.gradient.abs().amax((1, 2)) <= tolerance
+
+    def use(self, x: Tensor) -> None:
+        """Go on with the same points in another precision."""
+        self.x = x
+        self.logs = (_product(x, self.parameters[:, :-1]) + self.parameters[:, -1:]).log_softmax(2)
+        self.probabilities = self.logs.exp()
+        weights = self.parameters[:, :-1]
+        self.objective = _loss(self.logs, self.labels) + self.strengths * _dot(weights, weights) / 2
+        self.gradient = _gradient(x, self.labels, self.strengths, self.parameters, self.probabilities)
+        self.stuck = torch.zeros_like(self.stuck)
+
     def descend(self) -> None:
         """One step of each problem: a Newton step along the L-BFGS direction, halved until it descends."""
         direction = self._direction()
         slope = _dot(self.gradient, direction)
-        change = _product(self.x, direction[:, :-1]) + direction[:, -1:]  # of the scores, for a step of 1
+        change = _product(self.x, direction[:, :-1])
+        change += direction[:, -1:]  # of the scores, for a step of 1
         weights, along = self.parameters[:, :-1], direction[:, :-1]
         linear, square = self.strengths * _dot(weights, along), self.strengths * _dot(along, along)
         loss = self.objective - self.strengths * _dot(weights, weights) / 2
-        mean = (self.probabilities * change).sum(2, keepdim=True)
-        variance = (self.probabilities * (change - mean).square()).sum(2).mean(1, dtype=torch.float64)
-        step = -slope / (variance + square).clamp(min=torch.finfo(torch.float32).tiny)
-        slack = 8 * torch.finfo(self.x.dtype).eps * self.objective.abs()
+        weighted = self.probabilities * change
+        variance = (weighted * change).sum(2) - weighted.sum(2).square()
+        curvature = variance.mean(1, dtype=torch.float64) + square
+        step = -slope / curvature.clamp(min=torch.finfo(torch.float32).tiny)
+        slack = 8 * torch.finfo(change.dtype).eps * self.objective.abs()
         for _ in range(_HALVINGS):
-            scores = self.scores + step.to(self.x)[:, None, None] * change
-            gain = _loss(scores, self.labels) - loss + step * linear + step.square() * square / 2
+            logs = torch.addcmul(self.logs, step.to(change)[:, None, None], change).log_softmax(2)
+            gain = _loss(logs, self.labels) - loss + step * linear + step.square() * square / 2
             descends = gain <= _ARMIJO * step * slope + slack
             if descends.all():
                 break
             step = torch.where(descends, step, step / 2)
         self.stuck = ~descends
-        self._move(torch.where(descends, step, 0.0).to(self.x)[:, None, None] * direction, scores, gain)
+        self._move(torch.where(descends, step, 0.0).to(change)[:, None, None] * direction, logs, gain)
 
-    def _move(self, step: Tensor, scores: Tensor, gain: Tensor) -> None:
+    def _move(self, step: Tensor, logs: Tensor, gain: Tensor) -> None:
         self.parameters = self.parameters + step
-        self.scores, self.probabilities = scores, scores.softmax(2)
+        self.logs, self.probabilities = logs, logs.exp()
         self.objective = self.objective + gain
         gradient = _gradient(self.x, self.labels, self.strengths, self.parameters, self.probabilities)
         difference = gradient - self.gradient
@@ -200,14 +237,14 @@ class _Problems:
         for step, difference, inverse in reversed(self.history):
             factor = (inverse * _dot(step, direction).to(step))[:, None, None]
             factors.append(factor)
-            direction = direction - factor * difference
+            direction.addcmul_(factor, difference, value=-1)
         if self.history:
             _, difference, inverse = self.history[-1]
             curvature = inverse * _dot(difference, difference).to(inverse)
-            direction = direction / torch.where(curvature > 0, curvature, 1.0)[:, None, None]
+            direction /= torch.where(curvature > 0, curvature, 1.0)[:, None, None]
         for (step, difference, inverse), factor in zip(self.history, reversed(factors), strict=True):
             back = (inverse * _dot(difference, direction).to(step))[:, None, None]
-            direction = direction + (factor - back) * step
+            direction.addcmul_(factor - back, step)
         uphill = _dot(self.gradient, direction) >= 0
         return torch.where(uphill[:, None, None], -self.gradient, direction)
 
@@ -226,7 +263,7 @@ def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
     if strengths.ndim != 1 or not bool((strengths > 0).all()):
         msg = "strengths must be (P,) and positive"
         raise ValueError(msg)
-    if not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+    if not x.is_floating_point() or not bool(torch.isfinite(torch.stack(torch.aminmax(x))).all()):
         msg = f"x must be floating point and finite, got {x.dtype}"
         raise ValueError(msg)
 
@@ -234,34 +271,39 @@ def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
 def _gradient(x: Tensor, labels: Tensor, strengths: Tensor, parameters: Tensor, probabilities: Tensor) -> Tensor:
     """(P, D + 1, C) of the objective."""
     residual = probabilities.scatter_add(2, labels[:, :, None], -torch.ones_like(probabilities[:, :, :1]))
-    residual /= labels.shape[1]
-    weights = _transposed_product(x, residual) + strengths[:, None, None] * parameters[:, :-1]
-    return torch.cat([weights, residual.sum(1, keepdim=True)], 1)
+    by_weights, by_bias = _transposed_product(x, residual), residual.sum(1, keepdim=True)
+    gradient = torch.cat([by_weights, by_bias], 1) / labels.shape[1]
+    gradient[:, :-1] += strengths[:, None, None] * parameters[:, :-1]
+    return gradient
 
 
-def _loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """(P,) float64 mean cross-entropy."""
-    true = scores.gather(2, labels[:, :, None]).squeeze(2)
-    return (scores.logsumexp(2) - true).mean(1, dtype=torch.float64)
+def _loss(logs: Tensor, labels: Tensor) -> Tensor:
+    """(P,) float64 mean cross-entropy of logarithms of probabilities."""
+    return -logs.gather(2, labels[:, :, None]).squeeze(2).mean(1, dtype=torch.float64)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum((1, 2), dtype=torch.float64)
+    return (a * b).sum(2).sum(1, dtype=torch.float64)
 
 
 def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, D) or (P, N, D) times (P, D, C): (P, N, C), as one matrix product when the problems share x."""
+    """(N, D) or (P, N, D) times (P, D, C): (P, N, C), as one matrix product when the problems share x.
+
+    Multiplies in the type of x, and returns that of `weight`.
+    """
+    narrow = weight.to(x.dtype)
     if x.ndim == 3:
-        return x @ weight
+        return (x @ narrow).to(weight.dtype)
     problems, dim, classes = weight.shape
-    flat = weight.transpose(0, 1).reshape(dim, problems * classes)
-    return (x @ flat).view(-1, problems, classes).transpose(0, 1)
+    flat = narrow.transpose(0, 1).reshape(dim, problems * classes)
+    return (x @ flat).view(-1, problems, classes).transpose(0, 1).to(weight.dtype)
 
 
 def _transposed_product(x: Tensor, residual: Tensor) -> Tensor:
-    """The transposed x times (P, N, C): (P, D, C)."""
+    """The transposed x times (P, N, C): (P, D, C); types as in `_product`."""
+    narrow = residual.to(x.dtype)
     if x.ndim == 3:
-        return x.mT @ residual
+        return (x.mT @ narrow).to(residual.dtype)
     problems, n, classes = residual.shape
-    flat = residual.transpose(0, 1).reshape(n, problems * classes)
-    return (x.mT @ flat).view(-1, problems, classes).transpose(0, 1)
+    flat = narrow.transpose(0, 1).reshape(n, problems * classes)
+    return (x.mT @ flat).view(-1, problems, classes).transpose(0, 1).to(residual.dtype)

@@ -12,6 +12,19 @@ from harness.leaderboard.ranking import Comparison, Division, rank
 from harness.leaderboard.table import Cell, Column, Row, assemble
 
 
+@dataclass(frozen=True, slots=True)
+class RunPicture:
+    """A picture that an evaluator made of one run; `column` and `row` are places on the board."""
+
+    column: int
+    row: int
+    seed: int
+    key: str
+    """Of the run."""
+    name: str
+    png: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One suite's results; `build_board` makes it, `render` writes it."""
@@ -25,11 +38,12 @@ class Board:
     planned: tuple[Planned, ...]
     cards: Mapping[str, EvaluatorCard]
     pictures: Mapping[str, bytes]
-    """PNG bytes by caption."""
+    """Of the data, PNG bytes by caption."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     divisions: tuple[Division, ...]
     comparisons: tuple[Comparison, ...]
+    run_pictures: tuple[RunPicture, ...] = ()
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -63,9 +77,10 @@ class Board:
             for column in cells
         )
 
-    def chance(self, column: int) -> tuple[float, float] | None:
-        """Least and greatest baseline of a column's cells; None when no cell has one."""
-        found = [cell.baseline for cell in self._column(column) if cell.baseline is not None]
+    def chance(self, column: int, metric: int = 0) -> tuple[float, float] | None:
+        """Least and greatest baseline of a metric (the primary one unless told) in a column; None when it has none."""
+        baselines = [cell.measure(metric).baseline for cell in self._column(column)]
+        found = [baseline for baseline in baselines if baseline is not None]
         return (min(found), max(found)) if found else None
 
     def test_set(self, column: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -54,6 +54,7 @@ def _cell(board: Board, i: int, j: int, cell: Cell) -> dict[str, Any]:
         facts["interval carries"] = interval.carries
     if cell.baseline is not None:
         facts["chance"] = numbers.shown(cell.baseline, metric)
+    facts |= _shares(board, i, j)
     if cell.protocol_id:
         facts["protocol id"] = cell.protocol_id
     return {
@@ -63,6 +64,7 @@ def _cell(board: Board, i: int, j: int, cell: Cell) -> dict[str, Any]:
         "span": numbers.span(interval, metric) if interval else "",
         "facts": facts,
         "seeds": [_seed(board, j, seed) for seed in cell.seeds],
+        "metrics": _metrics(board, j, cell),
         "comparisons": _comparisons(board, i, j),
         "protocol": flatten(protocol) if protocol else {},
     }
@@ -70,15 +72,50 @@ def _cell(board: Board, i: int, j: int, cell: Cell) -> dict[str, Any]:
 
 def _seed(board: Board, j: int, seed: Measurement) -> dict[str, Any]:
     metric = board.columns[j].metric
-    scores = seed.run.scores if seed.run else ()
     return {
         "seed": seed.seed,
         "value": "" if seed.value is None else numbers.shown(seed.value, metric),
         "status": seed.status,
         "reason": seed.reason,
         "command": f"harness show {seed.key}" if seed.run else "",
-        "scores": ", ".join(f"{score.metric} {score.value:.4f}" for score in scores),
     }
+
+
+def _metrics(board: Board, j: int, cell: Cell) -> list[dict[str, str]]:
+    """All metrics of the column's card that the cell has; nothing where there is only the primary one."""
+    card, found = board.columns[j].card, []
+    for m, metric in enumerate(card.metrics if len(card.metrics) > 1 else ()):
+        measure = cell.measure(m)
+        if measure.interval is not None:
+            values = [seed.values[m] for seed in cell.seeds if seed.values]
+            found.append(
+                {
+                    "metric": numbers.measured(metric),
+                    "mean": numbers.shown(measure.interval.mean, metric),
+                    "span": numbers.span(measure.interval, metric),
+                    "chance": "" if measure.baseline is None else numbers.shown(measure.baseline, metric),
+                    "seeds": " ".join(numbers.shown(value, metric) for value in values if value is not None),
+                }
+            )
+    return found
+
+
+def _shares(board: Board, i: int, j: int) -> dict[str, str]:
+    """What share of each supervised result of the same backbone, budget and protocol the row reaches."""
+    row, metric = board.rows[i], board.columns[j].metric
+    cell = row.cells[j]
+    if row.supervised or cell.status != "done" or cell.interval is None:
+        return {}
+    if metric.unit != "%" or not metric.higher_is_better:
+        return {}
+    shares = {}
+    for other in board.rows:
+        theirs = other.cells[j]
+        same = (other.identity.backbone, other.identity.frames) == (row.identity.backbone, row.identity.frames)
+        comparable = other.supervised and same and theirs.status == "done" and theirs.protocol_id == cell.protocol_id
+        if comparable and theirs.interval is not None and theirs.interval.mean > 0:
+            shares[f"of {other.parts[0]}"] = numbers.share(cell.interval.mean, theirs.interval.mean)
+    return shares
 
 
 def _comparisons(board: Board, i: int, j: int) -> list[dict[str, Any]]:

@@ -44,6 +44,15 @@ def code(text: str) -> str:
     return f"{fence} {line} {fence}"
 
 
+def file_name(text: str) -> str:
+    """`text` as a part of a file name, 40 characters at most; several texts may share one.
+
+    >>> file_name("few_shot"), file_name("../x y"), file_name("<>")
+    ('few_shot', 'x-y', '')
+    """
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower())[:40].strip("-")
+
+
 def cell(text: str) -> str:
     """`text` for a CSV file: what a spreadsheet would run as a formula gets an apostrophe in front.
 

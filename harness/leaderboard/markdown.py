@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from harness.leaderboard import numbers
+from harness.leaderboard import numbers, pictures
 from harness.leaderboard.board import Board
 from harness.leaderboard.escaping import code, markdown
 from harness.leaderboard.protocols import differences
@@ -15,24 +15,42 @@ from harness.leaderboard.table import Cell, CellStatus, Column, Row
 FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
 
 
-def readme(board: Board, plot: str, pictures: Sequence[tuple[str, str]]) -> str:
+def readme(board: Board, plot: str, plots: Mapping[int, str]) -> str:
     """The whole README.
 
     Args:
         board: what to show.
-        plot: file name of the plot.
-        pictures: (caption, file name) of the pictures of the data.
+        plot: file name of the board's plot.
+        plots: file names of the columns' plots, by column.
     """
     blocks = [f"# {markdown(board.title)}", markdown(board.summary), tables(board), _legend(board)]
     blocks += [f"![Every row's mean, interval and seeds in each column]({plot})"]
+    if evaluators := list(_evaluators(board, plots)):
+        blocks += ["## Evaluators", *evaluators]
     blocks += ["## How to read it", how_to_read(board), "## What was measured", _columns(board)]
     if troubles := list(_troubles(board)):
         blocks += ["## Not measured", "\n".join(troubles)]
-    for caption, name in pictures:
-        blocks += ["## The data"] if "## The data" not in blocks else []
-        blocks += [f"![{markdown(caption)}]({name})", f"*{markdown(caption)}*"]
+    if board.pictures:
+        blocks += ["## The data", *map(_picture, pictures.of_data(board))]
     blocks += ["## Reproduce", _reproduce(board)]
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _evaluators(board: Board, plots: Mapping[int, str]) -> Iterator[str]:
+    """For each column its plot, and the pictures of one of its runs."""
+    of_runs = pictures.of_runs(board)
+    for j, column in enumerate(board.columns):
+        own = [file for picture, file in of_runs if picture.column == j]
+        if j in plots or own:
+            yield f"### {markdown(board.heading(column))}"
+            yield markdown(column.card.summary)
+        if j in plots:
+            yield f"![Every row's metrics of {markdown(board.heading(column))}]({plots[j]})"
+        yield from map(_picture, own)
+
+
+def _picture(file: pictures.File) -> str:
+    return f"![{markdown(file.caption)}]({file.name})\n\n*{markdown(file.caption)}*"
 
 
 def tables(board: Board) -> str:
@@ -55,7 +73,8 @@ def letter(number: int) -> str:
 def difference_from_first(board: Board, division: Division) -> str:
     """In which settings the protocols of `division` are not those of the first."""
     changed = differences(board.protocols(division), board.protocols(board.divisions[0]))
-    settings = "; ".join(f"{path} is {here}, in A {there}" for path, here, there in changed)
+    # What an evaluator says of its conditions needs no path: `device is Some GPU`.
+    settings = "; ".join(f"{path.removeprefix('conditions.')} is {here}, in A {there}" for path, here, there in changed)
     return f"Ranked apart, because the protocol differs: {settings or 'other columns were measured'}."
 
 
@@ -155,8 +174,8 @@ def _reproduce(board: Board) -> str:
     suite = f"Suite {code(board.suite)}, content {code(board.suite_hash)}."
     files = (
         "[index.html](index.html) is the same board to sort and search, with the provenance of every number; "
-        "[table.csv](table.csv) has one line for each cell; [results.json](results.json) has every run with its "
-        "predictions, and is enough to make this folder again."
+        "[table.csv](table.csv) has one line for each metric of each cell; [results.json](results.json) has every run "
+        "with its predictions, and is enough to make this folder again."
     )
     fence = "`" * max(3, len(code(board.command)) - len(code(board.command).lstrip("`")) + 2)
     return f"{fence}sh\n{' '.join(board.command.split())}\n{fence}\n\n{suite} {files}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.cards import Metric
 from harness.leaderboard.ranking import Rank
 from harness.leaderboard.statistics import Difference, Interval
 
 _DIGITS = {"%": 1, "bits": 2, "1": 3}
+"""Decimals; units that are not here span orders of magnitude, and get three significant digits."""
 
 
 def scaled(value: float, metric: Metric) -> float:
@@ -20,9 +23,15 @@ def shown(value: float, metric: Metric) -> str:
     >>> accuracy = Metric(id="top1", title="Top-1 accuracy", unit="%", higher_is_better=True)
     >>> shown(0.61349, accuracy), shown(-0.0001, accuracy)
     ('61.3', '0.0')
+    >>> speed = Metric(id="speed", title="Speed", unit="clips/s", higher_is_better=True)
+    >>> shown(1234.5, speed), shown(45.678, speed), shown(0.0123, speed)
+    ('1,234', '45.7', '0.0123')
     """
-    digits = _DIGITS[metric.unit]
-    return f"{round(scaled(value, metric), digits) + 0.0:.{digits}f}"
+    number = scaled(value, metric)
+    digits = _DIGITS.get(metric.unit)
+    if digits is None:
+        digits = min(4, max(0, 2 - math.floor(math.log10(abs(number))))) if number else 0
+    return f"{round(number, digits) + 0.0:,.{digits}f}"
 
 
 def span(interval: Interval, metric: Metric) -> str:
@@ -47,9 +56,13 @@ def chance(limits: tuple[float, float], metric: Metric) -> str:
 
 def measured(metric: Metric) -> str:
     """What a column's numbers are: `Top-1 accuracy, % ↑`."""
-    unit = "" if metric.unit == "1" else f", {metric.unit}"
     # No line breaks before the arrow: it would stand alone in a narrow column.
-    return f"{metric.title}{unit}\u00a0{'↑' if metric.higher_is_better else '↓'}"
+    return f"{metric.title}{unit(metric)}" if metric.unit == "1" else f"{metric.title}, {unit(metric)}"
+
+
+def unit(metric: Metric) -> str:
+    """A metric's unit and which way is better: `% ↑`."""
+    return f"{'' if metric.unit == '1' else metric.unit}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
 
 def rank_range(low: int, high: int) -> str:
@@ -65,3 +78,8 @@ def place(rank: Rank) -> str:
 def probability(p: float) -> str:
     """A p-value: `0.032`, `< 0.001`."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def share(value: float, whole: float) -> str:
+    """`value` of `whole`: `83 %`."""
+    return f"{100 * value / whole:.0f} %"

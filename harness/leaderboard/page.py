@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 import vl_convert
 
-from harness.leaderboard import numbers
+from harness.leaderboard import evaluator_section, numbers, pictures
 from harness.leaderboard.board import Board
 from harness.leaderboard.details import details
 from harness.leaderboard.escaping import one_line
@@ -59,14 +59,21 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def page(board: Board, specification: dict[str, Any], plot: bytes, pictures: Sequence[tuple[str, str, bytes]]) -> str:
+def page(
+    board: Board,
+    specification: dict[str, Any],
+    plot: bytes,
+    names: Mapping[int, str],
+    specifications: Mapping[int, dict[str, Any]],
+) -> str:
     """The page's HTML.
 
     Args:
         board: what to show.
-        specification: the plot's, drawn by the page itself.
+        specification: of the board's plot, drawn by the page itself.
         plot: the same as PNG, shown where scripts are off.
-        pictures: (caption, file name, PNG) of the data.
+        names: file names of the columns' plots, by column.
+        specifications: of the columns' plots, drawn by the page itself.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.leaderboard"),
@@ -79,7 +86,13 @@ def page(board: Board, specification: dict[str, Any], plot: bytes, pictures: Seq
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
     style, script = (_source(environment, name) for name in ("page.css", "page.js"))
-    island = {"rows": details(board), "csv": table_csv(board), "markdown": tables(board) + "\n", "plot": specification}
+    island = {
+        "rows": details(board),
+        "csv": table_csv(board),
+        "markdown": tables(board) + "\n",
+        "plot": specification,
+        "plots": {names[j]: specifications[j] for j in names},
+    }
     scales = [_scale(board, j) for j in range(len(board.columns))]
     return environment.get_template("page.html").render(
         board=board,
@@ -104,7 +117,9 @@ def page(board: Board, specification: dict[str, Any], plot: bytes, pictures: Seq
         policy=_policy([style], [_vega(), script]),
         island=island,
         plot=_inline(plot),
-        pictures=[(caption, _inline(content)) for caption, _, content in pictures],
+        evaluators=evaluator_section.sections(board, names),
+        pictures=pictures.of_data(board),
+        inline=_inline,
     )
 
 

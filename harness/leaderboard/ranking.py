@@ -15,10 +15,10 @@ from harness.leaderboard.table import Cell, Column, Row
 LEVEL = 0.05
 
 RULE = (
-    "Rows are ranked by the mean of their ranks over the columns. Only rows with every cell done are ranked, only "
-    "among rows of the same protocols, and never the references, which read labels. Two rows of a column are "
-    "separable when a paired bootstrap over groups says so at the 5 % level after Holm's correction over all "
-    "comparisons of the board. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
+    "Rows are ranked by the mean of their ranks over the columns, those of speed aside. Only rows with every cell done "
+    "are ranked, only among rows of the same protocols, and never the references, which read labels. Two rows of a "
+    "column are separable when a paired bootstrap over groups says so at the 5 % level after Holm's correction over "
+    "all comparisons of the board. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
     "behind another only if its mean rank is worse, it is separably worse in at least one column, and separably "
     "better in none. Overlapping ranges are ties."
 )
@@ -111,7 +111,7 @@ def _compare(
 
 def _difference(one: Cell, other: Cell) -> Difference | None:
     """None where pairing is impossible: no predictions, other videos, or other seeds."""
-    if one.sample is None or other.sample is None or one.sample.groups < 2:
+    if one.sample is None or other.sample is None or one.sample.groups < 2 or one.sample.groups != other.sample.groups:
         return None
     if [seed.seed for seed in one.seeds] != [seed.seed for seed in other.seeds]:
         return None
@@ -129,7 +129,8 @@ def _ranks(
     signs = np.array([1 if column.metric.higher_is_better else -1 for column in columns])
     means = np.array([[cell.interval.mean if cell.interval else 0.0 for cell in rows[i].cells] for i in able])
     by_column = stats.rankdata(-np.round(means * signs, 12), axis=0)
-    mean_rank = by_column.mean(axis=1)
+    timed = np.array([column.card.time for column in columns])
+    mean_rank = by_column[:, ~timed | timed.all()].mean(axis=1)  # of nothing but speed, speed ranks
     better = np.zeros((len(columns), count, count), dtype=bool)
     for comparison in comparisons:
         if comparison.separable and comparison.one in position:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from harness import atomic
-from harness.leaderboard import plots, results_file
+from harness.leaderboard import drawing, evaluator_plot, pictures, plots, results_file
 from harness.leaderboard.board import Board
+from harness.leaderboard.escaping import file_name
 from harness.leaderboard.markdown import readme
 from harness.leaderboard.page import page
 from harness.leaderboard.results_file import load_results
 from harness.leaderboard.table_csv import table_csv
 
 PLOT = "plot.png"
+OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*)\.png")
+"""Files of which another version of the board may have had more."""
 
 
 def files(board: Board) -> dict[str, bytes]:
@@ -21,22 +25,25 @@ def files(board: Board) -> dict[str, bytes]:
     Raises:
         DataError: when a run holds a number that JSON has no word for.
     """
+    results = results_file.dump(board)
     specification = plots.spec(board)
-    plot = plots.png(specification)
-    pictures = results_file.pictures(board)
-    named = [(caption, name) for caption, name, _ in pictures]
+    columns = {j: spec for j in range(len(board.columns)) if (spec := evaluator_plot.spec(board, j)) is not None}
+    names = {j: f"plot-{j + 1}-{file_name(board.columns[j].evaluator.name)}.png" for j in columns}
+    plot = drawing.png(specification)
+    drawn = [*pictures.of_data(board), *(file for _, file in pictures.of_runs(board))]
     return {
-        results_file.NAME: results_file.dump(board).encode(),
-        "README.md": readme(board, PLOT, named).encode(),
+        results_file.NAME: results.encode(),
+        "README.md": readme(board, PLOT, names).encode(),
         "table.csv": table_csv(board).encode(),
-        "index.html": page(board, specification, plot, pictures).encode(),
+        "index.html": page(board, specification, plot, names, columns).encode(),
         PLOT: plot,
-        **{name: content for _, name, content in pictures},
+        **{names[j]: drawing.png(spec) for j, spec in columns.items()},
+        **{file.name: file.png for file in drawn},
     }
 
 
 def render(board: Board, folder: Path) -> None:
-    """Write the board into `folder`, each file whole or not at all; pictures of an earlier version go.
+    """Write the board into `folder`, each file whole or not at all; plots and pictures of an earlier version go.
 
     Raises:
         DataError: when a run holds a number that JSON has no word for; nothing is written then.
@@ -44,19 +51,24 @@ def render(board: Board, folder: Path) -> None:
     content = files(board)
     for name, body in content.items():
         atomic.write_bytes(folder / name, body)
-    for path in folder.glob("picture-*.png"):
-        if path.name not in content:
-            path.unlink()
+    for name in _leftover(folder, content):
+        (folder / name).unlink()
 
 
 def stale(folder: Path) -> tuple[str, ...]:
-    """The files of `folder` that are missing, or not what its `results.json` gives.
+    """The files of `folder` that are missing, left over, or not what its `results.json` gives.
 
     Raises:
         DataError: when `results.json` or a picture is missing or broken.
     """
     content = files(load_results(folder / results_file.NAME))
-    return tuple(name for name, body in content.items() if not _same(folder / name, body))
+    differing = [name for name, body in content.items() if not _same(folder / name, body)]
+    return (*differing, *_leftover(folder, content))
+
+
+def _leftover(folder: Path, content: dict[str, bytes]) -> list[str]:
+    """Plots and pictures that the board no longer has."""
+    return sorted(path.name for path in folder.glob("*.png") if OURS.fullmatch(path.name) and path.name not in content)
 
 
 def _same(path: Path, body: bytes) -> bool:

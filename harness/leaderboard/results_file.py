@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ import pydantic
 
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
+from harness.leaderboard import pictures
 from harness.leaderboard.board import Board, build_board
+from harness.leaderboard.pictures import with_pictures
 from harness.leaderboard.planned import Planned
 from harness.results import Identity, Run, digest
 
@@ -25,8 +28,8 @@ _CARD = pydantic.TypeAdapter(EvaluatorCard)
 class _Cell(pydantic.BaseModel):
     """A planned cell.
 
-    Its run's predictions are here one line of numbers a repeat; the videos they are of stand in `test_sets`, which many
-    runs share.
+    Its run's predictions and the values of metrics are here one line of numbers a repeat; the videos they are of stand
+    in `test_sets`, which many runs share.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +40,7 @@ class _Cell(pydantic.BaseModel):
     not_applicable: str
     run: dict[str, Any] | None
     test_set: str | None
+    values: dict[str, tuple[str, ...]] = {}
 
 
 class _Picture(pydantic.BaseModel):
@@ -46,6 +50,17 @@ class _Picture(pydantic.BaseModel):
 
     caption: str
     file: str = pydantic.Field(pattern=r"^picture-\d+\.png$")
+    sha256: str
+
+
+class _RunPicture(pydantic.BaseModel):
+    """A file beside this one: a picture of the run of `key`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    name: str
+    file: str = pydantic.Field(pattern=r"^picture-\d+-[a-z0-9_-]*\.png$")
     sha256: str
 
 
@@ -62,6 +77,7 @@ class _File(pydantic.BaseModel):
     test_sets: dict[str, dict[str, Any]]
     planned: tuple[_Cell, ...]
     pictures: tuple[_Picture, ...]
+    run_pictures: tuple[_RunPicture, ...] = ()
     table: list[dict[str, Any]]
     """What readers of the file want first; loading computes it anew."""
 
@@ -73,22 +89,26 @@ def dump(board: Board) -> str:
         DataError: when a run holds a number that JSON has no word for.
     """
     test_sets: dict[str, dict[str, Any]] = {}
-    content = _File(
-        title=board.title,
-        summary=board.summary,
-        suite=board.suite,
-        suite_hash=board.suite_hash,
-        command=board.command,
-        evaluators={name: _card(card) for name, card in board.cards.items()},
-        planned=tuple(_packed(cell, test_sets) for cell in board.planned),
-        test_sets=test_sets,
-        pictures=tuple(
-            _Picture(caption=caption, file=name, sha256=hashlib.sha256(content).hexdigest())
-            for caption, name, content in pictures(board)
-        ),
-        table=lines(board),
-    )
     try:
+        content = _File(
+            title=board.title,
+            summary=board.summary,
+            suite=board.suite,
+            suite_hash=board.suite_hash,
+            command=board.command,
+            evaluators={name: _card(card) for name, card in board.cards.items()},
+            planned=tuple(_packed(cell, test_sets) for cell in board.planned),
+            test_sets=test_sets,
+            pictures=tuple(
+                _Picture(caption=file.caption, file=file.name, sha256=_hash(file.png))
+                for file in pictures.of_data(board)
+            ),
+            run_pictures=tuple(
+                _RunPicture(key=picture.key, name=picture.name, file=file.name, sha256=_hash(file.png))
+                for picture, file in pictures.of_runs(board)
+            ),
+            table=lines(board),
+        )
         # Not mode="json", which would quietly make null of NaN.
         values = content.model_dump(mode="python")
         return json.dumps(values, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
@@ -117,7 +137,7 @@ def load_results(path: Path) -> Board:
         detail = " ".join(str(error).split())[:200]
         msg = f"{path}: not the results of a board ({detail}); write it again with `harness leaderboard SUITE`"
         raise DataError(msg) from error
-    return build_board(
+    board = build_board(
         title=content.title,
         summary=content.summary,
         suite=content.suite,
@@ -127,11 +147,13 @@ def load_results(path: Path) -> Board:
         cards=cards,
         pictures={picture.caption: _read(path.parent / picture.file, picture.sha256) for picture in content.pictures},
     )
+    named = {(picture.key, picture.name): picture for picture in content.run_pictures}
 
+    def read(key: str, name: str) -> bytes | None:
+        picture = named.get((key, name))
+        return None if picture is None else _read(path.parent / picture.file, picture.sha256)
 
-def pictures(board: Board) -> list[tuple[str, str, bytes]]:
-    """(caption, file name, PNG) of the pictures, numbered in their order."""
-    return [(caption, f"picture-{i}.png", png) for i, (caption, png) in enumerate(board.pictures.items(), start=1)]
+    return with_pictures(board, read)
 
 
 def _read(path: Path, sha256: str) -> bytes:
@@ -140,24 +162,29 @@ def _read(path: Path, sha256: str) -> bytes:
     except FileNotFoundError as error:
         msg = f"{path} is missing; write the board again with `harness leaderboard SUITE`"
         raise DataError(msg) from error
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if _hash(content) != sha256:
         msg = f"{path} is not the picture that {NAME} names; write the board again with `harness leaderboard SUITE`"
         raise DataError(msg)
     return content
 
 
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _card(card: EvaluatorCard) -> dict[str, Any]:
-    values: dict[str, Any] = _CARD.dump_python(card, mode="json")
-    return {**values, "needs": sorted(card.needs)}
+    return {**_CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
 
 
 def _packed(cell: Planned, test_sets: dict[str, dict[str, Any]]) -> _Cell:
     run, key = None, None
+    values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
         run = cell.run.model_dump(mode="python")
         if cell.run.predictions is not None:
             whole = dataclasses.asdict(cell.run.predictions)
             run["predictions"] = [" ".join(map(str, row)) for row in whole.pop("predicted")]
+            values = {name: tuple(map(_line, rows)) for name, rows in whole.pop("values").items()}
             key = digest(whole)
             test_sets[key] = whole
     return _Cell(
@@ -167,6 +194,7 @@ def _packed(cell: Planned, test_sets: dict[str, dict[str, Any]]) -> _Cell:
         not_applicable=cell.not_applicable,
         run=run,
         test_set=key,
+        values=values,
     )
 
 
@@ -174,7 +202,8 @@ def _unpacked(cell: _Cell, test_sets: Mapping[str, Mapping[str, Any]]) -> Planne
     run = cell.run
     if run is not None and cell.test_set is not None:
         predicted = [[int(number) for number in row.split()] for row in run["predictions"]]
-        run = {**run, "predictions": {**test_sets[cell.test_set], "predicted": predicted}}
+        values = {name: [_numbers(line) for line in rows] for name, rows in cell.values.items()}
+        run = {**run, "predictions": {**test_sets[cell.test_set], "predicted": predicted, "values": values}}
     return Planned(
         identity=cell.identity,
         key=cell.key,
@@ -182,6 +211,22 @@ def _unpacked(cell: _Cell, test_sets: Mapping[str, Mapping[str, Any]]) -> Planne
         not_applicable=cell.not_applicable,
         run=None if run is None else Run.model_validate(run),
     )
+
+
+def _line(values: Sequence[float | None]) -> str:
+    """Numbers that are read back as they are; whole ones without a point, `-` for a video left out.
+
+    >>> _line([1.0, 0.1, None, 0.0])
+    '1 0.1 - 0'
+    """
+    if not all(value is None or math.isfinite(value) for value in values):
+        msg = "a value is NaN or infinite"
+        raise ValueError(msg)
+    return " ".join("-" if value is None else repr(float(value)).removesuffix(".0") for value in values)
+
+
+def _numbers(line: str) -> list[float | None]:
+    return [None if number == "-" else float(number) for number in line.split()]
 
 
 def lines(board: Board) -> list[dict[str, Any]]:
@@ -198,6 +243,11 @@ def lines(board: Board) -> list[dict[str, Any]]:
                     "status": cell.status,
                     "interval": cell.interval and dataclasses.asdict(cell.interval),
                     "chance": cell.baseline,
+                    "others": {
+                        metric.id: dataclasses.asdict(measure)
+                        for metric, measure in zip(column.card.metrics, cell.measures, strict=False)
+                        if metric is not column.metric and measure.interval
+                    },
                     "videos": cell.videos,
                     "groups": cell.groups,
                 }

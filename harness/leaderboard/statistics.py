@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.functional.metrics import Statistic
+from harness.cards import Metric
+from harness.functional.statistics import of_predictions
 from harness.interfaces import Predictions
 
 Array = NDArray[np.float64]
@@ -63,8 +64,10 @@ class Sample:
     observed: Array
     """(S,): one value a seed, the mean over its repeats."""
     drawn: Array
-    """(S, B): the same for every draw of groups; all seeds and rows see the same draws."""
+    """(S, B): the same for every draw of groups; all seeds and rows see the same draws. NaN where a draw has no video
+    that the metric counts."""
     groups: int
+    """Those of the videos that the metric counts."""
 
     def __sub__(self, other: Sample) -> Sample:
         if self.drawn.shape != other.drawn.shape or self.groups != other.groups:
@@ -89,16 +92,17 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
     return counts[:, member].astype(np.float64)
 
 
-def resample(seeds: Sequence[Predictions], statistic: Statistic, weights: Array) -> Sample:
+def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sample:
     """The statistic of each seed on the test set as it is and on every draw of its groups; one call a seed.
 
     Args:
         seeds: the predictions of one row's seeds, for the same videos in the same order.
-        statistic: labels (N,), predicted (R, N), weights (B, N) -> (R, B).
+        metric: names the statistic.
         weights: (B, N) of `group_weights`.
 
     Raises:
-        ValueError: when the seeds' videos, groups or labels differ, or `weights` has another number of videos.
+        ValueError: when the seeds' videos, groups or labels differ, `weights` has another number of videos, or the
+            predictions are not what the statistic needs.
     """
     first = seeds[0]
     for other in seeds[1:]:
@@ -108,13 +112,21 @@ def resample(seeds: Sequence[Predictions], statistic: Statistic, weights: Array)
     if weights.shape[1] != len(first.videos):
         msg = f"weights are for {weights.shape[1]} videos, the predictions for {len(first.videos)}"
         raise ValueError(msg)
-    labels = torch.tensor(first.labels)
-    whole_first = torch.from_numpy(np.concatenate([np.ones_like(weights[:1]), weights]))
+    draws = torch.from_numpy(weights)
     with _one_thread():
-        values = [statistic(labels, torch.tensor(run.predicted), whole_first).mean(dim=0).numpy() for run in seeds]
+        observed = [of_predictions(run, metric).mean().numpy() for run in seeds]
+        drawn = [of_predictions(run, metric, draws).mean(dim=0).numpy() for run in seeds]
     # Rounded, so that equal predictions differ by exactly 0 on every machine.
-    stacked: Array = np.round(np.stack(values), 12)
-    return Sample(stacked[:, 0], stacked[:, 1:], len(set(first.groups)))
+    return Sample(np.round(np.stack(observed), 12), np.round(np.stack(drawn), 12), len(_groups(seeds, metric)))
+
+
+def _groups(seeds: Sequence[Predictions], metric: Metric) -> set[str]:
+    """The groups of the videos that the metric counts in some seed."""
+    groups = seeds[0].groups
+    if metric.statistic != "mean":
+        return set(groups)
+    rows = [row for run in seeds for row in run.values[metric.id]]
+    return {group for group, *values in zip(groups, *rows, strict=True) if any(value is not None for value in values)}
 
 
 @contextlib.contextmanager
@@ -143,7 +155,7 @@ def spread(sample: Sample) -> tuple[float, float]:
     if groups < 2 and seeds < 2:
         msg = "the spread of one seed on one group is unknown"
         raise ValueError(msg)
-    over_groups = float(sample.drawn.mean(axis=0).var()) * groups / (groups - 1) if groups > 1 else 0.0
+    over_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * groups / (groups - 1) if groups > 1 else 0.0
     over_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
     variance = over_groups + over_seeds
     if variance == 0:

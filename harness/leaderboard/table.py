@@ -10,7 +10,8 @@ from typing import Literal
 from harness import progress
 from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
-from harness.functional.metrics import STATISTICS
+from harness.functional.statistics import STATISTICS
+from harness.interfaces import Predictions
 from harness.leaderboard.planned import Planned
 from harness.leaderboard.statistics import (
     Array,
@@ -40,27 +41,55 @@ class Measurement:
     key: str
     status: CellStatus
     reason: str = ""
-    value: float | None = None
+    values: tuple[float | None, ...] = ()
+    """Of each metric of the column's card; empty where nothing was measured."""
     run: Run | None = None
+
+    @property
+    def value(self) -> float | None:
+        """Of the primary metric."""
+        return self.values[0] if self.values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One metric of a cell; `interval` is None where no run has the score."""
+
+    interval: Interval | None = None
+    baseline: float | None = None
+    """Chance: the mean over seeds of what an encoder that knows nothing would get on the same videos."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What is known of a row in a column: the mean over its seeds that are done, or over stale ones where none is."""
+    """What is known of a row in a column: the means over its seeds that are done, or over stale ones where none is."""
 
     status: CellStatus
     """Done only when every seed is."""
     reason: str
     seeds: tuple[Measurement, ...]
-    interval: Interval | None = None
-    baseline: float | None = None
-    """Chance: the mean over seeds of what an encoder that knows nothing would get on the same videos."""
+    measures: tuple[Measure, ...] = ()
+    """Of each metric of the column's card, the primary one first; empty where nothing was measured."""
     protocol_id: str = ""
     """Empty where nothing was measured as planned today."""
     videos: int | None = None
     groups: int | None = None
     sample: Sample | None = field(default=None, repr=False, compare=False)
     """What paired comparisons are made of; None where there are no predictions, or the cell is not done."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the primary metric."""
+        return self.measure(0).interval
+
+    @property
+    def baseline(self) -> float | None:
+        """Of the primary metric."""
+        return self.measure(0).baseline
+
+    def measure(self, metric: int) -> Measure:
+        """Of the metric at this place in the column's card; a blank one where nothing was measured."""
+        return self.measures[metric] if self.measures else Measure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +157,17 @@ def assemble(
         for by_column in rows.values():
             cells = []
             for key, column_ in columns.items():
-                cells.append(_cell(list(by_column.get(key, {}).values()), column_.metric, drawn))
+                cells.append(_cell(list(by_column.get(key, {}).values()), column_.card, drawn))
                 bar.advance()
             first = next(iter(next(iter(by_column.values())).values()))
             assembled.append(Row(first.identity, first.supervised, tuple(cells)))
     return tuple(columns.values()), tuple(assembled)
 
 
-def _cell(planned: list[Planned], metric: Metric, drawn: dict[tuple[str, ...], Array]) -> Cell:
+def _cell(planned: list[Planned], card: EvaluatorCard, drawn: dict[tuple[str, ...], Array]) -> Cell:
     if not planned:
         return Cell("not applicable", "the suite does not plan it", ())
-    seeds = tuple(_measurement(cell, metric) for cell in sorted(planned, key=lambda cell: cell.identity.seed))
+    seeds = tuple(_measurement(cell, card) for cell in sorted(planned, key=lambda cell: cell.identity.seed))
     used = [seed for seed in seeds if seed.status == "done"] or [seed for seed in seeds if seed.status == "stale"]
     used = [seed for seed in used if seed.value is not None]
     status, reason = _status(seeds)
@@ -148,18 +177,16 @@ def _cell(planned: list[Planned], metric: Metric, drawn: dict[tuple[str, ...], A
     protocols = sorted({run.protocol_id for run in runs})
     if len(protocols) > 1:
         return Cell("mixed", "its seeds were measured under different protocols", seeds)
-    values = [seed.value for seed in used if seed.value is not None]
-    sample = _sample(runs, metric, drawn)
-    if sample is not None and any(abs(a - b) > TOLERANCE for a, b in zip(sample.observed, values, strict=True)):
+    sample = _sample(runs, card.primary, drawn)
+    if sample is not None and not _agree(sample, runs, card.primary):
         return Cell("data", "the stored scores are not those that the stored predictions give", seeds)
-    baselines = [score.baseline for run in runs if (score := run.score(metric.id)) and score.baseline is not None]
+    others = [_measure(runs, metric, _sample(runs, metric, drawn)) for metric in card.metrics[1:]]
     predictions = runs[0].predictions
     return Cell(
         status=status,
         reason=reason,
         seeds=seeds,
-        interval=over_seeds(values, metric.bounds) if sample is None else interval(sample, metric.bounds),
-        baseline=sum(baselines) / len(baselines) if baselines else None,
+        measures=(_measure(runs, card.primary, sample), *others),
         protocol_id=protocols[0] if used[0].status == "done" else "",
         videos=len(predictions.videos) if predictions else None,
         groups=len(set(predictions.groups)) if predictions else None,
@@ -167,26 +194,47 @@ def _cell(planned: list[Planned], metric: Metric, drawn: dict[tuple[str, ...], A
     )
 
 
-def _measurement(cell: Planned, metric: Metric) -> Measurement:
+def _measurement(cell: Planned, card: EvaluatorCard) -> Measurement:
     seed, run = cell.identity.seed, cell.run
     if cell.not_applicable:
         return Measurement(seed, cell.key, "not applicable", cell.not_applicable)
     if run is None:
         return Measurement(seed, cell.key, "missing", "not run yet")
-    value = _value(run, metric) if run.status == "done" else None
+    values = tuple(_value(run, metric) for metric in card.metrics) if run.status == "done" else ()
     if run.key != cell.key:
         reason = "measured before its code, data or protocol changed"
-        return Measurement(seed, run.key, "stale", reason, value, run)
-    return Measurement(seed, run.key, run.status, run.reason, value, run)
-
-
-def _value(run: Run, metric: Metric) -> float:
-    score = run.score(metric.id)
-    if score is None or not math.isfinite(score.value):
-        problem = "has no" if score is None else "has no finite"
-        msg = f"run {run.key} is done but {problem} {metric.id}; delete it and run again"
+        return Measurement(seed, run.key, "stale", reason, values, run)
+    if values and values[0] is None:
+        msg = f"run {run.key} is done but has no {card.primary.id}; delete it and run again"
         raise DataError(msg)
-    return score.value
+    return Measurement(seed, run.key, run.status, run.reason, values, run)
+
+
+def _value(run: Run, metric: Metric) -> float | None:
+    score = run.score(metric.id)
+    if score is not None and not math.isfinite(score.value):
+        msg = f"run {run.key} is done but has no finite {metric.id}; delete it and run again"
+        raise DataError(msg)
+    return None if score is None else score.value
+
+
+def _measure(runs: list[Run], metric: Metric, sample: Sample | None) -> Measure:
+    """Mean and interval over the runs that have the score; none where their predictions contradict it."""
+    scores = [score for run in runs if (score := run.score(metric.id)) is not None]
+    if not scores or (sample is not None and not _agree(sample, runs, metric)):
+        return Measure()
+    baselines = [score.baseline for score in scores if score.baseline is not None]
+    values = [score.value for score in scores]
+    return Measure(
+        over_seeds(values, metric.bounds) if sample is None else interval(sample, metric.bounds),
+        sum(baselines) / len(baselines) if baselines else None,
+    )
+
+
+def _agree(sample: Sample, runs: list[Run], metric: Metric) -> bool:
+    """Whether the stored scores are those that the stored predictions give."""
+    values = [score.value for run in runs if (score := run.score(metric.id)) is not None]
+    return all(abs(a - b) <= TOLERANCE for a, b in zip(sample.observed, values, strict=True))
 
 
 def _status(seeds: tuple[Measurement, ...]) -> tuple[CellStatus, str]:
@@ -199,16 +247,24 @@ def _status(seeds: tuple[Measurement, ...]) -> tuple[CellStatus, str]:
 
 
 def _sample(runs: list[Run], metric: Metric, drawn: dict[tuple[str, ...], Array]) -> Sample | None:
-    predictions = [run.predictions for run in runs if run.predictions is not None]
-    if not metric.statistic or len(predictions) != len(runs):
+    """None where the metric has no statistic, or a run with the score lacks what the statistic needs."""
+    if not metric.statistic:
         return None
     if metric.statistic not in STATISTICS:
         raise unknown(f"statistic of metric {metric.id}:", metric.statistic, STATISTICS)
+    runs = [run for run in runs if run.score(metric.id)]
+    predictions = [run.predictions for run in runs if run.predictions and _carries(run.predictions, metric)]
+    if not runs or len(predictions) != len(runs):
+        return None
     groups = predictions[0].groups
     if groups not in drawn:
         drawn[groups] = group_weights(groups)
     try:
-        return resample(predictions, STATISTICS[metric.statistic], drawn[groups])
+        return resample(predictions, metric, drawn[groups])
     except ValueError as error:
         msg = f"runs {', '.join(run.key for run in runs)}: {error}; delete them and run again"
         raise DataError(msg) from error
+
+
+def _carries(predictions: Predictions, metric: Metric) -> bool:
+    return metric.id in predictions.values if metric.statistic == "mean" else bool(predictions.predicted)

@@ -1,4 +1,4 @@
-"""A board as CSV: one line for each cell, numbers in the unit they are shown in."""
+"""A board as CSV: one line for each metric of each cell, numbers in the unit they are shown in."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ HEADER = (
     "evaluator",
     "data",
     "metric",
+    "primary",
     "unit",
     "mean",
     "low",
@@ -68,25 +69,27 @@ def _lines(board: Board) -> Iterator[list[str | int]]:
                 "yes" if row.supervised else "no",
             ]
             for j, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
-                yield [*who, *_what(column), *_numbers(cell, column), letter(number), *_rank(rank, j), *_state(cell)]
+                for m in range(len(column.card.metrics)):
+                    ranked = _rank(rank if m == 0 else None, j)
+                    yield [*who, *_what(column, m), *_numbers(cell, column, m), letter(number), *ranked, *_state(cell)]
 
 
-def _what(column: Column) -> list[str]:
-    metric = column.metric
-    return [text(column.evaluator.label), text(column.data.label), text(metric.id), metric.unit]
+def _what(column: Column, m: int) -> list[str]:
+    metric, primary = column.card.metrics[m], "no" if m else "yes"
+    return [text(column.evaluator.label), text(column.data.label), text(metric.id), primary, metric.unit]
 
 
-def _numbers(cell: Cell, column: Column) -> list[str | int]:
+def _numbers(cell: Cell, column: Column, m: int) -> list[str | int]:
     def number(value: float | None) -> str:
-        return "" if value is None else f"{scaled(value, column.metric):.4f}"
+        return "" if value is None else f"{scaled(value, column.card.metrics[m]):.4f}"
 
-    interval = cell.interval
+    interval = cell.measure(m).interval
     limits = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
-    values = [(seed.seed, seed.value) for seed in cell.seeds if seed.value is not None]
+    values = [(seed.seed, seed.values[m]) for seed in cell.seeds if seed.values and seed.values[m] is not None]
     return [
         *map(number, limits),
         (interval.carries or "") if interval else "",
-        number(cell.baseline),
+        number(cell.measure(m).baseline),
         " ".join(str(seed) for seed, _ in values),
         " ".join(number(value) for _, value in values),
         "" if cell.videos is None else cell.videos,

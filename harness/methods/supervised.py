@@ -26,7 +26,7 @@ class Supervised(GradientMethod):
     """Cross-entropy of a linear classifier on the network's vector; the encoder is the network without the classifier.
 
     One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored
-    half of the time.
+    half of the time unless `mirror` says otherwise.
 
     Raises:
         DataError: when the training split has no label of that kind.
@@ -37,6 +37,8 @@ class Supervised(GradientMethod):
     label: str = "action"
     """The kind of label that is learnt."""
     label_smoothing: float = 0.1
+    mirror: bool = True
+    """False for classes that a mirror turns into others, such as left and right."""
     batch_size: int = 32
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float = 3e-3
@@ -53,22 +55,39 @@ class Supervised(GradientMethod):
         n_frames = torch.tensor([video.frames for video in chosen])
         frames = random_clips(n_frames, view.frames, view.stride, generator)
         clips = read_clips(train, videos, frames, size=view.size, generator=generator)
-        return Batch(random_flip(clips, generator), torch.tensor([video.labels[self.label] for video in chosen]))
+        if self.mirror:
+            clips = random_flip(clips, generator)
+        return Batch(clips, torch.tensor([video.labels[self.label] for video in chosen]))
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> Classifier:
         """The network with its classifier."""
         if self.label not in train.classes:
             msg = f"the training split has no label {self.label!r}; it has: {', '.join(train.classes) or 'none'}"
             raise DataError(msg)
-        return _Classifier(network, card.dim, len(train.classes[self.label]), self.label_smoothing)
+        return Classifier(network, card.dim, len(train.classes[self.label]), self.label_smoothing)
 
 
-class _Classifier(nn.Module):
+class Classifier(nn.Module):
+    """A network with a linear classifier on its vector: normalised float clips and their classes -> cross-entropy.
+
+    Args:
+        network: normalised float clips (B, C, T, H, W) -> (B, dim).
+        dim: length of its vector.
+        classes: how many.
+        smoothing: share of the target that is spread over all classes.
+    """
+
     def __init__(self, network: nn.Module, dim: int, classes: int, smoothing: float) -> None:
         super().__init__()
         self.network = network
         self.head = nn.Linear(dim, classes)
         self.smoothing = smoothing
 
+    def logits(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, classes)."""
+        found: Tensor = self.head(self.network(clips))
+        return found
+
     def forward(self, clips: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(self.head(self.network(clips)), labels, label_smoothing=self.smoothing)
+        """(B, C, T, H, W) and (B,) -> the loss."""
+        return cross_entropy(self.logits(clips), labels, label_smoothing=self.smoothing)

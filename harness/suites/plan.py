@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import EvaluatorCard, MethodCard, Need, View
+from harness.cards import BackboneCard, EvaluatorCard, MethodCard, Need, View
 from harness.errors import PluginError
 from harness.interfaces import Dataset, Prepared, Split
 from harness.results import Identity, Named, digest
@@ -159,7 +159,12 @@ class Planner:
         }
         key = digest({"fit": fit_key, "protocol": protocol, "seed": identity.seed})
         method = self._card(identity)
-        return Cell(identity, fit_key, key, protocol, method.supervised, card.needs - method.offers)
+        backbone = plugins.backbones.entry(identity.backbone.name).card
+        assert isinstance(backbone, BackboneCard)
+        offers = method.offers
+        if "trainable" in offers and backbone.feature_map:
+            offers |= {"feature_map"}
+        return Cell(identity, fit_key, key, protocol, method.supervised, card.needs - offers)
 
     def plan(self, suite: Suite) -> Plan:
         """All cells; draws or reads the data sets."""

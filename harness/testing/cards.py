@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard
-from harness.functional.metrics import STATISTICS
+from harness.functional.statistics import STATISTICS
 from harness.testing.checking import Subject, UnmetError, expect
 
 CARDS: dict[str, type[Card]] = {

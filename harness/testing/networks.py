@@ -81,7 +81,11 @@ class UntrainedEncoder(NetworkEncoder):
 
     def __init__(self) -> None:
         super().__init__(TinyBackbone().build(seed=0), TinyBackbone.card)
-        self.feature_map = _FirstLayer(self.module)
+
+    @property
+    def feature_map(self) -> nn.Module:
+        """Normalised float images (B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
+        return _FirstLayer(self.module)
 
 
 class _FirstLayer(nn.Module):

@@ -14,7 +14,11 @@ import pytest
 
 from harness import paths
 
-BOARD = {"README.md", "index.html", "plot.png", "picture-1.png", "results.json", "table.csv"}
+BOARD = {
+    *("README.md", "index.html", "results.json", "table.csv"),
+    *("plot.png", "plot-1-knn.png", "plot-2-clustering.png"),
+    *("picture-1.png", "picture-2-clustering-top-clusters.png"),
+}
 
 
 def content(folder):

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import mutual_info_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    completeness_score,
+    homogeneity_score,
+    mutual_info_score,
+    normalized_mutual_info_score,
+)
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -17,12 +24,19 @@ from harness.errors import DataError, UsageError
 from harness.evaluators.clustering import Clustering
 from harness.evaluators.knn import KNN
 from harness.evaluators.linear_probe import LinearProbe
+from harness.evaluators.retrieval import Retrieval
 from harness.features import FrozenEncoder, fingerprint
-from harness.functional.metrics import STATISTICS, conditional_entropy
+from harness.functional.kmeans import kmeans
+from harness.functional.metrics import conditional_entropy
+from harness.functional.spectral import spectral_embedding
+from harness.functional.statistics import of_predictions
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
 from harness.testing.networks import TinyBackbone
 
-EVALUATORS = [LinearProbe(), KNN(k=5), Clustering(repeats=3)]
+EVALUATORS = [
+    *(LinearProbe(), KNN(k=5), Retrieval()),
+    *(Clustering(repeats=3), Clustering(algorithm="spectral", repeats=3)),
+]
 
 
 class Changed(MovingSquares):
@@ -95,8 +109,7 @@ def test_predictions_name_every_test_video_and_give_the_score_again(evaluator):
     assert predictions.videos == tuple(video.id for video in test.videos)
     assert predictions.groups == tuple(video.group for video in test.videos)
     assert predictions.labels == tuple(video.labels["action"] for video in test.videos)
-    statistic = STATISTICS[evaluator.card.primary.statistic]
-    again = statistic(torch.tensor(predictions.labels), torch.tensor(predictions.predicted)).mean()
+    again = of_predictions(predictions, evaluator.card.primary).mean()
     assert float(again) == pytest.approx(found.scores[0].value)
 
 
@@ -142,9 +155,19 @@ def test_knn_equals_scikit_learn():
 def test_clustering_scores_are_means_over_its_repeats():
     found = evaluate(Clustering(repeats=4), encoder=Noisy())
     values = {score.metric: score.value for score in found.scores}
-    nmi = [normalized_mutual_info_score(found.predictions.labels, row) for row in found.predictions.predicted]
-    assert len(nmi) == 4
-    assert values["nmi"] == pytest.approx(np.mean(nmi))
+    assert len(found.predictions.predicted) == 4
+    peers = {
+        "nmi": normalized_mutual_info_score,
+        "ami": adjusted_mutual_info_score,
+        "ari": adjusted_rand_score,
+        "homogeneity": homogeneity_score,
+        "completeness": completeness_score,
+    }
+    for name, peer in peers.items():
+        assert values[name] == pytest.approx(
+            np.mean([peer(found.predictions.labels, row) for row in found.predictions.predicted])
+        )
+    assert values["hungarian_accuracy"] <= values["purity"]
     assert found.notes["class_entropy_bits"] == pytest.approx(2.0)
     assert 1.2 < found.scores[0].baseline < 2.0  # far below 2 bits: 32 videos in 4 clusters
 
@@ -172,14 +195,19 @@ def test_baselines_are_those_of_the_most_frequent_class_of_train():
     share = sum(video.labels["action"] == 3 for video in test.videos) / len(test)
     probe, votes = (evaluate(evaluator, mostly, Noisy()) for evaluator in (LinearProbe(), KNN(k=5)))
     assert {score.metric: score.baseline for score in probe.scores} == {"top1": share, "mean_class_accuracy": 0.5}
-    assert {score.metric: score.baseline for score in votes.scores} == {"top1": share, "top1_nearest": share}
+    ranks = ("top1", "top1_1", "top1_10", "top1_20")  # train has 48 videos
+    assert {score.metric: score.baseline for score in votes.scores} == pytest.approx(dict.fromkeys(ranks, share))
 
 
-def test_the_nearest_neighbour_is_scored_too():
+def test_other_numbers_of_neighbours_are_scored_too():
     found = evaluate(KNN(k=7), encoder=Noisy())
     (train, test), (labels, truth) = vectors(Noisy())
-    nearest = KNeighborsClassifier(1, metric="cosine").fit(train, labels).score(test, truth)
-    assert {score.metric: score.value for score in found.scores}["top1_nearest"] == pytest.approx(nearest)
+    values = {score.metric: score.value for score in found.scores}
+    for k in (1, 10, 20):
+        model = KNeighborsClassifier(k, metric="cosine", weights=lambda d: np.exp((1 - d) / 0.07)).fit(train, labels)
+        assert values.pop(f"top1_{k}") == pytest.approx(model.score(test, truth))
+    assert list(values) == ["top1"]
+    assert found.notes["videos_of_smallest_class"] == 12
 
 
 def test_the_random_baseline_of_clustering_is_that_of_equally_many_videos():
@@ -233,7 +261,38 @@ def test_normalised_clustering_does_not_see_lengths():
     raw, unit = (evaluate(Clustering(normalise=flag), encoder=Lengths()) for flag in (False, True))
     assert unit.scores[0].value == pytest.approx(0, abs=1e-9)
     assert raw.scores[0].value > 0.1
-    assert (raw.notes["normalise"], unit.notes["normalise"]) == (False, True)
+
+
+def test_spectral_clustering_is_k_means_on_the_spectral_embedding():
+    found = evaluate(Clustering(algorithm="spectral", repeats=2), encoder=Noisy(), seed=1)
+    (_, test), _ = vectors(Noisy())
+    rows = spectral_embedding(torch.from_numpy(test).float(), 4)
+    assert found.predictions.predicted == tuple(map(tuple, kmeans(rows, 4, [2, 3]).assignments.tolist()))
+
+
+def test_clips_can_be_points_of_their_own():
+    found = evaluate(Clustering(repeats=3, clips=4), encoder=Noisy())
+    videos = MovingSquares().split("test").videos
+    assert found.predictions.videos == tuple(video.id for video in videos for _ in range(4))
+    assert found.predictions.groups == tuple(video.group for video in videos for _ in range(4))
+    assert found.notes["points"] == 4 * len(videos)
+    values = {score.metric: score.value for score in found.scores}
+    rows = np.array(found.predictions.predicted).reshape(3, -1, 4)
+    majority = [[np.bincount(clips).argmax() for clips in row] for row in rows]
+    labels = torch.tensor([video.labels["action"] for video in videos])
+    assert values["video_conditional_entropy"] == pytest.approx(
+        float(conditional_entropy(labels, torch.tensor(majority)).mean())
+    )
+    points = labels.repeat_interleave(4)
+    nats = [mutual_info_score(points, clusters) for clusters in rows.reshape(3, -1)]
+    assert values["conditional_entropy"] == pytest.approx(2 - np.mean(nats) / np.log(2))
+    assert "video_conditional_entropy" not in {score.metric for score in evaluate(Clustering(repeats=2)).scores}
+
+
+def test_the_baseline_of_clips_is_that_of_as_many_points():
+    few, many = (evaluate(Clustering(repeats=1, clips=clips), encoder=Noisy()).scores for clips in (1, 5))
+    assert few[0].baseline < many[0].baseline < 2
+    assert few[0].baseline == pytest.approx(few[-1].baseline)  # with one clip, videos are points
 
 
 def test_notes_of_clustering_tell_spread_and_the_best_run():
@@ -312,7 +371,10 @@ def test_vectors_that_say_nothing(evaluator, value, message):
         evaluate(evaluator, encoder=Broken(value))
 
 
-@pytest.mark.parametrize("build", [lambda: KNN(k=0), lambda: KNN(temperature=0.0), lambda: Clustering(repeats=0)])
+@pytest.mark.parametrize(
+    "build",
+    [lambda: KNN(k=0), lambda: KNN(temperature=0.0), lambda: Clustering(repeats=0), lambda: Clustering(clips=0)],
+)
 def test_impossible_options(build):
     with pytest.raises(UsageError, match="must be"):
         build()

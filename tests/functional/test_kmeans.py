@@ -86,10 +86,12 @@ def test_pieces_equal_the_whole(monkeypatch):
 
 def test_an_empty_cluster_restarts_at_the_farthest_point():
     x = torch.tensor([[0.0], [1.0], [2.0], [50.0], [90.0]])
-    counts = torch.tensor([[3, 0, 2, 0]])
-    sums = torch.tensor([[[3.0], [0.0], [140.0], [0.0]]])
-    distances = torch.tensor([[1.0, 0.0, 1.0, 400.0, 401.0]])
-    assert module._means(x, sums, counts, distances).flatten().tolist() == [1.0, 90.0, 70.0, 50.0]
+    nearest = torch.tensor([0, 0, 0, 2, 2])
+    scores = torch.tensor([1.0, 0.0, 1.0, 400.0, 401.0]) - x.square().sum(1)
+    new = torch.tensor([True, False, True, False])
+    centres = module._means(x, torch.zeros(4, 1), new, nearest, scores)
+    assert new.all()
+    assert centres.flatten().tolist() == [1.0, 90.0, 70.0, 50.0]
 
 
 def test_a_cluster_that_empties_on_the_way_is_filled_again(monkeypatch):

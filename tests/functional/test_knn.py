@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from harness.functional import knn as module
-from harness.functional.knn import knn
+from harness.functional.knn import nearest, vote
+
+
+def knn(gallery, labels, queries=None, *, k, temperature=0.07):
+    similarities, index = nearest(gallery, queries, k=k)
+    return vote(similarities, labels[index], temperature=temperature)
 
 
 def draw(n=80, m=30, dim=5, classes=4, seed=0):
@@ -102,6 +107,15 @@ def test_lengths_do_not_matter(scales, seed):
     assert torch.equal(scaled, knn(gallery, labels, queries, k=5))
 
 
+def test_neighbours_come_nearest_first_with_their_cosines():
+    gallery, _, queries = draw()
+    similarities, index = nearest(gallery, queries, k=80)
+    cosines = torch.cosine_similarity(queries[:, None], gallery[None], dim=2)
+    torch.testing.assert_close(similarities, cosines.gather(1, index))
+    assert (similarities.diff(dim=1) <= 0).all()
+    assert torch.equal(index.sort(1).values, torch.arange(80).expand(30, 80))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -109,22 +123,25 @@ def test_lengths_do_not_matter(scales, seed):
         ({"queries": torch.zeros(2, 3)}, "gallery and queries"),
         ({"queries": torch.zeros(0, 2)}, "gallery and queries"),
         ({"queries": torch.tensor([[torch.nan, 0.0]])}, "finite"),
-        ({"labels": torch.zeros(3).long()}, "labels must be"),
-        ({"labels": torch.tensor([0, 0, 0, -1])}, "not negative"),
-        ({"labels": torch.zeros(4)}, "int64"),
         ({"k": 0}, "between 1 and 4, got 0"),
         ({"k": 5}, "between 1 and 4, got 5"),
         ({"k": 4, "queries": None}, "between 1 and 3, got 4"),
+    ],
+)
+def test_bad_points_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        nearest(**{"gallery": torch.rand(4, 2), "queries": torch.rand(2, 2), "k": 2, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": torch.zeros(2, 2).long()}, r"must both be \(M, k\)"),
+        ({"labels": torch.tensor([[0, -1, 0]])}, "not negative"),
+        ({"labels": torch.zeros(1, 3)}, "int64"),
         ({"temperature": 0.0}, "temperature"),
     ],
 )
-def test_bad_input_is_named(change, message):
-    arguments = {
-        "gallery": torch.rand(4, 2),
-        "labels": torch.tensor([0, 1, 0, 1]),
-        "queries": torch.rand(2, 2),
-        "k": 2,
-        "temperature": 0.07,
-    }
+def test_bad_votes_are_named(change, message):
     with pytest.raises(ValueError, match=message):
-        knn(**{**arguments, **change})
+        vote(**{"similarities": torch.rand(1, 3), "labels": torch.tensor([[0, 1, 0]]), **change})

@@ -6,17 +6,19 @@ import sklearn.metrics as sk
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
-from harness.functional import metrics
+from harness.functional import contingency
 from harness.functional.metrics import (
-    STATISTICS,
     accuracy,
     conditional_entropy,
     entropy,
+    mean,
     mean_class_accuracy,
     normalized_mutual_information,
     purity,
 )
+from harness.functional.statistics import STATISTICS
 
 # Test videos of each class in UCF101's split 1.
 UCF101 = [
@@ -83,12 +85,18 @@ def test_scikit_learn_agrees(seed):
         truth, found = labels.numpy(), predicted[row].numpy()
         recalls = sk.recall_score(truth, found, average=None, labels=np.unique(truth), zero_division=0)
         nats = sk.mutual_info_score(truth, found)
+        table = sk.cluster.contingency_matrix(truth, found)
         expected = {
             "accuracy": sk.accuracy_score(truth, found),
+            "mean": found.mean(),
             "mean_class_accuracy": recalls.mean(),
             "conditional_entropy": entropy(labels).item() - nats / math.log(2),
             "normalized_mutual_information": sk.normalized_mutual_info_score(truth, found),
-            "purity": sk.cluster.contingency_matrix(truth, found).max(0).sum() / len(truth),
+            "purity": table.max(0).sum() / len(truth),
+            "adjusted_rand_index": sk.adjusted_rand_score(truth, found),
+            "matched_accuracy": table[linear_sum_assignment(table, maximize=True)].sum() / len(truth),
+            "homogeneity": sk.homogeneity_score(truth, found),
+            "completeness": sk.completeness_score(truth, found),
         }
         for name, statistic in STATISTICS.items():
             assert statistic(labels, predicted)[row].item() == pytest.approx(expected[name], abs=1e-12)
@@ -116,8 +124,8 @@ def test_draws_in_pieces_equal_draws_at_once(name, monkeypatch):
     labels, predicted = draw(4, n=20)
     counts = torch.randint(1, 4, (7, 20), generator=torch.Generator().manual_seed(0))
     whole = STATISTICS[name](labels, predicted, counts)
-    monkeypatch.setattr(metrics, "_ELEMENTS", 45)
-    torch.testing.assert_close(STATISTICS[name](labels, predicted, counts), whole, rtol=0, atol=0)
+    monkeypatch.setattr(contingency, "_ELEMENTS", 45)
+    torch.testing.assert_close(STATISTICS[name](labels, predicted, counts), whole, rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", STATISTICS)
@@ -174,7 +182,30 @@ def test_entropy_of_ucf101():
     assert entropy(torch.arange(101).repeat_interleave(torch.tensor(UCF101))).item() == pytest.approx(6.641, abs=5e-4)
 
 
-@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("weights", [None, torch.tensor([[1, 2, 0, 1], [0, 0, 3, 0]])])
+def test_a_mean_leaves_out_what_has_no_value(weights):
+    values = torch.tensor([[1.0, torch.nan, 4.0, 2.0], [torch.nan] * 4])
+    found = mean(torch.zeros(4).long(), values, weights)
+    expected = [7 / 3, math.nan] if weights is None else [[3 / 2, 4.0], [math.nan] * 2]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "weights", "message"),
+    [
+        (torch.zeros(2), None, r"values must be \(\.\.\., 3\)"),
+        (torch.zeros(0, 3), None, "values must be"),
+        (torch.zeros(3), torch.ones(3), r"weights must be \(B, 3\)"),
+        (torch.zeros(3), torch.tensor([[1.0, -1.0, 1.0]]), "not negative"),
+        (torch.zeros(3), torch.tensor([[1.0, torch.inf, 1.0]]), "finite"),
+    ],
+)
+def test_bad_values_are_named(values, weights, message):
+    with pytest.raises(ValueError, match=message):
+        mean(torch.zeros(3).long(), values, weights)
+
+
+@pytest.mark.parametrize("name", sorted(STATISTICS.keys() - {"mean"}))
 @pytest.mark.parametrize(
     ("labels", "predicted", "weights", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cards import EvaluatorCard, Metric
-from harness.functional.metrics import STATISTICS
+from harness.cards import EvaluatorCard, Metric, Point
+from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions, Score
 from harness.leaderboard.board import Board, build_board
+from harness.leaderboard.pictures import with_pictures
 from harness.leaderboard.planned import Planned
 from harness.results import Identity, Named, Run, Status, digest
 
@@ -44,6 +46,35 @@ CARDS = {
         name="clustering", summary="k-means against classes.", protocol="Redondo-Cabrera 2019", metrics=(ENTROPY,)
     ),
     "pose": EvaluatorCard(name="pose", summary="Joints from a feature map.", protocol="FLIC", metrics=(PCP,)),
+}
+
+
+def _shots(at: int | None) -> Metric:
+    return Metric(
+        id=f"top1_{at or 'all'}",
+        title=f"Top-1 accuracy, {at or 'all'} videos",
+        unit="%",
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        statistic="mean",
+        point=Point(curve="top-1", axis="videos a class", at=at),
+    )
+
+
+CARDS |= {
+    "few_shot": EvaluatorCard(
+        name="few_shot",
+        summary="A few labels.",
+        protocol="Goyal 2019",
+        metrics=(*map(_shots, (5, 1, None)), Metric(id="kappa", title="Kappa", unit="1", higher_is_better=True)),
+    ),
+    "throughput": EvaluatorCard(
+        name="throughput",
+        summary="Speed.",
+        protocol="a clock",
+        time=True,
+        metrics=(Metric(id="clips_per_s", title="Encoding", unit="clips/s", higher_is_better=True),),
+    ),
 }
 
 
@@ -173,8 +204,7 @@ def plan(
     rows: Sequence[FakeRow] = ROWS, columns: Sequence[FakeColumn] = COLUMNS, seeds: Sequence[int] = (0, 1, 2)
 ) -> list[Planned]:
     """All cells of a suite, all of them done."""
-    runs = [fake_run(row, column, seed) for row in rows for seed in seeds for column in columns]
-    return [Planned(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
+    return planned_of([fake_run(row, column, seed) for row in rows for seed in seeds for column in columns])
 
 
 def picture(width: int = 320, height: int = 96) -> bytes:
@@ -189,6 +219,37 @@ def picture(width: int = 320, height: int = 96) -> bytes:
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def few_shot_run(row: FakeRow, seed: int) -> Run:
+    """A run whose videos tell what they add to points of a curve; of one the quadruplet loss has none."""
+    found = predict(row.quality, seed, row.method, clustering=False)
+    hits = np.array(found.predicted) == np.array(found.labels)
+    easier = np.random.default_rng(seed).random((2, hits.shape[1])) < 0.3
+    rows = {"top1_5": hits, "top1_1": hits & easier, "top1_all": hits | easier[:1]}
+    if row.method == "quadruplet":
+        del rows["top1_all"]
+    values = {name: tuple(tuple(map(float, line)) for line in lines) for name, lines in rows.items()}
+    scores = tuple(Score(name, float(lines.mean()), 1 / CLASSES) for name, lines in rows.items())
+    # Any column gives the run its other parts.
+    return fake_run(row, FakeColumn("few_shot"), seed).model_copy(
+        update={
+            "scores": (*scores, Score("kappa", row.quality)),
+            "predictions": dataclasses.replace(found, predicted=(), values=values),
+            "pictures": ("confusion", "skeletons"),
+        }
+    )
+
+
+def timed_run(row: FakeRow, seed: int, clips_per_s: float) -> Run:
+    """A run that took the time."""
+    run = fake_run(row, FakeColumn("throughput"), seed)
+    return run.model_copy(update={"scores": (Score("clips_per_s", clips_per_s),), "predictions": None})
+
+
+def planned_of(runs: Sequence[Run]) -> list[Planned]:
+    """Cells that are done."""
+    return [Planned(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
 
 
 def board_of(
@@ -309,6 +370,15 @@ def hostile_board() -> Board:
 def small_board() -> Board:
     """Two rows, two columns, two seeds, all done: quick to write."""
     return board_of(plan(ROWS[:2], COLUMNS[1:3], (0, 1)))
+
+
+@pytest.fixture(scope="session")
+def curved_board() -> Board:
+    """Four rows in a column with a curve, whose slowest ones are the best, and a column of speed."""
+    runs = [few_shot_run(row, seed) for row in (*ROWS[:3], ROWS[5]) for seed in (0, 1)]
+    speeds = {"random_init": 300.0, "sfa": 200.0, "quadruplet": 100.0, "supervised": 100.0}
+    runs += [timed_run(row, seed, speeds[row.method] + seed) for row in (*ROWS[:3], ROWS[5]) for seed in (0, 1)]
+    return with_pictures(board_of(planned_of(runs)), lambda key, name: picture(len(name), 8))
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def table_rows(text):
 
 @pytest.fixture(scope="module")
 def text(troubled_board):
-    return readme(troubled_board, "plot.png", [("A caption", "picture-1.png")])
+    return readme(troubled_board, "plot.png", {})
 
 
 def test_the_table_shows_intervals_chance_and_references(board):
@@ -77,16 +77,17 @@ def test_what_was_not_measured_is_listed_with_its_reason_and_the_command(text, t
     assert "harness run" not in statuses["not applicable"]
 
 
-def test_the_rule_the_pictures_and_how_to_reproduce_are_there(text):
+def test_the_rule_the_pictures_and_how_to_reproduce_are_there(text, troubled_board):
     assert RULE in text
-    assert "![A caption](picture-1.png)" in text
+    caption = next(iter(troubled_board.pictures))
+    assert f"![{caption}](picture-1.png)" in text
     assert "](plot.png)" in text
     assert "```sh\nharness run quickstart\n```" in text
     assert "| 225 | 45 |" in text
 
 
 def test_hostile_names_stay_text(hostile_board, hostile):
-    source = readme(hostile_board, "plot.png", [(hostile, "picture-1.png")])
+    source = readme(hostile_board, "plot.png", {})
     inline = [child for token in tokens_of(source) for child in token.children or ()]
     blocks = {token.type for token in tokens_of(source)}
     assert "html_block" not in blocks

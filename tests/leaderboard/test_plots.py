@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.leaderboard.plots import png, spec
+from harness.leaderboard.drawing import png
+from harness.leaderboard.plots import spec
 
 
 @pytest.fixture(scope="module")

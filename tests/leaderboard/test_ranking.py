@@ -161,3 +161,16 @@ def test_correction_is_over_the_whole_board(make_plan, fake, cards):
     _, _, both, _ = ranked(make_plan(rows, [column("knn"), column("linear_probe")]), cards)
     smaller, greater = sorted(comparison.difference.p for comparison in both)
     assert sorted(c.adjusted for c in both) == pytest.approx([min(1, 2 * smaller), max(min(1, 2 * smaller), greater)])
+
+
+def test_speed_does_not_rank(curved_board):
+    (division,) = curved_board.divisions
+    ranked = [curved_board.rows[i].identity.method.name for i in division.rows]
+    assert ranked == ["quadruplet", "sfa", "random_init", "supervised"]  # the fastest last
+    assert [rank.mean for rank in division.ranks[:3]] == [1.0, 2.0, 3.0]
+
+
+def test_where_nothing_but_speed_is_measured_speed_ranks(curved_board, make_board):
+    timed = [cell for cell in curved_board.planned if cell.identity.evaluator.name == "throughput"]
+    board = make_board(timed)
+    assert board.rows[board.divisions[0].rows[0]].identity.method.name == "random_init"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.functional.metrics import accuracy, conditional_entropy
+from harness.cards import Metric
+from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions
 from harness.leaderboard.statistics import (
     Sample,
@@ -25,6 +26,10 @@ from harness.leaderboard.statistics import (
     resample,
     spread,
 )
+
+
+def metric(statistic):
+    return Metric(id="m", title="M", unit="1", higher_is_better=True, statistic=statistic)
 
 
 def names(groups, clips):
@@ -90,8 +95,8 @@ def test_resample_equals_a_slow_twin_that_copies_videos():
         for _ in range(2)
     ]
     weights = group_weights(groups, draws=20)
-    for statistic in (accuracy, conditional_entropy):
-        found = resample(runs, statistic, weights)
+    for name in ("accuracy", "conditional_entropy"):
+        statistic, found = STATISTICS[name], resample(runs, metric(name), weights)
         for s, run in enumerate(runs):
             for b, weight in enumerate(weights):
                 copies = np.repeat(np.arange(7), weight.astype(int))
@@ -101,21 +106,36 @@ def test_resample_equals_a_slow_twin_that_copies_videos():
             assert found.observed[s] == pytest.approx(float(torch.stack(whole).mean()), abs=1e-9)
 
 
+def test_resample_equals_a_slow_twin_on_values_of_which_some_are_missing():
+    rng = np.random.default_rng(4)
+    groups = ["a", "a", "b", "c", "c", "c", "d"]
+    rows = rng.random((2, 7))
+    stored = [[None if (row, i) == (1, 2) else float(rows[row, i]) for i in range(7)] for row in range(2)]
+    run = Predictions(tuple("abcdefg"), tuple(groups), (0,) * 7, (), {"m": tuple(map(tuple, stored))})
+    weights = group_weights(groups, draws=20)
+    found = resample([run], metric("mean"), weights)
+    rows[1, 2] = np.nan
+    for b, weight in enumerate(weights):
+        copies = rows[:, np.repeat(np.arange(7), weight.astype(int))]
+        assert found.drawn[0, b] == pytest.approx(np.nanmean(copies, axis=1).mean())
+    assert found.observed[0] == pytest.approx(np.nanmean(rows, axis=1).mean())
+
+
 def test_resample_wants_the_same_videos_in_every_seed():
     one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
     other = Predictions(("a", "c"), ("g", "h"), (0, 1), ((0, 1),))
     with pytest.raises(ValueError, match="same videos"):
-        resample([one, other], accuracy, group_weights(one.groups, 5))
+        resample([one, other], metric("accuracy"), group_weights(one.groups, 5))
     with pytest.raises(ValueError, match="weights are for 3 videos"):
-        resample([one], accuracy, np.ones((5, 3)))
+        resample([one], metric("accuracy"), np.ones((5, 3)))
 
 
 def test_resample_leaves_the_number_of_threads_as_it_was():
     before = torch.get_num_threads()
     one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
     with pytest.raises(ValueError, match="labels"):
-        resample([Predictions(("a",), ("g",), (), ((0,),))], accuracy, np.ones((5, 1)))
-    resample([one], accuracy, group_weights(one.groups, 5))
+        resample([Predictions(("a",), ("g",), (), ((0,),))], metric("accuracy"), np.ones((5, 1)))
+    resample([one], metric("accuracy"), group_weights(one.groups, 5))
     assert torch.get_num_threads() == before
 
 
@@ -198,7 +218,7 @@ def test_intervals_of_a_biased_statistic_cover_its_expectation_where_percentiles
         drawn = (rng.random((len(labels), 1)) > likely[labels]).sum(axis=1).clip(0, clusters - 1)
         favourite = rng.integers(0, clusters, groups).repeat(clips)
         clustered = np.where(rng.random(len(labels)) < 0.3, favourite, drawn)
-        return conditional_entropy(torch.tensor(labels), torch.tensor(clustered), weights).numpy()
+        return STATISTICS["conditional_entropy"](torch.tensor(labels), torch.tensor(clustered), weights).numpy()
 
     truth = np.mean([entropies(weights[:1]) for _ in range(1500)])
     found = [Sample(values[None, 0], values[None, 1:], groups) for values in (entropies(weights) for _ in range(400))]

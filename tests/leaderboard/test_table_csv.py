@@ -1,4 +1,4 @@
-"""The CSV of a board: one line a cell."""
+"""The CSV of a board: one line a metric of a cell."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_is_not_known_is_blank(troubled_board):
     missing = [line for line in lines_of(troubled_board) if line["status"] in {"missing", "not applicable"}]
     assert len(missing) == 2
     for line in missing:
-        assert not any(line[name] for name in HEADER[9:18] if name != "protocols")
+        assert not any(line[name] for name in HEADER[10:19] if name != "protocols")
 
 
 def test_hostile_names_run_no_formula_and_break_no_line(hostile_board):

@@ -65,7 +65,34 @@ class NotANumber(NearestMean):
 
 
 class AnotherMetric(NearestMean):
-    card = replace(CARD, metrics=(TOP1, replace(TOP1, id="top5")))
+    card = replace(CARD, metrics=(replace(TOP1, id="top5"), TOP1))
+
+
+class OtherValues(NearestMean):
+    """What each video adds to a metric, and another number for the metric."""
+
+    card = replace(CARD, metrics=(TOP1, replace(TOP1, id="margin", statistic="mean")))
+
+    def evaluate(self, encoder, data, *, seed):
+        evaluation = super().evaluate(encoder, data, seed=seed)
+        return replace(evaluation, scores=(*evaluation.scores, Score("margin", 0.5)))
+
+    def told(self, predictions):
+        return replace(predictions, values={"margin": ((0.25, None) * 16,)})
+
+
+class NoValues(OtherValues):
+    card = OtherValues.card
+
+    def told(self, predictions):
+        return predictions
+
+
+class Jpeg(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        return replace(super().evaluate(encoder, data, seed=seed), pictures={"confusion": b"\xff\xd8\xff\xe0"})
 
 
 class NoPredictions(NearestMean):
@@ -192,10 +219,13 @@ BROKEN = {
     InheritedCard: ("check_card", "no card in the body"),
     InPercent: ("check_scores", "top1 and its baseline finite and within (0.0, 1.0), got 100.0"),
     NotANumber: ("check_scores", "got nan"),
-    AnotherMetric: ("check_scores", "one score for each of top1, top5, got top1"),
+    AnotherMetric: ("check_scores", "one score for each of top5, top1; only the first of them always, got top1"),
     NoPredictions: ("check_predictions", "because the card says that top1 can be computed from them, got None"),
     Reversed: ("check_predictions", "top1 to be the mean of `accuracy` over the predictions"),
     HalfOfThem: ("check_predictions", "got other videos, predicted"),
+    OtherValues: ("check_predictions", "margin to be the mean of `mean` over the predictions, 0.2500, got 0.5000"),
+    NoValues: ("check_predictions", "the predictions hold no values of margin"),
+    Jpeg: ("check_pictures", "got confusion"),
     NoGroups: ("check_predictions", "got other groups"),
     MixedUpLabels: ("check_informed", "(baseline 0.25)"),
     FarthestMean: ("check_informed", "(baseline 0.25)"),

@@ -103,7 +103,6 @@
     const seeds = value.seeds.map((seed) => [
       make("span", String(seed.seed)),
       make("span", seed.value || seed.status, seed.value ? "" : "span"),
-      make("span", seed.scores, "span"),
       command(seed.command),
     ]);
     const others = value.comparisons.map((other) => [
@@ -112,11 +111,19 @@
       make("span", other.p),
       make("span", other.separable ? "separable" : "tied"),
     ]);
+    const metrics = value.metrics.map((one) => [
+      make("span", one.metric),
+      make("span", one.mean),
+      make("span", one.span, "span"),
+      make("span", one.chance, "span"),
+      make("span", one.seeds, "span"),
+    ]);
     return add(
       make("details"),
       summary,
       facts(value.facts),
-      seeds.length ? table(["seed", "value", "all scores", "the whole run"], seeds) : null,
+      metrics.length ? table(["metric", "mean", "95 %", "chance", "seeds"], metrics) : null,
+      seeds.length ? table(["seed", "value", "the whole run"], seeds) : null,
       others.length ? make("h3", "Against the others, paired") : null,
       others.length ? table(["row", "difference [95 %]", "p (Holm)", ""], others) : null,
       Object.keys(value.protocol).length ? make("h3", "Protocol") : null,
@@ -148,7 +155,10 @@
 
   // `ast` makes Vega interpret its expressions: the page's policy forbids code made from text.
   const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true } };
-  const host = document.getElementById("plot");
-  const drawing = make("div");
-  window.vegaEmbed(drawing, island.plot, options).then(() => host.replaceChildren(drawing), () => {});
+  const draw = (host, specification) => {
+    const drawing = make("div");
+    window.vegaEmbed(drawing, specification, options).then(() => host.replaceChildren(drawing), () => {});
+  };
+  draw(document.getElementById("plot"), island.plot);
+  for (const host of document.querySelectorAll("[data-plot]")) draw(host, island.plots[host.dataset.plot]);
 })();

@@ -1,0 +1,63 @@
+"""Logistic regression from few videos a class, over shots and draws, beside a loop of scikit-learn's."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from harness.evaluators.few_shot import SHOTS, TOLERANCE
+from harness.functional.draws import draw_ranks
+from harness.functional.logistic import fit_logistic, logistic_objective
+from harness.functional.standardise import scaling
+
+CLASSES, OF_EACH, DIM, DRAWS = 101, 94, 512, 20
+ROUNDS = 2
+
+
+# With one point a class scikit-learn asks whether the labels are quantities.
+@pytest.mark.filterwarnings("ignore:The number of unique classes is greater than 50%:UserWarning")
+def test_shots_and_draws(benchmark):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(CLASSES).repeat(OF_EACH)
+    points = torch.randn(CLASSES, DIM, generator=generator)[labels] / 2
+    points += torch.randn(len(labels), DIM, generator=generator)
+    ranks = draw_ranks(labels, [""] * len(labels), DRAWS, seed=0)
+    problems = []
+    for shots in SHOTS:
+        drawn = (ranks < shots).nonzero()[:, 1].view(DRAWS, -1)
+        mean, factor = scaling(points[drawn])
+        strengths = points.new_full((DRAWS,), 1 / drawn.shape[1])  # scikit-learn's C = 1
+        problems.append(((points[drawn] - mean) * factor, labels[drawn], strengths))
+
+    def ours():
+        return [fit_logistic(*problem, classes=CLASSES, tolerance=TOLERANCE) for problem in problems]
+
+    def theirs():
+        return [
+            [LogisticRegression(C=1.0).fit(a, b) for a, b in zip(x.numpy(), y.numpy(), strict=True)]
+            for x, y, _ in problems
+        ]
+
+    seconds = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        models = theirs()
+        middle = time.perf_counter()
+        found = ours()
+        seconds.append((middle - start, time.perf_counter() - middle))
+    peer, own = map(min, zip(*seconds, strict=True))  # the fastest of each: a busy machine slows the peer more
+    for problem, classifiers, fitted in zip(problems, models, found, strict=True):
+        weight = torch.stack([torch.from_numpy(model.coef_) for model in classifiers]).to(problem[0])
+        bias = torch.stack([torch.from_numpy(model.intercept_) for model in classifiers]).to(problem[0])
+        assert fitted.converged.all()
+        reached = logistic_objective(*problem, fitted.weight, fitted.bias)
+        assert (reached <= logistic_objective(*problem, weight, bias) * (1 + 1e-6)).all()
+    benchmark.pedantic(ours, rounds=3)
+    benchmark.extra_info.update(
+        solves_per_s=round(len(SHOTS) * DRAWS / benchmark.stats.stats.median, 2),
+        threads=torch.get_num_threads(),
+        times_as_fast_as={"scikit-learn": round(peer / own, 3)},
+    )

@@ -1,0 +1,1 @@
+"""What is known of each standard protocol, one file each, without importing it."""

@@ -1,0 +1,248 @@
+"""Training the whole network on with labels."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from harness import progress
+from harness.cards import BackboneCard, MethodCard
+from harness.encoders import normalise
+from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.evaluators.cards.finetune import FINETUNE
+from harness.evaluators.frozen import Frozen, stages
+from harness.evaluators.labelled import Labelled, train_and_test
+from harness.evaluators.part import Part
+from harness.evaluators.scoring import hits, majority, majority_hits, scored
+from harness.evaluators.selection import FOLDS
+from harness.functional.folds import group_folds
+from harness.interfaces import Budget, Evaluation, Trainable
+from harness.methods.supervised import Classifier, Supervised
+from harness.seeding import derived, seeded
+from harness.video.views import Views, batches
+
+if TYPE_CHECKING:
+    from harness.cards import EvaluatorCard
+    from harness.features import FrozenEncoder
+    from harness.interfaces import Dataset, Split
+
+Average = Literal["softmax", "logits"]
+
+
+class Finetune:
+    """A linear classifier on a copy of the encoder's network, both trained with labels, tested on whole videos.
+
+    Every learning rate is tried on two thirds of train's groups; the one with the highest top-1 accuracy on the videos
+    of the others, seen by the encoder's own view (of equal ones the first), is used to train on all of train. The
+    baselines are those of the linear probe. A training is one of the method `supervised`, from another start.
+
+    Args:
+        frames: training frames that each training shows, the same for every encoder.
+        lrs: the learning rates tried; one alone is not validated.
+        batch_size: clips in a step; small, so that a small budget has steps enough.
+        frozen: how many stages of the network, the first ones, stay as they are: weights and BN statistics.
+        views: which clips and crops a test video's scores are averaged over.
+        average: what is averaged over them.
+        mirror: False for classes that a mirror turns into others, such as left and right.
+        label: which kind of class to predict.
+
+    Raises:
+        UsageError: when an option is impossible.
+
+    Source: Tokmakov, Hebert and Schmid, "Unsupervised learning of video representations via dense trajectory
+    clustering", 2020; they lower the rate by the test split, and their frozen BN statistics move.
+    """
+
+    card: ClassVar[EvaluatorCard] = FINETUNE
+
+    def __init__(
+        self,
+        frames: int = 16_000,
+        lrs: tuple[float, ...] = (3e-4, 1e-3, 3e-3),
+        batch_size: int = 16,
+        frozen: int = 0,
+        views: Views = "view",
+        average: Average = "softmax",
+        mirror: bool = True,
+        label: str = "action",
+    ) -> None:
+        if min(frames, batch_size) < 1 or frozen < 0:
+            msg = f"frames and batch_size must be at least 1, frozen at least 0, got {frames}, {batch_size}, {frozen}"
+            raise UsageError(msg)
+        if not lrs or len(set(lrs)) < len(lrs) or not all(0 < lr < math.inf for lr in lrs):
+            msg = f"lrs must be different positive numbers, at least one, got {list(lrs)}"
+            raise UsageError(msg)
+        if views == "25x10" and not mirror:
+            msg = "the views 25x10 mirror each crop: choose other views, or leave mirror on"
+            raise UsageError(msg)
+        self.frames = frames
+        self.lrs = lrs
+        self.batch_size = batch_size
+        self.frozen = frozen
+        self.views: Views = views
+        self.average: Average = average
+        self.mirror = mirror
+        self.label = label
+
+    def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
+        """Fine-tune a copy of the network of `encoder`; `seed` is that of classifier, batches and random clips.
+
+        Raises:
+            DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
+            DivergedError: when no learning rate leads to a loss that is a number.
+            PluginError: when the encoder does not say how clips are normalised for its network.
+            UsageError: when the network has fewer stages than are to be frozen, or `frames` do not make a clip.
+        """
+        start = _start(encoder)
+        budget = Budget(frames=self.frames, seed=seed, device=encoder.device)
+        train, test = train_and_test(encoder, data, self.label)
+        count = len(train.classes)
+        trainings = len(self.lrs) * (len(self.lrs) > 1) + 1
+        with progress.bar("fine-tuning", total=trainings) as bar:
+            accuracies = self._validated(start, train, budget, bar) if len(self.lrs) > 1 else {}
+            lr, classifier = self._best(start, train.split, budget, accuracies)
+            scores = self._scores(classifier, start, test.split, self.views, budget).to(test.labels.device)
+            bar.advance()
+        values = {"top5": hits(scores[None], test.labels, 5)} if count > 5 else {}
+        found, predictions = scored(
+            self.card,
+            test,
+            scores.argmax(1)[None],
+            majority(train, test),
+            values,
+            {"top5": majority_hits(train, test, 5)},
+        )
+        notes: dict[str, Any] = {
+            "lr": lr,
+            "validation_top1": {f"{rate:g}": accuracy for rate, accuracy in accuracies.items()},
+            "frozen_stages": ["+".join(stage) for stage in stages(start.module)[: self.frozen]],
+            "train_videos": len(train),
+            "test_videos": len(test),
+            "classes_absent_from_test": list(test.absent),
+        }
+        return Evaluation(found, predictions, notes)
+
+    def _validated(
+        self, start: _Start, train: Labelled, budget: Budget, bar: progress.Bar
+    ) -> dict[float, float | None]:
+        """Top-1 accuracy of each learning rate on the first fold of train; None where it diverged."""
+        held_out = (group_folds(train.labels, train.groups, FOLDS) == 0).cpu()
+        if held_out.all():
+            msg = f"train has one group only ({train.groups[0]!r}); choosing the learning rate needs at least two"
+            raise DataError(msg)
+        rest, validation = (Part(train.split, where.nonzero().flatten().tolist()) for where in (~held_out, held_out))
+        labels = train.labels.cpu()[held_out]
+        accuracies: dict[float, float | None] = {}
+        for lr in self.lrs:
+            try:
+                classifier = self._trained(start, rest, budget, lr)
+                scores = self._scores(classifier, start, validation, "view", budget)
+                accuracies[lr] = float((scores.argmax(1) == labels).double().mean())
+            except DivergedError:
+                accuracies[lr] = None
+            bar.advance()
+        return accuracies
+
+    def _best(
+        self, start: _Start, train: Split, budget: Budget, accuracies: dict[float, float | None]
+    ) -> tuple[float, Classifier]:
+        """The learning rate that validated best of those that do not diverge on all of train, and its classifier."""
+        known = {lr: accuracies.get(lr, 0.0) for lr in self.lrs}
+        ranked = sorted((lr for lr in self.lrs if known[lr] is not None), key=lambda lr: -(known[lr] or 0.0))
+        for lr in ranked:
+            try:
+                return lr, self._trained(start, train, budget, lr)
+            except DivergedError:
+                continue
+        msg = f"fine-tuning diverged at every learning rate: {', '.join(f'{lr:g}' for lr in self.lrs)}; lower lrs"
+        raise DivergedError(msg)
+
+    def _trained(self, start: _Start, train: Split, budget: Budget, lr: float) -> Classifier:
+        training = _Training(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
+        network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
+        with seeded(derived(budget.seed)):
+            classifier = training.objective(network, start.card, train)
+        training.minimise(classifier, start.card, train, budget)
+        if not all(bool(tensor.isfinite().all()) for tensor in classifier.state_dict().values()):
+            msg = "fine-tuning diverged: after the last step, weights are NaN or infinite"
+            raise DivergedError(msg)
+        return classifier
+
+    def _scores(self, classifier: Classifier, start: _Start, split: Split, views: Views, budget: Budget) -> Tensor:
+        seed, device = budget.seed, budget.device
+        return video_scores(classifier, start.card, split, views=views, average=self.average, seed=seed, device=device)
+
+
+@torch.inference_mode()
+def video_scores(
+    classifier: Classifier,
+    card: BackboneCard,
+    split: Split,
+    *,
+    views: Views,
+    average: Average,
+    seed: int,
+    device: str = "cpu",
+) -> Tensor:
+    """(N, classes) float64 on the CPU: the mean over what is shown of each video.
+
+    Args:
+        classifier: put into evaluation mode.
+        card: how clips are normalised, and their frames, stride and size.
+        split: whose videos.
+        views: which clips and crops of each.
+        average: `softmax` averages probabilities, which then sum to 1.
+        seed: of random clips.
+        device: where the classifier is.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
+    classifier.eval()
+    sums = torch.zeros(len(split), classifier.head.out_features, dtype=torch.float64)
+    counts = torch.zeros(len(split), 1, dtype=torch.float64)
+    with progress.bar(f"testing on {split.name}", total=len(split)) as bar:
+        done = 0
+        for videos, clips in batches(split, card.view, views, seed=seed):
+            logits = classifier.logits(normalise(clips.to(device), card)).double()
+            each = logits.softmax(1) if average == "softmax" else logits
+            sums.index_add_(0, videos, each.cpu())
+            counts.index_add_(0, videos, counts.new_ones(len(videos), 1))
+            bar.advance(int(videos[-1]) - done)
+            done = int(videos[-1])
+        bar.advance(len(split) - done)
+    return sums / counts
+
+
+@dataclass(kw_only=True)
+class _Training(Supervised):
+    """The method `supervised` under the name that messages and progress tell."""
+
+    card: ClassVar[MethodCard] = MethodCard(name="finetune", summary=FINETUNE.summary, supervised=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What every training starts from."""
+
+    module: nn.Module
+    card: BackboneCard
+
+
+def _start(encoder: FrozenEncoder) -> _Start:
+    """The encoder's network, and its backbone's card with the encoder's own view."""
+    given = encoder.encoder
+    card = getattr(given, "card", None)
+    if not isinstance(given, Trainable) or not isinstance(card, BackboneCard):
+        msg = (
+            f"encoder {type(given).__name__} cannot be fine-tuned: it needs a `module`, and its backbone's `card`, "
+            "which says how clips are normalised; harness.NetworkEncoder has both"
+        )
+        raise PluginError(msg)
+    return _Start(given.module, dataclasses.replace(card, view=encoder.view))

@@ -1,0 +1,72 @@
+"""A network whose first stages do not learn."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from harness.errors import UsageError
+
+
+class Frozen(nn.Module):
+    """A network whose first stages stay as they are: no gradient, no weight decay, BN statistics that do not move.
+
+    Args:
+        network: what is trained, normalised float clips (B, C, T, H, W) -> (B, dim).
+        count: how many of its `stages` are frozen.
+
+    Raises:
+        UsageError: when it has fewer.
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        super().__init__()
+        found = stages(network)
+        if count > len(found):
+            known = ", ".join("+".join(stage) for stage in found) or "none"
+            msg = f"{count} stages are to be frozen, but the network has {len(found)}: {known}"
+            raise UsageError(msg)
+        self.network = network
+        self._parts = tuple(network.get_submodule(name) for stage in found[:count] for name in stage)
+        for part in self._parts:
+            part.requires_grad_(False)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(B, C, T, H, W) -> (B, dim)."""
+        vectors: Tensor = self.network(clips)
+        return vectors
+
+    def train(self, mode: bool = True) -> Frozen:
+        """Training mode for everything that is not frozen."""
+        super().train(mode)
+        for part in self._parts:
+            part.eval()
+        return self
+
+
+def stages(network: nn.Module) -> list[list[str]]:
+    """Names of the modules that make up each stage of a network, in their order.
+
+    A stage is a child with weights (parameters of two or more dimensions) and the normalisations, activations and
+    pools that follow it. Where only one child has weights and is itself made of stages, they are the network's.
+
+    >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten())
+    >>> stages(network)
+    [['0', '1', '2'], ['3', '4']]
+    >>> stages(nn.Sequential(network, nn.Dropout()))
+    [['0.0', '0.1', '0.2'], ['0.3', '0.4', '1']]
+    """
+    children = dict(network.named_children())
+    weighty = [name for name, child in children.items() if any(weight.ndim > 1 for weight in child.parameters())]
+    found: list[list[str]] = []
+    waiting: list[str] = []  # what comes before the first stage belongs to it
+    for name, child in children.items():
+        if name in weighty:
+            inner = stages(child) if len(weighty) == 1 else []
+            found += [[f"{name}.{part}" for part in stage] for stage in inner] or [[name]]
+            found[0] = waiting + found[0]
+            waiting = []
+        elif found:
+            found[-1].append(name)
+        else:
+            waiting.append(name)
+    return found

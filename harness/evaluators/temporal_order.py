@@ -1,0 +1,84 @@
+"""What an encoder loses when the frames of every clip are shuffled."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from harness.evaluators.cards.temporal_order import TEMPORAL_ORDER
+from harness.evaluators.linear_probe import LinearProbe
+from harness.interfaces import Evaluation, Score
+from harness.seeding import derived
+
+if TYPE_CHECKING:
+    from harness.cards import EvaluatorCard
+    from harness.features import FrozenEncoder
+    from harness.interfaces import Dataset, Predictions
+
+SHUFFLINGS = 2
+
+
+class TemporalOrder:
+    """The linear probe on clips in order and on shuffled ones; the accuracy between them is what time is used for.
+
+    An encoder that averages the vectors of single frames loses nothing. The most that can be lost is what the probe
+    has in order above what poses and places alone tell, so that the loss of one data set says nothing about another.
+    Of the two accuracies the baseline is train's most frequent class; the loss has none. Stored predictions are those
+    in order, then one row for each shuffling.
+
+    Args:
+        label: which kind of class to predict.
+
+    Source: Husain, Dellen and Torras, "Action recognition based on efficient deep feature learning in the
+    spatio-temporal domain", IEEE Robotics and Automation Letters 2016, section IV-C and Fig. 4: there the network
+    itself is trained on shuffled frames; here the encoder stays, and the probe is trained and tested on them.
+    """
+
+    card: ClassVar[EvaluatorCard] = TEMPORAL_ORDER
+
+    def __init__(self, label: str = "action") -> None:
+        self.label = label
+
+    def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
+        """Probe `encoder` three times; `seed` shuffles.
+
+        Raises:
+            DataError: as in the linear probe.
+        """
+        probe = LinearProbe(self.label)
+        seen = [encoder, *(encoder.shuffled(derived(seed, time)) for time in range(SHUFFLINGS))]
+        found = [probe.evaluate(shown, data, seed=seed) for shown in seen]
+        stored = [evaluation.predictions for evaluation in found]
+        hits = torch.stack([_hits(predictions) for predictions in stored])  # (1 + SHUFFLINGS, N)
+        values = {"top1_lost": hits[:1] - hits[1:], "top1": hits[:1], "top1_shuffled": hits[1:]}
+        baseline = found[0].scores[0].baseline
+        assert stored[0] is not None
+        return Evaluation(
+            tuple(
+                Score(name, float(rows.mean()), None if name == "top1_lost" else baseline)
+                for name, rows in values.items()
+            ),
+            dataclasses.replace(
+                stored[0],
+                predicted=tuple(row for predictions in stored if predictions for row in predictions.predicted),
+                values={name: tuple(tuple(row) for row in rows.tolist()) for name, rows in values.items()},
+            ),
+            _notes(found),
+        )
+
+
+def _hits(predictions: Predictions | None) -> torch.Tensor:
+    assert predictions is not None
+    return (torch.tensor(predictions.predicted[0]) == torch.tensor(predictions.labels)).double()
+
+
+def _notes(found: list[Evaluation]) -> dict[str, Any]:
+    """What the probes agree on, and what each of them chose."""
+    shared = ("train_videos", "test_videos", "classes_absent_from_test")
+    return {
+        **{name: found[0].notes[name] for name in shared},
+        "strengths": [evaluation.notes["strength"] for evaluation in found],
+        "top1_of_each_shuffling": [evaluation.scores[0].value for evaluation in found[1:]],
+    }

@@ -1,0 +1,203 @@
+"""How fast an encoder is, and how large."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness import progress
+from harness.errors import DataError, UsageError
+from harness.evaluators.cards.throughput import THROUGHPUT
+from harness.interfaces import Evaluation, Score, Trainable, VideoBatch
+from harness.provenance import hardware
+from harness.video import timeline
+from harness.video.decode import decode
+from harness.video.loader import THREADS, video_clips
+from harness.video.sample import clip_frames
+from harness.video.transform import crops
+
+if TYPE_CHECKING:
+    from harness.cards import EvaluatorCard, View
+    from harness.features import FrozenEncoder
+    from harness.interfaces import Dataset, Split, Video
+
+WARM_UP = 3
+
+
+class Throughput:
+    """Clips a second of everything that is done with a clip; and what a network holds and computes.
+
+    Only numbers of one device, number of threads, version of torch and batch size are ranked together. Memory is that
+    of a CUDA device, transfer too; a process on a CPU shares its memory with decoded videos, so there is none to tell.
+
+    Args:
+        batch_size: clips at a time.
+        repeats: timed runs of each stage.
+
+    Raises:
+        UsageError: when an option is impossible.
+    """
+
+    card: ClassVar[EvaluatorCard] = THROUGHPUT
+
+    def __init__(self, batch_size: int = 32, repeats: int = 10) -> None:
+        if batch_size < 1 or repeats < 1:
+            msg = f"batch_size and repeats must be at least 1, got {batch_size} and {repeats}"
+            raise UsageError(msg)
+        self.batch_size = batch_size
+        self.repeats = repeats
+
+    def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
+        """Measure `encoder` on clips of the test split of `data`; `seed` changes nothing.
+
+        Raises:
+            DataError: when the test split has no videos, or one does not decode.
+        """
+        split = data.split("test")
+        if not len(split):
+            msg = f"split 'test' of data set {data.card.name!r} has no videos"
+            raise DataError(msg)
+        device = torch.device(encoder.device)
+        measured = _Measured(device, self.repeats)
+        with progress.bar("throughput", total=4) as bar:
+            self._decoding(measured, split, encoder.view)
+            bar.advance(note="decoding")
+            batch = self._batch(split, encoder.view)
+            if device.type == "cuda":
+                pinned = batch.pin_memory()
+                measured.speed("transfer", len(batch), lambda: pinned.to(device, non_blocking=True))
+            bar.advance(note="transfer")
+            clips = VideoBatch(batch.to(device))
+            with measured.memory("encode"):
+                measured.speed("encode", len(batch), lambda: encoder.encoder.encode(clips))
+            bar.advance(note="encoding")
+            if isinstance(encoder.encoder, Trainable):
+                _network(measured, encoder.encoder.module, clips.clips)
+            bar.advance(note="training")
+        return Evaluation(
+            tuple(
+                Score(metric.id, measured.values[metric.id])
+                for metric in self.card.metrics
+                if metric.id in measured.values
+            ),
+            notes={"batch_size": self.batch_size, "decode_threads": THREADS, "spread": measured.spread},
+            conditions={
+                "device": hardware(encoder.device),
+                "processor": hardware("cpu"),
+                "threads": torch.get_num_threads(),
+                "torch": str(torch.__version__),
+            },
+        )
+
+    def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
+        """As many clips as a batch has, or more, from files spread over the split; nothing where there are none."""
+        files = [video for video in split.videos if video.path.is_file()]
+        if not files:
+            return
+        wanted = min(-(-self.batch_size // (view.clips * view.crops)), len(files))
+        chosen = [files[index * len(files) // wanted] for index in range(wanted)]
+
+        def run() -> None:
+            timeline.forget()  # what a file's first visit learns would let the next one seek
+            list(pool.map(lambda video: _decoded(video, view), chosen))
+
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+            measured.speed("decode", wanted * view.clips * view.crops, run)
+
+    def _batch(self, split: Split, view: View) -> Tensor:
+        """(batch_size, C, T, size, size) uint8 RGB: clips of the first videos, again and again when they are few."""
+        found: list[Tensor] = []
+        for index in range(len(split)):
+            found.append(video_clips(split, index, view))
+            if sum(map(len, found)) >= self.batch_size:
+                break
+        clips = torch.cat(found)
+        return clips[torch.arange(self.batch_size) % len(clips)]
+
+
+@dataclass
+class _Measured:
+    """What was found so far."""
+
+    device: torch.device
+    repeats: int
+    values: dict[str, float] = field(default_factory=dict)
+    spread: dict[str, list[float]] = field(default_factory=dict)
+    """The least and the greatest of the repeats."""
+
+    def speed(self, stage: str, clips: int, run: Callable[[], object]) -> None:
+        """Clips a second of `run`, which works through `clips` of them: the median over repeats after a warm-up."""
+        for _ in range(WARM_UP):
+            run()
+        found = []
+        for _ in range(self.repeats):
+            self._wait()
+            start = time.perf_counter()
+            run()
+            self._wait()
+            found.append(clips / (time.perf_counter() - start))
+        name = f"{stage}_clips_per_s"
+        self.values[name], self.spread[name] = statistics.median(found), [min(found), max(found)]
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    @contextlib.contextmanager
+    def memory(self, stage: str) -> Iterator[None]:
+        """The most that torch's tensors take on a CUDA device during the block; nothing elsewhere."""
+        if self.device.type != "cuda":
+            yield
+            return
+        self._wait()
+        torch.cuda.reset_peak_memory_stats(self.device)
+        yield
+        self._wait()
+        self.values[f"{stage}_memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
+
+
+def _decoded(video: Video, view: View) -> Tensor:
+    """All clips and crops of a file's video, as the loader makes them, past the frame cache."""
+    chosen = clip_frames(video.frames, view)
+    frames = torch.from_numpy(decode(video.path, chosen.flatten().numpy(), short_side=view.short_side))
+    clips = frames.view(*chosen.shape, *frames.shape[1:]).permute(0, 4, 1, 2, 3)
+    return crops(clips, view.size, view.crops).flatten(0, 1).contiguous()
+
+
+def _network(measured: _Measured, module: nn.Module, clips: Tensor) -> None:
+    """Parameters and operations of a network, and the speed of training a copy of it."""
+    network = copy.deepcopy(module).to(clips.device)
+    parameters = list(network.requires_grad_(True).parameters())
+    measured.values["parameters"] = sum(parameter.numel() for parameter in parameters) / 1e6
+    inputs = (clips.float() - 127.5) / 64  # about what every backbone's normalisation gives; no time depends on it
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network.eval()(inputs[:1])
+    if counter.get_total_flops():
+        measured.values["operations"] = counter.get_total_flops() / 1e9
+    if not parameters:
+        return
+    optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=0.9)  # weights stay, so that no loss diverges
+    network.train()
+    device = clips.device
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            loss = network(inputs).float().square().mean()
+        loss.backward()
+        optimizer.step()
+
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), measured.memory("train"):
+        measured.speed("train", len(clips), step)

@@ -1,0 +1,180 @@
+"""How far clusters agree with classes: adjusted for chance, or by the best matching; batched as the metrics are."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from harness.functional.contingency import batched, conditional_entropies, entropies, filled_cells, group_sums
+from harness.functional.metrics import conditional_entropy, entropy
+
+_ELEMENTS = 2**22  # terms of the expected mutual information that are held at a time
+
+
+def adjusted_rand_index(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Share of pairs of videos on which classes and clusters agree, scaled so that chance is 0 and equality is 1.
+
+    Below 0 where they agree less than chance. 1 where neither splits the videos, or each leaves every video alone.
+    `predicted` holds cluster indices; arguments, shapes and errors as in `metrics.accuracy`, and `weights` must be
+    whole numbers.
+
+    Source: Hubert and Arabie, "Comparing partitions", Journal of Classification 1985, equation 5.
+
+    >>> scores = adjusted_rand_index(torch.tensor([0, 0, 1, 1]), torch.tensor([[7, 7, 3, 3], [0, 1, 0, 1]]))
+    >>> [round(score, 4) for score in scores.tolist()]
+    [1.0, -0.5]
+    """
+
+    def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
+        _check_whole(weights)
+        both = _pairs(filled_cells(labels, predicted, weights)[0])
+        classes, clusters = _pairs(_sizes(labels, weights)), _pairs(_sizes(predicted, weights))
+        count = weights.sum(1)
+        chance = classes * (clusters / (count * (count - 1) / 2).clamp(min=1))  # in this order nothing overflows
+        span = (classes + clusters) / 2 - chance
+        # The mean equals what is expected by chance only where the two partitions are one and trivial.
+        return torch.where(span > 0, (both - chance) / span.where(span > 0, 1), 1.0)
+
+    return batched(draws, labels, predicted, weights)
+
+
+def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mutual information of classes and clusters, scaled so that chance is 0 and equality is 1.
+
+    (MI - E[MI]) / (mean of the two entropies - E[MI]), where E[MI] is over all ways to deal the same videos to classes
+    and clusters of the same sizes. 1 where classes and clusters are the same partition; 0 where only one of the two
+    splits the videos. `predicted` holds cluster indices; arguments, shapes and errors as in `metrics.accuracy`, and
+    `weights` must be whole numbers. Memory grows linearly in N.
+
+    Source: Vinh, Epps and Bailey, "Information theoretic measures for clusterings comparison: variants, properties,
+    normalization and correction for chance", JMLR 2010, equation 24 for E[MI], and the arithmetic mean as the bound.
+
+    >>> labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    >>> scores = adjusted_mutual_information(labels, torch.tensor([[5, 5, 5, 2, 2, 2], [0, 0, 1, 1, 2, 2]]))
+    >>> [round(score, 4) for score in scores.tolist()]
+    [1.0, 0.2988]
+    """
+
+    def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
+        _check_whole(weights)
+        classes, clusters = entropies(labels, weights), entropies(predicted, weights)
+        open_, shared = (
+            conditional_entropies(labels, predicted, weights),
+            conditional_entropies(predicted, labels, weights),
+        )
+        sizes = zip(_sizes(labels, weights).mT, _sizes(predicted, weights).mT, strict=True)
+        expected = torch.stack([_expected_information(a[a > 0], b[b > 0]) for a, b in sizes]) / math.log(2)
+        span = (classes + clusters) / 2 - expected
+        # Where both conditional entropies are 0 the partitions are one; there the span may be 0 too.
+        same = (open_ < 1e-12) & (shared < 1e-12)
+        trivial = (classes == 0) | (clusters == 0)
+        score = (classes - open_ - expected) / span.where(~same & ~trivial, 1)
+        return score.masked_fill(trivial, 0.0).masked_fill(same, 1.0)
+
+    return batched(draws, labels, predicted, weights)
+
+
+def matched_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Accuracy under the matching of clusters to classes, at most one to one, that makes it highest, in [0, 1].
+
+    The Hungarian accuracy of the literature. With more clusters than classes the videos of the clusters left over
+    count as wrong, with fewer those of the classes left over. `predicted` holds cluster indices; arguments, shapes and
+    errors as in `metrics.accuracy`. Memory grows with the number of classes times that of clusters.
+
+    Source: Kuhn, "The Hungarian method for the assignment problem", Naval Research Logistics Quarterly 1955.
+
+    >>> matched_accuracy(torch.tensor([0, 0, 1, 1]), torch.tensor([[9, 9, 4, 4], [0, 1, 2, 3]])).tolist()
+    [1.0, 0.5]
+    """
+
+    def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
+        rows, columns = (torch.unique(groups, return_inverse=True)[1] for groups in (labels, predicted))
+        shape = int(rows.max()) + 1, int(columns.max()) + 1
+        matched = []
+        for draw in weights:  # one table at a time, which may be large
+            table = draw.new_zeros(shape).index_put_((rows, columns), draw, accumulate=True)
+            row, column = linear_sum_assignment(table.cpu().numpy(), maximize=True)
+            matched.append(table[torch.from_numpy(row), torch.from_numpy(column)].sum())
+        return torch.stack(matched) / weights.sum(1)
+
+    return batched(draws, labels, predicted, weights)
+
+
+def homogeneity(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """1 - H(class | cluster) / H(class), in [0, 1]: 1 where every cluster holds one class, or there is one class only.
+
+    `predicted` holds cluster indices; arguments, shapes and errors as in `metrics.accuracy`.
+
+    Source: Rosenberg and Hirschberg, "V-Measure: a conditional entropy-based external cluster evaluation measure",
+    EMNLP 2007, section 2.
+
+    >>> homogeneity(torch.tensor([0, 0, 1, 1]), torch.tensor([[0, 1, 2, 3], [0, 0, 0, 0]])).tolist()
+    [1.0, 0.0]
+    """
+    return _explained(conditional_entropy(labels, predicted, weights), entropy(labels, weights))
+
+
+def completeness(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """1 - H(cluster | class) / H(cluster), in [0, 1]: 1 where every class lies in one cluster.
+
+    Arguments, shapes, errors and source as in `homogeneity`.
+
+    >>> completeness(torch.tensor([0, 0, 1, 1]), torch.tensor([[0, 1, 2, 3], [0, 0, 0, 0]])).tolist()
+    [0.5, 1.0]
+    """
+
+    def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
+        return _explained(conditional_entropies(predicted, labels, weights), entropies(predicted, weights))
+
+    return batched(draws, labels, predicted, weights)
+
+
+def _explained(left: Tensor, whole: Tensor) -> Tensor:
+    return torch.where(whole > 0, (1 - left / whole.where(whole > 0, 1)).clamp(0, 1), 1.0)
+
+
+def _check_whole(weights: Tensor) -> None:
+    if not torch.equal(weights, weights.round()):
+        msg = "weights must be whole numbers: how often each draw took each video"
+        raise ValueError(msg)
+
+
+def _sizes(groups: Tensor, weights: Tensor) -> Tensor:
+    """(G, B): how many videos each class or cluster of `groups` (N,) has, in each draw."""
+    return group_sums(weights, torch.unique(groups, return_inverse=True)[1])
+
+
+def _pairs(sizes: Tensor) -> Tensor:
+    return (sizes * (sizes - 1) / 2).sum(0)
+
+
+def _expected_information(classes: Tensor, clusters: Tensor) -> Tensor:
+    """Expected mutual information in nats of two random partitions with classes (C,) and clusters (K,) of these sizes.
+
+    Cells of equal class and cluster size are alike, so there are terms for different sizes only.
+    """
+    (a, times_a), (b, times_b) = (torch.unique(sizes.long(), return_counts=True) for sizes in (classes, clusters))
+    count = int(classes.sum())
+    numbers = torch.arange(count + 1, device=classes.device, dtype=torch.float64)
+    log_factorial, log = torch.lgamma(numbers + 1), numbers.log()
+    a, b = torch.cartesian_prod(a, b).unbind(1)  # (P,) each: a cell's class and cluster
+    # A cell's size is hypergeometric; by Hoeffding's inequality it lies outside this reach with a chance below 1e-17.
+    smaller, mean = torch.minimum(a, b), a * b.to(torch.float64) / count
+    reach = (20 * smaller.to(torch.float64)).sqrt()
+    least = torch.maximum((a + b - count).clamp(min=1), (mean - reach).floor().long())
+    terms = torch.minimum(smaller, (mean + reach).ceil().long()) - least + 1
+    ways = log_factorial[torch.stack([a, b, count - a, count - b])].sum(0) - log_factorial[count]
+    scale = torch.cartesian_prod(times_a, times_b).prod(1).to(torch.float64) / count
+    expected = classes.new_zeros(())
+    for part in torch.split(torch.arange(len(a), device=classes.device), max(1, _ELEMENTS // int(terms.max()))):
+        pair = part.repeat_interleave(terms[part])
+        offset = least[part] - (terms[part].cumsum(0) - terms[part])
+        cell = torch.arange(len(pair), device=classes.device) + offset.repeat_interleave(terms[part])
+        rest = [cell, a[pair] - cell, b[pair] - cell, cell + (count - a - b)[pair]]
+        probability = (ways[pair] - log_factorial[torch.stack(rest)].sum(0)).exp_()
+        information = cell * (log[cell] - (log[a] + log[b] - log[count])[pair])
+        expected += (scale[pair] * information * probability).sum()
+    return expected

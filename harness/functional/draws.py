@@ -1,0 +1,60 @@
+"""Which videos of a training split a few-shot protocol may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def draw_ranks(labels: Tensor, groups: Sequence[str], draws: int, seed: int) -> Tensor:
+    """In which place each video is drawn within its class, for each of R draws: (R, N) int64 on the labels' device.
+
+    The n-shot videos of a draw are those of rank below n, so draws are balanced, and nested over n. Within a class
+    the videos come in random order, but no group gives a second video before each has given one, and so on. A
+    video whose group is "" is a group of its own. The draws depend on labels, groups and seed alone, so all encoders
+    get the same.
+
+    Args:
+        labels: (N,) integers.
+        groups: the group of each video.
+        draws: R.
+        seed: not negative.
+
+    Raises:
+        ValueError: when labels and groups differ in number, or there is no draw.
+
+    >>> ranks = draw_ranks(torch.tensor([0, 0, 0, 1]), ["a", "a", "b", "c"], draws=3, seed=0)
+    >>> ranks.sort(1).values.tolist()
+    [[0, 0, 1, 2], [0, 0, 1, 2], [0, 0, 1, 2]]
+    >>> bool((ranks[:, 0] + ranks[:, 1] >= 2).all())  # the two videos of group a are never the first two
+    True
+    """
+    if labels.shape != (len(groups),) or not len(groups):
+        msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
+        raise ValueError(msg)
+    if draws < 1:
+        msg = f"at least one draw is needed, got {draws}"
+        raise ValueError(msg)
+    classes = np.unique(labels.cpu().numpy(), return_inverse=True)[1]
+    names = np.unique([group or f"\0{position}" for position, group in enumerate(groups)], return_inverse=True)[1]
+    # Raw numbers, because NumPy keeps their stream for ever, which it does not promise of a Generator's methods.
+    uniform = np.random.PCG64(seed).random_raw((draws * 2) * len(groups)).reshape(draws, 2, len(groups))
+    ranks = np.empty((draws, len(groups)), dtype=np.int64)
+    for row, (videos, of_groups) in zip(ranks, uniform, strict=True):
+        turn = _places((videos, names, classes))  # a video's place within its group and class
+        row[:] = _places((of_groups[names], turn, classes), within=1)
+    return torch.from_numpy(ranks).to(labels.device)
+
+
+def _places(keys: tuple[np.ndarray, ...], within: int = 2) -> np.ndarray:
+    """(N,) the place of each element, sorted by the first keys, within those whose last `within` keys are equal."""
+    order = np.lexsort(keys)
+    parts = np.stack([key[order] for key in keys[len(keys) - within :]])
+    starts = np.flatnonzero(np.concatenate([[True], (parts[:, 1:] != parts[:, :-1]).any(0)]))
+    sizes = np.diff(np.append(starts, len(order)))
+    places = np.empty(len(order), dtype=np.int64)
+    places[order] = np.arange(len(order)) - np.repeat(starts, sizes)
+    return places

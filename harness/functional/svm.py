@@ -1,0 +1,280 @@
+"""One-against-the-rest linear support vector machines with a squared hinge, for many costs and classes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_MEMORY = 2**25
+"""Elements of the largest temporary."""
+_SEARCHES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Svm:
+    """P fitted classifiers."""
+
+    weight: Tensor
+    """(P, C, D)."""
+    bias: Tensor
+    """(P, C); minus infinity for a class without training points, which is then never predicted."""
+    objective: Tensor
+    """(P,) float64: what was minimised, see `svm_objective`."""
+    converged: Tensor
+    """(P,) bool: whether the duality gap of every class fell below the tolerance."""
+
+    def predict(self, x: Tensor) -> Tensor:
+        """(P, N) int64 classes of highest score of `x`, (N, D)."""
+        return (x @ self.weight.mT + self.bias[:, None]).argmax(2)
+
+
+def svm_objective(
+    x: Tensor, labels: Tensor, costs: Tensor, weight: Tensor, bias: Tensor, *, positive_weight: float = 1.0
+) -> Tensor:
+    """(P,) float64: the sum over classes of (|w|^2 + b^2) / 2 + cost * sum_i s_i max(0, 1 - y_i (w x_i + b))^2.
+
+    y_i is 1 for the points of the class, where s_i is `positive_weight`, and -1 for the rest, where s_i is 1.
+    scikit-learn's `LinearSVC(C=cost)` minimises this, class after class, with weight 1.
+
+    Args:
+        x: (N, D) points.
+        labels: (N,) int64 classes in [0, C).
+        costs: (P,).
+        weight: (P, C, D).
+        bias: (P, C); a class of bias minus infinity adds nothing.
+        positive_weight: of the loss of a class's own points.
+    """
+    sign, emphasis = _targets(labels, torch.arange(weight.shape[1], device=x.device), positive_weight, x.dtype)
+    slack = (1 - sign * (x @ weight.mT + bias[:, None])).clamp(min=0)  # (P, N, C)
+    penalty = weight.to(torch.float64).square().sum(2) + bias.to(torch.float64).square().nan_to_num(posinf=0.0)
+    loss = (emphasis * slack.square()).sum(1, dtype=torch.float64)
+    return (penalty / 2 + costs[:, None] * loss).sum(1)
+
+
+def svm_gradient(
+    x: Tensor, labels: Tensor, costs: Tensor, weight: Tensor, bias: Tensor, *, positive_weight: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Gradient of `svm_objective`, with its arguments, by `weight` (P, C, D) and by `bias` (P, C)."""
+    sign, emphasis = _targets(labels, torch.arange(weight.shape[1], device=x.device), positive_weight, x.dtype)
+    slack = (1 - sign * (x @ weight.mT + bias[:, None])).clamp(min=0)
+    pull = 2 * costs[:, None, None] * emphasis * sign * slack  # (P, N, C)
+    return weight - pull.mT @ x, bias - pull.sum(1)
+
+
+def fit_svm(
+    x: Tensor,
+    labels: Tensor,
+    costs: Tensor,
+    *,
+    classes: int,
+    positive_weight: float = 1.0,
+    tolerance: float = 1e-6,
+    iterations: int = 100,
+) -> Svm:
+    """Minimise `svm_objective` for P costs, all classes in one batch, by Newton steps with an exact line search.
+
+    A step solves the least-squares problem of the points inside the margin. A class leaves the batch when its
+    duality gap, which is half the squared norm of its gradient, is at most `tolerance` of its objective, or after
+    `iterations`. The costs are solved in rising order, each from the solution of the one before: from zero, a high
+    cost takes several times as many steps as the whole path. Works in float64, because the Hessians of high costs
+    exceed float32. When N <= D the problems are solved in the span of their points, which holds the optimum.
+
+    Args:
+        x: (N, D) points, with entries of the order of 1.
+        labels: (N,) int64 classes in [0, `classes`).
+        costs: (P,) of the loss, positive; scikit-learn's C.
+        classes: C.
+        positive_weight: of the loss of a class's own points; 2 in Goyal et al., ICCV 2019.
+        tolerance: of the objective, relative.
+        iterations: at most.
+
+    Raises:
+        ValueError: when shapes do not fit, `x` is not finite, a label is out of range, or a cost or
+            `positive_weight` is not positive.
+
+    Source: Keerthi and DeCoste, "A modified finite Newton method for fast solution of large scale linear SVMs",
+    JMLR 2005.
+
+    >>> x, labels = torch.tensor([[-2.0], [-1.0], [1.0], [2.0]]), torch.tensor([0, 0, 1, 1])
+    >>> fitted = fit_svm(x, labels, torch.tensor([0.1, 10.0]), classes=2)
+    >>> fitted.predict(torch.tensor([[-3.0], [3.0]])).tolist()
+    [[0, 1], [0, 1]]
+    """
+    _check(x, labels, costs, classes, positive_weight)
+    points = torch.cat([x, x.new_ones(len(x), 1)], 1).to(torch.float64)  # the bias is a weight like the others
+    basis = torch.linalg.qr(points.mT).Q if len(x) <= x.shape[1] else None  # (D + 1, N)
+    data = _Data.of(points if basis is None else points @ basis)
+    count, present = len(costs), labels.bincount().nonzero()[:, 0]
+    found = points.new_zeros(count, data.x.shape[1], len(present))
+    converged = torch.ones(count, dtype=torch.bool, device=x.device)
+    size = max(1, _MEMORY // len(x))
+    for first in range(0, len(present), size):
+        part = slice(first, first + size)
+        targets = _targets(labels, present[part], positive_weight, points.dtype)
+        weights = torch.zeros_like(found[0, :, part])
+        for position in costs.argsort().tolist():
+            weights, done = _solve(data, *targets, float(costs[position]), weights, tolerance, iterations)
+            found[position, :, part] = weights
+            converged[position] &= done
+    if basis is not None:
+        found = basis @ found
+    parameters = points.new_zeros(count, classes, x.shape[1] + 1)
+    parameters[..., -1] = -torch.inf
+    parameters[:, present] = found.mT
+    weight, bias = parameters[..., :-1].to(x), parameters[..., -1].to(x)
+    objective = [  # one cost after the other, because the scores of all may not fit
+        svm_objective(x, labels, cost[None], w[None], b[None], positive_weight=positive_weight)
+        for cost, w, b in zip(costs.to(x), weight, bias, strict=True)
+    ]
+    return Svm(weight, bias, torch.cat(objective), converged)
+
+
+# What follows runs on columns: the M classes of one cost.
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    x: Tensor
+    """(N, D)."""
+    gram: Tensor
+    """(D, D): of the columns of x."""
+
+    @classmethod
+    def of(cls, x: Tensor) -> _Data:
+        return cls(x, x.mT @ x)
+
+
+def _solve(
+    data: _Data, sign: Tensor, emphasis: Tensor, cost: float, start: Tensor, tolerance: float, iterations: int
+) -> tuple[Tensor, bool]:
+    """(D, M) weights for targets (N, M) and emphases (N, M), from `start` (D, M); and whether all converged."""
+    solution = start.clone()
+    index = torch.arange(start.shape[1], device=start.device)
+    w, margin = start, 1 - sign * (data.x @ start)  # the loss is that of the margin's positive part
+    for _ in range(iterations):
+        curvature = 2 * cost * emphasis * (margin > 0)  # (N, M)
+        gradient = w - data.x.mT @ (curvature * sign * margin)
+        objective = (w.square().sum(0) + (curvature * margin.square()).sum(0)) / 2
+        done = gradient.square().sum(0) / 2 <= tolerance * objective
+        if done.any():
+            solution[:, index[done]] = w[:, done]
+            keep = ~done
+            index, w = index[keep], w[:, keep]
+            if not len(index):
+                return solution, True
+            sign, emphasis, margin, curvature = (t[:, keep] for t in (sign, emphasis, margin, curvature))
+        direction = _least_squares(data, sign, curvature, 2 * cost) - w
+        change = sign * (data.x @ direction)
+        step = _line_search(margin, change, 2 * cost * emphasis, w, direction)
+        w = w + step * direction
+        margin = margin - step * change
+    solution[:, index] = w
+    return solution, False
+
+
+def _line_search(margin: Tensor, change: Tensor, weight: Tensor, w: Tensor, direction: Tensor) -> Tensor:
+    """(M,) steps where the derivative along `direction` vanishes: Newton's method, halving a bracket where it leaves.
+
+    That derivative is increasing and linear in pieces, so this ends after few rounds.
+    """
+    linear, square = (w * direction).sum(0), direction.square().sum(0)
+    low, high = torch.zeros_like(linear), torch.full_like(linear, torch.inf)
+    step = torch.ones_like(linear)
+    start = (linear - (weight * change * margin.clamp(min=0)).sum(0)).abs()
+    for _ in range(_SEARCHES):
+        rest = margin - step * change
+        pull = weight * change * (rest > 0)
+        slope = linear + step * square - (pull * rest).sum(0)
+        if (slope.abs() <= 1e-6 * start).all():
+            break
+        low, high = torch.where(slope < 0, step, low), torch.where(slope > 0, step, high)
+        newton = step - slope / (square + (pull * change).sum(0))
+        inside = (newton > low) & (newton < high)
+        middle = torch.where(high.isinf(), 2 * step, (low + high) / 2)
+        step = torch.where(slope == 0, step, torch.where(inside, newton, middle))
+    return step
+
+
+def _least_squares(data: _Data, sign: Tensor, curvature: Tensor, full: float) -> Tensor:
+    """(D, M) minima of |w|^2 / 2 + sum_i curvature_i (y_i - w x_i)^2 / 2, for signs and curvatures (N, M).
+
+    Where more than half of the points count, their Gram matrix is that of all points at curvature `full`, less
+    the difference. Where fewer points count than there are dimensions, the system has their size.
+    """
+    dim = data.x.shape[1]
+    base = torch.where((curvature > 0).sum(0) > len(data.x) / 2, full, 0.0)
+    counts = (curvature != base).sum(0)
+    few = (base == 0) & (counts < dim)
+    right = data.x.mT @ (curvature * sign)
+    result = torch.empty_like(right)
+    for columns in _alike(few.nonzero()[:, 0], counts, dim):
+        rows, values = _packed(curvature[:, columns], 0)
+        root = values.sqrt()
+        points = root[..., None] * data.x[rows]  # (m, n, D)
+        targets = root * sign[:, columns].mT.gather(1, rows)
+        duals = _solve_positive(points @ points.mT, targets)
+        result[:, columns] = (points.mT @ duals[..., None])[..., 0].mT
+    for columns in _alike((~few).nonzero()[:, 0], counts, dim):
+        rows, values = _packed(curvature[:, columns], base[columns])
+        points = data.x[rows]
+        gram = (values[..., None] * points).mT @ points + base[columns, None, None] * data.gram
+        result[:, columns] = _solve_positive(gram, right[:, columns].mT).mT
+    return result
+
+
+def _solve_positive(gram: Tensor, right: Tensor) -> Tensor:
+    """Solve (gram + 1) a = right, for (m, n, n) positive semidefinite and (m, n)."""
+    gram.diagonal(dim1=1, dim2=2).add_(1)
+    return torch.cholesky_solve(right[..., None], torch.linalg.cholesky(gram))[..., 0]
+
+
+def _alike(columns: Tensor, counts: Tensor, dim: int) -> Iterator[Tensor]:
+    """`columns` in parts of similar counts, each small enough for a temporary of its points and its Gram matrix."""
+    columns = columns[counts[columns].argsort(descending=True)]
+    while len(columns):
+        size = max(1, _MEMORY // (dim * (dim + int(counts[columns[0]]))))
+        yield columns[:size]
+        columns = columns[size:]
+
+
+def _packed(values: Tensor, base: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Rows where each column of `values` (N, m) differs from `base`, and by how much: both (m, n), filled with 0."""
+    difference = (values - base).mT
+    column, row = difference.nonzero(as_tuple=True)
+    counts = column.bincount(minlength=len(difference))
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[column]
+    rows = row.new_zeros(len(difference), int(counts.max()))
+    packed = values.new_zeros(rows.shape)
+    rows[column, place] = row
+    packed[column, place] = difference[column, row]
+    return rows, packed
+
+
+def _targets(labels: Tensor, classes: Tensor, positive_weight: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(N, M) signs, 1 where the label is the column's class and -1 elsewhere, and weights of the loss."""
+    own = (labels[:, None] == classes).to(dtype)
+    return 2 * own - 1, 1 + (positive_weight - 1) * own
+
+
+def _check(x: Tensor, labels: Tensor, costs: Tensor, classes: int, positive_weight: float) -> None:
+    if x.ndim != 2 or not x.numel():
+        msg = f"x must be (N, D) and not empty, got {tuple(x.shape)}"
+        raise ValueError(msg)
+    if labels.shape != (len(x),):
+        msg = f"labels must be ({len(x)},), got {tuple(labels.shape)}"
+        raise ValueError(msg)
+    if labels.dtype != torch.int64 or not bool(((labels >= 0) & (labels < classes)).all()):
+        msg = f"labels must be int64 in [0, {classes})"
+        raise ValueError(msg)
+    if costs.ndim != 1 or not len(costs) or not bool((costs > 0).all()):
+        msg = "costs must be (P,) and positive"
+        raise ValueError(msg)
+    if not positive_weight > 0:
+        msg = f"positive_weight must be positive, got {positive_weight}"
+        raise ValueError(msg)
+    if not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+        msg = f"x must be floating point and finite, got {x.dtype}"
+        raise ValueError(msg)

@@ -1,0 +1,43 @@
+"""Rows of frames with a text each, as a picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MARGIN = 4
+"""Pixels between frames."""
+
+Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+def sheet(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> bytes:
+    """A PNG with a row for each text, which stands on the left of its frames.
+
+    Args:
+        rows: texts, whose lines are separated by newlines, and frames (H, W, 3) uint8 RGB, at least one in all.
+        height: of a frame on the sheet, in pixels; its width follows.
+    """
+    font = ImageFont.load_default(size=height / 6)
+    shown = [(text, [_scaled(frame, height) for frame in frames]) for text, frames in rows]
+    left = round(max(font.getlength(line) for text, _ in rows for line in text.split("\n"))) + 4 * MARGIN
+    width = max(sum(frame.width + MARGIN for frame in frames) for _, frames in shown)
+    picture = Image.new("RGB", (left + width, len(rows) * (height + MARGIN) + MARGIN), "white")
+    draw = ImageDraw.Draw(picture)
+    for row, (text, frames) in enumerate(shown):
+        x, top = left, MARGIN + row * (height + MARGIN)
+        draw.text((left - 2 * MARGIN, top + height / 2), text, fill="black", font=font, anchor="rm", align="right")
+        for frame in frames:
+            picture.paste(frame, (x, top))
+            x += frame.width + MARGIN
+    png = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)  # a third of the bytes
+    return png.getvalue()
+
+
+def _scaled(frame: Frame, height: int) -> Image.Image:
+    width = round(frame.shape[1] * height / frame.shape[0])
+    return Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS)

@@ -1,0 +1,146 @@
+"""Few-shot accuracies beside scikit-learn's, and draws that everybody shares."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from harness.errors import DataError, UsageError
+from harness.evaluators.few_shot import FewShot
+from harness.features import FrozenEncoder, fingerprint
+from harness.functional.draws import draw_ranks
+from harness.functional.statistics import of_predictions
+from harness.testing import MovingSquares, UninformedEncoder, informed_encoder
+from harness.testing.networks import UntrainedEncoder
+
+SHOTS = (1, 5, 10)
+
+
+def evaluate(encoder, data=None, seed=0, **options):
+    evaluator = FewShot(**{"shots": SHOTS, **options})
+    return evaluator.evaluate(FrozenEncoder(encoder, key="x"), data or MovingSquares(), seed=seed)
+
+
+def values(found):
+    return {score.metric: score.value for score in found.scores}
+
+
+def test_scikit_learn_agrees_on_every_draw():
+    encoder = FrozenEncoder(UntrainedEncoder(), key="x")
+    train, test = (encoder.features(MovingSquares().split(name)) for name in ("train", "test"))
+    x, labels = train.vectors.double().numpy(), train.labels("action").numpy()
+    queries, truth = test.vectors.double().numpy(), test.labels("action").numpy()
+    found = evaluate(UntrainedEncoder(), draws=3)
+    ranks = draw_ranks(train.labels("action"), [video.group for video in train.split.videos], 3, 0).numpy()
+    for shots in SHOTS:
+        for draw in range(3):
+            chosen = ranks[draw] < shots
+            scale = StandardScaler().fit(x[chosen])
+            model = LogisticRegression(tol=1e-8, max_iter=10_000).fit(scale.transform(x[chosen]), labels[chosen])
+            hits = model.predict(scale.transform(queries)) == truth
+            assert found.predictions.values[f"top1_{shots}"][draw] == tuple(hits.astype(float))
+    scale = StandardScaler().fit(x)
+    model = LogisticRegression(tol=1e-8, max_iter=10_000).fit(scale.transform(x), labels)
+    assert values(found)["top1_all"] == pytest.approx(model.score(scale.transform(queries), truth))
+    assert found.notes["not_converged"] == []
+
+
+def test_an_encoder_that_knows_the_classes_needs_one_video_of_each():
+    assert set(values(evaluate(informed_encoder())).values()) == {1.0}
+
+
+def test_an_encoder_that_knows_nothing_is_near_the_baseline():
+    for score in evaluate(UninformedEncoder()).scores:
+        assert score.baseline == 0.25
+        assert abs(score.value - 0.25) < 0.15
+
+
+def test_values_of_the_videos_give_the_scores_again():
+    found = evaluate(UntrainedEncoder())
+    metrics = {metric.id: metric for metric in FewShot.card.metrics}
+    assert list(values(found)) == ["top1_5", "top1_1", "top1_10", "top1_all"]
+    assert values(found) == pytest.approx(
+        {name: float(of_predictions(found.predictions, metrics[name]).mean()) for name in values(found)}
+    )
+    assert len(found.predictions.predicted) == 10
+
+
+def test_intervals_over_draws_are_those_of_students_t():
+    found = evaluate(UntrainedEncoder(), draws=4)
+    accuracies = np.array(found.predictions.values["top1_5"]).mean(1)
+    low, high = stats.t.interval(0.95, 3, accuracies.mean(), stats.sem(accuracies))
+    assert found.notes["over_draws"]["top1_5"] == pytest.approx(
+        {"mean": accuracies.mean(), "std": accuracies.std(ddof=1), "low": low, "high": high}
+    )
+    assert "top1_all" not in found.notes["over_draws"]
+
+
+def test_another_seed_draws_anew_and_the_same_does_not():
+    first, again, other = (evaluate(UntrainedEncoder(), seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first.predictions.predicted != other.predictions.predicted
+
+
+def test_the_encoder_is_not_changed():
+    encoder = informed_encoder()
+    before = fingerprint(encoder)
+    evaluate(encoder)
+    assert fingerprint(encoder) == before != ""
+
+
+class Scarce(MovingSquares):
+    """Moving squares of which class `up` has few training videos."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def split(self, name):
+        split = super().split(name)
+        if name != "train":
+            return split
+        seen = [sum(v.labels["action"] == 2 for v in split.videos[:i]) for i in range(len(split))]
+        kept = [i for i, video in enumerate(split.videos) if video.labels["action"] != 2 or seen[i] < self.count]
+        videos, frames = (tuple(part[i] for i in kept) for part in (split.videos, split.frames))
+        return dataclasses.replace(split, videos=videos, frames=frames)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (7, r"class 'up' .* has 7 training videos, and 10 are to be drawn; give shots: \[1, 5\]"),
+        (3, "class 'up' .* has 3 training videos.*needs 5 of every class"),
+    ],
+)
+def test_a_class_with_too_few_videos_is_named(count, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(informed_encoder(), Scarce(count))
+
+
+def test_fewer_shots_do_with_fewer_videos():
+    assert set(values(evaluate(informed_encoder(), Scarce(7), shots=[5, 1]))) == {"top1_1", "top1_5", "top1_all"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"shots": [1, 10]}, "and 5, got"), ({"shots": [5, 7]}, "some of 1, 5, 10, 20"), ({"draws": 1}, "at least 2")],
+)
+def test_impossible_options(options, message):
+    with pytest.raises(UsageError, match=message):
+        evaluate(informed_encoder(), **options)
+
+
+def test_a_feature_that_does_not_vary_in_a_draw_is_ignored():
+    class Constant:
+        view, dim = informed_encoder().view, 5
+
+        def encode(self, batch):
+            return torch.cat([informed_encoder().encode(batch), torch.full((len(batch), 1), 7.0)], dim=1)
+
+    assert values(evaluate(Constant())) == values(evaluate(informed_encoder()))

@@ -1,0 +1,333 @@
+"""Fine-tuning: equal to supervised training, fair between starts, blind to test labels, and clear about bad input."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from harness.cards import BackboneCard, View
+from harness.encoders import NetworkEncoder, normalise
+from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.evaluators import finetune
+from harness.evaluators.finetune import Finetune, video_scores
+from harness.features import FrozenEncoder, fingerprint
+from harness.functional.statistics import of_predictions
+from harness.interfaces import Budget
+from harness.methods.supervised import Classifier, Supervised
+from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
+from harness.testing.networks import TinyBackbone, UntrainedEncoder
+from harness.testing.watching import RelabelledTest
+from harness.video.views import shown
+
+POLICIES = ["view", "random5", "25x10", "sliding"]
+
+
+class Changed(MovingSquares):
+    """Moving squares with one of their splits changed."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        self.changes = changes
+
+    def split(self, name: str) -> MemorySplit:
+        split = super().split(name)
+        change = self.changes.get(name, self.changes.get("both"))
+        return split if change is None else change(split)
+
+
+def keep(condition):
+    def change(split):
+        kept = [i for i, video in enumerate(split.videos) if condition(video)]
+        videos, frames = (tuple(values[i] for i in kept) for values in (split.videos, split.frames))
+        return dataclasses.replace(split, videos=videos, frames=frames)
+
+    return change
+
+
+def evaluate(data=None, encoder=None, seed=0, **options):
+    evaluator = Finetune(**{"frames": 640, "lrs": (0.01,), "mirror": False, **options})
+    return evaluator.evaluate(FrozenEncoder(encoder or UntrainedEncoder(), key="x"), data or MovingSquares(), seed=seed)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The classifiers that were tested on a split, in their order."""
+    seen = []
+
+    def watch(classifier, card, split, **options):
+        seen.append((classifier, split))
+        return video_scores(classifier, card, split, **options)
+
+    monkeypatch.setattr(finetune, "video_scores", watch)
+    return seen
+
+
+def test_from_random_weights_it_is_the_method_supervised(trained):
+    """The same network, classifier, batches and steps: a fraction of the supervised result compares starts alone."""
+    evaluate(frames=1600, lrs=(3e-3,), mirror=True, seed=5, encoder=built(5))
+    method, budget = Supervised(lr=3e-3, batch_size=16), Budget(frames=1600, seed=5)
+    supervised = method.fit(TinyBackbone(), MovingSquares().split("train"), budget)
+    (classifier, _) = trained[0]
+    theirs = supervised.module.state_dict()
+    ours = classifier.network.network.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def built(seed):
+    return NetworkEncoder(TinyBackbone().build(seed=seed), TinyBackbone.card)
+
+
+def test_it_learns_from_random_weights():
+    score = evaluate(frames=12_000).scores[0]
+    assert score.metric == "top1"
+    assert score.value > score.baseline + 0.4
+
+
+def test_a_good_start_needs_little():
+    good, random = (evaluate(encoder=encoder, frames=2000, lrs=(0.1,)) for encoder in (informed_encoder(), built(0)))
+    assert good.scores[0].value == 1.0
+    assert random.scores[0].value < 0.8
+
+
+def test_the_encoder_is_left_as_it_is():
+    encoder = UntrainedEncoder()
+    before = fingerprint(encoder)
+    evaluate(encoder=encoder)
+    assert fingerprint(encoder) == before
+    assert not any(module.training for module in encoder.module.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.module.parameters())
+
+
+def test_frozen_stages_are_those_of_the_encoder(trained):
+    encoder = UntrainedEncoder()
+    found = evaluate(encoder=encoder, frozen=1)
+    assert found.notes["frozen_stages"] == ["0+1+2"]
+    before, after = encoder.module.state_dict(), trained[0][0].network.network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"3.weight", "3.bias"}
+
+
+def test_equal_seeds_give_equal_results_and_others_do_not():
+    first, again, other = (evaluate(seed=seed, views="random5") for seed in (0, 0, 1))
+    assert first == again
+    assert first.predictions != other.predictions
+
+
+def test_neither_rate_nor_network_depends_on_test_labels():
+    found = evaluate(lrs=(0.001, 0.03))
+    dealt = evaluate(RelabelledTest(MovingSquares(), 1), lrs=(0.001, 0.03))
+    assert dealt.predictions.predicted == found.predictions.predicted
+    assert dealt.notes == found.notes
+
+
+def test_the_rate_is_chosen_by_groups_that_did_not_train(trained):
+    found = evaluate(encoder=informed_encoder(), frames=2000, lrs=(1e-7, 0.1))
+    assert found.notes["lr"] == 0.1
+    accuracies = found.notes["validation_top1"]
+    assert accuracies["0.1"] == 1.0 > accuracies["1e-07"]
+    held_out = [split for _, split in trained[:2]]
+    assert [split.name for _, split in trained] == ["train", "train", "test"]
+    groups = {video.group for video in held_out[0].videos}
+    assert len(groups) == 2  # a third of six
+    assert len(held_out[0]) == 16 == sum(video.group in groups for video in MovingSquares().split("train").videos)
+
+
+def test_training_to_validate_does_not_see_the_held_out_videos(monkeypatch):
+    shown_to = []
+    monkeypatch.setattr(
+        Supervised,
+        "objective",
+        lambda self, network, card, train: shown_to.append(train) or Classifier(network, card.dim, 4, 0.1),
+    )
+    evaluate(lrs=(0.01, 0.03))
+    whole = {video.id for video in MovingSquares().split("train").videos}
+    rest, again, everything = ({video.id for video in split.videos} for split in shown_to)
+    assert rest == again < everything == whole
+    assert {v.group for v in shown_to[0].videos}.isdisjoint(v.group for v in shown_to[2].videos if v.id not in rest)
+
+
+def test_a_rate_that_diverges_loses(trained):
+    found = evaluate(encoder=informed_encoder(), frames=2000, lrs=(1e30, 0.1))
+    assert found.notes["lr"] == 0.1
+    assert found.notes["validation_top1"]["1e+30"] is None
+
+
+def test_a_rate_that_diverges_on_all_of_train_gives_way(monkeypatch):
+    minimise = Supervised.minimise
+
+    def diverges(self, objective, card, train, budget):
+        if self.lr == 0.1 and len(train) == 48:
+            raise DivergedError
+        minimise(self, objective, card, train, budget)
+
+    monkeypatch.setattr(Supervised, "minimise", diverges)
+    found = evaluate(encoder=informed_encoder(), frames=2000, lrs=(1e-7, 0.1))
+    assert max(found.notes["validation_top1"], key=found.notes["validation_top1"].get) == "0.1"
+    assert found.notes["lr"] == 1e-7
+
+
+@pytest.mark.parametrize("lrs", [(1e30,), (1e30, 1e32)])
+def test_every_rate_diverges(lrs):
+    names = ", ".join(f"{lr:g}" for lr in lrs).replace("+", r"\+")
+    with pytest.raises(DivergedError, match=f"diverged at every learning rate: {names}; lower lrs"):
+        evaluate(lrs=lrs)
+
+
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.vector = nn.Parameter(torch.linspace(-1, 1, 16))
+
+    def forward(self, clips):
+        return self.vector.expand(len(clips), -1)
+
+
+def classifier(network):
+    torch.manual_seed(0)
+    return Classifier(network, 16, 4, 0.0)
+
+
+def few():
+    split = MovingSquares().split("test")
+    return dataclasses.replace(split, videos=split.videos[:4], frames=split.frames[:4])
+
+
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_a_constant_network_scores_alike_under_every_policy(average):
+    with torch.random.fork_rng():
+        constant = classifier(Constant())
+    logits = constant.head(constant.network.vector).detach().double()
+    expected = (logits.softmax(0) if average == "softmax" else logits).expand(4, -1)
+    for views in POLICIES:
+        scores = video_scores(constant, TinyBackbone.card, few(), views=views, average=average, seed=0)
+        torch.testing.assert_close(scores, expected)
+
+
+@pytest.mark.parametrize("views", POLICIES)
+@pytest.mark.parametrize("average", ["softmax", "logits"])
+def test_scores_are_the_mean_over_a_videos_views(views, average):
+    with torch.random.fork_rng():
+        network = classifier(TinyBackbone().build(seed=0)).eval()
+    split, card = few(), TinyBackbone.card
+    scores = video_scores(network, card, split, views=views, average=average, seed=3)
+    for video in range(len(split)):
+        rows = []
+        for clip in shown(split, video, card.view, views, seed=3):
+            with torch.no_grad():
+                logits = network.head(network.network(normalise(clip[None], card)))[0].double()
+            rows.append(logits.exp() / logits.exp().sum() if average == "softmax" else logits)
+        torch.testing.assert_close(scores[video], sum(rows) / len(rows), rtol=1e-5, atol=1e-6)
+    if average == "softmax":
+        torch.testing.assert_close(scores.sum(1), torch.ones(4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("views", POLICIES)
+def test_every_policy_reads_the_answer_where_the_network_knows_it(views):
+    two_groups = Changed(test=keep(lambda video: video.group in ("test-0", "test-1")))
+    found = evaluate(two_groups, informed_encoder(), frames=2000, lrs=(0.1,), views=views, mirror=views == "25x10")
+    for label, predicted in zip(found.predictions.labels, found.predictions.predicted[0], strict=True):
+        left_or_right = views == "25x10" and label < 2  # mirrored views leave that open
+        assert predicted in ({0, 1} if left_or_right else {label})
+
+
+def test_top5_where_there_are_more_than_five_classes():
+    def eight(split):
+        videos = tuple(
+            dataclasses.replace(v, labels={"action": v.labels["action"] + 4 * (i // 4 % 2)})
+            for i, v in enumerate(split.videos)
+        )
+        return dataclasses.replace(split, videos=videos, classes={"action": tuple("abcdefgh")})
+
+    found = evaluate(Changed(both=eight), informed_encoder(), frames=2000, lrs=(0.1,))
+    values = {score.metric: score for score in found.scores}
+    assert values["top5"].value >= values["top1"].value
+    assert values["top5"].value > 0.9  # 0.5 is the most that top-1 can reach
+    assert (values["top5"].baseline, values["top1"].baseline) == (5 / 8, 1 / 8)
+    metric = next(metric for metric in Finetune.card.metrics if metric.id == "top5")
+    assert float(of_predictions(found.predictions, metric).mean()) == pytest.approx(values["top5"].value)
+    assert [score.metric for score in evaluate().scores] == ["top1", "mean_class_accuracy"]
+
+
+def test_weights_made_in_inference_mode_can_be_trained():
+    """As those of an encoder that moved to another device while it encoded."""
+    with torch.inference_mode():
+        module = TinyBackbone().build(seed=0)
+    assert next(module.buffers()).is_inference()
+    assert evaluate(encoder=NetworkEncoder(module, TinyBackbone.card)) == evaluate(encoder=built(0))
+
+
+def test_the_encoders_own_view_is_what_it_is_tuned_on(trained):
+    view = View(frames=4, stride=3, size=24)
+    evaluate(encoder=NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view))
+    with pytest.raises(UsageError, match="one example shows 4 frames, and the budget is 3"):
+        evaluate(encoder=NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view), frames=3)
+
+
+def short(split):
+    videos = tuple(dataclasses.replace(video, frames=5) for video in split.videos)
+    return dataclasses.replace(split, videos=videos, frames=tuple(frames[:5] for frames in split.frames))
+
+
+def test_videos_shorter_than_a_clip():
+    found = evaluate(Changed(both=short), views="sliding")
+    assert len(found.predictions.predicted[0]) == 32
+
+
+def test_a_class_absent_from_test_is_noted():
+    found = evaluate(Changed(test=keep(lambda video: video.labels["action"] != 2)))
+    assert found.notes["classes_absent_from_test"] == ["up"]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({"train": keep(lambda video: video.labels["action"] != 2)}, {}, "'up' .* has test videos but none in train"),
+        ({"both": keep(lambda video: video.labels["action"] == 1)}, {}, "one class of 'action' only"),
+        ({"test": keep(lambda video: False)}, {}, "has no videos"),
+        ({"train": keep(lambda video: video.group == "train-0")}, {"lrs": (0.1, 0.2)}, "one group only .'train-0'"),
+        ({}, {"label": "scene"}, "no label 'scene'; it has: action"),
+    ],
+)
+def test_data_that_cannot_carry_the_protocol(change, options, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(Changed(**change), **options)
+
+
+def test_one_group_is_enough_where_nothing_is_chosen():
+    assert evaluate(Changed(train=keep(lambda video: video.group == "train-0"))).notes["validation_top1"] == {}
+
+
+def test_encoders_that_cannot_be_fine_tuned():
+    with pytest.raises(PluginError, match="UninformedEncoder cannot be fine-tuned: it needs a `module`"):
+        evaluate(encoder=UninformedEncoder())
+    with pytest.raises(UsageError, match="3 stages are to be frozen, but the network has 2"):
+        evaluate(frozen=3)
+
+
+def test_a_card_is_needed_to_normalise():
+    encoder = UntrainedEncoder()
+    assert isinstance(encoder.card, BackboneCard)
+    encoder.card = None
+    with pytest.raises(PluginError, match="its backbone's `card`"):
+        finetune._start(FrozenEncoder(encoder, key="x"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 0}, "frames and batch_size must be at least 1"),
+        ({"batch_size": 0}, "frames and batch_size must be at least 1"),
+        ({"frozen": -1}, "frozen at least 0"),
+        ({"lrs": ()}, "at least one"),
+        ({"lrs": (0.1, 0.1)}, "different positive numbers"),
+        ({"lrs": (0.1, -1.0)}, "different positive numbers"),
+        ({"views": "25x10", "mirror": False}, "25x10 mirror each crop"),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises(UsageError, match=message):
+        Finetune(**options)

@@ -1,0 +1,120 @@
+"""Recall beside a ranking one query at a time, and chance beside random orders."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from scipy.stats import hypergeom
+
+from harness.errors import DataError
+from harness.evaluators.retrieval import Retrieval, chance_of_recall
+from harness.features import FrozenEncoder
+from harness.functional.statistics import of_predictions
+from harness.testing import MovingSquares, UninformedEncoder, informed_encoder
+from harness.testing.networks import UntrainedEncoder
+
+
+def evaluate(encoder, data=None, **options):
+    return Retrieval(**options).evaluate(FrozenEncoder(encoder, key="x"), data or MovingSquares(), seed=0)
+
+
+def values(found):
+    return {score.metric: score.value for score in found.scores}
+
+
+class Kept(MovingSquares):
+    """Moving squares of which a split has only the videos that meet a condition."""
+
+    def __init__(self, name, condition):
+        super().__init__()
+        self.name, self.condition = name, condition
+
+    def split(self, name):
+        split = super().split(name)
+        if name != self.name:
+            return split
+        kept = [i for i, video in enumerate(split.videos) if self.condition(video)]
+        videos, frames = (tuple(part[i] for i in kept) for part in (split.videos, split.frames))
+        return dataclasses.replace(split, videos=videos, frames=frames)
+
+
+@pytest.mark.parametrize("gallery", ["train", "test"])
+@pytest.mark.parametrize("encoder", [UntrainedEncoder(), UninformedEncoder()], ids=["untrained", "uninformed"])
+def test_a_ranking_of_each_query_agrees(gallery, encoder):
+    frozen = FrozenEncoder(encoder, key="x")
+    queries, searched = (frozen.features(MovingSquares().split(name)) for name in ("test", gallery))
+    found = evaluate(encoder, gallery=gallery)
+    hits = {1: 0, 5: 0, 10: 0, 20: 0}
+    truth, classes = queries.labels("action").tolist(), searched.labels("action").tolist()
+    for position, query in enumerate(queries.vectors.double()):
+        ranking = sorted(
+            (-float(torch.cosine_similarity(query, vector, dim=0)), index)
+            for index, vector in enumerate(searched.vectors.double())
+            if gallery == "train" or index != position
+        )
+        for k in hits:
+            hits[k] += any(classes[index] == truth[position] for _, index in ranking[:k])
+    assert values(found) == pytest.approx({f"recall_{k}": count / len(truth) for k, count in hits.items()})
+
+
+def test_an_encoder_that_knows_the_classes_finds_them_at_once():
+    assert set(values(evaluate(informed_encoder())).values()) == {1.0}
+
+
+def test_values_of_the_videos_give_the_scores_again():
+    found = evaluate(UninformedEncoder())
+    metrics = {metric.id: metric for metric in Retrieval.card.metrics}
+    assert values(found) == pytest.approx(
+        {name: float(of_predictions(found.predictions, metrics[name]).mean()) for name in values(found)}
+    )
+
+
+def test_ranks_that_the_gallery_does_not_have_are_left_out():
+    assert list(values(evaluate(informed_encoder()))) == ["recall_1", "recall_5", "recall_10", "recall_20"]
+    few = Kept("test", lambda video: video.id.endswith(("0", "1")))
+    assert list(values(evaluate(informed_encoder(), few, gallery="test"))) == ["recall_1", "recall_5"]
+
+
+def test_a_video_alone_in_its_class_is_missed():
+    lonely = Kept("test", lambda video: video.labels["action"] != 2 or video.id == first)
+    first = next(video.id for video in MovingSquares().split("test").videos if video.labels["action"] == 2)
+    found = evaluate(informed_encoder(), lonely, gallery="test")
+    assert found.notes["alone_in_their_class"] == 1
+    assert values(found)["recall_5"] == pytest.approx(1 - 1 / len(lonely.split("test")))
+
+
+@pytest.mark.parametrize("size", [5, 40])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_chance_is_that_of_drawing_without_replacement(size, k):
+    relevant = torch.arange(6)
+    expected = [1 - hypergeom(size, count, k).pmf(0) for count in relevant.tolist()]
+    torch.testing.assert_close(chance_of_recall(relevant, size, k), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_chance_is_what_random_orders_give():
+    found = evaluate(UninformedEncoder(), gallery="test")
+    labels = torch.tensor(found.predictions.labels)
+    generator = torch.Generator().manual_seed(0)
+    hits = torch.zeros(5)
+    for _ in range(400):
+        order = torch.rand(len(labels), len(labels), generator=generator).fill_diagonal_(2).argsort(1)[:, :5]
+        hits += (labels[order] == labels[:, None]).float().cummax(1).values.mean(0)
+    chances = {score.metric: score.baseline for score in found.scores}
+    assert chances["recall_1"] == pytest.approx(float(hits[0] / 400), abs=0.01)
+    assert chances["recall_5"] == pytest.approx(float(hits[4] / 400), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("data", "gallery", "message"),
+    [
+        (Kept("test", lambda video: video.labels["action"] == 1), "test", "one class of 'action' only"),
+        (Kept("train", lambda video: video.labels["action"] != 2), "train", "class 'up' .* none in train"),
+        (Kept("test", lambda video: video.id in ("test-00", "test-01")), "test", "2 videos, too few to search"),
+        (Kept("test", lambda video: False), "test", "has no videos"),
+    ],
+)
+def test_data_that_cannot_carry_the_protocol(data, gallery, message):
+    with pytest.raises(DataError, match=message):
+        evaluate(informed_encoder(), data, gallery=gallery)

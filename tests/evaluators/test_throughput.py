@@ -1,0 +1,161 @@
+"""Speed by a clock that is known, and size by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from harness.cards import View
+from harness.datasets.split import VideoSplit
+from harness.encoders import NetworkEncoder
+from harness.errors import DataError, UsageError
+from harness.evaluators import throughput
+from harness.evaluators.throughput import WARM_UP, Throughput
+from harness.features import FrozenEncoder, fingerprint
+from harness.provenance import hardware
+from harness.testing import MovingSquares, UninformedEncoder
+from harness.testing.networks import TinyBackbone, UntrainedEncoder
+from harness.video import frame_cache
+from harness.video.loader import video_clips
+
+
+def evaluate(encoder=None, data=None, **options):
+    evaluator = Throughput(**{"batch_size": 4, "repeats": 2, **options})
+    return evaluator.evaluate(FrozenEncoder(encoder or UntrainedEncoder(), key="x"), data or MovingSquares(), seed=0)
+
+
+def values(found):
+    return {score.metric: score.value for score in found.scores}
+
+
+def test_what_a_cpu_can_tell(tmp_path):
+    found = evaluate(data=MovingSquares(tmp_path))
+    expected = {"encode_clips_per_s", "train_clips_per_s", "decode_clips_per_s", "parameters", "operations"}
+    assert set(values(found)) == expected
+    assert all(value > 0 for value in values(found).values())
+    assert all(score.baseline is None for score in found.scores)
+    assert found.predictions is None
+    assert found.conditions == {
+        "device": hardware("cpu"),
+        "processor": hardware("cpu"),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    assert found.notes["batch_size"] == 4
+    for name, (least, most) in found.notes["spread"].items():
+        assert least <= values(found)[name] <= most
+
+
+def test_without_files_nothing_is_decoded_and_without_a_network_nothing_is_counted():
+    assert "decode_clips_per_s" not in values(evaluate())
+    assert set(values(evaluate(UninformedEncoder()))) == {"encode_clips_per_s"}
+
+
+def test_operations_and_parameters_of_two_convolutions():
+    """`TinyBackbone` on 8 frames of 32 x 32 pixels; a multiply-add counts as 2."""
+    found = values(evaluate())
+    first = 8 * (4 * 16 * 16) * (3 * 27)  # channels x positions x weights of each
+    second = 16 * (2 * 8 * 8) * (8 * 27)
+    assert found["operations"] == pytest.approx(2 * (first + second) / 1e9, rel=1e-12)
+    assert found["parameters"] == pytest.approx((8 * 81 + 2 * 8 + 16 * 216 + 16) / 1e6, rel=1e-12)
+
+
+def test_the_median_of_known_times(monkeypatch):
+    """Encoding takes 1, 4 and 2 seconds, training 8, 8 and 5."""
+    ticks = itertools.chain.from_iterable((0.0, seconds) for seconds in (1.0, 4.0, 2.0, 8.0, 8.0, 5.0))
+    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(ticks))
+    found = evaluate(batch_size=8, repeats=3)
+    assert values(found)["encode_clips_per_s"] == 4.0
+    assert values(found)["train_clips_per_s"] == 1.0
+    assert found.notes["spread"] == {"encode_clips_per_s": [2.0, 8.0], "train_clips_per_s": [1.0, 1.6]}
+
+
+class Slow:
+    view = View(frames=2, size=16)
+    dim = 3
+
+    def __init__(self):
+        self.batches = []
+
+    def encode(self, batch):
+        self.batches.append(len(batch))
+        time.sleep(0.02)
+        return torch.zeros(len(batch), 3)
+
+
+def test_a_slow_encoder_is_as_slow_as_it_is():
+    encoder = Slow()
+    found = evaluate(encoder, batch_size=100, repeats=3)  # more clips than the 32 videos have
+    assert 500 < values(found)["encode_clips_per_s"] <= 100 / 0.02
+    assert encoder.batches == [100] * (WARM_UP + 3)
+
+
+def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
+    split = MovingSquares(tmp_path).split("test")
+    files = VideoSplit("test", split.videos, {})
+    view = View(frames=4, stride=3, size=32, resize=40, clips=2, crops=3)
+    assert torch.equal(throughput._decoded(split.videos[5], view), video_clips(files, 5, view))
+
+    decoded = []
+    monkeypatch.setattr(throughput, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))
+    monkeypatch.setattr(frame_cache, "shared", None)
+    encoder = NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view)
+    evaluate(encoder, MovingSquares(tmp_path), batch_size=12, repeats=3)
+    each = {path: decoded.count(path) for path in decoded}
+    assert each == {split.videos[i].path: WARM_UP + 3 for i in (0, 16)}  # two videos have the twelve clips
+
+
+original = throughput.decode
+
+
+class Drawing(nn.Module):
+    """A network that draws when it trains, and has a statistic that moves."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.LazyLinear(16), nn.BatchNorm1d(16), nn.Dropout(0.5))
+        self.layers(torch.zeros(2, 3, 8, 32, 32))
+
+    def forward(self, clips):
+        return self.layers(clips)
+
+
+def test_the_encoder_and_the_random_state_are_left_alone():
+    encoder = NetworkEncoder(Drawing(), TinyBackbone.card)
+    before, state = fingerprint(encoder), torch.get_rng_state()
+    evaluate(encoder)
+    assert fingerprint(encoder) == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(module.training for module in encoder.module.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.module.parameters())
+
+
+def test_a_network_without_parameters_cannot_train():
+    class Mean(nn.Module):
+        def forward(self, clips):
+            return clips.mean((2, 3, 4))
+
+    encoder = NetworkEncoder(Mean(), dataclasses.replace(TinyBackbone.card, dim=3))
+    assert set(values(evaluate(encoder))) == {"encode_clips_per_s", "parameters"}
+    assert values(evaluate(encoder))["parameters"] == 0
+
+
+class Empty(MovingSquares):
+    def split(self, name):
+        return dataclasses.replace(super().split(name), videos=(), frames=())
+
+
+def test_nothing_to_measure_on():
+    with pytest.raises(DataError, match="split 'test' of data set 'moving-squares' has no videos"):
+        evaluate(data=Empty())
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"repeats": 0}])
+def test_impossible_options(options):
+    with pytest.raises(UsageError, match="must be at least 1"):
+        Throughput(**options)
