@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import torch.nn.functional as F
-from torch import Tensor
 
-from harness import progress
 from harness.evaluators.cards.linear_svm import LINEAR_SVM
-from harness.evaluators.confusion import confusion_picture
-from harness.evaluators.labelled import train_and_test
-from harness.evaluators.scoring import hits, majority, majority_hits, scored
-from harness.evaluators.selection import FOLDS, validated
+from harness.evaluators.linear import evaluate_linear
 from harness.functional.svm import fit_svm
-from harness.interfaces import Evaluation
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from harness.cards import EvaluatorCard
     from harness.features import FrozenEncoder
-    from harness.interfaces import Dataset
+    from harness.functional.svm import Svm
+    from harness.interfaces import Dataset, Evaluation
 
 COSTS = tuple(10.0**exponent for exponent in range(-3, 4))
 """The values of C tried: the weight of the summed squared hinge beside |w|^2 / 2."""
@@ -31,8 +28,8 @@ POSITIVE_WEIGHT = 2.0
 class LinearSVM:
     """One-vs-rest squared hinge on features of length 1, its C chosen by videos of other groups inside train.
 
-    All values of C and all classes are solved at once on each fold; the C of highest top-1 accuracy over all held-out
-    videos (of equal ones the smallest) is refitted on all of train. The baselines are those of the linear probe.
+    All values of C and all classes are solved in one call on each fold; the C of highest top-1 accuracy over all
+    held-out videos (of equal ones the smallest) is refitted on all of train.
 
     Args:
         label: which kind of class to predict.
@@ -49,39 +46,16 @@ class LinearSVM:
         """Classify test; nothing here is random, so `seed` changes nothing.
 
         Raises:
-            DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
+            DataError: as in `evaluate_linear`.
         """
-        train, test = train_and_test(encoder, data, self.label)
-        count = len(train.classes)
-
-        def fitted(x: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
-            machines = fit_svm(
-                F.normalize(x, dim=1), labels, x.new_tensor(COSTS), classes=count, positive_weight=POSITIVE_WEIGHT
-            )
-            return machines.predict(F.normalize(queries, dim=1))
-
-        with progress.bar("linear SVM", total=FOLDS + 1) as bar:
-            accuracies = validated(train, fitted, bar)
-            best = max(range(len(COSTS)), key=lambda i: (accuracies[i], -COSTS[i]))
-            x, queries = F.normalize(train.vectors, dim=1), F.normalize(test.vectors, dim=1)
-            cost = x.new_tensor([COSTS[best]])
-            final = fit_svm(x, train.labels, cost, classes=count, positive_weight=POSITIVE_WEIGHT)
-            bar.advance()
-        scores = queries @ final.weight.mT + final.bias[:, None]  # (1, N, C)
-        values = {"top5": hits(scores, test.labels, 5)} if count > 5 else {}
-        found, predictions = scored(
-            self.card, test, scores.argmax(2), majority(train, test), values, {"top5": majority_hits(train, test, 5)}
+        return evaluate_linear(
+            self.card, encoder, data, self.label, option="cost", candidates=COSTS, scale=_unit, fit=_fitted
         )
-        return Evaluation(
-            found,
-            predictions,
-            {
-                "cost": COSTS[best],
-                "validation_top1": {f"{c:g}": accuracy for c, accuracy in zip(COSTS, accuracies, strict=True)},
-                "converged": bool(final.converged.all()),
-                "train_videos": len(train),
-                "test_videos": len(test),
-                "classes_absent_from_test": list(test.absent),
-            },
-            {"confusion": confusion_picture(test.labels, scores[0].argmax(1), test.classes)},
-        )
+
+
+def _unit(reference: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    return F.normalize(reference, dim=1), F.normalize(others, dim=1)
+
+
+def _fitted(x: Tensor, labels: Tensor, costs: Tensor, classes: int) -> Svm:
+    return fit_svm(x, labels, costs, classes=classes, positive_weight=POSITIVE_WEIGHT)
