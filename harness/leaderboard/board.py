@@ -46,6 +46,11 @@ class Board:
     run_pictures: tuple[RunPicture, ...] = ()
 
     @property
+    def ranking(self) -> tuple[int, ...]:
+        """The columns that rows are ranked by; those of speed stand apart."""
+        return tuple(j for j, column in enumerate(self.columns) if column.ranks)
+
+    @property
     def shared(self) -> tuple[str, ...]:
         """Backbone, pretraining and budget, those of them that all rows share; they are said once, not in every row."""
         parts = zip(*(row.parts[1:] for row in self.rows), strict=True)
@@ -67,8 +72,8 @@ class Board:
         return column.evaluator.label if same else f"{column.evaluator.label} · {column.data.label}"
 
     def protocols(self, division: Division) -> tuple[Mapping[str, Any] | None, ...]:
-        """For each column, the protocol that the rows of `division` share; None where none was measured."""
-        cells = zip(*(self.rows[i].cells for i in division.rows), strict=True)
+        """For each column of the ranking, the protocol that the rows of `division` share; None where none has one."""
+        cells = ([self.rows[i].cells[j] for i in division.rows] for j in self.ranking)
         return tuple(
             next(
                 (seed.run.protocol for cell in column for seed in cell.seeds if seed.run and seed.status == "done"),

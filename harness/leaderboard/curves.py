@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import altair as alt
@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 300, 230
 """Of a panel, in pixels; higher where labels need it."""
 LABEL = 14
 """Pixels from one label to the next, at least."""
-SMALL_WORDS = frozenset({"a", "at", "for", "from", "in", "of", "on", "per", "the", "with", "within"})
+SMALL_WORDS = frozenset({"@", "a", "at", "for", "from", "in", "of", "on", "per", "the", "with", "within"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,11 @@ def spread_labels(wanted: Sequence[float], length: float) -> list[float]:
 
 def panel(board: Board, j: int, curve: Curve, width: int, datasets: Datasets) -> alt.LayerChart | None:
     """The panel of `curve` in column `j`; None where no row has a score of it."""
-    lines = [line for line in _lines(board, j, curve, width) if _measured_in(line)]
-    if not lines:
+    found = tuple(item for item in curve.metrics if any(row.cells[j].measure(item[0]).interval for row in board.rows))
+    if not found:
         return None
+    curve = replace(curve, metrics=found)
+    lines = [line for line in _lines(board, j, curve, width) if _measured_in(line)]
     chance = _chance(board, j, curve)
     named = [*lines, chance] if _measured_in(chance) else lines
     low, high = _domain(named)
@@ -132,9 +134,8 @@ def panel(board: Board, j: int, curve: Curve, width: int, datasets: Datasets) ->
     if chance in named:
         dotted = chart_of(_records([chance]), datasets)
         layers.insert(0, dotted.mark_line(color=CHANCE, strokeWidth=1.4, strokeDash=[2, 3]).encode(x=x, y=y))
-    title = alt.TitleParams(one_line(curve.name) or _shared(curve), subtitle=_measured(curve))
-    found: alt.LayerChart = alt.layer(*layers).properties(width=width, height=height, title=title)
-    return found
+    drawn: alt.LayerChart = alt.layer(*layers).properties(width=width, height=height, title=_title(curve))
+    return drawn
 
 
 def _measured_in(line: _Line) -> bool:
@@ -253,8 +254,11 @@ def _common(titles: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     return found
 
 
-def _measured(curve: Curve) -> str:
-    metric = curve.metrics[0][1]
-    name = _shared(curve) if curve.name else ""
+def _title(curve: Curve) -> alt.TitleParams:
+    """What is measured; the curve's name in front where the metrics' titles do not have it."""
+    metric, shared, name = curve.metrics[0][1], _shared(curve), one_line(curve.name)
+    told = name.lower() in shared.lower()
+    unit = metric.unit if metric.unit != "1" else ""
     better = "higher is better" if metric.higher_is_better else "lower is better"
-    return ", ".join(part for part in (name, metric.unit if metric.unit != "1" else "", better) if part)
+    subtitle = ", ".join(part for part in ("" if told else shared, unit, better) if part)
+    return alt.TitleParams(shared if told else name, subtitle=subtitle)

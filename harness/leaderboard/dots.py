@@ -9,15 +9,34 @@ import altair as alt
 from harness.cards import Metric
 from harness.leaderboard import numbers
 from harness.leaderboard.board import Board
-from harness.leaderboard.drawing import CHANCE, KINDS, REFERENCE, ROW, WIDTH, Datasets, Record, chart_of, rows, wide
+from harness.leaderboard.drawing import (
+    CHANCE,
+    KINDS,
+    REFERENCE,
+    ROW,
+    WIDTH,
+    Datasets,
+    Record,
+    Spec,
+    below,
+    beside,
+    chart_of,
+    rows,
+    wide,
+)
 
-CAPTION = "Dots: means with 95 % intervals; small dots: seeds; dashed: chance."
 DRAWN = ("mean", "low", "high", "value", "chance")
+
+
+def caption(board: Board, metrics: Sequence[tuple[int, int]]) -> str:
+    """What the panels of `grid` show."""
+    chance = "; dashed: chance" if any(board.chance(*metric) for metric in metrics) else ""
+    return f"Dots: means with 95 % intervals; small dots: seeds{chance}."
 
 
 def grid(
     board: Board, metrics: Sequence[tuple[int, int]], titles: Sequence[alt.TitleParams], datasets: Datasets
-) -> alt.VConcatChart:
+) -> Spec:
     """Panels beside and below each other.
 
     Args:
@@ -40,9 +59,8 @@ def grid(
             )
             for k in range(start, min(start + per_line, count))
         ]
-        lines.append(alt.hconcat(*panels, spacing=22))
-    found: alt.VConcatChart = alt.vconcat(*lines, spacing=26).resolve_scale(x="independent", color="shared")
-    return found
+        lines.append(beside(panels, 22))
+    return below(lines, 26)
 
 
 def _records(board: Board, j: int, m: int) -> list[Record]:
@@ -74,7 +92,7 @@ def _panel(
     metric: Metric = board.columns[j].card.metrics[m]
     axis = alt.Axis(title=None, labels=labelled, ticks=False, domain=False, grid=True, labelLimit=260, labelPadding=10)
     y = alt.Y("row:N", sort=order, scale=alt.Scale(domain=order), axis=axis)
-    x_axis = alt.Axis(title=None, tickCount=4, domain=False, ticks=False)
+    x_axis = alt.Axis(title=None, tickCount=4, domain=False, ticks=False, labelOverlap="greedy", labelSeparation=6)
     found = [value for record in records for name in DRAWN if isinstance(value := record.get(name), float)]
     same = bool(found) and min(found) == max(found)
     # Ticks about a single value would be rounded onto it, and say what it is not.

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
 import altair as alt
 
 from harness.cards import Metric
 from harness.leaderboard import curves, dots
 from harness.leaderboard.board import Board
-from harness.leaderboard.drawing import Datasets, configured, heading, marks
+from harness.leaderboard.drawing import Datasets, Spec, below, beside, heading, marks, whole
 from harness.leaderboard.escaping import one_line
+from harness.leaderboard.evaluator_section import conditions
 
 
-def spec(board: Board, j: int) -> dict[str, Any] | None:
+def spec(board: Board, j: int) -> Spec | None:
     """The Vega-Lite specification of column `j`, with its data; None where it would show no more than the board's."""
     card = board.columns[j].card
     found = curves.curves(card)
     curved = {m for curve in found for m, *_ in curve.metrics}
     measured = [m for m in range(len(card.metrics)) if any(row.cells[j].measure(m).interval for row in board.rows)]
     plain = [m for m in measured if m not in curved]
-    if len(card.metrics) < 2 or not measured:
+    if not measured or (len(card.metrics) < 2 and board.columns[j].ranks):
         return None
-    parts: list[alt.VConcatChart] = []
+    parts: list[Spec] = []
     captions: list[str] = []
     datasets: Datasets = {}
     if len(plain) < len(measured):
@@ -33,18 +33,19 @@ def spec(board: Board, j: int) -> dict[str, Any] | None:
         captions.append(curves.CAPTION)
     if plain:
         titles = [_title(card.metrics[m]) for m in plain]
-        parts.append(dots.grid(board, [(j, m) for m in plain], titles, datasets))
-        captions.append(dots.CAPTION)
+        metrics = [(j, m) for m in plain]
+        parts.append(dots.grid(board, metrics, titles, datasets))
+        captions.append(dots.caption(board, metrics))
+    if len({tuple(conditions(row.cells[j]).items()) for row in board.rows if row.cells[j].measures}) > 1:
+        captions.append("Not all rows were measured under the same conditions; the table names them.")
     captions.append(marks(board, [j], curved=len(plain) < len(measured)))
     title = heading(board.heading(board.columns[j]), *captions)
-    return configured(alt.vconcat(*parts, spacing=34, title=title), datasets)
+    return whole(below(parts, 34), title, datasets)
 
 
-def _lines(panels: list[alt.LayerChart]) -> alt.VConcatChart:
+def _lines(panels: list[alt.LayerChart]) -> Spec:
     """Panels of curves, at most two beside each other."""
-    lines = [alt.hconcat(*panels[start : start + 2], spacing=30) for start in range(0, len(panels), 2)]
-    found: alt.VConcatChart = alt.vconcat(*lines, spacing=26).resolve_scale(x="independent", y="independent")
-    return found
+    return below([beside(panels[start : start + 2], 30) for start in range(0, len(panels), 2)], 26)
 
 
 def _title(metric: Metric) -> alt.TitleParams:

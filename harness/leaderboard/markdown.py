@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from harness.leaderboard import numbers, pictures
 from harness.leaderboard.board import Board
 from harness.leaderboard.escaping import code, markdown
+from harness.leaderboard.evaluator_section import Section, sections
+from harness.leaderboard.numbers import letter
 from harness.leaderboard.protocols import differences
 from harness.leaderboard.ranking import RULE, Division, Rank
 from harness.leaderboard.statistics import DRAWS, SEED
@@ -37,16 +39,33 @@ def readme(board: Board, plot: str, plots: Mapping[int, str]) -> str:
 
 
 def _evaluators(board: Board, plots: Mapping[int, str]) -> Iterator[str]:
-    """For each column its plot, and the pictures of one of its runs."""
-    of_runs = pictures.of_runs(board)
-    for j, column in enumerate(board.columns):
-        own = [file for picture, file in of_runs if picture.column == j]
-        if j in plots or own:
-            yield f"### {markdown(board.heading(column))}"
-            yield markdown(column.card.summary)
-        if j in plots:
-            yield f"![Every row's metrics of {markdown(board.heading(column))}]({plots[j]})"
-        yield from map(_picture, own)
+    """For each column all metrics, their plot, and the pictures of one of its runs."""
+    for section in sections(board, plots):
+        yield f"### {markdown(section.heading)}"
+        yield markdown(section.summary)
+        if section.conditions:
+            yield f"Measured where {markdown(section.conditions)}."
+        if section.metrics:
+            yield _metrics(section)
+        if section.plot:
+            yield f"![Every row's metrics of {markdown(section.heading)}]({section.plot})"
+        yield from map(_picture, section.pictures)
+
+
+def _metrics(section: Section) -> str:
+    lines = [["method", *map(markdown, section.metrics)], [":--", *("--:" for _ in section.metrics)]]
+    for line in section.lines:
+        label = markdown(line.label) + (f"<br>{markdown(line.conditions)}" if line.conditions else "")
+        note = "" if line.status in {"done", "missing"} else f" *{line.status}*"
+        cells = [f"{mean} [{span.replace('–', ', ')}]" if span else mean for mean, span in line.cells]
+        lines.append([label + note, *cells])
+    if section.chances:
+        lines.append(["*chance*", *section.chances])
+    return _lined(lines)
+
+
+def _lined(lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _picture(file: pictures.File) -> str:
@@ -65,45 +84,38 @@ def tables(board: Board) -> str:
     return "\n\n".join(blocks)
 
 
-def letter(number: int) -> str:
-    """A, B, ... for the divisions of a board."""
-    return chr(ord("A") + number) if number < 26 else str(number + 1)
-
-
 def difference_from_first(board: Board, division: Division) -> str:
     """In which settings the protocols of `division` are not those of the first."""
     changed = differences(board.protocols(division), board.protocols(board.divisions[0]))
-    # What an evaluator says of its conditions needs no path: `device is Some GPU`.
-    settings = "; ".join(f"{path.removeprefix('conditions.')} is {here}, in A {there}" for path, here, there in changed)
+    settings = "; ".join(f"{path} is {here}, in A {there}" for path, here, there in changed)
     return f"Ranked apart, because the protocol differs: {settings or 'other columns were measured'}."
 
 
 def how_to_read(board: Board) -> str:
     """The statistics and the rule of ranking, stated."""
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) > 1 else ''}"
+    apart = " Speed stands apart and ranks nothing." if len(board.ranking) < len(board.columns) else ""
     return (
         f"Numbers are means over {seeds}. Intervals are 95 %, for new seeds on new groups of videos: the variance over "
         f"{DRAWS:,} bootstrap draws of the test set's groups (seed {SEED}) plus the variance between seeds, with t "
-        f"quantiles. {RULE} Chance is what an encoder that knows nothing gets on the same videos. A blank cell was not "
-        "measured."
+        f"quantiles; of metrics that no single video adds to, for new seeds alone. {RULE}{apart} Chance is what an "
+        "encoder that knows nothing gets on the same videos. A blank cell was not measured; - stands where a run has "
+        "no such metric."
     )
 
 
 def _table(board: Board, division: Division) -> str:
+    columns = [(j, board.columns[j]) for j in board.ranking]
     header = ["rank", "method"]
-    header += [f"{markdown(board.heading(c))}<br>{markdown(numbers.measured(c.metric))}" for c in board.columns]
-    lines = [header, ["--:", ":--", *("--:" for _ in board.columns)]]
+    header += [f"{markdown(board.heading(c))}<br>{markdown(numbers.measured(c.metric))}" for _, c in columns]
+    lines = [header, ["--:", ":--", *("--:" for _ in columns)]]
     for i, rank in zip(division.rows, division.ranks, strict=True):
         row = board.rows[i]
-        cells = [
-            _cell(cell, column, leading=bool(rank and rank.leading[j]))
-            for j, (cell, column) in enumerate(zip(row.cells, board.columns, strict=True))
-        ]
+        cells = [_cell(row.cells[j], column, leading=bool(rank and rank.leading[j])) for j, column in columns]
         lines.append([_place(row, rank), markdown(board.label(row)), *cells])
-    limits = [board.chance(j) for j in range(len(board.columns))]
-    chance = [numbers.chance(limit, c.metric) if limit else "" for limit, c in zip(limits, board.columns, strict=True)]
+    chance = [numbers.chance(limit, c.metric) if (limit := board.chance(j)) else "" for j, c in columns]
     lines.append(["", "*chance*", *chance])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return _lined(lines)
 
 
 def _place(row: Row, rank: Rank | None) -> str:
@@ -144,7 +156,7 @@ def _columns(board: Board) -> str:
         videos, groups = (" / ".join(map(str, found)) for found in board.test_set(j))
         metric = markdown(numbers.measured(column.metric))
         lines.append([markdown(board.heading(column)), metric, videos, groups, markdown(column.card.protocol)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return _lined(lines)
 
 
 def _troubles(board: Board) -> Iterator[str]:

@@ -65,6 +65,11 @@ def unit(metric: Metric) -> str:
     return f"{'' if metric.unit == '1' else metric.unit}\u00a0{'↑' if metric.higher_is_better else '↓'}"
 
 
+def letter(number: int) -> str:
+    """A, B, ... for the divisions of a board."""
+    return chr(ord("A") + number) if number < 26 else str(number + 1)
+
+
 def rank_range(low: int, high: int) -> str:
     """`1–3`, or `2`."""
     return str(low) if low == high else f"{low}–{high}"

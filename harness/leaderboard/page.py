@@ -16,7 +16,7 @@ from harness.leaderboard import evaluator_section, numbers, pictures
 from harness.leaderboard.board import Board
 from harness.leaderboard.details import details
 from harness.leaderboard.escaping import one_line
-from harness.leaderboard.markdown import difference_from_first, how_to_read, letter, remedy, tables, troubled
+from harness.leaderboard.markdown import difference_from_first, how_to_read, remedy, tables, troubled
 from harness.leaderboard.ranking import Division, Rank
 from harness.leaderboard.table import Cell, Row
 from harness.leaderboard.table_csv import table_csv
@@ -93,16 +93,18 @@ def page(
         "plot": specification,
         "plots": {names[j]: specifications[j] for j in names},
     }
-    scales = [_scale(board, j) for j in range(len(board.columns))]
+    scales = {j: _scale(board, j) for j in board.ranking}
+    columns = [(column, board.heading(column), numbers.measured(column.metric)) for column in board.columns]
     return environment.get_template("page.html").render(
         board=board,
         sections=list(_sections(board, scales)),
         chances=[
-            numbers.chance(limits, column.metric) if (limits := board.chance(j)) else ""
-            for j, column in enumerate(board.columns)
+            numbers.chance(limits, board.columns[j].metric) if (limits := board.chance(j)) else ""
+            for j in board.ranking
         ],
         test_sets=[[" / ".join(map(str, found)) for found in board.test_set(j)] for j in range(len(board.columns))],
-        columns=[(column, board.heading(column), numbers.measured(column.metric)) for column in board.columns],
+        columns=[columns[j] for j in board.ranking],
+        all_columns=columns,
         one_data=len({column.data.label for column in board.columns}) == 1,
         troubles=[
             (board.label(row), board.heading(column), cell, remedy(board, cell.status))
@@ -158,15 +160,15 @@ def _inline(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _sections(board: Board, scales: Sequence[tuple[float, float]]) -> Iterator[Section]:
+def _sections(board: Board, scales: Mapping[int, tuple[float, float]]) -> Iterator[Section]:
     for number, division in enumerate(board.divisions):
         several = len(board.divisions) > 1
         note = difference_from_first(board, division) if number else ""
-        name = f"Protocols {letter(number)}" if several else ""
+        name = f"Protocols {numbers.letter(number)}" if several else ""
         for heading, members in _kinds(division, board.rows):
             lines = []
             for i, rank in members:
-                shown = tuple(_shown(board, j, board.rows[i], rank, scales[j]) for j in range(len(board.columns)))
+                shown = tuple(_shown(board, j, board.rows[i], rank, scale) for j, scale in scales.items())
                 lines.append(Line(i, board.rows[i], rank, shown))
             yield Section(" · ".join(part for part in (name, heading) if part), note, tuple(lines))
             note = ""

@@ -1,24 +1,23 @@
-"""The plot of a board: each row's mean, interval and seeds in each column; one spec for the PNG and the page."""
+"""The plot of a board: each row in each column of the ranking; one spec for the PNG and the page."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import altair as alt
 
 from harness.leaderboard import dots, numbers
 from harness.leaderboard.board import Board
-from harness.leaderboard.drawing import Datasets, configured, heading, marks
+from harness.leaderboard.drawing import Datasets, Spec, heading, marks, whole
 from harness.leaderboard.escaping import one_line
 
 
-def spec(board: Board) -> dict[str, Any]:
+def spec(board: Board) -> Spec:
     """The Vega-Lite specification, with its data."""
-    count = len(board.columns)
     datasets: Datasets = {}
-    chart = dots.grid(board, [(j, 0) for j in range(count)], [_title(board, j) for j in range(count)], datasets)
-    title = heading(board.title, dots.CAPTION, marks(board, range(count)))
-    return configured(chart.properties(title=title), datasets)
+    titles = [_title(board, j) for j in board.ranking]
+    metrics = [(j, 0) for j in board.ranking]
+    chart = dots.grid(board, metrics, titles, datasets)
+    title = heading(board.title, dots.caption(board, metrics), marks(board, board.ranking))
+    return whole(chart, title, datasets)
 
 
 def _title(board: Board, j: int) -> alt.TitleParams:

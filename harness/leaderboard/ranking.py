@@ -15,7 +15,7 @@ from harness.leaderboard.table import Cell, Column, Row
 LEVEL = 0.05
 
 RULE = (
-    "Rows are ranked by the mean of their ranks over the columns, those of speed aside. Only rows with every cell done "
+    "Rows are ranked by the mean of their ranks over the columns. Only rows with every cell done "
     "are ranked, only among rows of the same protocols, and never the references, which read labels. Two rows of a "
     "column are separable when a paired bootstrap over groups says so at the 5 % level after Holm's correction over "
     "all comparisons of the board. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
@@ -52,7 +52,7 @@ class Rank:
     """The range of places that the statistics leave open."""
     mean: float
     columns: tuple[tuple[int, int], ...]
-    """The same range within each column."""
+    """The same range within each column; every place in one that rows are not ranked by."""
     leading: tuple[bool, ...]
     """For each column, whether nothing is separably better, unless that holds of all rows."""
 
@@ -68,7 +68,7 @@ class Division:
 
 def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division, ...], tuple[Comparison, ...]]:
     """Divide `rows` by protocol, compare all pairs within, and rank."""
-    members = _divide(rows)
+    members = _divide(columns, rows)
     able = [[i for i in group if rows[i].complete and not rows[i].supervised] for group in members]
     ranked = [group if len(group) > 1 else [] for group in able]
     comparisons = _compare([pair for group in ranked for pair in combinations(group, 2)], columns, rows)
@@ -81,11 +81,12 @@ def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division
     return tuple(divisions), comparisons
 
 
-def _divide(rows: Sequence[Row]) -> list[list[int]]:
+def _divide(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[int]]:
     """Complete rows by their protocols; every other row joins the first division that none of its cells contradicts."""
+    ranking = [j for j, column in enumerate(columns) if column.ranks]
     groups: list[tuple[list[str], list[int]]] = []
     for i in sorted(range(len(rows)), key=lambda i: (rows[i].supervised, not rows[i].complete)):
-        own = [cell.protocol_id for cell in rows[i].cells]
+        own = [rows[i].cells[j].protocol_id for j in ranking]
         for protocols, members in groups:
             if all(a == b or not a or not b for a, b in zip(protocols, own, strict=True)):
                 protocols[:] = [a or b for a, b in zip(protocols, own, strict=True)]
@@ -103,7 +104,7 @@ def _compare(
     for column in range(len(columns)):
         for one, other in pairs:
             difference = _difference(rows[one].cells[column], rows[other].cells[column])
-            if difference is not None:
+            if difference is not None and columns[column].ranks:
                 found.append((column, one, other, difference))
     adjusted = holm([difference.p for *_, difference in found])
     return tuple(Comparison(*which, p) for which, p in zip(found, adjusted, strict=True))
@@ -129,8 +130,7 @@ def _ranks(
     signs = np.array([1 if column.metric.higher_is_better else -1 for column in columns])
     means = np.array([[cell.interval.mean if cell.interval else 0.0 for cell in rows[i].cells] for i in able])
     by_column = stats.rankdata(-np.round(means * signs, 12), axis=0)
-    timed = np.array([column.card.time for column in columns])
-    mean_rank = by_column[:, ~timed | timed.all()].mean(axis=1)  # of nothing but speed, speed ranks
+    mean_rank = by_column[:, [column.ranks for column in columns]].mean(axis=1)
     better = np.zeros((len(columns), count, count), dtype=bool)
     for comparison in comparisons:
         if comparison.separable and comparison.one in position:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness import progress
@@ -99,6 +99,8 @@ class Column:
     evaluator: Named
     data: Named
     card: EvaluatorCard
+    ranks: bool = True
+    """Whether rows are ranked by it: not by speed, unless the board has nothing else."""
 
     @property
     def metric(self) -> Metric:
@@ -115,11 +117,8 @@ class Row:
     supervised: bool
     """A reference: shown, never ranked."""
     cells: tuple[Cell, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every cell is done."""
-        return all(cell.status == "done" for cell in self.cells)
+    complete: bool
+    """Whether every cell is done that rows are ranked by."""
 
     @property
     def parts(self) -> tuple[str, str, str, str]:
@@ -151,16 +150,19 @@ def assemble(
         row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames"}))
         columns.setdefault(column, Column(identity.evaluator, identity.data, cards[identity.evaluator.name]))
         rows.setdefault(row, {}).setdefault(column, {}).setdefault(identity.seed, cell)
+    if not all(column.card.time for column in columns.values()):
+        columns = {key: replace(column, ranks=not column.card.time) for key, column in columns.items()}
     drawn: dict[tuple[str, ...], Array] = {}
     assembled = []
     with progress.bar("intervals", total=len(rows) * len(columns)) as bar:
         for by_column in rows.values():
-            cells = []
+            cells, complete = [], True
             for key, column_ in columns.items():
                 cells.append(_cell(list(by_column.get(key, {}).values()), column_.card, drawn))
+                complete &= cells[-1].status == "done" or not column_.ranks
                 bar.advance()
             first = next(iter(next(iter(by_column.values())).values()))
-            assembled.append(Row(first.identity, first.supervised, tuple(cells)))
+            assembled.append(Row(first.identity, first.supervised, tuple(cells), complete))
     return tuple(columns.values()), tuple(assembled)
 
 

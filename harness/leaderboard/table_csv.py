@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from harness.leaderboard.board import Board
 from harness.leaderboard.escaping import cell as text
-from harness.leaderboard.markdown import letter
-from harness.leaderboard.numbers import scaled
+from harness.leaderboard.numbers import letter, scaled
 from harness.leaderboard.ranking import Rank
 from harness.leaderboard.table import Cell, Column
 
@@ -70,7 +69,7 @@ def _lines(board: Board) -> Iterator[list[str | int]]:
             ]
             for j, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
                 for m in range(len(column.card.metrics)):
-                    ranked = _rank(rank if m == 0 else None, j)
+                    ranked = _rank(rank if m == 0 and column.ranks else None, j)
                     yield [*who, *_what(column, m), *_numbers(cell, column, m), letter(number), *ranked, *_state(cell)]
 
 

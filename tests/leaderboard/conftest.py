@@ -241,10 +241,18 @@ def few_shot_run(row: FakeRow, seed: int) -> Run:
     )
 
 
-def timed_run(row: FakeRow, seed: int, clips_per_s: float) -> Run:
+def timed_run(row: FakeRow, seed: int, clips_per_s: float, device: str = "Some CPU") -> Run:
     """A run that took the time."""
     run = fake_run(row, FakeColumn("throughput"), seed)
-    return run.model_copy(update={"scores": (Score("clips_per_s", clips_per_s),), "predictions": None})
+    protocol = {**run.protocol, "conditions": {"device": device, "threads": 8}}
+    return run.model_copy(
+        update={
+            "scores": (Score("clips_per_s", clips_per_s),),
+            "predictions": None,
+            "protocol": protocol,
+            "protocol_id": digest(protocol),
+        }
+    )
 
 
 def planned_of(runs: Sequence[Run]) -> list[Planned]:
@@ -287,7 +295,8 @@ HOSTILE = (
 def with_hostile_names() -> list[Planned]:
     """A plan in which everything that plugins and data can name is hostile."""
     rows = [FakeRow(HOSTILE, 0.3, options={HOSTILE: HOSTILE}), FakeRow("sfa", 0.4, backbone=HOSTILE)]
-    planned = plan(rows, [FakeColumn("knn", data=HOSTILE, options={"k": HOSTILE}), FakeColumn("clustering")], (0, 1))
+    columns = [FakeColumn("knn", data=HOSTILE, options={"k": HOSTILE}), FakeColumn("clustering")]
+    planned = plan(rows, [*columns, FakeColumn("throughput", options={"k": HOSTILE})], (0, 1))
     failed = fake_run(rows[1], FakeColumn("clustering"), 0, status="failed", reason=HOSTILE)
     changed = []
     for cell in planned:
@@ -295,7 +304,9 @@ def with_hostile_names() -> list[Planned]:
         if run.identity == failed.identity:
             run = failed
         provenance = {**run.provenance, "hardware": HOSTILE, HOSTILE: HOSTILE}
-        run = run.model_copy(update={"provenance": provenance, "protocol": {**run.protocol, HOSTILE: HOSTILE}})
+        conditions = {HOSTILE: HOSTILE, "row": run.identity.method.name + HOSTILE}
+        protocol = {**run.protocol, HOSTILE: HOSTILE, "conditions": conditions}
+        run = run.model_copy(update={"provenance": provenance, "protocol": protocol})
         changed.append(cell.model_copy(update={"run": run}))
     return changed
 
@@ -379,6 +390,17 @@ def curved_board() -> Board:
     speeds = {"random_init": 300.0, "sfa": 200.0, "quadruplet": 100.0, "supervised": 100.0}
     runs += [timed_run(row, seed, speeds[row.method] + seed) for row in (*ROWS[:3], ROWS[5]) for seed in (0, 1)]
     return with_pictures(board_of(planned_of(runs)), lambda key, name: picture(len(name), 8))
+
+
+@pytest.fixture(scope="session")
+def timed_board() -> Board:
+    """Three rows whose speed was measured on two devices, and of one not at all."""
+    rows, devices = ROWS[:3], ("Some CPU", "Some GPU", "Some GPU")
+    runs = [fake_run(row, COLUMNS[0], seed) for row in rows for seed in (0, 1)]
+    runs += [
+        timed_run(row, seed, 90.0 + seed, device) for row, device in zip(rows, devices, strict=True) for seed in (0, 1)
+    ]
+    return board_of(change(planned_of(runs), rows[2].method, "throughput", run=None))
 
 
 @pytest.fixture(scope="session")

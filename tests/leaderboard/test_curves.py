@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.leaderboard import curves
 from harness.leaderboard.evaluator_plot import spec
+from harness.leaderboard.ranking import Division
 
 
 @pytest.fixture(scope="module")
@@ -67,5 +69,18 @@ def test_metrics_beside_the_curve_are_dots(curved_board):
     assert specification["title"]["text"] == "few_shot"
 
 
-def test_one_metric_alone_needs_no_plot_of_its_own(curved_board):
-    assert spec(curved_board, 1) is None
+def test_one_metric_alone_is_on_the_boards_plot_unless_it_is_of_speed(board, curved_board):
+    assert spec(board, 0) is None
+    assert spec(curved_board, 1) is not None
+
+
+def test_points_that_no_row_has_are_not_drawn(curved_board):
+    rows = tuple(row for row in curved_board.rows if row.identity.method.name == "quadruplet")
+    alone = dataclasses.replace(curved_board, rows=rows, divisions=(Division((0,), (None,)),))
+    drawn = next(records for records in data(spec(alone, 0), "low") if "x" in records[0])
+    assert [record["x"] for record in drawn] == [0.0, 1.0]  # top1_1 and top1_5, without top1_all behind them
+
+
+def test_a_plot_of_mixed_conditions_says_so(curved_board, timed_board):
+    assert "conditions" not in str(spec(curved_board, 1)["title"])
+    assert "conditions" in str(spec(timed_board, 1)["title"])

@@ -96,7 +96,7 @@ def test_hostile_names_stay_text(hostile_board, hostile):
     assert links == {"index.html", "table.csv", "results.json"}
     assert {child.attrs["src"] for child in inline if child.type == "image"} == {"plot.png", "picture-1.png"}
     shape = [len(row) for row in table_rows(source)]
-    assert shape == [4] * 4 + [5] * 3
+    assert shape == [4] * 4 + [2] * 3 + [5] * 4
     assert len(source.split("## Not measured")[1].split("##")[0].strip().splitlines()) == 1
     fences = [token for token in tokens_of(source) if token.type == "fence"]
     assert [fence.content for fence in fences] == [" ".join(hostile.split()) + "\n"]

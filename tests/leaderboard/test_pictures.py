@@ -6,7 +6,6 @@ import pytest
 
 from harness.errors import DataError
 from harness.leaderboard import pictures
-from harness.leaderboard.evaluator_section import sections
 from harness.leaderboard.render import render, stale
 from harness.leaderboard.results_file import load_results
 
@@ -40,18 +39,3 @@ def test_another_picture_is_refused(curved_board, tmp_path):
     (tmp_path / "picture-2-few_shot-confusion.png").write_bytes(b"other")
     with pytest.raises(DataError, match="is not the picture that"):
         load_results(tmp_path / "results.json")
-
-
-def test_a_section_has_every_metric_and_blanks_where_there_is_none(curved_board):
-    few, *others = sections(curved_board, {0: "plot-1-few_shot.png"})
-    assert others == []  # a single metric without a picture is on the board already
-    assert len(few.metrics) == 4
-    assert few.plot == "plot-1-few_shot.png"
-    assert [file.name for file in few.pictures] == [
-        "picture-2-few_shot-confusion.png",
-        "picture-3-few_shot-skeletons.png",
-    ]
-    blanks = {line.label: [not mean for mean, _ in line.cells] for line in few.lines}
-    assert blanks.pop("quadruplet") == [False, False, True, False]
-    assert all(not any(row) for row in blanks.values())
-    assert few.chances == ("6.7", "6.7", "6.7", "")

@@ -174,3 +174,16 @@ def test_where_nothing_but_speed_is_measured_speed_ranks(curved_board, make_boar
     timed = [cell for cell in curved_board.planned if cell.identity.evaluator.name == "throughput"]
     board = make_board(timed)
     assert board.rows[board.divisions[0].rows[0]].identity.method.name == "random_init"
+
+
+def test_speed_neither_divides_nor_is_needed(timed_board):
+    (division,) = timed_board.divisions  # measured on two devices, and in one row not at all
+    assert all(rank is not None for rank in division.ranks)
+    assert [row.cells[1].status for row in timed_board.rows] == ["done", "done", "missing"]
+    assert all(row.complete for row in timed_board.rows)
+    assert timed_board.ranking == (0,)
+
+
+def test_speed_of_two_devices_is_ranked_apart(timed_board, make_board):
+    timed = [cell for cell in timed_board.planned if cell.identity.evaluator.name == "throughput"]
+    assert len(make_board(timed).divisions) == 2

@@ -45,10 +45,16 @@ def test_what_is_not_known_is_blank(troubled_board):
 
 def test_hostile_names_run_no_formula_and_break_no_line(hostile_board):
     rows = list(csv.reader(io.StringIO(table_csv(hostile_board))))
-    assert len(rows) == 5
+    assert len(rows) == 7
     assert {len(row) for row in rows} == {len(HEADER)}
     for row in rows[1:]:
         for field in row:
             assert "\n" not in field
             assert not field.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert any(row[0].startswith("'=</script>") for row in rows)
+
+
+def test_speed_has_no_rank(timed_board):
+    ranks = {line["evaluator"]: (line["rank"], line["column_rank_low"]) for line in lines_of(timed_board)}
+    assert ranks["throughput"] == ("", "")
+    assert "" not in ranks["linear_probe"]

@@ -15,7 +15,7 @@ def _metric(
 
 THROUGHPUT = EvaluatorCard(
     name="throughput",
-    summary="Clips a second to decode, transfer, encode and train on; memory, parameters and operations",
+    summary="Clips a second to decode, transfer, encode and train on; memory, parameters and operations.",
     protocol=(
         "Clips of the encoder's own view, in batches of the option batch_size; median over repeats after a warm-up, "
         "the accelerator synchronised before each look at the clock. Decoding: files of the test split, from their "

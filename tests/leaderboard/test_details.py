@@ -1,0 +1,40 @@
+"""Details of a row: its share of the supervised result, and comparisons seen from both sides."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.leaderboard.details import details
+
+
+@pytest.fixture(scope="module")
+def by_method(board):
+    return {row.identity.method.name: found for row, found in zip(board.rows, details(board), strict=True)}
+
+
+def test_accuracies_are_shown_as_a_share_of_the_supervised_one(board, by_method):
+    probe, *_ = by_method["sfa"]["cells"]
+    means = {row.identity.method.name: row.cells[0].interval.mean for row in board.rows}
+    assert probe["facts"]["of supervised"] == f"{100 * means['sfa'] / means['supervised']:.0f} %"
+
+
+def test_entropies_and_the_reference_itself_have_no_share(by_method):
+    entropy = by_method["sfa"]["cells"][2]
+    assert entropy["metric"].startswith("Conditional entropy")
+    assert "of supervised" not in entropy["facts"]
+    assert all("of supervised" not in cell["facts"] for cell in by_method["supervised"]["cells"])
+
+
+def test_another_backbone_is_no_measure(make_plan, fake, make_board):
+    row, column, _ = fake
+    rows = [row("sfa", 0.4, backbone="small_2d"), row("supervised", 0.6, supervised=True)]
+    found, _ = details(make_board(make_plan(rows, [column("knn")], (0, 1))))
+    assert "of supervised" not in found["cells"][0]["facts"]
+
+
+def test_a_comparison_is_the_same_seen_from_both_sides(by_method):
+    one = {other["other"]: other for other in by_method["sfa"]["cells"][0]["comparisons"]}["quadruplet"]
+    other = {one["other"]: one for one in by_method["quadruplet"]["cells"][0]["comparisons"]}["sfa(dim=64)"]
+    mean, low, high = (float(text.strip("+[],")) for text in one["difference"].split())
+    assert [-mean, -high, -low] == [float(text.strip("+[],")) for text in other["difference"].split()]
+    assert (one["p"], one["separable"]) == (other["p"], other["separable"])
