@@ -40,9 +40,10 @@ def harness_backbones(registry: Registry[Backbone]) -> None:
 
 @hookimpl
 def harness_datasets(registry: Registry[Dataset]) -> None:
-    """The embedded data set in its two variants."""
+    """The embedded data set in its two variants, and those of the papers."""
     registry.register(datasets.MOCAP_ACTIONS, "harness.datasets.mocap_actions.dataset:MocapActions")
     registry.register(datasets.MOCAP_ACTIONS_UNBIASED, "harness.datasets.mocap_actions.dataset:MocapActionsUnbiased")
+    registry.register(datasets.UCF101, "harness.datasets.ucf101:UCF101")
 
 
 @hookimpl

@@ -77,7 +77,7 @@ class Point:
 class Metric:
     """One number an evaluator gives.
 
-    `statistic` names the function of `harness.functional.metrics` that computes it from what is stored of each
+    `statistic` names the function of `harness.functional.statistics` that computes it from what is stored of each
     video, so that intervals can be recomputed; empty where it has none. `mean` is the one that is computed from
     `Predictions.values`, all others from labels and predicted classes.
     """
@@ -148,6 +148,8 @@ class DatasetCard(Card):
     splits: tuple[str, ...] = ("train", "test")
     labels: tuple[str, ...] = ("action",)
     joints: bool = False
+    located: bool = False
+    """Whether the user says where its files lie: `harness dataset add`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,18 @@ class PluginError(HarnessError):
 
 
 class DataError(HarnessError):
-    """A data set, video, checkpoint or result file that is missing, corrupt or not what it claims."""
+    """A data set, video, checkpoint or result file that is missing, corrupt or not what it claims.
+
+    Args:
+        message: one line.
+        reason: for a video file, the key of `harness.video.inspect.REASONS` that says what is wrong with it.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DivergedError(HarnessError):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from harness.features import FrozenEncoder
+    from harness.video.box import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,18 @@ class Video:
     """For each kind of label ("action", "scene"), the index of its class; empty in an unlabelled split."""
     joints: Path | None = None
     """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool, in FLIC's order."""
+    box: Box | None = None
+    """The part of the picture that counts, where it is not the whole; `width` and `height` are its size."""
+
+
+@runtime_checkable
+class Partial(Protocol):
+    """Extra of a split that lacks some of the videos its lists name."""
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """For each such video's path, why it is not in the split: a key of `harness.video.inspect.REASONS`."""
+        ...
 
 
 class Split(Protocol):
@@ -199,7 +212,7 @@ class Method(Protocol):
 
 
 class Dataset(Protocol):
-    """Named videos with splits."""
+    """Named videos, or images (videos of one frame), with splits."""
 
     card: ClassVar[DatasetCard]
 

@@ -22,3 +22,15 @@ def datasets() -> Path:
 def store() -> Path:
     """The folder of fits, features and runs."""
     return home() / "store"
+
+
+def index() -> Path:
+    """The folder of what is known of the files of data sets, so that none is decoded twice to know it."""
+    return home() / "index"
+
+
+def locations() -> Path:
+    """The file that says where data sets lie: `$HARNESS_CONFIG`, or one in the user's configuration folder."""
+    configured = os.environ.get("HARNESS_CONFIG")
+    folder = platformdirs.user_config_path("video-harness")
+    return Path(configured).expanduser() if configured else folder / "datasets.yaml"

@@ -18,7 +18,7 @@ from harness.features import FrozenEncoder, fingerprint
 from harness.interfaces import Budget, Encoder, Evaluation
 from harness.provenance import provenance
 from harness.results import Identity, Run, Status, Store, digest
-from harness.suites.plan import Cell, Plan, Planner, protocol_with_view
+from harness.suites.plan import Cell, Plan, Planner, coverage, protocol_with_view
 
 if TYPE_CHECKING:
     from harness.plugins import Plugins
@@ -134,6 +134,7 @@ class Executor:
             protocol["conditions"] = dict(evaluation.conditions)
         finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         status, reason = failure or ("done", "")
+        learnt = coverage(self._planner.split(cell.identity.pretraining, "train"))
         return Run(
             key=cell.key,
             fit_key=cell.fit_key,
@@ -147,7 +148,8 @@ class Executor:
             pictures=tuple(evaluation.pictures),
             protocol=protocol,
             protocol_id=digest(protocol),
-            provenance={**self._provenance, "evaluation_seconds": seconds, "finished": finished},
+            provenance={**self._provenance, "evaluation_seconds": seconds, "finished": finished}
+            | ({"pretraining_coverage": learnt} if learnt else {}),
         )
 
     def _encoder(self, cell: Cell) -> FrozenEncoder:

@@ -1,11 +1,15 @@
-"""What tests of runs and of the command line share: a store of their own, and a third party's plugin installed."""
+"""What tests of several rooms share: a store of their own, a third party's plugin installed, small footage."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from harness.datasets.mocap_actions.build import build_spec
+from harness.datasets.mocap_actions.plan import Spec
 
 TOY = Path(__file__).parent / "toy_plugin"
 
@@ -27,3 +31,21 @@ def toy(home, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TOY), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.syspath_prepend(TOY)
     return log
+
+
+SMALL = Spec(clips=1, frames=8, fps=12.5, width=64, height=48, groups=22, classes=3)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A small `mocap-actions` in UCF101's layout: 3 classes, 22 groups of 1 clip of 8 frames, joints, three folds."""
+    return build_spec(tmp_path_factory.mktemp("drawn") / "small", SMALL, biased=True, workers=2)
+
+
+@pytest.fixture
+def ucf101(drawn, tmp_path):
+    """UCF101's own layout, `UCF-101/<Class>/*.avi` beside `ucfTrainTestlist/`, of the footage."""
+    folder = tmp_path / "ucf"
+    shutil.copytree(drawn / "videos", folder / "UCF-101")
+    shutil.copytree(drawn / "ucfTrainTestlist", folder / "ucfTrainTestlist")
+    return folder

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import doctor, leaderboard, listing, run, show
+from harness.cli import dataset, doctor, leaderboard, listing, run, show
 from harness.cli.context import Context
 from harness.errors import HarnessError
 
@@ -28,6 +28,7 @@ app.command("list")(listing.listing)
 app.command("show")(show.show)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
+app.add_typer(dataset.app, name="dataset")
 
 
 def _version(wanted: bool) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from harness.errors import DataError
 from harness.interfaces import Video
 from harness.video import frame_cache
+from harness.video.box import cut
 from harness.video.decode import decode, resized
 
 
@@ -29,6 +30,7 @@ class VideoSplit:
         digests: for each video's id, the hash of its file's content.
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
+        left_out: for the path of each video that the lists name and the split lacks, the reason.
     """
 
     name: str
@@ -36,6 +38,7 @@ class VideoSplit:
     digests: Mapping[str, str]
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -50,6 +53,8 @@ class VideoSplit:
         sha = hashlib.sha256()
         for video in self.videos:
             record: list[Any] = [self.digests[video.id], video.frames, video.fps]
+            if video.box is not None:
+                record.append(dataclasses.astuple(video.box))
             if self.labelled:
                 record += [video.id, video.group, sorted(video.labels.items()), _joints(video)]
             sha.update(json.dumps(record).encode())
@@ -70,6 +75,9 @@ class VideoSplit:
         if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
             raise IndexError(msg)
+        if video.box is not None:
+            whole = torch.from_numpy(decode(video.path, frames))
+            return cut(whole if frames is not None else _complete(whole, video), video.box, short_side)
         if self._bytes(short_side) > frame_cache.shared.limit:
             found = torch.from_numpy(decode(video.path, frames, short_side=short_side))
             return found if frames is not None else _complete(found, video)
@@ -94,7 +102,7 @@ class VideoSplit:
             for video, new in zip(self.videos, ids, strict=True)
         )
         digests = {new: self.digests[video.id] for video, new in zip(self.videos, ids, strict=True)}
-        return VideoSplit(self.name, videos, digests, {}, labelled=False)
+        return VideoSplit(self.name, videos, digests, {}, labelled=False, left_out=self.left_out)
 
 
 def _complete(frames: Tensor, video: Video) -> Tensor:

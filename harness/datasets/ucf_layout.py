@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from harness.datasets.split import VideoSplit
+from harness.datasets.entries import Entry
 from harness.errors import DataError, UsageError, unknown
-from harness.interfaces import Video
 
 VIDEOS, LISTS = "videos", "ucfTrainTestlist"
 SPLITS = ("train", "test")
 _NAME = re.compile(r"v_(?P<group>\w+_g\d+)_c\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of a video file without decoding it again."""
-
-    sha256: str
-    frames: int
-    fps: float
-    width: int
-    height: int
 
 
 def class_index(folder: Path) -> dict[str, int]:
@@ -75,30 +62,28 @@ def listed(folder: Path, name: str, fold: int) -> list[str]:
     return list(videos)
 
 
-def read_split(
+def entries(
     folder: Path,
     name: str,
     fold: int,
-    records: Mapping[str, Record],
     *,
+    videos: str = VIDEOS,
     scenes: Mapping[str, int] | None = None,
-    scene_names: tuple[str, ...] = (),
     joints: Path | None = None,
-) -> VideoSplit:
-    """The split `name` of `fold`, labelled.
+) -> list[Entry]:
+    """What the list of the split `name` of `fold` names, in its order.
 
     Args:
-        folder: holds `videos/` and `ucfTrainTestlist/`.
+        folder: holds the videos and `ucfTrainTestlist/`.
         name: `train` or `test`.
         fold: 1, 2 or 3.
-        records: of every video, by its path below `videos/`.
-        scenes: the scene of every video, by the same path without its suffix; None where the data set has no scenes.
-        scene_names: what the scenes are called.
+        videos: the folder of the class folders, below `folder`.
+        scenes: the scene of every video, by its path below `videos` without suffix; None where there are no scenes.
         joints: the folder of `<Class>/v_<Class>_gXX_cYY.npz`; None where the data set has no joints.
 
     Raises:
         UsageError: when there is no such split or fold.
-        DataError: when a list is wrong, a listed video has no record, or a group is on both sides of the fold.
+        DataError: when a list is wrong, or a group is on both sides of the fold.
     """
     classes = class_index(folder)
     paths = listed(folder, name, fold)
@@ -107,30 +92,22 @@ def read_split(
     if leaking:
         msg = f"{folder}: fold {fold} has group {min(leaking)!r} in train and in test; get the official lists"
         raise DataError(msg)
-    videos, digests = [], {}
+    found = []
     for path in paths:
-        if path not in records:
-            msg = f"{folder / VIDEOS / path}: listed for {name} but not there; fetch or draw the data set again"
-            raise DataError(msg)
-        record, bare = records[path], path.rpartition(".")[0]
+        bare = path.rpartition(".")[0]
         labels = {"action": classes[bare.partition("/")[0]]}
         if scenes is not None:
             labels["scene"] = scenes[bare]
-        video = Video(
-            id=bare.rpartition("/")[2],
-            path=folder / VIDEOS / path,
-            frames=record.frames,
-            fps=record.fps,
-            width=record.width,
-            height=record.height,
-            group=_group(path),
-            labels=labels,
-            joints=None if joints is None else joints / f"{bare}.npz",
+        found.append(
+            Entry(
+                path=f"{videos}/{path}" if videos else path,
+                id=bare.rpartition("/")[2],
+                labels=labels,
+                group=_group(path),
+                joints=None if joints is None else joints / f"{bare}.npz",
+            )
         )
-        videos.append(video)
-        digests[video.id] = record.sha256
-    named = {"action": tuple(classes)} | ({"scene": scene_names} if scenes is not None else {})
-    return VideoSplit(name, tuple(videos), digests, named)
+    return found
 
 
 def _group(path: str) -> str:

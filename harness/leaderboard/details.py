@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.leaderboard import numbers
 from harness.leaderboard.board import Board
+from harness.leaderboard.coverage import coverage
 from harness.leaderboard.escaping import one_line
 from harness.leaderboard.protocols import flatten, merge
 from harness.leaderboard.statistics import Difference
@@ -50,6 +51,8 @@ def _cell(board: Board, i: int, j: int, cell: Cell) -> dict[str, Any]:
     facts: dict[str, str] = {"status": cell.status}
     if cell.reason:
         facts["reason"] = cell.reason
+    if seen := coverage(cell):
+        facts["coverage"] = seen
     if interval and interval.carries:
         facts["interval carries"] = interval.carries
     if cell.baseline is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.leaderboard import numbers, pictures
 from harness.leaderboard.board import Board
+from harness.leaderboard.coverage import coverage
 from harness.leaderboard.escaping import code, markdown
 from harness.leaderboard.evaluator_section import Section, sections
 from harness.leaderboard.numbers import letter
@@ -133,7 +134,9 @@ def _cell(cell: Cell, column: Column, *, leading: bool) -> str:
     mean = numbers.shown(cell.interval.mean, column.metric)
     mean = f"**{mean}**" if leading else mean
     span = numbers.span(cell.interval, column.metric).replace("–", ", ")
-    return " ".join(part for part in (mean, f"[{span}]" if span else "", note) if part)
+    seen = coverage(cell)
+    parts = (mean, f"[{span}]" if span else "", note, f"<br>{markdown(seen)}" if seen else "")
+    return " ".join(part for part in parts if part)
 
 
 def _legend(board: Board) -> str:

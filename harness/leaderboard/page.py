@@ -14,6 +14,7 @@ import vl_convert
 
 from harness.leaderboard import evaluator_section, numbers, pictures
 from harness.leaderboard.board import Board
+from harness.leaderboard.coverage import coverage
 from harness.leaderboard.details import details
 from harness.leaderboard.escaping import one_line
 from harness.leaderboard.markdown import difference_from_first, how_to_read, remedy, tables, troubled
@@ -32,6 +33,7 @@ class Shown:
     cell: Cell
     mean: str = ""
     span: str = ""
+    coverage: str = ""
     sort: float | None = None
     leading: bool = False
     bar: tuple[float, float] | None = None
@@ -204,6 +206,7 @@ def _shown(board: Board, j: int, row: Row, rank: Rank | None, scale: tuple[float
         bar=None if interval.low is None or interval.high is None else (at(interval.low), at(interval.high)),
         dot=at(interval.mean),
         seeds=tuple(at(seed.value) for seed in cell.seeds if seed.value is not None),
+        coverage=coverage(cell),
         chance=None if cell.baseline is None else at(cell.baseline),
     )
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 
 from harness.leaderboard.board import Board
+from harness.leaderboard.coverage import coverage
 from harness.leaderboard.escaping import cell as text
 from harness.leaderboard.numbers import letter, scaled
 from harness.leaderboard.ranking import Rank
@@ -32,6 +33,7 @@ HEADER = (
     "values",
     "videos",
     "groups",
+    "coverage",
     "protocols",
     "rank",
     "rank_low",
@@ -93,6 +95,7 @@ def _numbers(cell: Cell, column: Column, m: int) -> list[str | int]:
         " ".join(number(value) for _, value in values),
         "" if cell.videos is None else cell.videos,
         "" if cell.groups is None else cell.groups,
+        text(coverage(cell)),
     ]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import BackboneCard, EvaluatorCard, MethodCard, Need, View
+from harness.datasets import derived, locations
+from harness.datasets.derived_splits import left_out
 from harness.errors import PluginError
 from harness.interfaces import Dataset, Prepared, Split
 from harness.results import Identity, Named, digest
@@ -69,6 +72,8 @@ def identities(suite: Suite) -> Iterator[Identity]:
 def check(suite: Suite, plugins: Plugins) -> None:
     """Build every name of the suite once, so that nothing runs when one of them is wrong.
 
+    The places that the suite gives to data sets hold from now on.
+
     Raises:
         PluginError: when a distribution that the suite requires is not installed.
         UsageError: when a name or an option is unknown or wrong.
@@ -82,12 +87,16 @@ def check(suite: Suite, plugins: Plugins) -> None:
     kinds = (
         (plugins.methods, suite.methods),
         (plugins.backbones, suite.backbones),
-        (plugins.datasets, (*suite.pretraining, *suite.data)),
         (plugins.evaluators, suite.evaluators),
     )
     for registry, choices in kinds:
         for choice in choices:
             registry.build(choice.name, choice.options)
+    for name in suite.paths:
+        plugins.datasets.entry(name)
+    locations.prefer(suite.paths)
+    for choice in (*suite.pretraining, *suite.data):
+        derived.build(plugins.datasets, choice.name, choice.options)
 
 
 class Planner:
@@ -105,7 +114,7 @@ class Planner:
     def dataset(self, named: Named) -> Dataset:
         """The data set, built once."""
         if named.label not in self._datasets:
-            self._datasets[named.label] = self._plugins.datasets.build(named.name, named.options)
+            self._datasets[named.label] = derived.build(self._plugins.datasets, named.name, named.options)
         return self._datasets[named.label]
 
     def split(self, named: Named, name: str) -> Split:
@@ -157,6 +166,9 @@ class Planner:
             "decoder": decoder(),
             "selection": "train split only",
         }
+        partial = {name: found for name in data.card.splits if (found := coverage(self.split(identity.data, name)))}
+        if partial:
+            protocol["coverage"] = partial
         key = digest({"fit": fit_key, "protocol": protocol, "seed": identity.seed})
         method = self._card(identity)
         backbone = plugins.backbones.entry(identity.backbone.name).card
@@ -169,6 +181,19 @@ class Planner:
     def plan(self, suite: Suite) -> Plan:
         """All cells; draws or reads the data sets."""
         return Plan(suite, tuple(self.cell(identity) for identity in identities(suite)))
+
+
+def coverage(split: Split) -> dict[str, Any]:
+    """How much of what its lists name a split has, and why not more; empty where it has all."""
+    missing = left_out(split)
+    if not missing:
+        return {}
+    return {
+        "videos": len(split),
+        "listed": len(split) + len(missing),
+        "reasons": dict(sorted(Counter(missing.values()).items())),
+        "left_out": digest(dict(missing)),
+    }
 
 
 def protocol_with_view(protocol: Mapping[str, Any], view: View) -> dict[str, Any]:

@@ -60,6 +60,8 @@ class Suite(pydantic.BaseModel):
     """Data sets measured on; the pretraining set itself when empty."""
     evaluators: tuple[Choice, ...] = pydantic.Field(min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
+    paths: dict[str, str] = {}
+    """Where data sets lie on this machine, by name; no part of what is measured."""
 
 
 def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> Suite:
@@ -90,8 +92,8 @@ def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> 
     if not isinstance(content, dict):
         msg = f"suite {source}: a mapping is needed, with the keys {', '.join(Suite.model_fields)}"
         raise UsageError(msg)
-    for change in changes:
-        _set(content, change)
+    for text in changes:
+        change(content, text)
     for key in content:
         if key not in Suite.model_fields:
             raise unknown(f"key in suite {source}:", str(key), Suite.model_fields)
@@ -104,15 +106,20 @@ def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> 
         raise UsageError(msg) from error
 
 
-def _set(content: Any, change: str) -> None:
-    key, equals, text = change.partition("=")
+def change(content: Any, setting: str) -> None:
+    """Set in `content` what `setting`, `key=value` as given to `--set`, says.
+
+    Raises:
+        UsageError: when it is not of that form, or there is nothing to set.
+    """
+    key, equals, text = setting.partition("=")
     if not equals:
-        msg = f"--set {change}: write key=value"
+        msg = f"--set {setting}: write key=value"
         raise UsageError(msg)
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        msg = f"--set {change}: the value is not plain YAML data"
+        msg = f"--set {setting}: the value is not plain YAML data"
         raise UsageError(msg) from error
     *path, last = key.split(".")
     try:
@@ -122,7 +129,6 @@ def _set(content: Any, change: str) -> None:
             raise TypeError  # an option of a bare name has no mapping to live in
         content[int(last) if isinstance(content, list) else last] = value
     except (KeyError, IndexError, ValueError, TypeError):
-        msg = (
-            f"--set {change}: the suite has no {key!r} to set (a bare name takes options once written as {{name: ...}})"
-        )
+        remedy = "a bare name takes options once written as {name: ...}"
+        msg = f"--set {setting}: the suite has no {key!r} to set ({remedy})"
         raise UsageError(msg) from None

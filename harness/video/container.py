@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from typing import TYPE_CHECKING
 
 import av
 
 from harness.errors import DataError
+from harness.video.archive import Member, member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,27 +26,28 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     Only the file itself is read: a play list that names other files or addresses is not followed.
 
+    Args:
+        path: a file, or `archive.tar/name` for one inside an archive.
+
     Raises:
         DataError: when there is no such file, it is no video, or FFmpeg gives up while it is read.
     """
-    if not path.is_file():
-        what = "is a folder, not a video" if path.is_dir() else "no such video"
-        msg = f"{path}: {what}; check the path, or fetch the data set again"
-        raise DataError(msg)
-    if not path.stat().st_size:
-        msg = f"{path}: the file is empty; fetch it again"
-        raise DataError(msg)
+    place = _located(path)
+    address, protocols = f"file:{path}", "file"
+    if place is not None:
+        address = f"subfile,,start,{place.start},end,{place.start + place.size},,:file:{place.archive}"
+        protocols = "subfile,file"
     try:
-        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+        with av.open(address, options={"protocol_whitelist": protocols}) as container:
             stream = container.streams.best("video")
             if stream is None or not stream.codec_context.width:
                 msg = f"{path}: the file has no video stream; fetch it again, or leave it out of the data set"
-                raise DataError(msg)
+                raise DataError(msg, reason="no-video-stream")
             stream.codec_context.thread_count = 1
             yield container, stream
     except av.FFmpegError as error:
         msg = f"{path}: not a video that FFmpeg can read ({error.strerror}); fetch it again"
-        raise DataError(msg) from error
+        raise DataError(msg, reason="not-video") from error
 
 
 def frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -52,3 +55,46 @@ def frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFram
     for packet in container.demux(stream):
         with contextlib.suppress(av.error.InvalidDataError):
             yield from packet.decode()
+
+
+def identity(path: Path) -> tuple[str, int, int]:
+    """Path, bytes and time of the last change: equal as long as the file is the same.
+
+    Raises:
+        OSError: when there is no such file.
+    """
+    place = member(path) if not path.is_file() else None
+    status = (path if place is None else place.archive).stat()
+    return str(path), status.st_size, status.st_mtime_ns
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """SHA-256 and number of bytes of the file.
+
+    Raises:
+        DataError: when there is no such file, or it is empty.
+        OSError: when it cannot be read.
+    """
+    place = _located(path) or Member(path, 0, path.stat().st_size)
+    sha, left = hashlib.sha256(), place.size
+    with place.archive.open("rb") as file:
+        file.seek(place.start)
+        while left and (block := file.read(min(left, 2**20))):
+            sha.update(block)
+            left -= len(block)
+    return sha.hexdigest(), place.size
+
+
+def _located(path: Path) -> Member | None:
+    """Where the file lies inside an archive; None when it lies in a folder, as most do."""
+    place = None
+    if not path.is_file():
+        place = member(path)
+        if place is None:
+            what, reason = ("is a folder, not a video", "folder") if path.is_dir() else ("no such video", "missing")
+            msg = f"{path}: {what}; check the path, or fetch the data set again"
+            raise DataError(msg, reason=reason)
+    if not (path.stat().st_size if place is None else place.size):
+        msg = f"{path}: the file is empty; fetch it again"
+        raise DataError(msg, reason="empty")
+    return place

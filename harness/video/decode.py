@@ -150,7 +150,8 @@ def _decode_some(path: Path, wanted: NDArray[np.int64], short_side: int | None, 
 
 
 def _nothing_decodes(path: Path) -> DataError:
-    return DataError(f"{path}: no frame decodes; fetch the file again, or leave it out of the data set")
+    msg = f"{path}: no frame decodes; fetch the file again, or leave it out of the data set"
+    return DataError(msg, reason="no-frames")
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

@@ -75,8 +75,7 @@ def numbered(
     Raises:
         WrongSeekError: when a seek did not lead where it should.
     """
-    status = path.stat()
-    identity = (str(path), status.st_size, status.st_mtime_ns)
+    identity = files.identity(path)
     with _lock:
         known = _known.get(identity)
         if known is not None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness import paths
 from harness.datasets import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
+from harness.datasets.entries import read_split
 from harness.datasets.mocap_actions import VERSION
 from harness.datasets.mocap_actions.plan import SIZES, Size
-from harness.datasets.ucf_layout import Record, read_split
+from harness.datasets.ucf_layout import class_index, entries
+from harness.video.inspect import Record
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -65,24 +67,22 @@ class MocapActions:
         folder = self._drawn
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         records = {
-            video["path"].removeprefix("videos/"): Record(
-                video["sha256"], video["frames"], video["fps"], video["width"], video["height"]
-            )
+            video["path"]: Record(**{field: video[field] for field in ("sha256", "frames", "fps", "width", "height")})
             for video in manifest["videos"]
         }
         with (folder / "scenes.csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         from harness.datasets.mocap_actions.places import KINDS
 
-        return read_split(
+        found = entries(
             folder,
             name,
             self.fold,
-            records,
             scenes={row["video"]: int(row["index"]) for row in rows},
-            scene_names=tuple(KINDS),
             joints=folder / "joints",
         )
+        classes = {"action": tuple(class_index(folder)), "scene": tuple(KINDS)}
+        return read_split(name, folder, found, classes, dataset=self.card.name, records=records)
 
 
 class MocapActionsUnbiased(MocapActions):

@@ -1,0 +1,123 @@
+"""`harness dataset`: where data sets lie, whether they are sound, and what they look like."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.context import AsJson, Context, print_json, print_table
+
+if TYPE_CHECKING:
+    from harness.datasets.checking import Report, SplitReport
+
+FEW = 10
+"""Files that are named in text; `--json` names all."""
+
+app = typer.Typer(help="Say where data sets lie, check their files, look at them.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set: `harness list datasets`.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the data set: fold=2, size=mini.")
+]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Name,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder (or file) in which it lies.")],
+) -> None:
+    """Remember where a data set lies."""
+    from harness.datasets import locations
+    from harness.errors import DataError, UsageError
+
+    options: Context = context.obj
+    card: Any = options.plugins().datasets.entry(name).card
+    if not card.located:
+        msg = f"data set {name!r} is drawn or fetched by itself and needs no place; `harness dataset check {name}`"
+        raise UsageError(msg)
+    place = path.expanduser().absolute()
+    if not place.exists():
+        msg = f"{place}: nothing is there; give the folder in which {name} lies"
+        raise DataError(msg)
+    locations.remember(name, place)
+    sys.stdout.write(f"{name} lies at {place}\n")
+    sys.stderr.write(f"`harness dataset check {name}` looks at every file\n")
+
+
+@app.command()
+def check(context: typer.Context, name: Name, changes: Options = None, as_json: AsJson = False) -> None:
+    """Decode every file: what is missing, corrupt, short or changed; exit with 1 when something is wrong."""
+    import dataclasses
+
+    from harness.datasets import checking
+
+    options: Context = context.obj
+    report = checking.check(options.plugins().datasets, name, _options(changes))
+    if as_json:
+        print_json({"dataset": name, "sound": report.sound, **dataclasses.asdict(report)})
+    else:
+        _print(name, report)
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Name,
+    split: Annotated[str, typer.Option(help="Which split.")] = "train",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The PNG; NAME.png by default.")] = None,
+    changes: Options = None,
+) -> None:
+    """Make a contact sheet: a row of frames for each class."""
+    from harness import atomic
+    from harness.datasets import derived
+    from harness.video.contact_sheet import contact_sheet
+
+    options: Context = context.obj
+    dataset = derived.build(options.plugins().datasets, name, _options(changes))
+    path = output or Path(f"{name}.png")
+    atomic.write_bytes(path, contact_sheet(dataset.split(split)))
+    sys.stdout.write(f"{path}\n")
+
+
+def _options(changes: list[str] | None) -> dict[str, Any]:
+    from harness.suites.schema import change
+
+    options: dict[str, Any] = {}
+    for text in changes or ():
+        change(options, text)
+    return options
+
+
+def _print(name: str, report: Report) -> None:
+    header = ("split", "listed", "usable", "coverage", "frames", "hours", "short", "manifest")
+    print_table(header, [_line(split, found) for split, found in report.splits.items()])
+    for split, found in report.splits.items():
+        _section(f"{split}: cannot be used", [f"{why}  {path}" for path, why in found.left_out.items()])
+        _section(f"{split}: changed", [f"{video}: {what}" for video, what in found.changed.items()])
+        _section(f"{split}: unusual", [f"{count} {remark}" for remark, count in found.remarks.items()])
+    for sides, groups in report.leaking.items():
+        _section(f"groups in {sides}", list(groups))
+    for sides, videos in report.doubled.items():
+        _section(f"the same file in {sides}", [f"{one} and {other}" for one, other in videos])
+    sys.stdout.write(f"{name}: {'sound' if report.sound else 'NOT sound'}\n")
+
+
+def _line(name: str, found: SplitReport) -> tuple[str, ...]:
+    share = f"{100 * found.videos / found.listed:.1f} %"
+    numbers = (found.listed, found.videos, share, found.frames, f"{found.hours:.2f}", len(found.short), found.manifest)
+    return (name, *map(str, numbers))
+
+
+def _section(title: str, lines: list[str]) -> None:
+    if lines:
+        sys.stdout.write(f"{title} ({len(lines)})\n" if len(lines) > 1 else f"{title}\n")
+        for line in lines[:FEW]:
+            sys.stdout.write(f"  {line}\n")
+        if len(lines) > FEW:
+            sys.stdout.write(f"  ... and {len(lines) - FEW} more: --json names all\n")

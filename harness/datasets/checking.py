@@ -1,0 +1,162 @@
+"""Every file of a data set looked at: what is missing, corrupt, short or changed, and what leaks between splits."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import progress
+from harness.datasets import derived, index
+from harness.datasets.derived_splits import left_out
+from harness.datasets.split import VideoSplit
+from harness.errors import DataError
+
+if TYPE_CHECKING:
+    from harness.interfaces import Dataset, Split
+    from harness.registry import Registry
+
+SHORT = 16
+"""Frames: videos with fewer are looped by the usual clip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitReport:
+    """What a split holds."""
+
+    listed: int
+    """Videos that the lists name."""
+    videos: int
+    """Those that can be used."""
+    frames: int
+    hours: float
+    """Of the videos whose files say how fast they run."""
+    manifest: str
+    left_out: Mapping[str, str]
+    """For the path of each video that cannot be used, why."""
+    changed: Mapping[str, str]
+    """For the id of each video whose file is not what was recorded, what differs."""
+    short: tuple[str, ...]
+    """Ids of videos of fewer than 16 frames; none where all are images."""
+    remarks: Mapping[str, int]
+    """How many files are unusual, and how."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is missing, corrupt or changed."""
+        return not self.left_out and not self.changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a data set holds."""
+
+    splits: Mapping[str, SplitReport]
+    leaking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each two splits, groups that are in both."""
+    doubled: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """For each two splits, videos of the one whose file has the same content as one of the other."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether every split is sound, and nothing is on two sides."""
+        return all(split.sound for split in self.splits.values()) and not self.leaking and not self.doubled
+
+
+def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) -> Report:
+    """Decode every file of the data set `name`.
+
+    Files that cannot be used are left out and reported, whatever the data set's policy.
+
+    Raises:
+        UsageError: when the name, an option or the place is unknown.
+        DataError: when the lists are wrong, or nothing can be used.
+    """
+    tolerant = {"bad": "skip"} if "bad" in inspect.signature(registry.load(name)).parameters else {}
+    dataset = derived.build(registry, name, {**options, **tolerant})
+    with index.looking_again() as looks:
+        splits = {split: dataset.split(split) for split in dataset.card.splits}
+        reports = {split: _split(found, looks) for split, found in splits.items()}
+    pairs = list(itertools.combinations(splits.values(), 2))
+    leaking = {f"{one.name}, {other.name}": _common(one, other) for one, other in pairs}
+    doubled = {f"{one.name}, {other.name}": _doubled(one, other) for one, other in pairs}
+    return Report(
+        splits=reports,
+        leaking={sides: found for sides, found in leaking.items() if found},
+        doubled={sides: found for sides, found in doubled.items() if found},
+    )
+
+
+def _split(split: Split, looks: Mapping[Path, index.Look]) -> SplitReport:
+    missing = left_out(split)
+    if isinstance(split, VideoSplit):
+        _look(split, looks)
+        changed = {
+            video.id: what for video in split.videos if (what := _changed(looks[video.path], split.digests[video.id]))
+        }
+        remarks = Counter(remark for video in split.videos for remark in looks[video.path].now.remarks)
+    else:
+        changed, remarks = _unreadable(split), Counter()
+    images = all(video.frames == 1 for video in split.videos)
+    return SplitReport(
+        listed=len(split) + len(missing),
+        videos=len(split),
+        frames=sum(video.frames for video in split.videos),
+        hours=round(sum(video.frames / video.fps for video in split.videos if video.fps) / 3600, 3),
+        manifest=split.manifest,
+        left_out=dict(missing),
+        changed=changed,
+        short=() if images else tuple(video.id for video in split.videos if video.frames < SHORT),
+        remarks=dict(remarks),
+    )
+
+
+def _look(split: VideoSplit, looks: Mapping[Path, index.Look]) -> None:
+    """Decode the videos whose records came from elsewhere."""
+    others = [video.path for video in split.videos if video.path not in looks]
+    if others:
+        folder = Path(os.path.commonpath([path.parent for path in others]))
+        names = [path.relative_to(folder).as_posix() for path in others]
+        index.records(folder, names, title=f"looking at {split.name}")
+
+
+def _changed(look: index.Look, digest: str) -> str:
+    if look.now.reason:
+        return f"cannot be used ({look.now.reason})"
+    if look.now.sha256 != digest:
+        return "another content than the data set's manifest says"
+    if look.before is not None and look.before.sha256 != look.now.sha256:
+        return "another content than when it was last looked at"
+    return ""
+
+
+def _unreadable(split: Split) -> dict[str, str]:
+    found = {}
+    with progress.bar(f"looking at {split.name}", total=len(split)) as bar:
+        for position, video in enumerate(split.videos):
+            try:
+                shape = tuple(split.read(position).shape)
+            except DataError as error:
+                found[video.id] = str(error)
+            else:
+                if shape[:3] != (video.frames, video.height, video.width):
+                    found[video.id] = f"has {shape} (T, H, W, C), not what its record says"
+            bar.advance()
+    return found
+
+
+def _common(one: Split, other: Split) -> tuple[str, ...]:
+    groups = [{video.group for video in split.videos} - {""} for split in (one, other)]
+    return tuple(sorted(groups[0] & groups[1]))
+
+
+def _doubled(one: Split, other: Split) -> tuple[tuple[str, str], ...]:
+    if not isinstance(one, VideoSplit) or not isinstance(other, VideoSplit):
+        return ()
+    whole = [{(split.digests[video.id], video.box): video.id for video in split.videos} for split in (one, other)]
+    return tuple((whole[0][key], whole[1][key]) for key in whole[0] if key in whole[1])

@@ -1,0 +1,145 @@
+"""What can be made of any data set by an option, without a copy: fewer videos, one video, images, more labels."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+import pydantic
+
+from harness.datasets.derived_splits import Joined, Pictures, Relabelled, Selected
+from harness.errors import DataError, UsageError, unknown
+from harness.interfaces import Dataset, Prepared, Split
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.registry import Registry
+
+Count = Annotated[int, pydantic.Field(gt=0)]
+
+
+class Derivation(pydantic.BaseModel):
+    """The options that every data set has beside its own."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    subset: Count | None = None
+    """So many videos of `train`; a larger subset contains the smaller ones."""
+    subset_seed: int = 0
+    """Of the draw of the subset."""
+    images: Count | None = None
+    """So many frames of each video, each as an image of its own."""
+    joined: bool = False
+    """All videos of `train` as one, without labels."""
+    labels: Mapping[str, str] | None = None
+    """For further kinds of label (`scene`), a CSV file with the columns `video` (an id) or `class`, and `label`."""
+
+
+def build(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) -> Dataset:
+    """The data set registered as `name` with its own options, and what the others make of it.
+
+    Raises:
+        UsageError: when the name or an option is unknown or wrong.
+        PluginError: when the class cannot be imported.
+    """
+    own = inspect.signature(registry.load(name)).parameters
+    for option in options:
+        if option not in own and option not in Derivation.model_fields:
+            raise unknown(f"option of data set {name!r}:", option, [*own, *Derivation.model_fields])
+    common = {key: value for key, value in options.items() if key in Derivation.model_fields and key not in own}
+    dataset = registry.build(name, {key: value for key, value in options.items() if key not in common})
+    if not common:
+        return dataset
+    try:
+        return cast("Dataset", Derived(dataset, Derivation.model_validate(common)))  # its card is the other's
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        msg = f"data set {name!r}: option {problem['loc'][0]}={problem['input']!r}: {problem['msg']}"
+        raise UsageError(msg) from error
+
+
+class Derived:
+    """A data set made of another."""
+
+    def __init__(self, dataset: Dataset, derivation: Derivation) -> None:
+        self._dataset = dataset
+        self._derivation = derivation
+        self.card: DatasetCard = dataset.card
+
+    @property
+    def ready(self) -> bool:
+        """Whether the files of the data set it is made of are there."""
+        return self._dataset.ready if isinstance(self._dataset, Prepared) else True
+
+    def split(self, name: str) -> Split:
+        """The split `name`, derived.
+
+        Raises:
+            UsageError: when there is no such split, or fewer videos than the subset should have.
+            DataError: when files are missing or corrupt, or a video has no label in the file of labels.
+        """
+        split, wanted = self._dataset.split(name), self._derivation
+        if wanted.labels:
+            split = _relabelled(split, wanted.labels)
+        if name == "train" and wanted.subset is not None:
+            split = _subset(split, wanted.subset, wanted.subset_seed)
+        if wanted.images is not None:
+            split = Pictures(split, wanted.images)
+        if name == "train" and wanted.joined:
+            split = Joined(split)
+        return split
+
+
+def _subset(split: Split, count: int, seed: int) -> Selected:
+    if count > len(split):
+        msg = f"subset={count}: split {split.name!r} has {len(split)} videos; ask for fewer"
+        raise UsageError(msg)
+    chosen = np.random.default_rng(seed).permutation(len(split))[:count]
+    return Selected(split, sorted(chosen.tolist()))
+
+
+def _relabelled(split: Split, files: Mapping[str, str]) -> Relabelled:
+    labels, classes = {}, {}
+    for kind, name in files.items():
+        path = Path(name).expanduser()
+        column, rows = _table(path)
+        names = tuple(sorted(set(rows.values())))
+        key = _key(split, column)
+        try:
+            labels[kind] = {video.id: names.index(rows[key(index)]) for index, video in enumerate(split.videos)}
+        except KeyError as error:
+            msg = f"{path}: has no row for {column} {error.args[0]!r} of split {split.name!r}"
+            raise DataError(msg) from None
+        classes[kind] = names
+    return Relabelled(split, labels, classes)
+
+
+def _key(split: Split, column: str) -> Callable[[int], str]:
+    if column == "video":
+        return lambda index: split.videos[index].id
+    kind, names = next(iter(split.classes.items()))
+    return lambda index: names[split.videos[index].labels[kind]]
+
+
+def _table(path: Path) -> tuple[str, dict[str, str]]:
+    """What the first column is (`video` or `class`), and the label of each."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: the file of labels cannot be read ({error}); correct the path"
+        raise DataError(msg) from error
+    if not rows or rows[0] not in (["video", "label"], ["class", "label"]):
+        msg = f"{path}: the first line should be `video,label` or `class,label`"
+        raise DataError(msg)
+    found: dict[str, str] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != 2 or not all(row) or row[0] in found:
+            msg = f"{path}: line {number} should be a {rows[0][0]} that was not named before, and its label"
+            raise DataError(msg)
+        found[row[0]] = row[1]
+    return rows[0][0], found
