@@ -28,8 +28,8 @@ class View:
 
     A clip is `frames` frames, `stride` apart. `clips` of them are spread evenly over the video. Each frame's
     short side is resized to `resize` pixels (default: `size`), and `crops` squares of `size` pixels are cut out: 1 is
-    the centre; 3 are the two ends and the centre of the longer side. The harness averages an encoder's vectors over
-    clips and crops.
+    the centre; 3 are the two ends and the centre of the longer side; 5 are the corners and the centre; 10 are these
+    and their mirror images. The harness averages an encoder's vectors over clips and crops.
 
     Raises:
         ValueError: when a number is not positive, or a crop would be larger than the frame.
@@ -40,7 +40,7 @@ class View:
     size: int = 112
     resize: int | None = None
     clips: int = 1
-    crops: Literal[1, 3] = 1
+    crops: Literal[1, 3, 5, 10] = 1
 
     def __post_init__(self) -> None:
         if min(self.frames, self.stride, self.size, self.clips) < 1:

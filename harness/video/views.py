@@ -17,7 +17,7 @@ from harness.video.loader import video_clips
 from harness.video.sample import random_clips
 from harness.video.transform import crops
 
-Views = Literal["view", "random5", "25x10", "sliding"]
+Views = Literal["view", "random5", "25x10", "sliding", "dense"]
 """How a video is shown.
 
 - `view`: the clips and crops of the encoder's own view.
@@ -26,6 +26,8 @@ Views = Literal["view", "random5", "25x10", "sliding"]
   images: 250 (Purushwalkam and Gupta 2016, with clips of one frame). As in training, the frame's short side is at
   least 8/7 of the crop's.
 - `sliding`: the centre of all windows that fit into the video one after the other (Hara et al. 2018).
+- `dense`: the centre of all windows that fit, each half a window after the one before (Tran et al. 2015: clips of 16
+  frames, 8 frames apart).
 """
 
 
@@ -37,6 +39,8 @@ def starts(n_frames: int, view: View, views: Views, generator: torch.Generator) 
     [0, 2, 4, 6]
     >>> starts(35, View(frames=8, stride=2, size=8), "sliding", torch.Generator()).tolist()
     [0, 15]
+    >>> starts(40, View(frames=16, size=8), "dense", torch.Generator()).tolist()
+    [0, 8, 16, 24]
 
     Raises:
         ValueError: for `view`, whose clips `harness.video.sample.clip_frames` spreads.
@@ -47,28 +51,11 @@ def starts(n_frames: int, view: View, views: Views, generator: torch.Generator) 
         return torch.linspace(0, max(n_frames - view.span, 0), 25, dtype=torch.float64).round().long()
     if views == "sliding":
         return torch.arange(max(n_frames // view.span, 1)) * view.span
+    if views == "dense":
+        step = max(view.span // 2, 1)
+        return torch.arange(max((n_frames - view.span) // step + 1, 1)) * step
     msg = f"the clips of {views!r} are those of the view itself"
     raise ValueError(msg)
-
-
-def ten_crops(clips: Tensor, size: int) -> Tensor:
-    """The four corners, the centre, and the mirror images of these five: (B, C, T, H, W) -> (B, 10, C, T, size, size).
-
-    >>> picture = torch.tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]]).view(1, 1, 1, 3, 3)
-    >>> ten_crops(picture, 1).flatten().tolist()
-    [1, 3, 7, 9, 5, 1, 3, 7, 9, 5]
-
-    Raises:
-        ValueError: when a frame is smaller than the crop.
-    """
-    height, width = clips.shape[-2:]
-    if min(height, width) < size:
-        msg = f"cannot crop {size} pixels from frames of {height} x {width}"
-        raise ValueError(msg)
-    down, right = height - size, width - size
-    places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
-    five = torch.stack([clips[..., top : top + size, left : left + size] for top, left in places], dim=1)
-    return torch.cat([five, five.flip(-1)], dim=1)
 
 
 def shown(split: Split, index: int, view: View, views: Views, *, seed: int) -> Tensor:
@@ -92,7 +79,7 @@ def shown(split: Split, index: int, view: View, views: Views, *, seed: int) -> T
     short_side = max(view.short_side, round(view.size * 8 / 7)) if views == "25x10" else view.short_side
     read = split.read(index, frames.flatten().tolist(), short_side=short_side)
     clips = read.view(*frames.shape, *read.shape[1:]).permute(0, 4, 1, 2, 3)  # (V, C, T, H, W)
-    cut = ten_crops(clips, view.size) if views == "25x10" else crops(clips, view.size, 1)
+    cut = crops(clips, view.size, 10 if views == "25x10" else 1)
     return cut.flatten(0, 1).contiguous()
 
 

@@ -22,7 +22,7 @@ from harness.testing.networks import TinyBackbone, UntrainedEncoder
 from harness.testing.watching import RelabelledTest
 from harness.video.views import shown
 
-POLICIES = ["view", "random5", "25x10", "sliding"]
+POLICIES = ["view", "random5", "25x10", "sliding", "dense"]
 
 
 class Changed(MovingSquares):

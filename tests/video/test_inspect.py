@@ -70,7 +70,7 @@ def test_files_that_cannot_be_used(tmp_path, make, reasons):
     assert record.reason in reasons <= set(REASONS)
     assert str(path) in record.message
     assert "\n" not in record.message
-    with pytest.raises(DataError, match="cannot be used|correct the path") as refused:
+    with pytest.raises(DataError, match=r"cannot be used|correct the path") as refused:
         split_of(tmp_path, record, bad="error")
     assert refused.value.reason == record.reason
     assert split_of(tmp_path, record, bad="skip").left_out == {"video.avi": record.reason}

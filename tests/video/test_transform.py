@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 
-from harness.video.transform import crops, random_crop, random_flip
+from harness import _torchvision
+from harness.video.transform import (
+    SCALES,
+    crops,
+    multi_scale_crop,
+    random_crop,
+    random_flip,
+    random_reversal,
+    resized_crops,
+)
 
 
 def numbered(batch=2, height=5, width=7):
@@ -34,8 +45,8 @@ def test_crops_larger_than_the_frame():
         crops(numbered(), 6, 1)
     with pytest.raises(ValueError, match="cannot crop"):
         random_crop(numbered(), 6, torch.Generator())
-    with pytest.raises(ValueError, match="1 or 3"):
-        crops(numbered(), 3, 5)
+    with pytest.raises(ValueError, match="1, 3, 5 or 10"):
+        crops(numbered(), 3, 4)
 
 
 def test_random_crop_equals_slicing_and_reaches_every_corner():
@@ -57,3 +68,39 @@ def test_random_flip_mirrors_about_half_and_whole_clips():
     same = [torch.equal(a, b) for a, b in zip(flipped, clips, strict=True)]
     assert all(a != b for a, b in zip(mirrored, same, strict=True))
     assert 400 < sum(mirrored) < 600
+
+
+def test_random_reversal_plays_about_half_backwards():
+    clips = numbered(batch=1000)
+    played = random_reversal(clips, torch.Generator().manual_seed(0))
+    backwards = (played[:, 2, 0, 0, 0] == 3).sum()
+    assert 400 < int(backwards) < 600
+    assert torch.equal(played.sort(2).values, clips)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 60), (3, 5, 21, 21), (10, 30, 8, 8), (0, 0, 1, 1), (4, 4, 16, 16)])
+def test_resized_crops_equal_torchvisions(box):
+    _torchvision.models()
+    functional = importlib.import_module("torchvision.transforms.v2.functional")
+    clips = torch.randint(256, (2, 3, 4, 40, 60), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    ours = resized_crops(clips, torch.tensor([box, (0, 0, 40, 40)]), 16)
+    theirs = functional.resized_crop(clips[0].transpose(0, 1).float(), *box, [16, 16], antialias=True)
+    assert ours.dtype == torch.uint8
+    assert (ours[0].transpose(0, 1).float() - theirs).abs().max() <= 0.51  # which is not rounded
+
+
+def test_multi_scale_crops_are_corners_and_centres_at_every_scale():
+    ramp = torch.zeros(600, 2, 1, 64, 96, dtype=torch.uint8)
+    ramp[:, 0] = torch.arange(64, dtype=torch.uint8)[:, None]
+    ramp[:, 1] = torch.arange(96, dtype=torch.uint8)
+    cropped = multi_scale_crop(ramp, 32, torch.Generator().manual_seed(0)).float()[:, :, 0]
+    sides = cropped[:, 0, -1, 0] - cropped[:, 0, 0, 0]  # rows from the first to the last pixel: side (1 - 1/32)
+    found = {}
+    for clip, side in zip(cropped, sides, strict=True):
+        scale = min(SCALES, key=lambda share: abs(share * 64 * 31 / 32 - float(side)))
+        assert abs(scale * 64 * 31 / 32 - float(side)) < 2
+        middle = (round(float(clip[0].mean())), round(float(clip[1].mean())))
+        found.setdefault(scale, set()).add(middle)
+    assert set(found) == set(SCALES)
+    assert len(found[1.0]) == 3  # the whole height: left, centre, right
+    assert all(len(found[scale]) == 5 for scale in SCALES[1:])

@@ -15,7 +15,7 @@ from harness.testing.moving_squares import MovingSquares
 from harness.video.loader import video_clips
 from harness.video.sample import random_clips
 from harness.video.transform import crops
-from harness.video.views import batches, shown, starts, ten_crops
+from harness.video.views import batches, shown, starts
 
 VIEW = View(frames=4, stride=2, size=32)  # a clip spans 7 of the 24 frames
 NO_CHANCE = torch.Generator()
@@ -26,12 +26,12 @@ def test_ten_crops_equal_torchvisions():
     functional = importlib.import_module("torchvision.transforms.v2.functional")
     clips = torch.randint(256, (2, 3, 4, 20, 30), dtype=torch.uint8)
     theirs = torch.stack(functional.ten_crop(clips, [16, 16]), dim=1)  # mirrors first, so left and right change places
-    assert torch.equal(ten_crops(clips, 16), theirs[:, [0, 1, 2, 3, 4, 6, 5, 8, 7, 9]])
+    assert torch.equal(crops(clips, 16, 10), theirs[:, [0, 1, 2, 3, 4, 6, 5, 8, 7, 9]])
 
 
 def test_crops_larger_than_the_frame():
     with pytest.raises(ValueError, match="cannot crop 33 pixels from frames of 40 x 32"):
-        ten_crops(torch.zeros(1, 3, 1, 40, 32), 33)
+        crops(torch.zeros(1, 3, 1, 40, 32), 33, 10)
 
 
 @pytest.mark.parametrize("n", [1, 2, 24, 25, 26, 173, 300])
@@ -83,7 +83,9 @@ def test_windows_show_the_centre_of_consecutive_frames():
     assert torch.equal(shown(split, 0, VIEW, "sliding", seed=0)[2:], crops(clip, 32, 1)[:, 0])
 
 
-@pytest.mark.parametrize(("views", "count"), [("view", 1), ("random5", 5), ("sliding", 1), ("25x10", 250)])
+@pytest.mark.parametrize(
+    ("views", "count"), [("view", 1), ("random5", 5), ("sliding", 1), ("dense", 1), ("25x10", 250)]
+)
 def test_a_video_shorter_than_a_clip_is_looped(views, count):
     split = MovingSquares().split("test")
     short = dataclasses.replace(
@@ -96,7 +98,7 @@ def test_a_video_shorter_than_a_clip_is_looped(views, count):
     assert torch.equal(found[:, :, 0], found[:, :, 3])  # frames 0, 2, 1, 0 of the three, whatever the start
 
 
-@pytest.mark.parametrize("views", ["view", "random5", "25x10", "sliding"])
+@pytest.mark.parametrize("views", ["view", "random5", "25x10", "sliding", "dense"])
 def test_batches_hold_what_is_shown_of_each_video(views):
     whole = MovingSquares().split("test")
     split = dataclasses.replace(whole, videos=whole.videos[:5], frames=whole.frames[:5])
