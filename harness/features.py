@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +128,10 @@ class FrozenEncoder:
         return views
 
     def _encoded(self, split: Split, batch_size: int) -> Tensor:
-        before = fingerprint(self.encoder)
         per_video = self.view.clips * self.view.crops
         views = torch.empty((len(split), per_video, self.dim), device=self.device)
         flat = views.view(-1, self.dim)
-        with progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
+        with unchanged(self.encoder), progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
             for start, batch in clips(split, self.view, batch_size=batch_size, device=self.device):
                 vectors = self.encoder.encode(VideoBatch(self._ordered(batch, start)))
                 if vectors.shape != (len(batch), self.dim) or vectors.dtype != torch.float32:
@@ -145,9 +146,6 @@ class FrozenEncoder:
         if len(broken):
             msg = f"the encoder's vector of video {split.videos[int(broken[0])].id!r} is NaN or infinite"
             raise DataError(msg)
-        if fingerprint(self.encoder) != before:
-            msg = f"encoder {type(self.encoder).__name__} changed while encoding; weights and BN statistics must stay"
-            raise PluginError(msg)
         return views
 
     def _ordered(self, batch: Tensor, start: int) -> Tensor:
@@ -160,6 +158,20 @@ class FrozenEncoder:
         ]
         order = torch.stack(orders).to(batch.device)
         return batch.gather(2, order[:, None, :, None, None].expand_as(batch))
+
+
+@contextlib.contextmanager
+def unchanged(encoder: Encoder) -> Iterator[None]:
+    """Prove that `encoder` is after the block as it was before.
+
+    Raises:
+        PluginError: when its weights or BN statistics changed.
+    """
+    before = fingerprint(encoder)
+    yield
+    if fingerprint(encoder) != before:
+        msg = f"encoder {type(encoder).__name__} changed while encoding; weights and BN statistics must stay"
+        raise PluginError(msg)
 
 
 def fingerprint(encoder: Encoder) -> str:

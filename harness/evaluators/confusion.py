@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ import vl_convert
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from harness.interfaces import Evaluation
 
 
 def confusion(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
@@ -26,6 +29,14 @@ def confusion(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
     [[1, 1], [0, 1]]
     """
     return torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, classes)
+
+
+def with_confusion(evaluation: Evaluation, classes: Sequence[str]) -> Evaluation:
+    """The evaluation with the picture `confusion` of its first repeat."""
+    predictions = evaluation.predictions
+    assert predictions is not None
+    picture = confusion_picture(torch.tensor(predictions.labels), torch.tensor(predictions.predicted[0]), classes)
+    return dataclasses.replace(evaluation, pictures={**evaluation.pictures, "confusion": picture})
 
 
 def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str]) -> bytes:

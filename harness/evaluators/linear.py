@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness import progress
-from harness.evaluators.confusion import confusion_picture
 from harness.evaluators.labelled import train_and_test
 from harness.evaluators.scoring import hits, majority, majority_hits, scored
 from harness.evaluators.selection import FOLDS, validated
@@ -101,5 +100,4 @@ def evaluate_linear(
             "test_videos": len(test),
             "classes_absent_from_test": list(test.absent),
         },
-        {"confusion": confusion_picture(test.labels, scores[0].argmax(1), test.classes)},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.evaluators.cards.linear_probe import LINEAR_PROBE
+from harness.evaluators.confusion import with_confusion
 from harness.evaluators.linear import evaluate_linear
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import standardise
@@ -41,13 +42,22 @@ class LinearProbe:
         Raises:
             DataError: as in `evaluate_linear`.
         """
-        return evaluate_linear(
-            self.card,
-            encoder,
-            data,
-            self.label,
-            option="strength",
-            candidates=STRENGTHS,
-            scale=standardise,
-            fit=lambda x, labels, strengths, classes: fit_logistic(x, labels, strengths, classes=classes),
-        )
+        return with_confusion(probed(encoder, data, self.label), data.split("test").classes[self.label])
+
+
+def probed(encoder: FrozenEncoder, data: Dataset, label: str) -> Evaluation:
+    """What the linear probe finds, without its picture.
+
+    Raises:
+        DataError: as in `evaluate_linear`.
+    """
+    return evaluate_linear(
+        LINEAR_PROBE,
+        encoder,
+        data,
+        label,
+        option="strength",
+        candidates=STRENGTHS,
+        scale=standardise,
+        fit=lambda x, labels, strengths, classes: fit_logistic(x, labels, strengths, classes=classes),
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch.nn.functional as F
 
 from harness.evaluators.cards.linear_svm import LINEAR_SVM
+from harness.evaluators.confusion import with_confusion
 from harness.evaluators.linear import evaluate_linear
 from harness.functional.svm import fit_svm
 
@@ -48,9 +49,10 @@ class LinearSVM:
         Raises:
             DataError: as in `evaluate_linear`.
         """
-        return evaluate_linear(
+        found = evaluate_linear(
             self.card, encoder, data, self.label, option="cost", candidates=COSTS, scale=_unit, fit=_fitted
         )
+        return with_confusion(found, data.split("test").classes[self.label])
 
 
 def _unit(reference: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

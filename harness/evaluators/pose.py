@@ -15,6 +15,7 @@ from harness.evaluators.pose_frames import Frames, frames_with_people
 from harness.evaluators.pose_head import fit_head, predict
 from harness.evaluators.pose_maps import GRID, feature_maps, input_size
 from harness.evaluators.pose_pictures import skeletons
+from harness.evaluators.scoring import stored_values
 from harness.functional.folds import group_folds
 from harness.functional.metrics import mean
 from harness.functional.pose import ARMS, DIAGONAL, JOINTS, OTHER_DIAGONAL, pdj, strict_pcp, torso_diameter
@@ -81,7 +82,7 @@ class Pose:
                 videos=tuple(video.id for video in test.split.videos),
                 groups=tuple(video.group for video in test.split.videos),
                 labels=tuple(labels.tolist()),
-                values={name: (_row(values),) for name, values in found.items()},
+                values=stored_values({name: values[None] for name, values in found.items()}),
             ),
             {
                 "learning_rate": lr,
@@ -196,7 +197,3 @@ def _per_video(frames: Frames, hits: Tensor) -> Tensor:
 def _scored(limbs: Tensor) -> dict[str, int]:
     """How many limbs are scored, and how many are not: a joint is not, or the limb has no length."""
     return {"yes": int((~limbs.isnan()).sum()), "no": int(limbs.isnan().sum())}
-
-
-def _row(values: Tensor) -> tuple[float | None, ...]:
-    return tuple(None if value != value else value for value in values.tolist())

@@ -60,11 +60,16 @@ def stored(test: Labelled, predicted: Tensor, values: Mapping[str, Tensor] = NON
         groups=test.groups,
         labels=tuple(test.labels.tolist()),
         predicted=tuple(tuple(row) for row in predicted.tolist()),
-        values={
-            name: tuple(tuple(None if number != number else number for number in row) for row in rows.tolist())
-            for name, rows in values.items()
-        },
+        values=stored_values(values),
     )
+
+
+def stored_values(values: Mapping[str, Tensor]) -> dict[str, tuple[tuple[float | None, ...], ...]]:
+    """For each metric what every video adds to it, (R, N), with None in the place of NaN."""
+    return {
+        name: tuple(tuple(None if number != number else number for number in row) for row in rows.tolist())
+        for name, rows in values.items()
+    }
 
 
 def hits(scores: Tensor, labels: Tensor, k: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from harness.evaluators.cards.temporal_order import TEMPORAL_ORDER
-from harness.evaluators.linear_probe import LinearProbe
+from harness.evaluators.linear_probe import probed
 from harness.interfaces import Evaluation, Score
 from harness.seeding import derived
 
@@ -47,9 +47,8 @@ class TemporalOrder:
         Raises:
             DataError: as in the linear probe.
         """
-        probe = LinearProbe(self.label)
         seen = [encoder, *(encoder.shuffled(derived(seed, time)) for time in range(SHUFFLINGS))]
-        found = [probe.evaluate(shown, data, seed=seed) for shown in seen]
+        found = [probed(shown, data, self.label) for shown in seen]
         stored = [evaluation.predictions for evaluation in found]
         hits = torch.stack([_hits(predictions) for predictions in stored])  # (1 + SHUFFLINGS, N)
         values = {"top1_lost": hits[:1] - hits[1:], "top1": hits[:1], "top1_shuffled": hits[1:]}

@@ -21,6 +21,7 @@ from harness.evaluators.cards.throughput import THROUGHPUT
 from harness.interfaces import Evaluation, Score, Trainable, VideoBatch
 from harness.provenance import hardware
 from harness.video import timeline
+from harness.video.container import opened
 from harness.video.decode import decode
 from harness.video.loader import THREADS, video_clips
 from harness.video.sample import clip_frames
@@ -102,7 +103,7 @@ class Throughput:
     def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
         """As many clips as a batch has, or more, from files spread over the split; nothing where there are none."""
         files = [video for video in split.videos if video.path.is_file()]
-        if not files:
+        if not files or not _decodes(files[0]):
             return
         wanted = min(-(-self.batch_size // (view.clips * view.crops)), len(files))
         chosen = [files[index * len(files) // wanted] for index in range(wanted)]
@@ -164,6 +165,15 @@ class _Measured:
         yield
         self._wait()
         self.values[f"{stage}_memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
+
+
+def _decodes(video: Video) -> bool:
+    """Whether the file is a video or image by itself; of some data sets it is an array of many images."""
+    try:
+        with opened(video.path):
+            return True
+    except DataError as error:
+        return error.reason not in ("not-video", "no-video-stream")
 
 
 def _decoded(video: Video, view: View) -> Tensor:

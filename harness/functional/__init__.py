@@ -1,1 +1,1 @@
-"""Pure tensor mathematics: metrics, k-means, logistic regression, nearest neighbours, folds."""
+"""Pure tensor mathematics: metrics and statistics, clustering, linear classifiers, neighbours, pose."""

@@ -99,7 +99,7 @@ def resized_crops(clips: Tensor, boxes: Tensor, size: int) -> Tensor:
     columns = _bilinear(boxes[:, 1], boxes[:, 3], width, size)  # (B, size, W)
     flat = clips.flatten(1, 2).float()  # (B, C T, H, W)
     found = rows[:, None] @ (flat @ columns.mT[:, None])
-    return found.round_().clamp_(0, 255).to(torch.uint8).unflatten(1, clips.shape[1:3])
+    return found.round_().clamp_(0, 255).to(torch.uint8).view(*clips.shape[:3], size, size)
 
 
 def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
