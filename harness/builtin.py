@@ -44,6 +44,19 @@ def harness_datasets(registry: Registry[Dataset]) -> None:
     registry.register(datasets.MOCAP_ACTIONS, "harness.datasets.mocap_actions.dataset:MocapActions")
     registry.register(datasets.MOCAP_ACTIONS_UNBIASED, "harness.datasets.mocap_actions.dataset:MocapActionsUnbiased")
     registry.register(datasets.UCF101, "harness.datasets.ucf101:UCF101")
+    registry.register(datasets.VOC_ACTION2010, "harness.datasets.voc_action:VOCAction2010")
+    registry.register(datasets.VOC_ACTION2012, "harness.datasets.voc_action:VOCAction2012")
+    registry.register(datasets.CIFAR10, "harness.datasets.cifar:CIFAR10")
+    registry.register(datasets.CIFAR100, "harness.datasets.cifar:CIFAR100")
+    registry.register(datasets.FLIC, "harness.datasets.flic:FLIC")
+    registry.register(datasets.LEEDS_SPORTS, "harness.datasets.leeds:LeedsSports")
+    registry.register(datasets.HMDB51, "harness.datasets.hmdb51:HMDB51")
+    registry.register(datasets.KINETICS400, "harness.datasets.kinetics:Kinetics400")
+    registry.register(datasets.KINETICS600, "harness.datasets.kinetics:Kinetics600")
+    registry.register(datasets.FIVE_CONTEXTS, "harness.datasets.five_contexts:FiveContexts")
+    registry.register(datasets.VIDEO_FOLDERS, "harness.datasets.folders:VideoFolders")
+    registry.register(datasets.MANIFEST, "harness.datasets.manifest:Manifest")
+    registry.register(datasets.SHARDS, "harness.datasets.shards:Shards")
 
 
 @hookimpl

@@ -129,7 +129,10 @@ class Executor:
         failure: tuple[Status, str] | None,
         seconds: float,
     ) -> Run:
-        protocol = dict(cell.protocol) if view is None else protocol_with_view(cell.protocol, view)
+        protocol = dict(cell.protocol)
+        if view is not None:
+            splits = {name: self._planner.split(cell.identity.data, name) for name in cell.protocol["manifests"]}
+            protocol = protocol_with_view(protocol, view, splits)
         if evaluation.conditions:
             protocol["conditions"] = dict(evaluation.conditions)
         finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")

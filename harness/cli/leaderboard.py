@@ -81,7 +81,7 @@ def publish(
     pictures = {}
     for named in dict.fromkeys(cell.identity.data.label for cell in plan.cells):
         data = next(cell.identity.data for cell in plan.cells if cell.identity.data.label == named)
-        pictures[f"{named}: frames of one test video a class"] = contact_sheet(planner.split(data, "test"))
+        pictures[f"{named}: a row of test pictures for each class"] = contact_sheet(planner.split(data, "test"))
     board = build_board(
         title=suite.title,
         summary=suite.summary,

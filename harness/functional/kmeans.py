@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SAMPLE = 32
+"""Points a cluster among which the starts are sought, when there are more."""
 _ELEMENTS = 2**22  # of the block of distances or differences that is held at a time
 
 
@@ -28,11 +30,11 @@ class KMeans:
 def kmeans(x: Tensor, k: int, seeds: Sequence[int], *, iterations: int = 300) -> KMeans:
     """Cluster the points `x` (N, D) into `k` clusters, once for each seed.
 
-    Starts from `kmeans_plus_plus` and iterates until no assignment changes, or `iterations` times. A cluster that
-    loses all its points is restarted at the point farthest from its own centre (the second such cluster at the
-    second farthest, and so on), as in scikit-learn; clusters stay empty only when there are fewer different points
-    than clusters. A seed's result is the same on its own and among others, up to floating-point rounding. Memory
-    grows linearly in N.
+    Starts from `kmeans_plus_plus` among at most `SAMPLE` points a cluster, the same for all seeds, and iterates until
+    no assignment changes, or `iterations` times. A cluster that loses all its points is restarted at the point farthest
+    from its own centre (the second such cluster at the second farthest, and so on), as in scikit-learn; clusters stay
+    empty only when there are fewer different points than clusters. A seed's result is the same on its own and among
+    others, up to floating-point rounding. Memory grows linearly in N.
 
     Raises:
         ValueError: when `x` is not a finite floating-point (N, D), k is not in [1, N], there is no seed, or
@@ -47,7 +49,8 @@ def kmeans(x: Tensor, k: int, seeds: Sequence[int], *, iterations: int = 300) ->
         msg = f"iterations must be at least 1, got {iterations}"
         raise ValueError(msg)
     scaled, mean, scale = _centred(x)
-    starts = scaled[_plus_plus(scaled, k, seeds)]  # (R, K, D)
+    sample = _sample(scaled, SAMPLE * k)
+    starts = sample[_plus_plus(sample, k, seeds)]  # (R, K, D)
     fitted = [lloyd(scaled, start, iterations=iterations) for start in starts]
     inertia = torch.stack([_inertia(scaled, centres, nearest) for centres, nearest in fitted])
     centres = torch.stack([centres for centres, _ in fitted]) * scale + mean
@@ -119,6 +122,12 @@ def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     scale = centred.abs().mean(dtype=torch.float64).to(x)  # not of squares, which overflow
     scale = torch.where(scale > 0, scale, 1.0)
     return centred / scale, mean, scale
+
+
+def _sample(x: Tensor, count: int) -> Tensor:
+    if len(x) <= count:
+        return x
+    return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:count].to(x.device)]
 
 
 def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:

@@ -8,7 +8,7 @@ from harness.leaderboard.table import Cell
 
 
 def coverage(cell: Cell) -> str:
-    """The share of listed videos in each split that lacks some, and of the data learnt from; empty where all were there.
+    """The share of listed videos in each split that lacks some, and of the data learnt from; empty for whole copies.
 
     Seeds that differ, as when files were lost between their runs, are each named.
     """

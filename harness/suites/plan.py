@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import BackboneCard, EvaluatorCard, MethodCard, Need, View
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Need, View
 from harness.datasets import derived, locations
 from harness.datasets.derived_splits import left_out
-from harness.errors import PluginError
+from harness.errors import PluginError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
 from harness.results import Identity, Named, digest
 from harness.sources import source_hash
 from harness.suites.schema import Suite
 from harness.video.decode import decoder
+from harness.video.sample import frames_digest
 
 if TYPE_CHECKING:
     from harness.plugins import Plugins
@@ -97,6 +98,11 @@ def check(suite: Suite, plugins: Plugins) -> None:
     locations.prefer(suite.paths)
     for choice in (*suite.pretraining, *suite.data):
         derived.build(plugins.datasets, choice.name, choice.options)
+    for choice in suite.data or suite.pretraining:
+        card = plugins.datasets.entry(choice.name).card
+        if isinstance(card, DatasetCard) and "test" not in card.splits:
+            msg = f"data set {choice.name!r} has no test split to measure on; name others under `data`"
+            raise UsageError(msg)
 
 
 class Planner:
@@ -196,6 +202,7 @@ def coverage(split: Split) -> dict[str, Any]:
     }
 
 
-def protocol_with_view(protocol: Mapping[str, Any], view: View) -> dict[str, Any]:
-    """The cell's protocol completed by what the encoder sees of a video."""
-    return {**protocol, "view": asdict(view), "aggregation": "mean over clips and crops"}
+def protocol_with_view(protocol: Mapping[str, Any], view: View, splits: Mapping[str, Split]) -> dict[str, Any]:
+    """The cell's protocol completed by what the encoder sees of a video, down to the numbers of the frames."""
+    frames = {name: frames_digest([video.frames for video in split.videos], view) for name, split in splits.items()}
+    return {**protocol, "view": asdict(view), "frames": frames, "aggregation": "mean over clips and crops"}

@@ -65,13 +65,12 @@ def _backbone(card: BackboneCard) -> None:
 
 
 def _dataset(card: DatasetCard) -> None:
-    for part in (card.splits, card.labels):
-        expect(
-            len(set(part)) == len(part) > 0,
-            expected="splits and kinds of labels, each named once",
-            got=part,
-            remedy="correct the card",
-        )
+    expect(
+        len(set(card.splits)) == len(card.splits) > 0 and len(set(card.labels)) == len(card.labels),
+        expected="at least one split, and splits and kinds of labels each named once",
+        got=(card.splits, card.labels),
+        remedy="correct the card",
+    )
 
 
 def _evaluator(card: EvaluatorCard) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import DataError
 
@@ -34,12 +34,13 @@ def member(path: Path) -> Member | None:
 
 
 def members(archive: Path) -> dict[str, Member]:
-    """The regular files of an archive by name, in its order; links, devices and folders are left out.
+    """The regular files of an archive by name (`./a.mp4` is `a.mp4`), in its order.
 
-    Nothing is unpacked, so that names with `..` or from the root lead nowhere.
+    Links, devices and folders are left out. Nothing is unpacked, so that names with `..` or from the root lead nowhere.
 
     Raises:
-        DataError: when it is no tar archive, or is compressed or cut short.
+        DataError: when it is no tar archive, is compressed, cut short or broken in the middle, has a file with holes,
+            or two files of one name.
     """
     status = archive.stat()
     return _members(archive, status.st_size, status.st_mtime_ns)
@@ -53,13 +54,28 @@ def _members(archive: Path, size: int, changed: int) -> dict[str, Member]:
             for entry in file:
                 if not entry.isreg():
                     continue
-                if entry.offset_data + entry.size > size:
-                    msg = f"{archive}: cut short inside {entry.name!r}; fetch it again"
-                    raise DataError(msg, reason="truncated")
-                found[entry.name] = Member(archive, entry.offset_data, entry.size)
-    except tarfile.TarError as error:
+                name = PurePosixPath(entry.name).as_posix()
+                if not 0 <= entry.size <= size - entry.offset_data:
+                    raise _broken(archive, f"cut short inside {entry.name!r}")
+                if entry.issparse():
+                    raise _broken(archive, f"{name!r} has holes")
+                if name in found:
+                    raise _broken(archive, f"{name!r} is in it twice")
+                found[name] = Member(archive, entry.offset_data, entry.size)
+            with archive.open("rb") as end:  # tarfile stops at a header that it cannot read as if it were the end
+                end.seek(file.offset)
+                rest = end.read(2**20)
+            if len(rest) < tarfile.BLOCKSIZE:
+                raise _broken(archive, "cut short")
+            if rest.strip(b"\0"):
+                raise _broken(archive, f"broken after {next(reversed(found), 'its start')!r}")
+    except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:  # the last three: sizes beyond reason
         msg = (
             f"{archive}: not an uncompressed tar archive ({error}); fetch it again, or unpack and pack it with `tar cf`"
         )
         raise DataError(msg, reason="not-video") from error
     return found
+
+
+def _broken(archive: Path, what: str) -> DataError:
+    return DataError(f"{archive}: {what}; fetch the archive again, or pack it anew with `tar cf`", reason="truncated")

@@ -12,7 +12,7 @@ from harness.errors import DataError
 from harness.video.archive import Member, member
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from av.container import InputContainer
@@ -38,7 +38,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         address = f"subfile,,start,{place.start},end,{place.start + place.size},,:file:{place.archive}"
         protocols = "subfile,file"
     try:
-        with av.open(address, options={"protocol_whitelist": protocols}) as container:
+        # Else FFmpeg takes an image named x_%03d.jpg for a pattern, and reads the images beside it.
+        options = {"protocol_whitelist": protocols, "pattern_type": "none"}
+        with av.open(address, options=options) as container:
             stream = container.streams.best("video")
             if stream is None or not stream.codec_context.width:
                 msg = f"{path}: the file has no video stream; fetch it again, or leave it out of the data set"
@@ -50,11 +52,25 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise DataError(msg, reason="not-video") from error
 
 
-def frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames in the order they are shown, from where the container stands; packets that do not decode give none."""
+def frames(
+    container: InputContainer, stream: VideoStream, needless: Collection[int] = frozenset()
+) -> Iterator[VideoFrame]:
+    """Frames in the order they are shown, from where the container stands; packets that do not decode give none.
+
+    Frames whose time stamp is `needless` may be missing, where no other frame depends on them.
+    """
+    codec = stream.codec_context
+    if not drops(stream):
+        needless = frozenset()
     for packet in container.demux(stream):
+        codec.skip_frame = "NONREF" if packet.pts in needless else "DEFAULT"
         with contextlib.suppress(av.error.InvalidDataError):
             yield from packet.decode()
+
+
+def drops(stream: VideoStream) -> bool:
+    """Whether frames that no other depends on can be told: those of H.264; HEVC's may be referred to all the same."""
+    return stream.codec_context.name == "h264"
 
 
 def identity(path: Path) -> tuple[str, int, int]:

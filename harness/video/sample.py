@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,6 +33,20 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
     slack = max(n_frames - view.span, 0)
     starts = torch.arange(view.clips) * slack // (view.clips - 1) if view.clips > 1 else torch.tensor([slack // 2])
     return (starts[:, None] + torch.arange(view.frames) * view.stride) % n_frames
+
+
+def frames_digest(n_frames: Sequence[int], view: View) -> str:
+    """Hash of the frame indices that `view` takes of videos with so many frames each, in their order.
+
+    >>> view = View(frames=2, size=8)
+    >>> frames_digest([10, 10], view) == frames_digest([10, 10], View(frames=2, stride=2, size=8))
+    False
+    """
+    sha = hashlib.sha256()
+    known = {number: clip_frames(number, view).numpy().tobytes() for number in set(n_frames)}
+    for number in n_frames:
+        sha.update(known[number])
+    return sha.hexdigest()[:20]
 
 
 def random_clips(n_frames: Tensor, frames: int, stride: int, generator: torch.Generator) -> Tensor:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
+from harness.cards import BackboneCard, View
 from harness.datasets import index, locations
+from harness.encoders import NetworkEncoder
+from harness.evaluators import pose_head
+from harness.features import FrozenEncoder
+from harness.seeding import seeded
 
 
 @pytest.fixture
@@ -32,3 +38,23 @@ def in_process(monkeypatch):
     monkeypatch.setattr(
         index, "_inspected", lambda folder, names: ((name, index.inspect(folder / name)) for name in names)
     )
+
+
+class Maps(nn.Module):
+    """A feature map of stride 8."""
+
+    def __init__(self):
+        super().__init__()
+        self.feature_map = nn.Sequential(nn.Conv2d(3, 8, 8, 8), nn.ReLU())
+
+    def forward(self, clips):
+        return self.feature_map(clips[:, :, 0]).mean((2, 3))
+
+
+@pytest.fixture
+def maps(monkeypatch):
+    """An encoder with a feature map, for a pose protocol that learns for two steps only."""
+    monkeypatch.setattr(pose_head, "STEPS", 2)
+    card = BackboneCard(name="maps", summary="a feature map", dim=8, view=View(frames=1, size=64), feature_map=True)
+    with seeded(0):
+        return FrozenEncoder(NetworkEncoder(Maps(), card), key="maps")

@@ -46,7 +46,7 @@ def test_a_complete_card_passes(kind, card):
         ("backbone", replace(TinyBackbone.card, dim=0), "a positive dim, got 0"),
         ("backbone", replace(TinyBackbone.card, std=(1.0, 0.0, 1.0)), "std positive"),
         ("data set", replace(MovingSquares.card, splits=("test", "test")), "each named once"),
-        ("data set", replace(MovingSquares.card, labels=()), "each named once, got ()"),
+        ("data set", replace(MovingSquares.card, labels=("action", "action")), "each named once, got (("),
         ("evaluator", replace(KNN, protocol=""), "EvaluatorCard.protocol is empty"),
         ("evaluator", replace(KNN, needs=frozenset()), "EvaluatorCard.needs is empty"),
         ("evaluator", replace(KNN, metrics=(TOP1, TOP1)), "metrics with different ids, got ['top1', 'top1']"),

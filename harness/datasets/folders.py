@@ -1,0 +1,148 @@
+"""`video-folders`: any folder of videos or images by class."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from harness import datasets
+from harness.datasets import locations
+from harness.datasets.entries import Bad, Entry, read_split
+from harness.errors import DataError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+VIDEOS = frozenset(
+    (".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
+)
+IMAGES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
+
+
+class VideoFolders:
+    """A folder of videos or images by class.
+
+    Expected: `<folder>/train/<class>/<file>` and `<folder>/test/<class>/<file>`, or `<folder>/<class>/<file>` alone. A
+    folder inside a class folder, `<class>/<group>/<file>`, is a group: videos that show one scene.
+
+    Without `train/` and `test/` each class is split by itself: its groups (a file outside of them is one of its own)
+    are put into the order of the SHA-256 of their names, and the first `test_share` of them, rounded, at least one
+    and not all, are test. The same names always give the same split.
+
+    Hidden files and folders, and files that are named neither as a video nor as an image, are ignored. Classes are in
+    the order of their names.
+
+    Args:
+        test_share: of the groups of a class that are test, where the folder has no `train/` and `test/`.
+        bad: what becomes of files that cannot be used.
+
+    Raises:
+        UsageError: when `test_share` is not between 0 and 1.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.VIDEO_FOLDERS
+
+    def __init__(self, test_share: float = 0.3, bad: Bad = "error") -> None:
+        if not 0 < test_share < 1:
+            msg = f"data set {self.card.name!r}: test_share must be between 0 and 1, got {test_share}"
+            raise UsageError(msg)
+        self.test_share = test_share
+        self.bad: Bad = bad
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `name`, `train` or `test`; the first call decodes every file once.
+
+        Raises:
+            UsageError: when there is no such split, or nothing says where the data set lies.
+            DataError: when there are no class folders, one is empty or cannot be split, `train/` and `test/` do not
+                fit each other, or files cannot be used.
+        """
+        if name not in self.card.splits:
+            raise unknown("split", name, self.card.splits)
+        folder = locations.located(self.card.name)
+        if all((folder / side).is_dir() for side in self.card.splits):
+            sides = {side: _files(folder, f"{side}/") for side in self.card.splits}
+            _expect_fit(folder, sides)
+            files = sides[name]
+            classes = tuple(sides["train"])
+        else:
+            every = _files(folder, "")
+            files = {action: self._side(folder / action, paths, name) for action, paths in every.items()}
+            classes = tuple(every)
+        found = [
+            Entry(path=path, id=path, labels={"action": classes.index(action)}, group=group)
+            for action, paths in files.items()
+            for path, group in paths.items()
+        ]
+        return read_split(name, folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
+
+    def _side(self, folder: Path, paths: dict[str, str], name: str) -> dict[str, str]:
+        """The files of one class that are in split `name`."""
+        keys = sorted(
+            {group or path for path, group in paths.items()}, key=lambda key: hashlib.sha256(key.encode()).digest()
+        )
+        if len(keys) < 2:
+            msg = f"{folder}: a class needs two files or groups at least, to be split into train and test; has one"
+            raise DataError(msg)
+        count = min(max(round(self.test_share * len(keys)), 1), len(keys) - 1)
+        test = set(keys[:count])
+        return {path: group for path, group in paths.items() if ((group or path) in test) == (name == "test")}
+
+
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds that is not hidden, in the order of names.
+
+    Raises:
+        DataError: when it is no folder, or cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        msg = f"{folder}: cannot be read as a folder ({error.strerror}); correct the path, or its permissions"
+        raise DataError(msg) from error
+
+
+def media(paths: Iterable[Path]) -> list[Path]:
+    """Those that are named as a video or an image."""
+    return [path for path in paths if path.suffix.lower() in VIDEOS | IMAGES and not path.is_dir()]
+
+
+def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
+    """For each class its files, as paths below `root`, each with its group."""
+    found = {}
+    for folder in visible(root / below):
+        if not folder.is_dir():
+            continue
+        inside = visible(folder)
+        paths = dict.fromkeys((_below(root, path) for path in media(inside)), "")
+        for group in inside:
+            if group.is_dir():
+                named = _below(root, group).removeprefix(below)
+                paths |= dict.fromkeys((_below(root, path) for path in media(visible(group))), named)
+        if not paths:
+            msg = f"{folder}: no video or image in this class folder; fill it, or remove it"
+            raise DataError(msg)
+        found[folder.name] = paths
+    if not found:
+        msg = f"{root / below}: no folders of classes; put the files of each class into a folder of its own"
+        raise DataError(msg)
+    return found
+
+
+def _below(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _expect_fit(folder: Path, sides: dict[str, dict[str, dict[str, str]]]) -> None:
+    train, test = sides["train"], sides["test"]
+    for action, paths in test.items():
+        if action not in train:
+            msg = f"{folder}: class {action!r} is in test/ and not in train/; add it there, or remove it"
+            raise DataError(msg)
+        common: Sequence[str] = sorted(set(paths.values()) & set(train[action].values()) - {""})
+        if common:
+            msg = f"{folder}: group {common[0]!r} is in train/ and in test/; give groups that differ different names"
+            raise DataError(msg)

@@ -1,0 +1,207 @@
+"""Kinetics-400 and Kinetics-600: folders of clips beside `train.csv` and `validate.csv`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from harness import datasets
+from harness.datasets import locations
+from harness.datasets.entries import Bad, Entry, read_split
+from harness.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+COLUMNS = ["label", "youtube_id", "time_start", "time_end", "split"]
+"""Of the lists; `is_cc` or others may follow."""
+
+FOLDERS = ("", "annotations")
+"""Where the lists may be, below the data set's folder."""
+
+LISTS = {"train": ("train",), "test": ("validate", "val")}
+"""For each split the names of its list, without `.csv`; the same words are in the column `split`."""
+
+_YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_SECONDS = re.compile(r"(\d{1,6})(?:\.0*)?")
+_LABEL = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*")
+
+
+class Row(NamedTuple):
+    """A clip that a list names."""
+
+    label: str
+    youtube_id: str
+    clip: str
+    """`<youtube_id>_<start:06d>_<end:06d>`."""
+
+
+class Kinetics400:
+    """240,000 clips of ten seconds of 400 actions from YouTube, one a video; many are no longer to be had.
+
+    Source: Kay et al., "The Kinetics human action video dataset", 2017.
+
+    Expected: `train.csv` and `validate.csv` (or `val.csv`) in the folder or in `annotations/`, and clips
+    `<youtube_id>_<start, 6 digits>_<end, 6 digits>.mp4` or `<youtube_id>.mp4` anywhere below the folder:
+    `train/<label>/`, `<label>/`, all in one folder. The list gives the label, not the folder.
+
+    The split `test` is the validation list, which everybody measures on: the labels of the test list are not public.
+    Clips that are not there are left out, and the splits say so; a number from an incomplete copy is a number on
+    other data. The group is the video on YouTube.
+
+    Args:
+        bad: what becomes of clips that are there and cannot be used.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.KINETICS400
+
+    def __init__(self, bad: Bad = "error") -> None:
+        self.bad: Bad = bad
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the data set lies.
+
+        Raises:
+            UsageError: when nothing says where.
+            DataError: when nothing is there.
+        """
+        return locations.located(self.card.name)
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `name`, `train` or `test`; the first call decodes every clip once.
+
+        Raises:
+            UsageError: when there is no such split, or nothing says where the data set lies.
+            DataError: when lists are missing or wrong, no clip is there, or clips cannot be used.
+        """
+        if name not in LISTS:
+            raise unknown("split", name, LISTS)
+        rows = self._rows
+        classes = tuple(sorted({row.label for row in rows["train"]}))
+        number = {label: index for index, label in enumerate(classes)}
+        found = [
+            Entry(
+                path=self._files.get(row.clip) or self._files.get(row.youtube_id) or _expected(name, row),
+                id=row.clip,
+                labels={"action": number[row.label]},
+                group=row.youtube_id,
+            )
+            for row in rows[name]
+        ]
+        return read_split(
+            name, self.folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad, absent="skip"
+        )
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """Every clip below the folder by its name without `.mp4`; of equal names, the first in the order of paths."""
+        found: dict[str, str] = {}
+        walked = set()
+        for folder, below, names in os.walk(self.folder, followlinks=True):
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in walked:  # a link that leads back
+                below.clear()
+                continue
+            walked.add((status.st_dev, status.st_ino))
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            prefix = os.path.relpath(folder, self.folder).replace(os.sep, "/") + "/"
+            for name in sorted(names):
+                if name.endswith(".mp4") and not name.startswith("."):
+                    found.setdefault(name[:-4], prefix.removeprefix("./") + name)
+        return found
+
+    @cached_property
+    def _rows(self) -> dict[str, list[Row]]:
+        """What the lists say, by split."""
+        lists = {split: self._list(split) for split in LISTS}
+        train = _read(lists["train"], LISTS["train"])
+        labels = {row.label for row in train.values()}
+        videos = {row.youtube_id for row in train.values()}
+        test = _read(lists["test"], LISTS["test"])
+        for line, row in test.items():
+            if row.label not in labels:
+                msg = f"{lists['test']}, line {line}: no clip of {lists['train'].name} has the label {row.label!r}"
+                raise DataError(f"{msg}; get the lists of one data set")
+            if row.youtube_id in videos:
+                msg = f"{lists['test']}, line {line}: {row.youtube_id} is in {lists['train'].name} too"
+                raise DataError(f"{msg}; get the official lists")
+        return {"train": list(train.values()), "test": list(test.values())}
+
+    def _list(self, split: str) -> Path:
+        for below in FOLDERS:
+            for name in LISTS[split]:
+                path = self.folder / below / f"{name}.csv"
+                if path.is_file():
+                    return path
+        names = " or ".join(f"{name}.csv" for name in LISTS[split])
+        msg = f"data set {self.card.name!r}: no {names} in {self.folder} or {FOLDERS[1]}/ there; get the official lists"
+        raise DataError(msg)
+
+
+class Kinetics600(Kinetics400):
+    """480,000 clips of ten seconds of 600 actions from YouTube; laid out as Kinetics-400.
+
+    Source: Carreira, Noland, Banki-Horvath, Hillier and Zisserman, "A short note about Kinetics-600", 2018.
+
+    Args:
+        bad: what becomes of clips that are there and cannot be used.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.KINETICS600
+
+
+def _expected(split: str, row: Row) -> str:
+    """Where a clip would be that is not there."""
+    return f"{split}/{row.label}/{row.clip}.mp4"
+
+
+def _read(path: Path, words: tuple[str, ...]) -> dict[int, Row]:
+    """The rows of a list by line."""
+    rows: dict[int, Row] = {}
+    clips = set()
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            if header[: len(COLUMNS)] != COLUMNS:
+                msg = f"{path}, line 1: the columns should be {','.join(COLUMNS)}; get the official lists"
+                raise DataError(msg)
+            for cells in reader:
+                if cells:
+                    row = _row(cells, len(header), words, f"{path}, line {reader.line_num}")
+                    if row.clip in clips:
+                        msg = f"{path}, line {reader.line_num}: clip {row.clip} a second time; get the official lists"
+                        raise DataError(msg)
+                    clips.add(row.clip)
+                    rows[reader.line_num] = row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        msg = f"{path}: cannot be read as CSV ({error}); get the official lists again"
+        raise DataError(msg) from error
+    return rows
+
+
+def _row(cells: list[str], columns: int, words: tuple[str, ...], where: str) -> Row:
+    if len(cells) != columns:
+        msg = f"{where}: {len(cells)} cells where the header has {columns}; get the official lists"
+        raise DataError(msg)
+    label, youtube_id, *times, word = cells[: len(COLUMNS)]
+    start, end = (_SECONDS.fullmatch(time) for time in times)
+    problem = ""
+    if not _LABEL.fullmatch(label):
+        problem = f"{label!r} is no label"
+    elif not _YOUTUBE_ID.fullmatch(youtube_id):
+        problem = f"{youtube_id!r} is no YouTube id, 11 of A-Z, a-z, 0-9, _ and -"
+    elif start is None or end is None or int(start[1]) >= int(end[1]):
+        problem = f"{times[0]!r} to {times[1]!r} is no interval in seconds"
+    elif word not in words:
+        problem = f"split {word!r} in the list of {words[0]!r}"
+    if problem or start is None or end is None:
+        msg = f"{where}: {problem}; get the official lists"
+        raise DataError(msg)
+    return Row(label, youtube_id, f"{youtube_id}_{int(start[1]):06d}_{int(end[1]):06d}")

@@ -1,0 +1,170 @@
+"""`manifest`: videos or images that a CSV or JSON file lists."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from harness import datasets
+from harness.cards import NAME
+from harness.datasets import locations
+from harness.datasets.entries import Bad, Entry, read_split
+from harness.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+REQUIRED = ("path", "split", "label")
+GROUP = "group"
+FURTHER = "label:"
+"""Before the kind of a further label: `label:scene`."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class Manifest:
+    """Videos or images that a CSV file, or a JSON file with a list of objects, names.
+
+    Expected: the place that is told is the file, named `*.csv` (UTF-8, with a line of column names) or `*.json`. Its
+    columns, or keys, are `path` (below the file's own folder, with `/`), `split` (`train` or `test`), `label` (the
+    name of the class of kind `action`), where wanted `group` (may be empty), and `label:<kind>` for each further kind
+    of label. All are texts. Classes are in the order of their names, over both splits.
+
+    Args:
+        bad: what becomes of files that cannot be used.
+    """
+
+    card: DatasetCard = datasets.MANIFEST
+    """Once the file is read, with the kinds of labels it has."""
+
+    def __init__(self, bad: Bad = "error") -> None:
+        self.bad: Bad = bad
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `name`, `train` or `test`; the first call decodes every file once.
+
+        Raises:
+            UsageError: when there is no such split, or nothing says where the manifest lies.
+            DataError: when it is wrong, naming the row, counted from 1; or files cannot be used.
+        """
+        if name not in self.card.splits:
+            raise unknown("split", name, self.card.splits)
+        rows = self._rows
+        kinds = {"action": "label", **{key.removeprefix(FURTHER): key for key in rows[0] if key.startswith(FURTHER)}}
+        self.card = dataclasses.replace(self.card, labels=tuple(kinds))
+        classes = {kind: tuple(sorted({row[key] for row in rows})) for kind, key in kinds.items()}
+        numbers = {kind: {label: number for number, label in enumerate(names)} for kind, names in classes.items()}
+        found = [
+            Entry(
+                path=row["path"],
+                id=row["path"],
+                labels={kind: numbers[kind][row[key]] for kind, key in kinds.items()},
+                group=row.get(GROUP, ""),
+            )
+            for row in rows
+            if row["split"] == name
+        ]
+        return read_split(name, self._file.parent, found, classes, dataset=self.card.name, bad=self.bad)
+
+    @cached_property
+    def _file(self) -> Path:
+        return locations.located(self.card.name)
+
+    @cached_property
+    def _rows(self) -> list[dict[str, str]]:
+        """Every row, checked."""
+        file, rows = self._file, []
+        paths: dict[str, int] = {}
+        sides: dict[str, str] = {}
+        keys: set[str] = set()
+        for number, row in enumerate(_read(file), start=1):
+            keys = keys or set(row)
+            problem = _problem(row, keys)
+            if not problem and paths.setdefault(row["path"], number) != number:
+                problem = f"{row['path']!r} is in row {paths[row['path']]} already"
+            group = row.get(GROUP, "")
+            if not problem and group and sides.setdefault(group, row["split"]) != row["split"]:
+                problem = f"group {group!r} is in train and in test"
+            if problem:
+                msg = f"{file}, row {number}: {problem}; correct the manifest"
+                raise DataError(msg)
+            rows.append(dict(row))
+        if not rows:
+            msg = f"{file}: names no videos; fill it with the columns {', '.join(REQUIRED)}"
+            raise DataError(msg)
+        return rows
+
+
+def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
+    """What is wrong with a row by itself; empty when nothing is."""
+    for key in sorted(row):
+        kind = key.removeprefix(FURTHER)
+        if key not in (*REQUIRED, GROUP) and not (kind != key and kind != "action" and NAME.fullmatch(kind)):
+            return f"unknown column {key!r}; there are {', '.join(REQUIRED)}, {GROUP} and {FURTHER}<kind>"
+        if not isinstance(row[key], str):
+            return f"{key!r} is not a text, but {row[key]!r}"
+    for key in sorted({*REQUIRED, *(keys - {GROUP})}):
+        if not row.get(key):
+            return f"{key!r} is missing, or empty"
+    extra = sorted(set(row) - keys - {GROUP})
+    if extra:
+        return f"{extra[0]!r} is in this row and not in the first; every row needs the same kinds of labels"
+    if row["split"] not in datasets.MANIFEST.splits:
+        return f"split {row['split']!r} should be train or test"
+    path = PurePosixPath(row["path"])
+    if path.is_absolute() or ".." in path.parts or _CONTROL.search(row["path"]) or str(path) != row["path"]:
+        return f"path {row['path']!r} should lead straight to a file below the manifest's folder, with /"
+    return ""
+
+
+def _read(file: Path) -> Iterator[Mapping[str, Any]]:
+    suffix = file.suffix.lower()
+    if suffix not in (".csv", ".json") or not file.is_file():
+        msg = f"{file}: a manifest is a file named *.csv or *.json; correct the path with `harness dataset add`"
+        raise DataError(msg)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return iter(_csv(text, file) if suffix == ".csv" else _json(text, file))
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
+        what = " ".join(str(error).split())
+        msg = f"{file}: cannot be read as {suffix[1:].upper()} ({what}); correct it"
+        raise DataError(msg) from error
+
+
+def _csv(text: str, file: Path) -> list[dict[str, str]]:
+    header, *rows = [cells for cells in csv.reader(text.splitlines(keepends=True), strict=True) if cells] or [[]]
+    if len(set(header)) != len(header) or not set(REQUIRED) <= set(header):
+        msg = f"{file}: the columns should be {', '.join(REQUIRED)}, each once; they are {', '.join(header) or 'none'}"
+        raise DataError(msg)
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(header):
+            msg = f"{file}, row {number}: {len(cells)} cells, {len(header)} columns; correct the manifest"
+            raise DataError(msg)
+    return [dict(zip(header, cells, strict=True)) for cells in rows]
+
+
+def _json(text: str, file: Path) -> list[dict[str, Any]]:
+    rows = json.loads(text, object_pairs_hook=_once)
+    if not isinstance(rows, list):
+        msg = f"{file}: should be a list of objects, and is none; correct the manifest"
+        raise DataError(msg)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            msg = f"{file}, row {number}: {row!r} is no object; correct the manifest"
+            raise DataError(msg)
+    return rows
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        msg = f"an object with a key twice: {', '.join(key for key, _ in pairs)}"
+        raise ValueError(msg)
+    return found

@@ -1,0 +1,106 @@
+"""`shards`: videos in tar archives, as WebDataset packs them, to learn from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
+
+from harness import datasets
+from harness.datasets import locations
+from harness.datasets.entries import Bad, Entry, read_split
+from harness.errors import DataError, unknown
+from harness.video.archive import Member, members
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+SUFFIXES = ("mp4", "avi", "webm", "mkv", "jpg", "png")
+"""Of the members that are read; of those with one key, the first in this order."""
+
+UNLABELLED = "unlabelled"
+"""The one class of shards that do not say the class of every video."""
+
+LONGEST = 20
+"""Bytes that a class may take."""
+
+_STRANGE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_NUMBER = re.compile(rb"\s*(\d{1,18})\s*")
+
+
+class Shards:
+    """Videos or images in a folder of tar archives, read in place: a split to learn from, none to test on.
+
+    Expected: `<folder>/*.tar`, uncompressed, with members `<key>.mp4` (or `.avi`, `.webm`, `.mkv`, `.jpg`, `.png`).
+    Where every one has a `<key>.cls`, a whole number in text, the label `action` is that number, its classes in the
+    order of the numbers; else there is one class, `unlabelled`. Other members (`<key>.json`, ...), links, devices,
+    folders and hidden files are not looked at. Nothing is unpacked.
+
+    Archives are taken in the order of their names, members in that of the archive; a video's id is
+    `<archive>.tar/<key>`.
+
+    Args:
+        bad: what becomes of members that cannot be used.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.SHARDS
+
+    def __init__(self, bad: Bad = "error") -> None:
+        self.bad: Bad = bad
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `train`; the first call decodes every member once.
+
+        Raises:
+            UsageError: when there is no such split, or nothing says where the shards lie.
+            DataError: when there are no archives, one is broken or compressed, a member's name leads out of its
+                archive, is there twice or is no text, a class is no number, or members cannot be used.
+        """
+        if name not in self.card.splits:
+            raise unknown("split", name, self.card.splits)
+        folder = locations.located(self.card.name)
+        archives = sorted(path for path in folder.glob("*.tar") if path.is_file() and not path.name.startswith("."))
+        if not archives:
+            msg = f"{folder}: no *.tar in this folder; correct the path with `harness dataset add {self.card.name}`"
+            raise DataError(msg)
+        paths: dict[str, Member | None] = {}
+        for archive in archives:
+            paths |= {f"{archive.name}/{path}": label for path, label in _samples(archive).items()}
+        classes, labels = _labels(folder, paths)
+        found = [Entry(path=path, labels={"action": label}) for path, label in zip(paths, labels, strict=True)]
+        return read_split(name, folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
+
+
+def _samples(archive: Path) -> dict[str, Member | None]:
+    """The videos of an archive, in its order, each with the member that says its class."""
+    inside = members(archive)
+    found: dict[str, str] = {}
+    for name in inside:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or _STRANGE.search(name):
+            msg = f"{archive}: member {name!r}: a name that leads out of it, or is no plain text; pack it anew"
+            raise DataError(msg)
+        key, _, suffix = name.rpartition(".")
+        if suffix in SUFFIXES and not path.name.startswith("."):
+            other = found.setdefault(key, suffix)
+            found[key] = min(suffix, other, key=SUFFIXES.index)
+    return {f"{key}.{suffix}": inside.get(f"{key}.cls") for key, suffix in found.items()}
+
+
+def _labels(folder: Path, paths: dict[str, Member | None]) -> tuple[tuple[str, ...], list[int]]:
+    """Names of the classes, and the class of each video."""
+    numbers = []
+    for path, member in paths.items():
+        if member is None:
+            return (UNLABELLED,), [0] * len(paths)
+        with member.archive.open("rb") as file:
+            file.seek(member.start)
+            match = _NUMBER.fullmatch(file.read(min(member.size, LONGEST + 1)))
+        if match is None or member.size > LONGEST:
+            msg = f"{folder / path}: its .cls is not a whole number from 0 in text; pack the archive anew"
+            raise DataError(msg)
+        numbers.append(int(match[1]))
+    names = sorted(set(numbers))
+    position = {number: index for index, number in enumerate(names)}
+    return tuple(map(str, names)), [position[number] for number in numbers]

@@ -1,0 +1,285 @@
+"""PASCAL VOC's people with their actions, of 2010 and 2012, as the devkit is published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+from xml.etree import ElementTree
+
+import torch
+
+from harness import datasets
+from harness.datasets import locations
+from harness.datasets.entries import Bad, Entry, read_split
+from harness.errors import DataError, UsageError, unknown
+from harness.functional.draws import draw_ranks
+from harness.video.box import Box
+
+if TYPE_CHECKING:
+    from harness.cards import DatasetCard
+    from harness.datasets.split import VideoSplit
+
+ACTIONS_2010 = (
+    *("phoning", "playinginstrument", "reading", "ridingbike", "ridinghorse"),
+    *("running", "takingphoto", "usingcomputer", "walking"),
+)
+ACTIONS_2012 = ("jumping", *ACTIONS_2010)
+
+LISTS = Path("ImageSets", "Action")
+SIDES = {"train": "train", "test": "val"}
+"""The published list of each split: the labels of VOC's own test images were never published."""
+
+XML_BYTES = 2**20
+"""No annotation of an image is larger."""
+
+_LINE = re.compile(r"(?P<image>\w+)\s+(?P<object>[1-9]\d*)\s+(?P<flag>-1|0|1)")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone who does one of the actions."""
+
+    image: str
+    """Without suffix."""
+    object: int
+    """Position among the objects of the image's annotation, from 1."""
+    action: int
+
+
+class VOCAction2010:
+    """People in photographs from Flickr who do one of 9 actions, each cut out by the annotated box.
+
+    A person is a picture of its own; its image is its group. Someone who does several of the actions, or none of them
+    (`other`), is left out. Both draws are nested over their numbers and the same for every method; the five people of a
+    class come from five images where it has so many.
+
+    Source: Everingham et al., "The PASCAL visual object classes (VOC) challenge", 2010; the few training images as in
+    Jayaraman and Grauman, "Slow and steady feature analysis", 2016.
+
+    On disk: `VOCdevkit/VOC2010/{JPEGImages,Annotations,ImageSets/Action}`; the place told may be `VOC2010`, `VOCdevkit`
+    or the folder that holds it.
+
+    Args:
+        images_per_class: people of each class to train on, drawn from the list `train`; None takes all.
+        test_images: people to test on, drawn from the list `val`; None takes all.
+        draw: the seed of both draws.
+        bad: what becomes of images that cannot be used.
+
+    Raises:
+        UsageError: when a number is not positive, or `draw` negative.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.VOC_ACTION2010
+    year: ClassVar[int] = 2010
+    actions: ClassVar[tuple[str, ...]] = ACTIONS_2010
+
+    def __init__(
+        self, images_per_class: int | None = 5, test_images: int | None = None, draw: int = 0, bad: Bad = "error"
+    ) -> None:
+        for option, number, least in (
+            ("images_per_class", images_per_class, 1),
+            ("test_images", test_images, 1),
+            ("draw", draw, 0),
+        ):
+            if number is not None and number < least:
+                msg = f"data set {self.card.name!r}: {option} must be at least {least}, got {number}"
+                raise UsageError(msg)
+        self.images_per_class = images_per_class
+        self.test_images = test_images
+        self.draw = draw
+        self.bad: Bad = bad
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the year.
+
+        Raises:
+            UsageError: when nothing says where the data set lies.
+            DataError: when the lists of the year are not there.
+        """
+        told, year = locations.located(self.card.name), f"VOC{self.year}"
+        for folder in (told, told / year, told / "VOCdevkit" / year):
+            if (folder / LISTS).is_dir():
+                if self.year == 2010 and (folder / LISTS / "jumping_train.txt").exists():
+                    msg = f"{folder}: has the action 'jumping', so it is not VOC2010; say where VOC2010 lies"
+                    raise DataError(msg)
+                return folder
+        msg = (
+            f"data set {self.card.name!r}: no {LISTS.as_posix()}/ in {told} or in {year} below it; unpack the "
+            "training/validation data of that year there"
+        )
+        raise DataError(msg)
+
+    def split(self, name: str) -> VideoSplit:
+        """The labelled split `name`, `train` or `test` (VOC's `val`); the first call decodes every image drawn.
+
+        Raises:
+            UsageError: when there is no such split, nothing says where the data set lies, or more people are asked for
+                than there are.
+            DataError: when lists, annotations or images are missing, or wrong.
+        """
+        if name not in SIDES:
+            raise unknown("split", name, SIDES)
+        sides = {side: listed(self.folder, SIDES[side], self.actions) for side in SIDES}
+        train, test = ({person.image for person in people} for people in sides.values())
+        if train & test:
+            msg = f"{self.folder / LISTS}: image {min(train & test)!r} is in train and in val; get the official lists"
+            raise DataError(msg)
+        people = self._few(sides[name]) if name == "train" else self._drawn(sides[name])
+        return read_split(
+            name,
+            self.folder,
+            [_entry(self.folder, person) for person in people],
+            {"action": self.actions},
+            dataset=self.card.name,
+            bad=self.bad,
+        )
+
+    def _few(self, people: Sequence[Person]) -> list[Person]:
+        """As many of each class."""
+        if self.images_per_class is None or not people:
+            return list(people)
+        labels = torch.tensor([person.action for person in people])
+        counts = torch.bincount(labels, minlength=len(self.actions)).tolist()
+        for action, count in zip(self.actions, counts, strict=True):
+            if count < self.images_per_class:
+                raise self._too_many(f"people of class {action!r} in train", "images_per_class", count)
+        ranks = draw_ranks(labels, [person.image for person in people], 1, self.draw)[0].tolist()
+        return [person for person, rank in zip(people, ranks, strict=True) if rank < self.images_per_class]
+
+    def _drawn(self, people: Sequence[Person]) -> list[Person]:
+        if self.test_images is None or not people:
+            return list(people)
+        if len(people) < self.test_images:
+            raise self._too_many("people in val", "test_images", len(people))
+        ranks = draw_ranks(torch.zeros(len(people)), [""] * len(people), 1, self.draw)[0].tolist()
+        return [person for person, rank in zip(people, ranks, strict=True) if rank < self.test_images]
+
+    def _too_many(self, what: str, option: str, count: int) -> UsageError:
+        wanted = getattr(self, option)
+        msg = f"data set {self.card.name!r}: {wanted} {what} were asked for, there are {count}; lower {option}"
+        return UsageError(f"{msg}, or take all with `{option}: null`")
+
+
+class VOCAction2012(VOCAction2010):
+    """People in photographs from Flickr who do one of 10 actions, as `VOCAction2010` with jumping and more images.
+
+    Source: Everingham et al., "The PASCAL visual object classes challenge: a retrospective", 2015; few training images
+    and a part of `val` as in Purushwalkam and Gupta's and others' experiments.
+
+    Args:
+        images_per_class: people of each class to train on, drawn from the list `train`; None takes all.
+        test_images: people to test on, drawn from the list `val`; None takes all.
+        draw: the seed of both draws.
+        bad: what becomes of images that cannot be used.
+    """
+
+    card: ClassVar[DatasetCard] = datasets.VOC_ACTION2012
+    year: ClassVar[int] = 2012
+    actions: ClassVar[tuple[str, ...]] = ACTIONS_2012
+
+    def __init__(
+        self, images_per_class: int | None = 5, test_images: int | None = 2000, draw: int = 0, bad: Bad = "error"
+    ) -> None:
+        super().__init__(images_per_class, test_images, draw, bad)
+
+
+def listed(folder: Path, side: str, actions: Sequence[str]) -> list[Person]:
+    """The people whom the lists `<action>_<side>.txt` give exactly one of `actions`, in the lists' order.
+
+    A line is `<image> <object> <flag>`: 1 does it, -1 does not, and someone with a 0 (not sure) is left out.
+
+    Raises:
+        DataError: when a list is missing, has another kind of line, names a person twice, or other people than the
+            first list.
+    """
+    flags: dict[tuple[str, int], list[str]] = {}
+    for number, action in enumerate(actions):
+        path = folder / LISTS / f"{action}_{side}.txt"
+        seen: set[tuple[str, int]] = set()
+        for row, line in enumerate(_text(path).splitlines(), 1):
+            if not line.strip():
+                continue
+            match = _LINE.fullmatch(line.strip())
+            if match is None:
+                msg = f"{path}, line {row}: {line!r} should be '<image> <object> <1 or -1>'; get the official lists"
+                raise DataError(msg)
+            key = match["image"], int(match["object"])
+            if key in seen or (number and key not in flags):
+                what = "twice" if key in seen else f"but not in the list of {actions[0]!r}"
+                msg = f"{path}, line {row}: object {key[1]} of image {key[0]!r} is named {what}; get the official lists"
+                raise DataError(msg)
+            seen.add(key)
+            flags.setdefault(key, []).append(match["flag"])
+        if len(seen) < len(flags):
+            image, position = min(flags.keys() - seen)
+            msg = f"{path}: lacks object {position} of image {image!r}, which the list of {actions[0]!r} names"
+            raise DataError(f"{msg}; get the official lists")
+    return [
+        Person(image, position, found.index("1"))
+        for (image, position), found in flags.items()
+        if found.count("1") == 1 and "0" not in found
+    ]
+
+
+def person_box(path: Path, position: int) -> Box:
+    """The box of object `position` (from 1) of an annotation, which has to be a person.
+
+    VOC counts pixels from 1 and the last one belongs to the box; fractions are rounded to the nearest pixel.
+
+    Raises:
+        DataError: when the file is missing, too large, no XML, declares a document type or entities, or has no such
+            person or no such box.
+    """
+    text = _text(path, limit=XML_BYTES)
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:  # entities may expand to gigabytes
+        msg = f"{path}: declares a document type or entities, which no annotation of VOC does; get the official file"
+        raise DataError(msg)
+    if "\0" in text:  # the parser would take it for UTF-16, in which the check above finds nothing
+        msg = f"{path}: is no XML in UTF-8; get the official annotations"
+        raise DataError(msg)
+    try:
+        objects = ElementTree.fromstring(text).findall("object")  # noqa: S314 - no entities, and of a limited size
+        found = objects[position - 1]
+    except ElementTree.ParseError as error:
+        msg = f"{path}: is no XML ({error}); get the official annotations"
+        raise DataError(msg) from error
+    except IndexError as error:
+        msg = f"{path}: has {len(objects)} objects, but the lists name number {position}; get the official annotations"
+        raise DataError(msg) from error
+    if found.findtext("name") != "person":
+        msg = f"{path}: object {position} is {found.findtext('name')!r}, not a person; get the official annotations"
+        raise DataError(msg)
+    try:
+        ends = [float(found.findtext(f"bndbox/{end}", "")) for end in ("xmin", "ymin", "xmax", "ymax")]
+        left, top, right, bottom = (round(end) for end in ends)
+        return Box(left - 1, top - 1, right, bottom)
+    except (ValueError, OverflowError) as error:
+        msg = f"{path}: object {position} has no box of whole pixels ({error}); get the official annotations"
+        raise DataError(msg) from error
+
+
+def _entry(folder: Path, person: Person) -> Entry:
+    return Entry(
+        path=f"JPEGImages/{person.image}.jpg",
+        id=f"{person.image}_{person.object}",
+        labels={"action": person.action},
+        group=person.image,
+        box=person_box(folder / "Annotations" / f"{person.image}.xml", person.object),
+    )
+
+
+def _text(path: Path, limit: int | None = None) -> str:
+    """The file as UTF-8: what it declares as its encoding could hide what is refused."""
+    try:
+        if limit is not None and path.stat().st_size > limit:
+            msg = f"{path}: has more than {limit} bytes, so it is no annotation of VOC; get the official file"
+            raise DataError(msg)
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read ({error}); get the official devkit"
+        raise DataError(msg) from error

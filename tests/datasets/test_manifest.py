@@ -1,0 +1,187 @@
+"""Manifests in CSV and JSON, and wrong ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from harness.datasets.manifest import Manifest
+from harness.errors import DataError, UsageError
+from harness.testing import failures
+
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+@pytest.fixture
+def rows(footage, tmp_path):
+    """Rows of six videos that are there, beside where the manifest will be."""
+    rows = []
+    for action, files in list(footage.items())[:2]:
+        for number, file in enumerate(files[:3]):
+            path = f"my videos/{action}, {number}.avi"
+            (tmp_path / "my videos").mkdir(exist_ok=True)
+            shutil.copy(file, tmp_path / path)
+            side = "train" if number < 2 else "test"
+            rows.append({"path": path, "split": side, "label": action})
+    return rows
+
+
+@pytest.fixture
+def write(tmp_path, place):
+    def write(rows, suffix=".csv"):
+        file = tmp_path / f"manifest{suffix}"
+        if suffix == ".json":
+            file.write_text(json.dumps(rows))
+        else:
+            with file.open("w", encoding="utf-8-sig", newline="") as stream:
+                writer = csv.DictWriter(stream, list(dict.fromkeys(key for row in rows for key in row)))
+                writer.writeheader()
+                writer.writerows(rows)
+        place("manifest", file)
+        return file
+
+    return write
+
+
+def with_more(rows):
+    """The same with groups and scenes."""
+    return [
+        {**row, "group": f"{row['split']} {number // 2}", "label:scene": "day" if number else "night"}
+        for number, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+@pytest.mark.parametrize("more", [False, True])
+def test_it_keeps_what_a_data_set_has_to(rows, write, suffix, more):
+    write(with_more(rows) if more else rows, suffix)
+    assert failures(Manifest()) == {}
+
+
+def test_csv_and_json_say_the_same(rows, write):
+    write(with_more(rows))
+    train = Manifest().split("train")
+    assert train.classes == {"action": ("Backflip", "Cartwheel"), "scene": ("day", "night")}
+    assert [(video.id, dict(video.labels), video.group) for video in train.videos][:3] == [
+        ("my videos/Backflip, 0.avi", {"action": 0, "scene": 1}, "train 0"),
+        ("my videos/Backflip, 1.avi", {"action": 0, "scene": 0}, "train 0"),
+        ("my videos/Cartwheel, 0.avi", {"action": 1, "scene": 0}, "train 1"),
+    ]
+    write(with_more(rows), ".json")
+    data = Manifest()
+    assert data.split("train").manifest == train.manifest
+    assert data.card.labels == ("action", "scene")
+    write(rows)
+    data = Manifest()
+    assert data.split("train").manifest != train.manifest
+    assert data.card.labels == Manifest.card.labels == ("action",)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"path": "/etc/passwd"}, "path '/etc/passwd' should lead straight"),
+        ({"path": "../secret.avi"}, "path '../secret.avi' should"),
+        ({"path": "a/../../b.avi"}, "should lead straight"),
+        ({"path": "a\\..\\b.avi"}, "should lead straight"),
+        ({"path": "./a.avi"}, "should lead straight"),
+        ({"path": "my videos/Backflip, 0.avi"}, "is in row 1 already"),
+        ({"path": ""}, "'path' is missing, or empty"),
+        ({"label": ""}, "'label' is missing, or empty"),
+        ({"split": "val"}, "split 'val' should be train or test"),
+    ],
+)
+def test_a_row_that_is_wrong(rows, write, suffix, change, problem):
+    write([*rows, {"path": "new.avi", "split": "train", "label": "Backflip"} | change], suffix)
+    with pytest.raises(DataError, match=rf"manifest{suffix}, row 7: ") as caught:
+        Manifest().split("test")
+    assert problem in str(caught.value)
+
+
+def test_groups_on_both_sides(rows, write):
+    write([{**row, "group": "one"} for row in rows])
+    with pytest.raises(DataError, match="row 3: group 'one' is in train and in test"):
+        Manifest().split("train")
+
+
+@pytest.mark.parametrize("key", ["frames", "label:", "label:action", "label:Upper Case"])
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_unknown_columns(rows, write, suffix, key):
+    write([{**row, key: "1"} for row in rows], suffix)
+    with pytest.raises(DataError, match=f"row 1: unknown column '{key}'; there are path, split, label"):
+        Manifest().split("train")
+
+
+def test_missing_and_uneven_cells(rows, write):
+    file = write(rows)
+    file.write_text("path,label\na.avi,b\n")
+    with pytest.raises(DataError, match="columns should be path, split, label, each once; they are path, label"):
+        Manifest().split("train")
+    file.write_text("path,split,label,label\n")
+    with pytest.raises(DataError, match="columns should be"):
+        Manifest().split("train")
+    file.write_text("path,split,label\na.avi,train\n")
+    with pytest.raises(DataError, match="row 1: 2 cells, 3 columns"):
+        Manifest().split("train")
+    file.write_text("path,split,label\n")
+    with pytest.raises(DataError, match="names no videos"):
+        Manifest().split("train")
+    file.write_text("")
+    with pytest.raises(DataError, match="they are none"):
+        Manifest().split("train")
+    write([row if number else {**row, "label:scene": "a"} for number, row in enumerate(rows)], ".json")
+    with pytest.raises(DataError, match="row 2: 'label:scene' is missing, or empty"):
+        Manifest().split("train")
+    write([{**row, "label:scene": "a"} if number else row for number, row in enumerate(rows)], ".json")
+    with pytest.raises(DataError, match="row 2: 'label:scene' is in this row and not in the first"):
+        Manifest().split("train")
+    write([{**rows[0], "label": 3}], ".json")
+    with pytest.raises(DataError, match="row 1: 'label' is not a text, but 3"):
+        Manifest().split("train")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"path": "a"}', "should be a list of objects"),
+        ("[1]", "row 1: 1 is no object"),
+        ("[{]", "cannot be read as JSON"),
+        ('[{"path": "a.avi", "path": "b.avi"}]', "an object with a key twice: path, path"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ("[]", "names no videos"),
+    ],
+)
+def test_json_that_is_none(write, text, problem):
+    write([], ".json").write_text(text)
+    with pytest.raises(DataError, match=problem):
+        Manifest().split("train")
+
+
+def test_files_that_are_no_manifest(rows, write, place, tmp_path):
+    file = write(rows)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        Manifest().split("train")
+    file.write_text('path,split,label\n"a.avi,train,b')
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        Manifest().split("train")
+    place("manifest", tmp_path)
+    with pytest.raises(DataError, match=r"a manifest is a file named \*\.csv or \*\.json"):
+        Manifest().split("train")
+    with pytest.raises(UsageError, match="unknown split 'val'"):
+        Manifest().split("val")
+
+
+def test_files_that_cannot_be_used(rows, write, tmp_path):
+    write(rows)
+    (tmp_path / rows[0]["path"]).unlink()
+    with pytest.raises(DataError, match=r"1 of 4 videos of split 'train' cannot be used \(1 missing\)"):
+        Manifest().split("train")
+    assert len(Manifest(bad="skip").split("train")) == 3
+    write([row for row in rows if row["split"] == "train"])
+    with pytest.raises(DataError, match="name no videos for split 'test'"):
+        Manifest().split("test")
