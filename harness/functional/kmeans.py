@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -85,22 +85,33 @@ def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor,
     (tensor([[0.5000],
             [5.0000]]), tensor([0, 0, 1]))
     """
-    k = len(centres)
-    nearest = torch.full((len(x),), -1, device=x.device)
-    scores = x.new_empty(len(x))  # |c|^2 - 2xc of the nearest centre, which orders as the distance does
-    new = torch.ones(k, dtype=torch.bool, device=x.device)
-    for _ in range(iterations):
-        before = nearest.clone()
-        _assign(x, centres, new, nearest, scores)
-        moved = (nearest != before).nonzero().squeeze(1)
+    new = torch.ones(len(centres), dtype=torch.bool, device=x.device)
+    found = _search(x, centres)
+    centres = _means(x, centres, new, found)
+    for _ in range(iterations - 1):
+        before = found.nearest.clone()
+        _update(x, centres, new, found)
+        moved = (found.nearest != before).nonzero().squeeze(1)
         if not len(moved):
             break
         # In the second half of the iterations most clusters keep their members, hence their centres.
         new = torch.zeros_like(new)
-        new[nearest[moved]] = True
-        new[before[moved].clamp(min=0)] = True
-        centres = _means(x, centres, new, nearest, scores)
-    return centres, nearest
+        new[found.nearest[moved]] = True
+        new[before[moved]] = True
+        centres = _means(x, centres, new, found)
+    return centres, found.nearest
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The nearest centre of each point, by |c|^2 - 2xc, which orders as the distance does."""
+
+    nearest: Tensor
+    """(N,) int64."""
+    scores: Tensor
+    """(N,) of the nearest centre."""
+    others: Tensor
+    """(N,) not above the score of any other centre."""
 
 
 def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
@@ -163,46 +174,60 @@ def _squared(x: Tensor, norms: Tensor, index: Tensor) -> Tensor:
     return distances.view(*index.shape, -1)
 
 
-def _assign(x: Tensor, centres: Tensor, new: Tensor, nearest: Tensor, scores: Tensor) -> None:
-    """Bring `nearest` and `scores` (N,) up to date with the centres (K, D), of which those in `new` (K,) have changed.
+def _search(x: Tensor, centres: Tensor) -> _Found:
+    """Compare all points with all centres."""
+    found = _Found(torch.empty(len(x), dtype=torch.int64, device=x.device), *x.new_empty((2, len(x))))
+    for part, block in _blocks(x, centres):
+        found.scores[part], found.nearest[part] = block.min(0)
+        found.others[part] = block.scatter_(0, found.nearest[None, part], torch.inf).amin(0)
+    return found
 
-    Unchanged centres are as far as they were, so only points that are now farther from the nearest changed centre than
-    they were from their own, which changed, are compared with them.
+
+def _update(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> None:
+    """Bring `found` up to date with the centres (K, D), of which those in `new` (K,) have changed.
+
+    All points are compared with the changed centres; with the unchanged ones only those that may now be nearer to one
+    of them than to their own.
     """
-    if int(new.sum()) * 4 > len(new) * 3:
-        new = torch.ones_like(new)
-    own = new[nearest]
-    before = scores.clone()
-    scores[own] = torch.inf
-    _compare(x, centres, new, nearest, scores)
-    if not new.all():
-        rows = (own & (scores > before)).nonzero().squeeze(1)
-        nearest_rows, scores_rows = nearest[rows], scores[rows]
-        _compare(x[rows], centres, ~new, nearest_rows, scores_rows)
-        nearest[rows], scores[rows] = nearest_rows, scores_rows
-
-
-def _compare(x: Tensor, centres: Tensor, chosen: Tensor, nearest: Tensor, scores: Tensor) -> None:
-    """Write those of the `chosen` (K,) centres that beat the `scores` so far into `nearest` and `scores`."""
-    some, index = centres[chosen], chosen.nonzero().squeeze(1)
-    norms = some.square().sum(1)
-    step = max(1, _ELEMENTS // max(1, len(some)))
-    for start in range(0, len(x) if len(some) else 0, step):
-        part = slice(start, start + step)
-        block = torch.addmm(norms, x[part], some.mT, alpha=-2)
-        least = block.amin(1)
+    index = new.nonzero().squeeze(1)
+    place = new.cumsum(0) - 1  # of a changed centre among the changed ones
+    for part, block in _blocks(x, centres[index]):
+        nearest, scores, others = found.nearest[part], found.scores[part], found.others[part]
+        own = new[nearest].nonzero().squeeze(1)
+        rows = place[nearest[own]]
+        scores[own] = block[rows, own]
+        block[rows, own] = torch.inf
+        least = block.amin(0)
         # The index of a minimum costs ten times the minimum, so it is only looked for where it is needed.
-        better = least < scores[part]
-        nearest[part][better] = index[block[better].argmin(1)]
-        scores[part] = torch.minimum(scores[part], least)
+        lost = (least < scores).nonzero().squeeze(1)
+        left = block.index_select(1, lost)
+        winner = left.argmin(0)
+        second = left.scatter_(0, winner[None], torch.inf).amin(0)
+        second = torch.minimum(torch.minimum(second, others[lost]), scores[lost])
+        torch.minimum(others, least, out=others)
+        nearest[lost], scores[lost], others[lost] = index[winner], least[lost], second
+    doubtful = (found.scores > found.others).nonzero().squeeze(1)
+    again = _search(x[doubtful], centres)
+    found.nearest[doubtful], found.scores[doubtful] = again.nearest, again.scores
+    found.others[doubtful] = again.others
 
 
-def _means(x: Tensor, centres: Tensor, new: Tensor, nearest: Tensor, scores: Tensor) -> Tensor:
+def _blocks(x: Tensor, centres: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """|c|^2 - 2xc of all centres (K, D) and some points at a time, (K, n)."""
+    norms = centres.square().sum(1, keepdim=True)
+    step = max(1, _ELEMENTS // max(1, len(centres)))
+    for start in range(0, len(x), step):
+        part = slice(start, start + step)
+        # Centres by points, not the other way round: product and minimum take 0.8 and 0.3 of the time.
+        yield part, torch.addmm(norms, centres, x[part].mT, alpha=-2)
+
+
+def _means(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> Tensor:
     """(K, D) means of the `new` (K,) clusters beside the other `centres`.
 
     Empty clusters go to the points farthest from their centres, and are marked in `new`.
     """
-    members, order = nearest.sort(stable=True)
+    members, order = found.nearest.sort(stable=True)
     bounds = torch.searchsorted(members, torch.arange(len(new) + 1, device=x.device))
     counts = bounds.diff()
     if not new.all():
@@ -213,7 +238,7 @@ def _means(x: Tensor, centres: Tensor, new: Tensor, nearest: Tensor, scores: Ten
     centres = centres.index_copy(0, new.nonzero().squeeze(1), sums / counts[new].clamp(min=1)[:, None])
     empty = counts == 0
     if empty.any():
-        centres[empty] = x[(scores + x.square().sum(1)).topk(int(empty.sum())).indices]
+        centres[empty] = x[(found.scores + x.square().sum(1)).topk(int(empty.sum())).indices]
         new |= empty
     return centres
 

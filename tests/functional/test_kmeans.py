@@ -84,12 +84,30 @@ def test_pieces_equal_the_whole(monkeypatch):
     torch.testing.assert_close(pieces.inertia, whole.inertia)
 
 
+@pytest.mark.parametrize("elements", [2**22, 300])
+def test_what_is_known_of_unchanged_centres_is_as_good_as_comparing_anew(monkeypatch, elements):
+    monkeypatch.setattr(module, "_ELEMENTS", elements)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(400, 3, generator=generator, dtype=torch.float64)
+    centres = torch.randn(12, 3, generator=generator, dtype=torch.float64)
+    found = module._search(x, centres)
+    for step in range(30):
+        new = torch.rand(12, generator=generator) < 0.3
+        drift = torch.randn(12, 3, generator=generator, dtype=torch.float64) * 0.9**step
+        centres = torch.where(new[:, None], centres + drift, centres)
+        module._update(x, centres, new, found)
+        scores = (centres.square().sum(1) - 2 * x @ centres.mT).sort(1)
+        assert torch.equal(found.nearest, scores.indices[:, 0])
+        torch.testing.assert_close(found.scores, scores.values[:, 0])
+        assert (found.others <= scores.values[:, 1] + 1e-9).all()
+
+
 def test_an_empty_cluster_restarts_at_the_farthest_point():
     x = torch.tensor([[0.0], [1.0], [2.0], [50.0], [90.0]])
     nearest = torch.tensor([0, 0, 0, 2, 2])
     scores = torch.tensor([1.0, 0.0, 1.0, 400.0, 401.0]) - x.square().sum(1)
     new = torch.tensor([True, False, True, False])
-    centres = module._means(x, torch.zeros(4, 1), new, nearest, scores)
+    centres = module._means(x, torch.zeros(4, 1), new, module._Found(nearest, scores, scores))
     assert new.all()
     assert centres.flatten().tolist() == [1.0, 90.0, 70.0, 50.0]
 
