@@ -29,6 +29,11 @@ def index() -> Path:
     return home() / "index"
 
 
+def flow() -> Path:
+    """The folder of computed optical flow."""
+    return home() / "flow"
+
+
 def locations() -> Path:
     """The file that says where data sets lie: `$HARNESS_CONFIG`, or one in the user's configuration folder."""
     configured = os.environ.get("HARNESS_CONFIG")

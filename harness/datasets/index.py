@@ -5,18 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import TimeoutError as TookTooLong
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pebble
-
-from harness import paths, progress
+from harness import paths, progress, workers
 from harness.video import container
 from harness.video.inspect import Record, inspect, unusable
 
@@ -102,27 +96,12 @@ def _read(book: Path) -> dict[str, tuple[tuple[int, int], Record]]:
 
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
-    """The record of each file, in order, from workers that are killed when they hang."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    workers = min(os.cpu_count() or 1, len(names))
-    with pebble.ProcessPool(max_workers=workers, context=context, initializer=_ignore_interrupts) as pool:
-        outcomes = pool.map(inspect, [folder / name for name in names], timeout=PATIENCE, chunksize=1).result()
-        try:
-            for name in names:
-                yield name, _outcome(outcomes, folder / name)
-        except BaseException:
-            pool.stop()  # type: ignore[no-untyped-call]
-            raise
-
-
-def _outcome(outcomes: Iterator[Record], path: Path) -> Record:
-    try:
-        return next(outcomes)
-    except TookTooLong:
-        return unusable("hung", f"{path}: the decoder did not come to an end in {PATIENCE:.0f} s; fetch it again")
-    except pebble.ProcessExpired as error:
-        return unusable("crashed", f"{path}: the decoder crashed on it (exit code {error.exitcode}); fetch it again")
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and stops its workers
+    """The record of each file, in order, from workers that may crash or hang."""
+    outcomes = workers.each(inspect, [folder / name for name in names], patience=PATIENCE)
+    for name, (path, outcome) in zip(names, outcomes, strict=True):
+        if isinstance(outcome, workers.HungError):
+            message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"
+            outcome = unusable("hung", message)
+        elif isinstance(outcome, Exception):
+            outcome = unusable("crashed", f"{path}: the decoder crashed on it ({outcome}); fetch it again")
+        yield name, outcome

@@ -1,0 +1,209 @@
+"""Flow of video files on disk, computed once, in 8 bits, read frame by frame."""
+
+from __future__ import annotations
+
+import functools
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness import atomic, paths, progress
+from harness.errors import DataError
+from harness.results import digest
+from harness.video import container
+from harness.video.decode import decode, decoder, probe
+from harness.video.flow import SMALLEST, Algorithm, flow, quantised, recipe
+from harness.workers import HungError, each
+
+QUALITY = 95
+"""Of the JPEG pictures: adds about a tenth to the mean error that 8 bits alone make."""
+PATIENCE = 1800.0
+"""Seconds that a worker may take for one video before it is killed."""
+_SEGMENT = 64
+"""Pairs of frames in memory at a time."""
+_DESCRIPTION = "flow.json"
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+    cv2.error,
+)
+"""What reading a damaged file may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCache:
+    """Flow of whole videos by one algorithm at one size.
+
+    A video's flow is a zip file of its own in the user's cache folder, named by a hash of the video's content and of
+    everything the flow depends on. It holds a grey JPEG for each pair of frames, the horizontal component above the
+    vertical, with a checksum; a picture viewer shows it. It is there whole or not at all, and is computed again when
+    its directory or a picture that is read turns out damaged.
+
+    Args:
+        algorithm: how flow is computed.
+        short_side: pixels that the frames' short side is resized to before.
+        device: where TV-L1 runs. The name of the file leaves it out: devices differ by far less than 8 bits do.
+
+    Raises:
+        ValueError: when `short_side` is under 16 pixels.
+    """
+
+    algorithm: Algorithm
+    short_side: int
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.short_side < SMALLEST:
+            msg = f"short_side must be at least {SMALLEST} pixels for flow, got {self.short_side}"
+            raise ValueError(msg)
+
+    def path(self, video: Path) -> Path:
+        """Where the flow of `video` is kept, once it is computed.
+
+        Raises:
+            DataError: when there is no such video.
+        """
+        name = digest({"video": _content(video), **self._description()})
+        return paths.flow() / name[:2] / f"{name}.zip"
+
+    def read(self, video: Path, numbers: Sequence[int] | None = None) -> Tensor:
+        """Flow from each frame in `numbers` to the next one, (n, 2, H, W) uint8; only these pictures are decoded.
+
+        `harness.video.flow.displacement` turns it into pixels. When the flow is not on disk, that of the whole
+        video is computed first.
+
+        Args:
+            video: a video file.
+            numbers: of frames, in any order, repeats allowed; all but the last frame when None.
+
+        Raises:
+            DataError: when the video is missing, does not decode, or has not more frames than asked for.
+            ValueError: when a number is negative.
+        """
+        if numbers is not None and min(numbers, default=0) < 0:
+            msg = f"frame numbers count from 0, got {min(numbers)}"
+            raise ValueError(msg)
+        path = self.path(video)
+        try:
+            return self._read(path, video, numbers)
+        except FileNotFoundError:
+            pass
+        except _BROKEN as error:
+            progress.say(f"{path}: damaged flow of {video} ({error}); computing it again")
+        self._compute(path, video)
+        return self._read(path, video, numbers)
+
+    def precompute(self, videos: Sequence[Path], *, workers: int | None = None, timeout: float = PATIENCE) -> None:
+        """Compute the flow of all videos that have none yet, each in a worker process that may crash or hang.
+
+        A video whose flow fails does not stop the others. What is done stays done, also after `kill -9`.
+
+        Args:
+            videos: files.
+            workers: processes; as many as there are processors when None.
+            timeout: seconds that one video may take.
+
+        Raises:
+            DataError: at the end, when a video is missing, does not decode, or its worker crashed or hung.
+        """
+        failures: list[DataError] = []
+        with progress.bar(f"{self.algorithm} flow", total=len(videos)) as bar:
+            for video, outcome in each(self._ensure, videos, patience=timeout, workers=workers):
+                if outcome is not None:
+                    failures.append(_failure(video, outcome))
+                bar.advance(note=video.name)
+        if failures:
+            others = f" (and {len(failures) - 1} more videos failed)" if len(failures) > 1 else ""
+            msg = f"{failures[0]}{others}"
+            raise DataError(msg, reason=failures[0].reason) from failures[0]
+
+    def _description(self) -> dict[str, Any]:
+        return {**recipe(self.algorithm), "short_side": self.short_side, "decoder": decoder(), "quality": QUALITY}
+
+    def _ensure(self, video: Path) -> None:
+        path = self.path(video)
+        try:
+            self._read(path, video, ())
+        except _BROKEN:
+            self._compute(path, video)
+
+    def _read(self, path: Path, video: Path, numbers: Sequence[int] | None) -> Tensor:
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(archive.read(_DESCRIPTION))
+            count, height, width = int(about["pairs"]), int(about["height"]), int(about["width"])
+            if len(archive.namelist()) != count + 1:
+                msg = f"{len(archive.namelist()) - 1} pictures of {count}"
+                raise ValueError(msg)
+            wanted = range(count) if numbers is None else numbers
+            if max(wanted, default=0) >= count:
+                msg = f"{video}: flow from frame {max(wanted)} on was asked for, but {count + 1} frames decode"
+                raise DataError(msg)
+            found = np.empty((len(wanted), 2, height, width), np.uint8)
+            for place, number in zip(found, wanted, strict=True):
+                picture = cv2.imdecode(np.frombuffer(archive.read(_name(number)), np.uint8), cv2.IMREAD_GRAYSCALE)
+                if picture is None:
+                    msg = f"picture {number} is no JPEG"
+                    raise ValueError(msg)
+                place[:] = picture.reshape(place.shape)  # (2H, W)
+        return torch.from_numpy(found).clamp_min_(1)
+
+    def _compute(self, path: Path, video: Path) -> None:
+        pairs = probe(video).frames - 1
+        if pairs < 1:
+            msg = f"{video}: flow needs at least 2 frames, but one decodes; leave it out of the data set"
+            raise DataError(msg)
+        with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for start in range(0, pairs, _SEGMENT):
+                stop = min(start + _SEGMENT, pairs)
+                frames = torch.from_numpy(decode(video, range(start, stop + 1), short_side=self.short_side))
+                part = quantised(flow(frames.to(self.device), self.algorithm)).cpu().numpy()
+                for number, picture in enumerate(part, start):
+                    _, encoded = cv2.imencode(
+                        ".jpg",
+                        picture.reshape(-1, picture.shape[2]),  # (2H, W)
+                        [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1],
+                    )
+                    archive.writestr(zipfile.ZipInfo(_name(number)), encoded.tobytes())
+            about = {"pairs": pairs, "height": part.shape[2], "width": part.shape[3], **self._description()}
+            archive.writestr(zipfile.ZipInfo(_DESCRIPTION), json.dumps(about, indent=1, sort_keys=True))
+
+
+def _name(number: int) -> str:
+    return f"{number:06d}.jpg"
+
+
+def _content(video: Path) -> str:
+    """SHA-256 of the file, read again only when the file has changed."""
+    try:
+        return _hashed(video, container.identity(video))
+    except OSError:
+        return container.digest(video)[0]  # which says what is wrong
+
+
+@functools.lru_cache(maxsize=65536)
+def _hashed(video: Path, identity: tuple[str, int, int]) -> str:
+    return container.digest(video)[0]
+
+
+def _failure(video: Path, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    if isinstance(error, HungError):
+        return DataError(f"{video}: its flow is not computed ({error}); allow more, or leave it out of the data set")
+    return DataError(f"{video}: its flow is not computed ({error}); leave it out of the data set")

@@ -1,0 +1,79 @@
+"""Work on many things, each in a process that may crash or hang without harm."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import TypeVar
+
+import pebble
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class CrashedError(Exception):
+    """A worker process ended in the middle of its work.
+
+    Args:
+        exit_code: what it ended with; negative for a signal.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"the worker crashed (exit code {exit_code})")
+
+
+class HungError(Exception):
+    """A worker process was killed because it took too long.
+
+    Args:
+        patience: seconds that it had.
+    """
+
+    def __init__(self, patience: float) -> None:
+        super().__init__(f"the worker was not done in {patience:g} s")
+
+
+def each(
+    work: Callable[[Item], Result], items: Sequence[Item], *, patience: float, workers: int | None = None
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """Each item with what `work` made of it, in order; what it raised, or a crash or hang, is its result.
+
+    Workers compute with one thread each, and end with the iterator.
+
+    Args:
+        work: importable, as are its arguments and results.
+        items: what is worked on.
+        patience: seconds that one item may take before its worker is killed.
+        workers: processes; as many as there are processors when None.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
+    count = max(1, min(workers or os.cpu_count() or 1, len(items)))
+    with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
+        results = pool.map(work, items, timeout=patience, chunksize=1).result()
+        try:
+            for item in items:
+                yield item, _next(results, patience)
+        except BaseException:
+            pool.stop()  # type: ignore[no-untyped-call]
+            raise
+
+
+def _next(results: Iterator[Result], patience: float) -> Result | Exception:
+    try:
+        return next(results)
+    except TookTooLong:
+        return HungError(patience)
+    except pebble.ProcessExpired as error:
+        return CrashedError(error.exitcode)
+    except Exception as error:
+        return error
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and stops its workers
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+        os.environ[variable] = "1"  # read when the libraries are imported, which the work does later
