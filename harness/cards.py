@@ -31,6 +31,8 @@ class View:
     the centre; 3 are the two ends and the centre of the longer side; 5 are the corners and the centre; 10 are these
     and their mirror images. The harness averages an encoder's vectors over clips and crops.
 
+    With `whole`, an encoder is shown every frame of a video at the file's own size, and no other number counts.
+
     Raises:
         ValueError: when a number is not positive, or a crop would be larger than the frame.
     """
@@ -41,6 +43,7 @@ class View:
     resize: int | None = None
     clips: int = 1
     crops: Literal[1, 3, 5, 10] = 1
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if min(self.frames, self.stride, self.size, self.clips) < 1:
@@ -49,6 +52,11 @@ class View:
         if self.short_side < self.size:
             msg = f"a view cannot crop {self.size} pixels from a frame resized to {self.short_side}"
             raise ValueError(msg)
+
+    @property
+    def count(self) -> int:
+        """Clips and crops of a video."""
+        return 1 if self.whole else self.clips * self.crops
 
     @property
     def short_side(self) -> int:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from harness import atomic, progress
 from harness.cards import View
-from harness.errors import DataError, PluginError
-from harness.interfaces import Encoder, Split, Trainable, VideoBatch
+from harness.errors import DataError, PluginError, UsageError
+from harness.interfaces import Encoder, Split, Trainable, VideoBatch, WholeVideos
 from harness.results import digest
 from harness.seeding import derived
 from harness.video.decode import decoder
@@ -93,7 +93,14 @@ class FrozenEncoder:
         )
 
     def with_clips(self, clips: int) -> FrozenEncoder:
-        """The same encoder, shown so many clips of a video."""
+        """The same encoder, shown so many clips of a video.
+
+        Raises:
+            UsageError: when it is shown whole videos.
+        """
+        if self.view.whole:
+            msg = f"encoder {type(self.encoder).__name__} is shown whole videos, which have no {clips} clips"
+            raise UsageError(msg)
         view = dataclasses.replace(self.view, clips=clips)
         return FrozenEncoder(
             self.encoder, key=self.key, device=self.device, folder=self._folder, view=view, shuffle=self._shuffle
@@ -128,20 +135,31 @@ class FrozenEncoder:
         return views
 
     def _encoded(self, split: Split, batch_size: int) -> Tensor:
-        per_video = self.view.clips * self.view.crops
-        views = torch.empty((len(split), per_video, self.dim), device=self.device)
+        views = torch.empty((len(split), self.view.count, self.dim), device=self.device)
         flat = views.view(-1, self.dim)
+        if self.view.whole and self._shuffle is None and isinstance(self.encoder, WholeVideos):
+            with unchanged(self.encoder):
+                vectors = self.encoder.encode_videos(split).to(self.device)
+            self._expect(vectors, len(split))
+            flat[:] = vectors
+            return self._finite(views, split)
         with unchanged(self.encoder), progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
             for start, batch in clips(split, self.view, batch_size=batch_size, device=self.device):
                 vectors = self.encoder.encode(VideoBatch(self._ordered(batch, start)))
-                if vectors.shape != (len(batch), self.dim) or vectors.dtype != torch.float32:
-                    msg = (
-                        f"encoder {type(self.encoder).__name__} promised ({len(batch)}, {self.dim}) float32 "
-                        f"and gave {tuple(vectors.shape)} {vectors.dtype}"
-                    )
-                    raise PluginError(msg)
+                self._expect(vectors, len(batch))
                 flat[start : start + len(batch)] = vectors
                 bar.advance(len(batch))
+        return self._finite(views, split)
+
+    def _expect(self, vectors: Tensor, count: int) -> None:
+        if vectors.shape != (count, self.dim) or vectors.dtype != torch.float32:
+            msg = (
+                f"encoder {type(self.encoder).__name__} promised ({count}, {self.dim}) float32 "
+                f"and gave {tuple(vectors.shape)} {vectors.dtype}"
+            )
+            raise PluginError(msg)
+
+    def _finite(self, views: Tensor, split: Split) -> Tensor:
         broken = (~torch.isfinite(views)).flatten(1).any(1).nonzero()
         if len(broken):
             msg = f"the encoder's vector of video {split.videos[int(broken[0])].id!r} is NaN or infinite"

@@ -168,6 +168,19 @@ class Spatial(Protocol):
 
 
 @runtime_checkable
+class WholeVideos(Protocol):
+    """Extra of an encoder that reads the videos of a split by itself, as hand-crafted features do in worker processes."""
+
+    def encode_videos(self, split: Split) -> Tensor:
+        """(N, dim) float32, what `encode` would give of each video, whole.
+
+        Raises:
+            DataError: when a video does not decode.
+        """
+        ...
+
+
+@runtime_checkable
 class Storable(Protocol):
     """Extra of an encoder that stores itself; `harness.NetworkEncoder` needs none of it."""
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from harness.cards import View
-from harness.errors import PluginError
+from harness.errors import DataError, PluginError, UsageError
 from harness.features import FrozenEncoder
+from harness.interfaces import VideoBatch
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.networks import UntrainedEncoder
+from harness.video.loader import video_clips
 
 
 class Watching:
@@ -110,3 +112,51 @@ def test_a_vector_of_another_length_is_found():
 
     with pytest.raises(PluginError, match="promised"):
         FrozenEncoder(Long(), key="x").features(SPLIT)
+
+
+class Whole:
+    """Shown whole videos; its vector is their number of frames and mean."""
+
+    view = View(whole=True)
+    dim = 2
+
+    def encode(self, batch):
+        clips = batch.clips
+        assert len(clips) == 1
+        return torch.tensor([[float(clips.shape[2]), float(clips.float().mean())]])
+
+
+class ByItself(Whole):
+    """Reads the videos itself, in the other order first."""
+
+    def __init__(self):
+        self.splits = []
+
+    def encode_videos(self, split):
+        self.splits.append(split)
+        return torch.cat([self.encode(VideoBatch(video_clips(split, i, self.view))) for i in range(len(split))])
+
+
+def test_whole_videos():
+    found = FrozenEncoder(Whole(), key="whole").features(SPLIT)
+    assert found.views.shape == (len(SPLIT), 1, 2)
+    expected = [[video.frames, float(SPLIT.read(i).float().mean())] for i, video in enumerate(SPLIT.videos)]
+    torch.testing.assert_close(found.vectors, torch.tensor(expected))
+    own = ByItself()
+    frozen = FrozenEncoder(own, key="own")
+    torch.testing.assert_close(frozen.features(SPLIT).vectors, found.vectors)
+    assert own.splits == [SPLIT]
+    frozen.shuffled(0).features(SPLIT)  # shuffled frames have to be handed over
+    assert own.splits == [SPLIT]
+    with pytest.raises(UsageError, match="whole videos"):
+        frozen.with_clips(3)
+
+
+def test_what_an_encoder_reads_by_itself_is_checked():
+    own = ByItself()
+    own.encode_videos = lambda split: torch.zeros(len(split), 3)
+    with pytest.raises(PluginError, match="promised"):
+        FrozenEncoder(own, key="own").features(SPLIT)
+    own.encode_videos = lambda split: torch.full((len(split), 2), torch.nan)
+    with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[0].id!r} is NaN"):
+        FrozenEncoder(own, key="own").features(SPLIT)

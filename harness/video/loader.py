@@ -29,7 +29,7 @@ def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> 
     Args:
         split: whose videos.
         view: clips, crops, frames, stride and size.
-        batch_size: clips at a time; the last batch may have fewer.
+        batch_size: clips at a time; the last batch may have fewer, and whole videos come alone.
         device: where the batches go; pinned and copied without waiting when it is a GPU.
 
     Yields:
@@ -38,6 +38,7 @@ def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> 
     Raises:
         DataError: when a video does not decode.
     """
+    batch_size = 1 if view.whole else batch_size  # videos differ in size
     start = 0
     waiting: list[Tensor] = []
     count = 0
@@ -51,7 +52,7 @@ def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> 
             yield start, _to(full, device)
             start += batch_size
         count %= batch_size
-        waiting = [joined[len(joined) - count :]]
+        waiting = [joined[len(joined) - count :]] if count else []
     if count:
         yield start, _to(torch.cat(waiting), device)
 
@@ -73,7 +74,9 @@ def _read_ahead(split: Split, view: View) -> Iterator[Tensor]:
 
 
 def video_clips(split: Split, index: int, view: View) -> Tensor:
-    """All clips and crops of one video, (clips * crops, C, T, size, size) uint8 RGB."""
+    """All clips and crops of one video, (clips * crops, C, T, size, size) uint8 RGB; a whole one (1, C, T, H, W)."""
+    if view.whole:
+        return split.read(index).permute(3, 0, 1, 2)[None].contiguous()
     chosen = clip_frames(split.videos[index].frames, view)
     frames = split.read(index, chosen.flatten().tolist(), short_side=view.short_side)
     stacked = frames.view(view.clips, view.frames, *frames.shape[1:]).permute(0, 4, 1, 2, 3)

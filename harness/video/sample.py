@@ -15,7 +15,7 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
     """Frame indices (clips, frames) int64 of the clips of `view`, spread evenly over a video of `n_frames` frames.
 
     With s frames more than a clip spans, clip i of n > 1 starts at frame floor(i s / (n - 1)): the first clip starts
-    at the first frame, the last ends at the last. One clip alone starts at floor(s / 2).
+    at the first frame, the last ends at the last. One clip alone starts at floor(s / 2). A whole video is one clip.
 
     >>> clip_frames(10, View(frames=4, stride=2, size=8)).tolist()
     [[1, 3, 5, 7]]
@@ -30,6 +30,8 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
     if n_frames < 1:
         msg = f"a video of {n_frames} frames has no clips"
         raise ValueError(msg)
+    if view.whole:
+        return torch.arange(n_frames)[None]
     slack = max(n_frames - view.span, 0)
     starts = torch.arange(view.clips) * slack // (view.clips - 1) if view.clips > 1 else torch.tensor([slack // 2])
     return (starts[:, None] + torch.arange(view.frames) * view.stride) % n_frames

@@ -7,6 +7,7 @@ import torch
 
 from harness.cards import View
 from harness.errors import DataError
+from harness.testing import MovingSquares
 from harness.video.loader import AHEAD, clips
 from harness.video.sample import clip_frames
 
@@ -76,3 +77,9 @@ def test_leaving_early_stops_reading():
     split = Numbered(frames=(5,) * (3 * AHEAD))
     next(clips(split, View(frames=2, size=6), batch_size=1))
     assert len(split.reads) <= AHEAD + 1
+
+
+def test_whole_videos_come_alone_with_all_their_frames():
+    split = MovingSquares().split("test")
+    sizes = [batch.shape for _, batch in clips(split, View(whole=True), batch_size=8)]
+    assert sizes == [(1, 3, video.frames, video.height, video.width) for video in split.videos]
