@@ -5,11 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import TypeVar
 
 import pebble
+
+AHEAD = 4
+"""Items that wait for each worker."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,11 +43,11 @@ class HungError(Exception):
 
 
 def each(
-    work: Callable[[Item], Result], items: Sequence[Item], *, patience: float, workers: int | None = None
+    work: Callable[[Item], Result], items: Iterable[Item], *, patience: float, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Each item with what `work` made of it, in order; what it raised, or a crash or hang, is its result.
 
-    Workers compute with one thread each, and end with the iterator.
+    Items are taken a few ahead of the workers, who compute with one thread each and end with the iterator.
 
     Args:
         work: importable, as are its arguments and results.
@@ -51,26 +56,31 @@ def each(
         workers: processes; as many as there are processors when None.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    count = max(1, min(workers or os.cpu_count() or 1, len(items)))
+    count = workers or os.cpu_count() or 1
+    pending: deque[tuple[Item, Future[Result]]] = deque()
     with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
-        results = pool.map(work, items, timeout=patience, chunksize=1).result()
         try:
             for item in items:
-                yield item, _next(results, patience)
+                pending.append((item, pool.schedule(work, args=[item], timeout=patience)))
+                if len(pending) > AHEAD * count:
+                    yield _first(pending, patience)
+            while pending:
+                yield _first(pending, patience)
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
 
 
-def _next(results: Iterator[Result], patience: float) -> Result | Exception:
+def _first(pending: deque[tuple[Item, Future[Result]]], patience: float) -> tuple[Item, Result | Exception]:
+    item, future = pending.popleft()
     try:
-        return next(results)
+        return item, future.result()
     except TookTooLong:
-        return HungError(patience)
+        return item, HungError(patience)
     except pebble.ProcessExpired as error:
-        return CrashedError(error.exitcode)
+        return item, CrashedError(error.exitcode)
     except Exception as error:
-        return error
+        return item, error
 
 
 def _start() -> None:
