@@ -57,7 +57,7 @@ def each(
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
     count = workers or os.cpu_count() or 1
-    pending: deque[tuple[Item, Future[Result]]] = deque()
+    pending: deque[tuple[Item, Future[Result | Exception]]] = deque()
     with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
         try:
             for item in items:
