@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
 CORE = ["-c constraints.txt", "-e .[cpu,testing]"]
 ALL = [*CORE, *(f"-e plugins/{name}" for name in PLUGINS)]
-GROUPS = {"test": ["test", "bench", "lint"], "quickstart": [], "bench": ["bench"]}
+GROUPS = {"test": ["test", "bench", "lint"], "quickstart": [], "bench": ["bench", "peers"]}
 
 
 @impl

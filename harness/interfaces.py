@@ -169,7 +169,7 @@ class Spatial(Protocol):
 
 @runtime_checkable
 class WholeVideos(Protocol):
-    """Extra of an encoder that reads the videos of a split by itself, as hand-crafted features do in worker processes."""
+    """Extra of an encoder that reads the videos of a split by itself: hand-crafted ones do, in worker processes."""
 
     def encode_videos(self, split: Split) -> Tensor:
         """(N, dim) float32, what `encode` would give of each video, whole.

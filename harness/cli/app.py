@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import dataset, doctor, leaderboard, listing, run, show
+from harness.cli import bench, dataset, doctor, leaderboard, listing, run, show
 from harness.cli.context import Context
 from harness.errors import HarnessError
 
@@ -29,6 +29,7 @@ app.command("show")(show.show)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

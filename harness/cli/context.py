@@ -37,6 +37,26 @@ class Context:
         return plugins
 
 
+def usable_device(name: str) -> str:
+    """`name`, or for `auto` a GPU where there is one.
+
+    Raises:
+        UsageError: when nothing can be put there.
+    """
+    import torch
+
+    from harness.errors import UsageError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        msg = f"--device {name}: {str(error).splitlines()[0]}"
+        raise UsageError(msg) from error
+    return name
+
+
 def print_json(value: Any) -> None:
     """Print `value` as one strict JSON document."""
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")

@@ -56,7 +56,7 @@ def check(context: typer.Context, name: Name, changes: Options = None, as_json: 
     from harness.datasets import checking
 
     options: Context = context.obj
-    report = checking.check(options.plugins().datasets, name, _options(changes))
+    report = checking.check(options.plugins().datasets, name, chosen(changes))
     if as_json:
         print_json({"dataset": name, "sound": report.sound, **dataclasses.asdict(report)})
     else:
@@ -79,13 +79,14 @@ def show(
     from harness.video.contact_sheet import contact_sheet
 
     options: Context = context.obj
-    dataset = derived.build(options.plugins().datasets, name, _options(changes))
+    dataset = derived.build(options.plugins().datasets, name, chosen(changes))
     path = output or Path(f"{name}.png")
     atomic.write_bytes(path, contact_sheet(dataset.split(split)))
     sys.stdout.write(f"{path}\n")
 
 
-def _options(changes: list[str] | None) -> dict[str, Any]:
+def chosen(changes: list[str] | None) -> dict[str, Any]:
+    """The options of a data set that `--set` gave."""
     from harness.suites.schema import change
 
     options: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json, print_table
+from harness.cli.context import AsJson, Context, print_json, print_table, usable_device
 
 if TYPE_CHECKING:
     from harness.plugins import Plugins
@@ -56,7 +56,7 @@ def run(
 
     planner = plan.Planner(plugins)
     store = Store(paths.store())
-    executor = Executor(plugins, planner, store, device=_device(device))
+    executor = Executor(plugins, planner, store, device=usable_device(device))
     planned = planner.plan(loaded)
     runs = executor.execute(planned, retry_failed=retry_failed)
     publish(planned, planner, plugins, store, output, command=command(suite, changes), as_json=as_json)
@@ -67,21 +67,6 @@ def run(
 def command(suite: str, changes: list[str] | None) -> str:
     """What a reader of the board types to make its runs."""
     return shlex.join(["harness", "run", suite, *(part for change in changes or () for part in ("--set", change))])
-
-
-def _device(name: str) -> str:
-    import torch
-
-    from harness.errors import UsageError
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        msg = f"--device {name}: {str(error).splitlines()[0]}"
-        raise UsageError(msg) from error
-    return name
 
 
 def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:

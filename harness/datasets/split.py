@@ -76,10 +76,10 @@ class VideoSplit:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
             raise IndexError(msg)
         if video.box is not None:
-            whole = torch.from_numpy(decode(video.path, frames))
+            whole = torch.from_numpy(decode(video.path, frames, total=video.frames))
             return cut(whole if frames is not None else _complete(whole, video), video.box, short_side)
         if self._bytes(short_side) > frame_cache.shared.limit:
-            found = torch.from_numpy(decode(video.path, frames, short_side=short_side))
+            found = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
             return found if frames is not None else _complete(found, video)
         whole = _complete(frame_cache.shared.video(video.path, short_side), video)
         return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]

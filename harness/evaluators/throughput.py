@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import statistics
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,19 +18,13 @@ from harness.errors import DataError, UsageError
 from harness.evaluators.cards.throughput import THROUGHPUT
 from harness.interfaces import Evaluation, Score, Trainable, VideoBatch
 from harness.provenance import hardware
-from harness.video import timeline
-from harness.video.container import opened
-from harness.video.decode import decode
-from harness.video.loader import THREADS, video_clips
-from harness.video.sample import clip_frames
-from harness.video.transform import crops
+from harness.video import timing
+from harness.video.loader import THREADS
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, View
     from harness.features import FrozenEncoder
-    from harness.interfaces import Dataset, Split, Video
-
-WARM_UP = 3
+    from harness.interfaces import Dataset, Split
 
 
 class Throughput:
@@ -73,7 +65,7 @@ class Throughput:
         with progress.bar("throughput", total=4) as bar:
             self._decoding(measured, split, encoder.view)
             bar.advance(note="decoding")
-            batch = self._batch(split, encoder.view)
+            batch = timing.batch(split, encoder.view, self.batch_size)
             if device.type == "cuda":
                 pinned = batch.pin_memory()
                 measured.speed("transfer", len(batch), lambda: pinned.to(device, non_blocking=True))
@@ -102,28 +94,10 @@ class Throughput:
 
     def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
         """As many clips as a batch has, or more, from files spread over the split; nothing where there are none."""
-        files = [video for video in split.videos if video.path.is_file()]
-        if not files or not _decodes(files[0]):
-            return
-        wanted = min(-(-self.batch_size // (view.clips * view.crops)), len(files))
-        chosen = [files[index * len(files) // wanted] for index in range(wanted)]
-
-        def run() -> None:
-            timeline.forget()  # what a file's first visit learns would let the next one seek
-            list(pool.map(lambda video: _decoded(video, view), chosen))
-
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
-            measured.speed("decode", wanted * view.clips * view.crops, run)
-
-    def _batch(self, split: Split, view: View) -> Tensor:
-        """(batch_size, C, T, size, size) uint8 RGB: clips of the first videos, again and again when they are few."""
-        found: list[Tensor] = []
-        for index in range(len(split)):
-            found.append(video_clips(split, index, view))
-            if sum(map(len, found)) >= self.batch_size:
-                break
-        clips = torch.cat(found)
-        return clips[torch.arange(self.batch_size) % len(clips)]
+        videos = timing.files(split, -(-self.batch_size // view.count))
+        if videos:
+            found = timing.decode_seconds(videos, view, threads=THREADS, repeats=self.repeats)
+            measured.add("decode", len(videos) * view.count, found)
 
 
 @dataclass
@@ -138,21 +112,13 @@ class _Measured:
 
     def speed(self, stage: str, clips: int, run: Callable[[], object]) -> None:
         """Clips a second of `run`, which works through `clips` of them: the median over repeats after a warm-up."""
-        for _ in range(WARM_UP):
-            run()
-        found = []
-        for _ in range(self.repeats):
-            self._wait()
-            start = time.perf_counter()
-            run()
-            self._wait()
-            found.append(clips / (time.perf_counter() - start))
+        self.add(stage, clips, timing.seconds(run, self.device, repeats=self.repeats))
+
+    def add(self, stage: str, clips: int, seconds: Sequence[float]) -> None:
+        """Clips a second, where each of the repeats worked through `clips` of them in its `seconds`."""
+        found = [clips / taken for taken in seconds]
         name = f"{stage}_clips_per_s"
         self.values[name], self.spread[name] = statistics.median(found), [min(found), max(found)]
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
 
     @contextlib.contextmanager
     def memory(self, stage: str) -> Iterator[None]:
@@ -160,28 +126,11 @@ class _Measured:
         if self.device.type != "cuda":
             yield
             return
-        self._wait()
+        timing.wait(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
         yield
-        self._wait()
+        timing.wait(self.device)
         self.values[f"{stage}_memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
-
-
-def _decodes(video: Video) -> bool:
-    """Whether the file is a video or image by itself; of some data sets it is an array of many images."""
-    try:
-        with opened(video.path):
-            return True
-    except DataError as error:
-        return error.reason not in ("not-video", "no-video-stream")
-
-
-def _decoded(video: Video, view: View) -> Tensor:
-    """All clips and crops of a file's video, as the loader makes them, past the frame cache."""
-    chosen = clip_frames(video.frames, view)
-    frames = torch.from_numpy(decode(video.path, chosen.flatten().numpy(), short_side=view.short_side))
-    clips = frames.view(*chosen.shape, *frames.shape[1:]).permute(0, 4, 1, 2, 3)
-    return crops(clips, view.size, view.crops).flatten(0, 1).contiguous()
 
 
 def _network(measured: _Measured, module: nn.Module, clips: Tensor) -> None:

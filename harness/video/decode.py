@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from harness.errors import DataError
 from harness.video.container import opened
-from harness.video.timeline import WrongSeekError, numbered
+from harness.video.timeline import WrongSeekError, every, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
+
+    _Walk = Callable[[Path, InputContainer, VideoStream], Iterator[tuple[int, VideoFrame]]]
+
+SCALED = "gbrp"
+"""What the scaler writes: RGB in planes, to within one level what it writes as rgb24 at half the speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,13 @@ class Info:
 
 
 def decoder() -> str:
-    """What turns files into pixels, with versions: part of every protocol id.
+    """What turns files into pixels, with versions and the format it scales to: part of every protocol id.
 
     >>> decoder().split()[0]
     'PyAV'
     """
     codec, scale = (".".join(map(str, av.library_versions[library])) for library in ("libavcodec", "libswscale"))
-    return f"PyAV {av.__version__} libavcodec {codec} libswscale {scale}"
+    return f"PyAV {av.__version__} libavcodec {codec} libswscale {scale} {SCALED}"
 
 
 def resized(width: int, height: int, short_side: int | None) -> tuple[int, int]:
@@ -60,7 +68,11 @@ def resized(width: int, height: int, short_side: int | None) -> tuple[int, int]:
 
 
 def decode(
-    path: Path, frames: Sequence[int] | NDArray[np.int64] | None = None, *, short_side: int | None = None
+    path: Path,
+    frames: Sequence[int] | NDArray[np.int64] | None = None,
+    *,
+    short_side: int | None = None,
+    total: int | None = None,
 ) -> NDArray[np.uint8]:
     """Frames of a file as (T, H, W, 3) uint8 RGB.
 
@@ -73,6 +85,8 @@ def decode(
         path: a video file.
         frames: frame numbers in any order, repeats allowed; all frames when None.
         short_side: pixels; the file's own size when None.
+        total: how many frames of the file decode, where `probe` has counted them: spares the first visit of a file
+            what lies before the wanted frames. The frames are the same with and without it.
 
     Raises:
         DataError: when the file is missing, is no video, or has fewer frames than asked for.
@@ -87,10 +101,11 @@ def decode(
     if len(wanted) and wanted[0] < 0:
         msg = f"frame numbers count from 0, got {wanted[0]}"
         raise ValueError(msg)
+    numbers = wanted.tolist()
     try:
-        found = _decode_some(path, wanted, short_side, seek=True)
+        found = _decode_some(path, numbers, short_side, functools.partial(numbered, wanted=numbers, total=total))
     except WrongSeekError:
-        found = _decode_some(path, wanted, short_side, seek=False)
+        found = _decode_some(path, numbers, short_side, every)
     return found if np.array_equal(places, np.arange(len(found))) else found[places]
 
 
@@ -102,7 +117,7 @@ def probe(path: Path) -> Info:
     """
     count, turns = 0, 0
     with opened(path) as (container, stream):
-        for number, frame in numbered(path, container, stream, first=0, last=0, seek=False):
+        for number, frame in every(path, container, stream):
             count, turns = number + 1, _quarter_turns(frame)
         rate = stream.average_rate or stream.guessed_rate
         width, height = stream.codec_context.width, stream.codec_context.height
@@ -117,7 +132,7 @@ def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
     pictures = []
     with opened(path) as (container, stream):
         convert = _Converter(stream, short_side)
-        for _, frame in numbered(path, container, stream, first=0, last=0, seek=False):
+        for _, frame in every(path, container, stream):
             picture = np.empty(convert.shape, np.uint8)
             convert(frame, picture)
             pictures.append(picture)
@@ -126,15 +141,14 @@ def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
     return convert.turned(np.stack(pictures))
 
 
-def _decode_some(path: Path, wanted: NDArray[np.int64], short_side: int | None, *, seek: bool) -> NDArray[np.uint8]:
+def _decode_some(path: Path, wanted: list[int], short_side: int | None, walk: _Walk) -> NDArray[np.uint8]:
     with opened(path) as (container, stream):
         convert = _Converter(stream, short_side)
         pictures = np.empty((len(wanted), *convert.shape), np.uint8)
-        if not len(wanted):
+        if not wanted:
             return pictures
         position, number = 0, -1
-        first, last = int(wanted[0]), int(wanted[-1])
-        for number, frame in numbered(path, container, stream, first=first, last=last, seek=seek):
+        for number, frame in walk(path, container, stream):
             if number == wanted[position]:
                 convert(frame, pictures[position])
                 position += 1
@@ -145,7 +159,7 @@ def _decode_some(path: Path, wanted: NDArray[np.int64], short_side: int | None, 
         raise _nothing_decodes(path)
     header = f"the header says {declared} frames, " if declared > number + 1 else ""
     remedy = "the file is cut short or broken: fetch it again" if header else f"ask for 0 to {number}"
-    msg = f"{path}: frame {last} was asked for, but {header}{number + 1} decode; {remedy}"
+    msg = f"{path}: frame {wanted[-1]} was asked for, but {header}{number + 1} decode; {remedy}"
     raise DataError(msg)
 
 
@@ -166,17 +180,25 @@ class _Converter:
         self.width, self.height = resized(context.width, context.height, short_side)
         self.shape = (self.height, self.width, 3)
         self._reformatter = VideoReformatter()
-        self._filter = Interpolation.AREA
+        self._filter, self._format = Interpolation.AREA, "rgb24"
         if (self.width, self.height) != (context.width, context.height):
             self._filter |= Interpolation.FULL_CHR_H_INT  # else even widths get half the colour that odd ones get
+            self._format = SCALED
         self._turns = 0
 
     def __call__(self, frame: VideoFrame, picture: NDArray[np.uint8]) -> None:
         """Write `frame` into `picture` (H, W, 3), not yet turned."""
-        rgb = self._reformatter.reformat(frame, self.width, self.height, "rgb24", interpolation=self._filter, threads=1)
-        plane = rgb.planes[0]  # its lines are padded
-        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: self.height, : self.width * 3]
-        picture[:] = lines.reshape(self.shape)
+        size = self.width, self.height
+        rgb = self._reformatter.reformat(frame, *size, self._format, interpolation=self._filter, threads=1)
+        planes = [
+            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: self.height]  # lines are padded
+            for plane in rgb.planes
+        ]
+        if len(planes) == 1:
+            picture[:] = planes[0][:, : self.width * 3].reshape(self.shape)
+        else:
+            green, blue, red = (plane[:, : self.width] for plane in planes)
+            cv2.merge([red, green, blue], picture)
         self._turns = _quarter_turns(frame)
 
     def turned(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -21,7 +21,9 @@ AHEAD = 2 * THREADS
 """Videos decoded before they are needed."""
 
 
-def clips(split: Split, view: View, *, batch_size: int, device: str = "cpu") -> Iterator[tuple[int, Tensor]]:
+def clips(
+    split: Split, view: View, *, batch_size: int, device: str = "cpu"
+) -> Generator[tuple[int, Tensor], None, None]:
     """Every clip and crop of every video: video after video, clip after clip, crop after crop.
 
     Each video is opened once for all of its clips. Decoding runs in threads, ahead of the consumer.
@@ -78,7 +80,11 @@ def video_clips(split: Split, index: int, view: View) -> Tensor:
     if view.whole:
         return split.read(index).permute(3, 0, 1, 2)[None].contiguous()
     chosen = clip_frames(split.videos[index].frames, view)
-    frames = split.read(index, chosen.flatten().tolist(), short_side=view.short_side)
+    return cut(split.read(index, chosen.flatten().tolist(), short_side=view.short_side), view)
+
+
+def cut(frames: Tensor, view: View) -> Tensor:
+    """All clips and crops, (clips * crops, C, T, size, size), of a video's frames (clips * T, H, W, C)."""
     stacked = frames.view(view.clips, view.frames, *frames.shape[1:]).permute(0, 4, 1, 2, 3)
     return crops(stacked, view.size, view.crops).flatten(0, 1).contiguous()
 

@@ -1,13 +1,16 @@
-"""Frame numbers of a file, learnt while it is decoded, so that a later seek can be proved right.
+"""Frame numbers of a file, learnt once, so that a later seek can be proved right.
 
 Neither header nor packets say for sure which frame is the n-th that decodes. So the first visit of a file decodes
-from its start and notes each frame's time stamp and each key frame's checksum; a later visit of frames already seen
-may seek, and is given up for the start when what it meets is not exactly what was noted.
+from its start and notes each frame's time stamp and each key frame's checksum. Where the number of frames that decode
+is known from elsewhere, and the file has exactly as many packets, the packets' time stamps tell the same without
+decoding. A later visit may then seek, and not decode what no wanted frame needs; it is given up for the start when
+what it meets is not exactly what was noted.
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 import zlib
 from array import array
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING
 from harness.video import container as files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from av.container import InputContainer
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 LIMIT = 20_000
 """Files remembered by a process, about 5 kB each."""
+SEEK = 4
+"""Frames whose decoding takes as long as a seek."""
 
 
 class WrongSeekError(Exception):
@@ -41,8 +46,8 @@ class Timeline:
     """Time stamp of each frame, increasing, in units of the stream's time base."""
     keys: list[int] = field(default_factory=list)
     """Numbers of the key frames, increasing."""
-    sums: list[int] = field(default_factory=list)
-    """Checksum of each key frame's first plane."""
+    sums: list[int | None] = field(default_factory=list)
+    """Checksum of each key frame's first plane; None where it has not been decoded yet."""
 
     def add(self, frame: VideoFrame) -> bool:
         """Note the next frame; False when its time stamp cannot tell it from the others."""
@@ -60,43 +65,55 @@ _lock = threading.Lock()
 
 
 def numbered(
-    path: Path, container: InputContainer, stream: VideoStream, *, first: int, last: int, seek: bool
+    path: Path, container: InputContainer, stream: VideoStream, *, wanted: Sequence[int], total: int | None = None
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Number and frame of every frame from `first` or one before it, to the end of the file.
+    """Number and frame of the wanted frames in order, and of some before and between them.
 
     Args:
         path: of the container.
         container: just opened.
         stream: of the container.
-        first: number of the first frame that is wanted.
-        last: number of the last frame that is wanted.
-        seek: whether frames before `first` may be jumped over.
+        wanted: frame numbers, at least one, increasing.
+        total: how many frames of the file decode, where that is known.
 
     Raises:
-        WrongSeekError: when a seek did not lead where it should.
+        WrongSeekError: when the file is not as it was noted; open it again and walk `every` frame.
     """
     identity = files.identity(path)
     with _lock:
         known = _known.get(identity)
         if known is not None:
             _known.move_to_end(identity)
-    if seek and known is not None and last < len(known.times):
-        key = bisect.bisect_right(known.keys, first) - 1
-        if key >= 0 and known.keys[key] > 0:
-            yield from _from_key(container, stream, known, key)
-            return
-    seen = Timeline()
+    fresh = True
+    if known is None and total is not None and _worth_a_scan(stream):
+        known, fresh = _scanned(container, stream, total), False
+        _remember(identity, known)
+    if known is None or not known.keys or wanted[0] < known.keys[0] or wanted[-1] >= len(known.times):
+        if not fresh:
+            raise WrongSeekError
+        yield from every(path, container, stream)
+        return
     try:
-        orderly = True
+        for run in _runs(known.keys, wanted):
+            yield from _from_key(container, stream, known, run, fresh=fresh)
+            fresh = False
+    except WrongSeekError:
+        with _lock:
+            _known.pop(identity, None)
+        raise
+
+
+def every(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    """Number and frame of every frame that decodes; the container is just opened."""
+    identity = files.identity(path)
+    seen = Timeline()
+    orderly = True
+    try:
         for number, frame in enumerate(files.frames(container, stream)):
             orderly = orderly and seen.add(frame)
             yield number, frame
     finally:
-        if known is None or len(seen.times) > len(known.times):
-            with _lock:
-                _known[identity] = seen
-                while len(_known) > LIMIT:
-                    _known.popitem(last=False)
+        _remember(identity, seen)
 
 
 def forget() -> None:
@@ -105,21 +122,84 @@ def forget() -> None:
         _known.clear()
 
 
+def _remember(identity: tuple[str, int, int], seen: Timeline) -> None:
+    with _lock:
+        known = _known.get(identity)
+        if known is None or len(seen.times) > len(known.times):
+            _known[identity] = seen
+        while len(_known) > LIMIT:
+            _known.popitem(last=False)
+
+
+def _worth_a_scan(stream: VideoStream) -> bool:
+    """Whether something can be left out, as far as the container's index says."""
+    return files.drops(stream) or any(entry.is_keyframe for entry in stream.index_entries[1:])
+
+
+def _scanned(container: InputContainer, stream: VideoStream, total: int) -> Timeline:
+    """The timeline that index or packets tell; an empty one where they are not exactly the `total` frames."""
+    entries = stream.index_entries
+    if len(entries) == total and not stream.codec_context.has_b_frames:  # else the index lacks the order of showing
+        stamps = [(entry.timestamp, entry.is_keyframe) for entry in entries if entry.size and not entry.is_discard]
+    else:
+        packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        stamps = [(packet.pts, packet.is_keyframe) for packet in packets if packet.pts is not None]
+    stamps.sort()
+    times = [time for time, _ in stamps]
+    if len(times) != total or any(one == other for one, other in itertools.pairwise(times)):
+        return Timeline()
+    keys = [number for number, (_, key) in enumerate(stamps) if key]
+    return Timeline(array("q", times), keys, [None] * len(keys))
+
+
+def _runs(keys: list[int], wanted: Sequence[int]) -> list[list[int]]:
+    """The wanted frames in groups, each of which is worth a seek to the last key frame before it.
+
+    >>> _runs([0, 12, 24, 36], [2, 13, 14, 30, 40])
+    [[2], [13, 14], [30], [40]]
+    >>> _runs([0, 12, 24, 36], [2, 6, 10, 14, 18])
+    [[2, 6, 10, 14, 18]]
+    """
+    runs = [[wanted[0]]]
+    for previous, number in itertools.pairwise(wanted):
+        if keys[bisect.bisect_right(keys, number) - 1] > previous + SEEK:
+            runs.append([])
+        runs[-1].append(number)
+    return runs
+
+
 def _from_key(
-    container: InputContainer, stream: VideoStream, known: Timeline, key: int
+    container: InputContainer, stream: VideoStream, known: Timeline, run: list[int], *, fresh: bool
 ) -> Iterator[tuple[int, VideoFrame]]:
-    number = known.keys[key]
-    container.seek(known.times[number], stream=stream)
-    for frame in files.frames(container, stream):
-        if frame.pts is not None and frame.pts < known.times[known.keys[key]]:
+    """Frames from the last key frame before the first of `run` to the last of it; `fresh` when just opened."""
+    key = bisect.bisect_right(known.keys, run[0]) - 1
+    number = start = known.keys[key]
+    times = known.times
+    sought = start > 0 or not fresh
+    if sought:
+        container.seek(times[start], stream=stream)
+    needless = {*times[start + 1 : run[-1]]}.difference(times[wanted] for wanted in run)
+    for frame in files.frames(container, stream, needless):
+        if frame.pts is not None and frame.pts < times[start]:
             continue  # FFmpeg may land on an earlier key frame, and shows what still depends on it
-        if number < len(known.times) and frame.pts != known.times[number]:
-            raise WrongSeekError
-        if frame.is_corrupt or (number == known.keys[key] and _checksum(frame) != known.sums[key]):
+        while frame.pts != times[number]:
+            if times[number] not in needless:
+                raise WrongSeekError
+            number += 1
+        if frame.is_corrupt or (sought and number == start and not _same(frame, known, key)):
             raise WrongSeekError
         yield number, frame
+        if number == run[-1]:
+            return
         number += 1
     raise WrongSeekError
+
+
+def _same(frame: VideoFrame, known: Timeline, key: int) -> bool:
+    """Whether `frame` is the key frame that was noted; notes it when nothing but its time was known."""
+    if known.sums[key] is None and frame.key_frame:
+        known.sums[key] = _checksum(frame)
+    return _checksum(frame) == known.sums[key]
 
 
 def _checksum(frame: VideoFrame) -> int:

@@ -14,14 +14,14 @@ from harness.cards import View
 from harness.datasets.split import VideoSplit
 from harness.encoders import NetworkEncoder
 from harness.errors import DataError, UsageError
-from harness.evaluators import throughput
-from harness.evaluators.throughput import WARM_UP, Throughput
+from harness.evaluators.throughput import Throughput
 from harness.features import FrozenEncoder, fingerprint
 from harness.provenance import hardware
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.networks import TinyBackbone, UntrainedEncoder
-from harness.video import frame_cache
-from harness.video.loader import video_clips
+from harness.video import frame_cache, timing
+from harness.video.loader import cut, video_clips
+from harness.video.timing import WARM_UP
 
 
 def evaluate(encoder=None, data=None, **options):
@@ -68,7 +68,7 @@ def test_operations_and_parameters_of_two_convolutions():
 def test_the_median_of_known_times(monkeypatch):
     """Encoding takes 1, 4 and 2 seconds, training 8, 8 and 5."""
     ticks = itertools.chain.from_iterable((0.0, seconds) for seconds in (1.0, 4.0, 2.0, 8.0, 8.0, 5.0))
-    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
     found = evaluate(batch_size=8, repeats=3)
     assert values(found)["encode_clips_per_s"] == 4.0
     assert values(found)["train_clips_per_s"] == 1.0
@@ -99,10 +99,10 @@ def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     split = MovingSquares(tmp_path).split("test")
     files = VideoSplit("test", split.videos, {})
     view = View(frames=4, stride=3, size=32, resize=40, clips=2, crops=3)
-    assert torch.equal(throughput._decoded(split.videos[5], view), video_clips(files, 5, view))
+    assert torch.equal(cut(timing.decoded(split.videos[5], view), view), video_clips(files, 5, view))
 
     decoded = []
-    monkeypatch.setattr(throughput, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))
+    monkeypatch.setattr(timing, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))
     monkeypatch.setattr(frame_cache, "shared", None)
     encoder = NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view)
     evaluate(encoder, MovingSquares(tmp_path), batch_size=12, repeats=3)
@@ -110,7 +110,7 @@ def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     assert each == {split.videos[i].path: WARM_UP + 3 for i in (0, 16)}  # two videos have the twelve clips
 
 
-original = throughput.decode
+original = timing.decode
 
 
 class Drawing(nn.Module):

@@ -6,6 +6,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 
 from harness.errors import DataError
 from harness.video.decode import Info, decode, decoder, probe
@@ -51,6 +52,21 @@ def test_resizing_is_the_mean_of_the_area(tmp_path, height, width, short_side):
     for small, frame in zip(found, pyav_frames(path), strict=True):
         area = cv2.resize(frame, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
         assert np.abs(small.astype(int) - area).mean() < 2
+
+
+@pytest.mark.parametrize("short_side", [16, 23, 64, 120])
+@pytest.mark.parametrize("name", NAMES)
+def test_resized_pixels_are_those_that_the_scaler_writes_as_rgb(files, name, short_side):
+    width = round(128 * short_side / 96)
+    kind = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
+    with av.open(str(files[name])) as container:
+        whole = [
+            frame.reformat(width, short_side, "rgb24", interpolation=kind).to_ndarray()
+            for frame in container.decode(video=0)
+        ]
+    difference = np.abs(decode(files[name], short_side=short_side).astype(int) - np.stack(whole))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
 
 
 def test_enlarging(tmp_path):

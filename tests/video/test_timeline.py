@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.errors import DataError
 from harness.video import timeline
+from harness.video.container import frames as decoded
+from harness.video.container import opened
 from harness.video.decode import decode, probe
 from harness.video.write import write_video
 
@@ -23,9 +27,10 @@ def seeks(monkeypatch):
     made = []
     walk = timeline._from_key
 
-    def counted(*arguments):
-        made.append(arguments)
-        return walk(*arguments)
+    def counted(container, stream, known, run, *, fresh):
+        if run[0] >= 12:  # later than the first key frame's frames
+            made.append(run)
+        return walk(container, stream, known, run, fresh=fresh)
 
     monkeypatch.setattr(timeline, "_from_key", counted)
     timeline.forget()
@@ -57,6 +62,68 @@ def test_only_frames_seen_before_are_sought(short_gop, seeks):
 def test_frames_after_a_seek_are_those_without(files, name, frames):
     probe(files[name])
     assert np.array_equal(decode(files[name], frames), pyav_frames(files[name])[frames])
+
+
+@pytest.mark.parametrize("name", ["mpeg4.avi", "h264.mp4", "h264.mkv"])
+@settings(max_examples=15)
+@given(frames=st.lists(st.integers(0, 29), min_size=1, max_size=6))
+def test_a_first_visit_that_knows_how_many_frames_decode_gives_the_same(files, name, frames):
+    timeline.forget()
+    assert np.array_equal(decode(files[name], frames, total=30), pyav_frames(files[name])[frames])
+
+
+def test_a_first_visit_seeks_when_each_packet_is_a_frame(short_gop, seeks):
+    path, whole = short_gop
+    assert np.array_equal(decode(path, [30, 31], total=60), whole[[30, 31]])
+    assert seeks == [[30, 31]]
+    assert np.array_equal(decode(path, [50]), whole[[50]])  # all is known after one visit
+    assert seeks == [[30, 31], [50]]
+
+
+@pytest.mark.parametrize("total", [1, 59, 61])
+def test_a_wrong_total_changes_no_frame(short_gop, seeks, total):
+    path, whole = short_gop
+    for frames in ([30, 31], [55], [2]):
+        assert np.array_equal(decode(path, frames, total=total), whole[frames])
+    with pytest.raises(DataError, match="frame 60 was asked for, but 60 decode"):
+        decode(path, [60], total=total)
+
+
+def test_a_packet_that_does_not_decode_shifts_the_frames_after_it(short_gop, tmp_path, seeks):
+    """Its time stamp stands in the file like the others', so that only counting tells."""
+    path, _ = short_gop
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][5]
+        start, size = packet.pos, packet.size
+    content = bytearray(path.read_bytes())
+    content[start : start + size] = bytes(size)
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(bytes(content))
+    timeline.forget()
+    whole = decode(broken)
+    assert len(whole) < 60
+    timeline.forget()
+    assert np.array_equal(decode(broken, [40, 41], total=len(whole)), whole[[40, 41]])
+    assert not seeks
+
+
+def test_what_lies_between_wanted_frames_is_jumped_over(short_gop, seeks):
+    path, whole = short_gop
+    probe(path)
+    for frames in ([1, 2, 27, 28, 50], [3, 9, 15, 21, 27], list(range(0, 60, 3)), [0, 59]):
+        assert np.array_equal(decode(path, frames), whole[frames])
+    assert seeks == [[27, 28], [50], [59]]
+
+
+def test_frames_that_no_other_needs_are_not_decoded(files):
+    """H.264's frames say so; what is decoded must not change for it."""
+    with opened(files["h264.mp4"]) as (container, stream):
+        everything = [(frame.pts, bytes(frame.planes[0])) for frame in decoded(container, stream)]
+    unwanted = {time for time, _ in everything[1:]}
+    with opened(files["h264.mp4"]) as (container, stream):
+        needed = [(frame.pts, bytes(frame.planes[0])) for frame in decoded(container, stream, unwanted)]
+    assert 2 <= len(needed) < len(everything) - 5
+    assert set(needed) < set(everything)
 
 
 def spoil_times(known):

@@ -1,0 +1,100 @@
+"""Trajectories of frames of UCF101's size: frames a second, memory and time by what is found."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+
+from harness_dense_trajectories.extract import extract
+from harness_dense_trajectories.settings import Settings
+
+HEIGHT, WIDTH = 240, 320
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in each of the processes that extract videos side by side."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(threads)
+
+
+def soft(height, width, seed):
+    noise = np.random.default_rng(seed).uniform(0, 255, (height, width)).astype(np.float32)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+def video(frames, side=120, textured=WIDTH):
+    """A square that goes to and fro over a panned texture, of which the left part is as wide as `textured`."""
+    back, front = soft(HEIGHT, WIDTH + 240, 0), soft(side, side, 1)
+    back[:, textured:] = 90
+    for t in range(frames):
+        shift = 60 + 50 * np.sin(t / 20)
+        frame = cv2.warpAffine(back, np.array([[1, 0, -0.6 * shift], [0, 1, 0.0]]), (WIDTH, HEIGHT))
+        left, top = round(10 + 1.4 * shift), round(40 + 0.5 * shift)
+        frame[top : top + side, left : left + side] = front
+        yield frame
+
+
+def seconds(work, rounds=3):
+    taken = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+@pytest.mark.parametrize("flow", ["dis", "farneback"])
+@pytest.mark.parametrize("detector", ["orb", "sift"])
+def test_frames_a_second(benchmark, flow, detector):
+    frames = np.stack(list(video(60)))
+    settings = Settings(flow=flow, detector=detector)
+    found = benchmark.pedantic(extract, (frames, settings), rounds=3, warmup_rounds=1)
+    assert len(found.table) > 1000
+    on_square = found.table[:, 1] < 10 + 1.4 * 110 + 120 + 8
+    assert on_square.mean() > 0.98
+    benchmark.extra_info.update(
+        frames_per_s=round(len(frames) / benchmark.stats.stats.median, 1), trajectories=len(found.table)
+    )
+
+
+def test_memory_is_that_of_the_trajectories(benchmark):
+    """A video that is played twice takes no more memory but for the rows of the second time."""
+
+    def peak(repeats):
+        tracemalloc.start()
+        found = extract(itertools.chain.from_iterable(video(60) for _ in range(repeats)))
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest, sum(part.nbytes for part in (found.table, found.tracks, found.removed))
+
+    extract(video(17))
+    (once, rows), (twice, more_rows) = benchmark.pedantic(lambda: (peak(1), peak(3)), rounds=1)
+    benchmark.extra_info.update(megabytes_of_60_frames=round(once / 1e6, 1), of_180_frames=round(twice / 1e6, 1))
+    assert more_rows > 2.5 * rows
+    assert twice - once < 2.1 * (more_rows - rows)  # parts and their concatenation
+
+
+def test_time_is_linear_in_the_trajectories(benchmark):
+    """Beside what a frame costs anyway: three measurements of which the middle one is on the line."""
+    videos = [
+        np.stack(list(video(45, side=side, textured=textured)))
+        for side, textured in ((40, 40), (90, 200), (130, WIDTH))
+    ]
+    settings = Settings(compensate=False)
+    counts = [len(extract(frames, settings).table) for frames in videos]
+    taken = [seconds(lambda frames=frames: extract(frames, settings)) for frames in videos]
+    assert counts[2] > 3 * counts[0]
+    slope = (taken[2] - taken[0]) / (counts[2] - counts[0])
+    expected = taken[0] + slope * (counts[1] - counts[0])
+    benchmark.extra_info.update(microseconds_a_trajectory=round(slope * 1e6, 1), counts=counts)
+    benchmark.pedantic(extract, (videos[1], settings), rounds=1)
+    assert taken[1] < 1.3 * expected

@@ -1,0 +1,100 @@
+"""`harness bench`: where time goes on this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.context import AsJson, Context, print_json, print_table, usable_device
+from harness.cli.dataset import Options, chosen
+
+if TYPE_CHECKING:
+    from harness.interfaces import Backbone, Dataset
+    from harness.video.pipeline import Pass, Report
+
+app = typer.Typer(help="Measure where time goes on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Keep `data` a command of its own, although it is alone so far."""
+
+
+@app.command()
+def data(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Name of a data set; mocap-actions in mini when left out.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="Name of the backbone that the clips go through.")] = "small_3d",
+    changes: Options = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU where there is one.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Clips at a time.")] = 32,
+    batches: Annotated[int, typer.Option(min=1, help="Batches in a pass over the training split.")] = 8,
+    features: Annotated[
+        bool, typer.Option("--features", help="Also train a linear head on the network's features.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a clip's time splits into decoding, transforming, transfer and the network, and who waits for whom."""
+    import dataclasses
+
+    from harness.datasets import derived
+    from harness.video import pipeline
+
+    options: Context = context.obj
+    plugins = options.plugins()
+    settings = chosen(changes)
+    if name is None:
+        name, settings = "mocap-actions", {"size": "mini", **settings}
+    dataset = derived.build(plugins.datasets, name, settings)
+    network = plugins.backbones.build(backbone)
+    where = usable_device(device)
+    report = pipeline.measure(dataset.split("train"), network, device=where, batch_size=batch_size, batches=batches)
+    head = _head(dataset, network, where) if features else None
+    if as_json:
+        document: dict[str, Any] = {"data": name, "backbone": backbone, **dataclasses.asdict(report)}
+        document |= {"shares": report.shares, "head": head and dataclasses.asdict(head)}
+        print_json(document)
+    else:
+        _print(report, head)
+
+
+def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
+    """A linear head on the features that the untrained network gives the training split."""
+    from harness.encoders import NetworkEncoder
+    from harness.errors import DataError
+    from harness.features import FrozenEncoder
+    from harness.video.pipeline import train_head
+
+    split = dataset.split("train")
+    if not split.classes:
+        msg = f"data set {dataset.card.name!r} has no labels, which --features learns"
+        raise DataError(msg)
+    encoder = NetworkEncoder(network.build(seed=0), network.card)
+    found = FrozenEncoder(encoder, key="bench", device=device).features(split)
+    return train_head(found.vectors, found.labels(next(iter(split.classes))))
+
+
+def _print(report: Report, head: Pass | None) -> None:
+    shares = report.shares
+    rows: list[tuple[str, ...]] = [
+        (stage, f"{taken:.3f}", f"{100 * shares[stage]:.1f} %") for stage, taken in report.milliseconds.items()
+    ]
+    total = sum(report.milliseconds.values())
+    print_table(("stage", "ms a clip", "share"), [*rows, ("all, one by one", f"{total:.3f}", "100.0 %")])
+    sys.stdout.write("\n")
+    passes = {"first pass": report.first, "later pass": report.later, "linear head": head}
+    lines: list[tuple[str, ...]] = [
+        (title, str(found.clips), f"{found.clips_per_s:.1f}", f"{100 * found.waiting:.1f} %")
+        for title, found in passes.items()
+        if found is not None
+    ]
+    print_table(("pass", "clips", "clips/s", "waiting for data"), lines)
+    sys.stdout.write("\n")
+    if report.frames_per_s:
+        sys.stdout.write(f"{report.frames_per_s:.0f} frames decoded a second by {report.decode_threads} threads\n")
+    sys.stdout.write(f"network on {report.device}, in batches of {report.batch_size}\n")
+    sys.stdout.write(f"processor {report.processor}, {report.threads} threads of torch\n")

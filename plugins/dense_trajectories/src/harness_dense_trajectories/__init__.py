@@ -1,0 +1,43 @@
+"""Improved dense trajectories, their Fisher vectors, and the hand-crafted method that they make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import MethodCard, Paper, hookimpl
+
+if TYPE_CHECKING:
+    from harness.interfaces import Method
+    from harness.registry import Registry, SuiteRegistry
+
+PAPER = Paper(
+    title="Action recognition with improved trajectories",
+    authors="Heng Wang, Cordelia Schmid",
+    year=2013,
+    venue="ICCV",
+    url="https://hal.science/hal-00873267",
+)
+
+IDT_FV = MethodCard(
+    name="idt_fv",
+    summary="hand-crafted: improved dense trajectories, encoded as one Fisher vector a video",
+    paper=PAPER,
+    offers=frozenset({"vector"}),
+    deviations=(
+        "no network is trained: the backbone is ignored; the budget bounds the frames that the encoding is fitted on",
+        "flow is DIS by default, Farneback (the paper's) by option; matches come from a free detector instead of SURF",
+        "all descriptors of a trajectory are encoded together, as in Tokmakov et al. 2020; one by one by option",
+    ),
+)
+
+
+@hookimpl
+def harness_methods(registry: Registry[Method]) -> None:
+    """The method of the paper."""
+    registry.register(IDT_FV, "harness_dense_trajectories.method:IdtFv")
+
+
+@hookimpl
+def harness_suites(registry: SuiteRegistry) -> None:
+    """Hand-crafted beside learnt features, with and without compensation of the camera's motion."""
+    registry.register("idt", "harness_dense_trajectories:idt.yaml")

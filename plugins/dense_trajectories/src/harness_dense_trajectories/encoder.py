@@ -1,0 +1,156 @@
+"""From the trajectories of a video to its vector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness import atomic, progress
+from harness.cards import View
+from harness.errors import DataError
+from harness_dense_trajectories import store
+from harness_dense_trajectories.columns import COLUMNS
+from harness_dense_trajectories.extract import extract
+from harness_dense_trajectories.fisher import fisher_vectors, normalised
+from harness_dense_trajectories.segments import offsets
+from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.tables import Tables, grey
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.interfaces import Split, VideoBatch
+    from harness_dense_trajectories.gmm import Gmm
+    from harness_dense_trajectories.pca import Pca
+    from harness_dense_trajectories.sketch import Sketch
+
+DESCRIPTORS = ("shape", "hog", "hof", "mbh_x", "mbh_y")
+JOINT = "joint"
+"""The name of all descriptors as one."""
+
+DESCRIPTION = "trajectories.json"
+ROWS = 2**18
+"""Trajectories encoded at a time."""
+
+
+class TrajectoryEncoder:
+    """Fisher vectors of the trajectories of whole videos, each with power and L2 normalisation.
+
+    A video without trajectories (shorter than 16 frames, static, without texture) has the zero vector; how many these
+    are is said on stderr.
+
+    Args:
+        settings: of the extractor.
+        parts: for `joint` or each descriptor, what it is encoded by; their Fisher vectors follow each other.
+        form: of the Fisher vectors.
+        sketch: to fewer dimensions, after all else; None keeps them.
+    """
+
+    view = View(whole=True)
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Mapping[str, tuple[Pca, Gmm]],
+        form: Literal["paper", "released"],
+        sketch: Sketch | None = None,
+    ) -> None:
+        self.settings = settings
+        self.parts = dict(parts)
+        self.form: Literal["paper", "released"] = form
+        self.sketch = sketch
+
+    @property
+    def dim(self) -> int:
+        """That of the sketch, or 2 K D, summed over the parts."""
+        return self.fisher_dim if self.sketch is None else self.sketch.dim
+
+    @property
+    def fisher_dim(self) -> int:
+        """2 K D, summed over the parts."""
+        return sum(2 * gmm.means.numel() for _, gmm in self.parts.values())
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """(B, dim) float32 of clips (B, C, T, H, W), each taken for a whole video."""
+        clips = [extract(grey(clip.permute(1, 2, 3, 0)), self.settings).table for clip in batch.clips]
+        return self._encoded(clips).to(batch.clips.device)
+
+    def encode_videos(self, split: Split) -> Tensor:
+        """(N, dim) float32; trajectories that are not on disk are computed first, by worker processes.
+
+        Raises:
+            DataError: when a video does not decode.
+        """
+        tables = Tables(self.settings).of(split)
+        empty = sum(len(table) == 0 for table in tables)
+        if empty:
+            progress.say(f"{empty} of {len(split)} videos of {split.name} have no trajectories: their vector is zero")
+        return self._encoded(tables)
+
+    def _encoded(self, tables: Sequence[NDArray[np.float32]]) -> Tensor:
+        vectors = torch.zeros(len(tables), self.dim)
+        for first, group in _groups(tables):
+            x = torch.from_numpy(np.concatenate(group))
+            segments = offsets([len(table) for table in group])
+            found = []
+            for name, (pca, gmm) in self.parts.items():
+                part = pca.project(x[:, columns(name)].to(gmm.means))
+                found.append(normalised(fisher_vectors(part, segments.to(part.device), gmm, form=self.form)))
+            joined = torch.cat(found, dim=1).float()
+            vectors[first : first + len(group)] = joined if self.sketch is None else self.sketch.project(joined)
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write everything into `folder`: tensors as safetensors, the rest as JSON."""
+        fitted: dict[str, store.Fitted] = {}
+        for name, (pca, gmm) in self.parts.items():
+            fitted |= {f"{name}-pca": pca, f"{name}-gmm": gmm}
+        store.save(fitted if self.sketch is None else {**fitted, "sketch": self.sketch}, folder)
+        described = {"settings": asdict(self.settings), "form": self.form, "parts": list(self.parts)}
+        atomic.write_json(folder / DESCRIPTION, described)
+
+    @classmethod
+    def load(cls, folder: Path) -> TrajectoryEncoder:
+        """What `save` wrote.
+
+        Raises:
+            DataError: when a file is missing, or not what was written.
+        """
+        fitted: Any = store.load(folder)
+        try:
+            described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            parts = {name: (fitted[f"{name}-pca"], fitted[f"{name}-gmm"]) for name in described["parts"]}
+            return cls(Settings(**described["settings"]), parts, described["form"], fitted.get("sketch"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
+            raise DataError(msg) from error
+
+
+def columns(name: str) -> slice:
+    """The columns of a descriptor, or of all descriptors as one.
+
+    >>> columns("joint"), columns("hog")
+    (slice(10, 436, None), slice(40, 136, None))
+    """
+    if name == JOINT:
+        return slice(COLUMNS[DESCRIPTORS[0]].start, COLUMNS[DESCRIPTORS[-1]].stop)
+    return COLUMNS[name]
+
+
+def _groups(tables: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+    """Tables of up to `ROWS` rows together, and the position of the first."""
+    group: list[NDArray[np.float32]] = []
+    for index, table in enumerate(tables):
+        if group and sum(map(len, group)) + len(table) > ROWS:
+            yield index - len(group), group
+            group = []
+        group.append(np.asarray(table))
+    if group:
+        yield len(tables) - len(group), group

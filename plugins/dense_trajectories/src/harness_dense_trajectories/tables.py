@@ -1,0 +1,104 @@
+"""Trajectories of videos on disk: computed once by worker processes, named by what they are computed from."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from harness import atomic, paths, progress, workers
+from harness.datasets.split import VideoSplit
+from harness.errors import DataError
+from harness.results import digest
+from harness.sources import source_hash
+from harness.video.decode import decoder
+from harness_dense_trajectories.extract import extract
+from harness_dense_trajectories.settings import Settings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from harness.interfaces import Split
+
+PATIENCE = 3600.0
+"""Seconds that a worker may take for one video before it is killed."""
+
+Job = tuple[int, "NDArray[np.uint8]", Path]
+"""Position of a video, its grey frames (T, H, W), and the file that its table goes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The trajectories of whole videos, (n, 436) float32 each, memory-mapped from files of their own.
+
+    Args:
+        settings: of the extractor.
+    """
+
+    settings: Settings
+
+    def of(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
+        """The table of each video of `split`, in its order; those that are not on disk are computed first.
+
+        A file is there whole or not at all, so that what is done stays done when the process is killed.
+
+        Args:
+            split: whose videos.
+            chosen: positions of some of them, in another order; all when None.
+
+        Raises:
+            DataError: when a video does not decode, or a worker crashed or hung on it, naming the video.
+        """
+        chosen = range(len(split)) if chosen is None else chosen
+        targets: dict[int, Path] = {}
+        work = functools.partial(_compute, settings=self.settings)
+        with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
+            for (index, _, _), outcome in workers.each(
+                work, self._jobs(split, chosen, targets, bar), patience=PATIENCE
+            ):
+                video = split.videos[index].id
+                if isinstance(outcome, Exception):
+                    msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
+                    raise DataError(msg) from outcome
+                bar.advance(note=video)
+        return [np.load(targets[index], mmap_mode="r", allow_pickle=False) for index in chosen]
+
+    def _jobs(self, split: Split, chosen: Sequence[int], targets: dict[int, Path], bar: progress.Bar) -> Iterator[Job]:
+        """What is not on disk; `targets` learns where each table is."""
+        recipe = self._recipe()
+        for index in chosen:
+            frames = None
+            if isinstance(split, VideoSplit) and split.videos[index].box is None:
+                content = split.digests[split.videos[index].id]
+            else:
+                frames = split.read(index)
+                content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
+            name = digest({"content": content, **recipe})
+            targets[index] = paths.home() / "trajectories" / name[:2] / f"{name}.npy"
+            if targets[index].exists():
+                bar.advance()
+            else:
+                yield index, grey(split.read(index) if frames is None else frames), targets[index]
+
+    def _recipe(self) -> dict[str, Any]:
+        code = source_hash("harness_dense_trajectories.extract")
+        return {"settings": asdict(self.settings), "code": code, "decoder": decoder(), "opencv": cv2.__version__}
+
+
+def grey(frames: Tensor) -> NDArray[np.uint8]:
+    """RGB frames (T, H, W, 3) uint8 as grey ones (T, H, W) uint8, by the weights of ITU-R BT.601."""
+    return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()])
+
+
+def _compute(job: Job, settings: Settings) -> None:
+    _, frames, target = job
+    table = extract(frames, settings).table
+    with atomic.replacing(target) as temporary, temporary.open("wb") as file:
+        np.save(file, table, allow_pickle=False)

@@ -1,0 +1,93 @@
+"""The method: conformance, what is remembered, what has no trajectories."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import DataError
+from harness.interfaces import Budget, VideoBatch
+from harness.testing import MovingSquares, TinyBackbone, conformance
+from harness_dense_trajectories.encoder import TrajectoryEncoder
+from harness_dense_trajectories.method import IdtFv
+from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.tables import Tables
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """Trajectories are kept from test to test, away from the user's."""
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
+@conformance(IdtFv(components=2))
+def test_conformance(check):
+    check()
+
+
+@pytest.fixture(scope="module")
+def squares():
+    return MovingSquares()
+
+
+def fitted(squares, **options):
+    return IdtFv(components=2, **options).fit(
+        TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0)
+    )
+
+
+def test_a_clip_has_the_vector_of_the_video_it_is(squares):
+    encoder, test = fitted(squares), squares.split("test")
+    videos = encoder.encode_videos(test)
+    assert videos.shape == (len(test), encoder.dim)
+    clip = test.read(3).permute(3, 0, 1, 2)[None]
+    torch.testing.assert_close(encoder.encode(VideoBatch(clip)), videos[3:4])
+    assert videos[3].norm() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"encoding": "separate"}, {"sketch": 50}, {"form": "released"}])
+def test_what_is_stored_encodes_alike(squares, tmp_path, options):
+    encoder, test = fitted(squares, **options), squares.split("test")
+    encoder.save(tmp_path)
+    again = TrajectoryEncoder.load(tmp_path)
+    assert again.dim == encoder.dim == (50 if "sketch" in options else encoder.fisher_dim)
+    assert torch.equal(again.encode_videos(test), encoder.encode_videos(test))
+    (tmp_path / "trajectories.json").write_text("{}")
+    with pytest.raises(DataError, match="cannot be read"):
+        TrajectoryEncoder.load(tmp_path)
+
+
+def test_videos_without_trajectories_have_the_zero_vector_and_are_counted(squares, capsys):
+    encoder, test = fitted(squares), squares.split("test")
+    frames = test.frames.clone() if isinstance(test.frames, torch.Tensor) else list(test.frames)
+    frames[1] = torch.zeros_like(frames[1])
+    dark = dataclasses.replace(test, frames=frames)
+    vectors = encoder.encode_videos(dark)
+    assert vectors[1].abs().max() == 0
+    assert vectors.isfinite().all()
+    assert "videos of test have no trajectories" in capsys.readouterr().err
+    short = VideoBatch(torch.zeros(1, 3, 10, 48, 64, dtype=torch.uint8))
+    assert encoder.encode(short).abs().max() == 0
+
+
+def test_trajectories_are_computed_once(squares, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path))
+    split = squares.split("test")
+    some = dataclasses.replace(split, videos=split.videos[:2], frames=split.frames[:2])
+    first = Tables(Settings()).of(some)
+    (files,) = [sorted(tmp_path.rglob("*.npy"))]
+    assert len(files) == 2
+    stamps = [file.stat().st_mtime_ns for file in files]
+    again = Tables(Settings()).of(some)
+    assert [file.stat().st_mtime_ns for file in files] == stamps
+    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    Tables(Settings(compensate=False)).of(some)
+    assert len(list(tmp_path.rglob("*.npy"))) == 4
+
+
+def test_too_few_trajectories(squares):
+    with pytest.raises(DataError, match="too few for a mixture of 100000"):
+        IdtFv(components=100_000).fit(TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0))
