@@ -25,7 +25,7 @@ IDT_FV = MethodCard(
     offers=frozenset({"vector"}),
     deviations=(
         "no network is trained: the backbone is ignored; the budget bounds the frames that the encoding is fitted on",
-        "flow is DIS by default, Farneback (the paper's) by option, computed once at full size and scaled to the levels",
+        "flow is DIS by default, Farneback (the paper's) by option, once at full size and scaled to the levels",
         "flow without the camera's is H^-1(x + u) - x; the paper warps the frame and computes flow again",
         "key points for the homography are ORB's or SIFT's, not SURF's",
         "all descriptors of a trajectory are encoded together, as in Tokmakov et al. 2020; one by one by option",
