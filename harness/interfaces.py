@@ -181,6 +181,15 @@ class WholeVideos(Protocol):
 
 
 @runtime_checkable
+class Illustrated(Protocol):
+    """Extra of an encoder that can show people what it sees."""
+
+    def illustrations(self, split: Split) -> Mapping[str, bytes]:
+        """Files by name, such as `trajectories.png` and `trajectories.mp4`, drawn on videos of `split`."""
+        ...
+
+
+@runtime_checkable
 class Storable(Protocol):
     """Extra of an encoder that stores itself; `harness.NetworkEncoder` needs none of it."""
 

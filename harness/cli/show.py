@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, print_json
+from harness.cli.context import AsJson, Context, print_json
+
+if TYPE_CHECKING:
+    from harness.results import Run, Store
 
 
 def show(
-    key: Annotated[str, typer.Argument(help="A run's key, or its first digits.")], as_json: AsJson = False
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="A run's key, or its first digits.")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the run's pictures there, and what its encoder can draw."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a run: scores, protocol, provenance, and why it failed if it did."""
     from harness import paths
@@ -19,6 +29,9 @@ def show(
 
     store = Store(paths.store())
     run = store.find(key)
+    if pictures is not None:
+        for path in _pictures(context.obj, store, run, pictures):
+            sys.stderr.write(f"{path}\n")
     if as_json:
         print_json(run.model_dump(mode="json"))
         return
@@ -43,6 +56,27 @@ def show(
     _section("notes", run.notes)
     _section("protocol", run.protocol)
     _section("provenance", run.provenance)
+
+
+def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Path]:
+    from harness import atomic, encoders
+    from harness.datasets import derived
+    from harness.interfaces import Illustrated
+
+    found = {f"{name}.png": store.picture(run.key, name).read_bytes() for name in run.pictures}
+    plugins, identity = options.plugins(), run.identity
+    method = plugins.methods.build(identity.method.name, identity.method.options)
+    backbone = plugins.backbones.build(identity.backbone.name, identity.backbone.options)
+    try:
+        encoder = encoders.load(store.folder / "fits" / run.fit_key, method=method, backbone=backbone)
+    except FileNotFoundError:  # the run came without it
+        encoder = None
+    if isinstance(encoder, Illustrated):
+        data = derived.build(plugins.datasets, identity.data.name, identity.data.options)
+        found |= encoder.illustrations(data.split("test"))
+    for name, content in found.items():
+        atomic.write_bytes(folder / name, content)
+    return [folder / name for name in found]
 
 
 def _section(title: str, content: dict[str, Any], indent: str = "") -> None:

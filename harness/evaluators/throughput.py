@@ -34,7 +34,7 @@ class Throughput:
     of a CUDA device, transfer too; a process on a CPU shares its memory with decoded videos, so there is none to tell.
 
     Args:
-        batch_size: clips at a time.
+        batch_size: clips at a time; whole videos are taken one by one.
         repeats: timed runs of each stage.
 
     Raises:
@@ -65,7 +65,8 @@ class Throughput:
         with progress.bar("throughput", total=4) as bar:
             self._decoding(measured, split, encoder.view)
             bar.advance(note="decoding")
-            batch = timing.batch(split, encoder.view, self.batch_size)
+            size = 1 if encoder.view.whole else self.batch_size  # whole videos differ in size
+            batch = timing.batch(split, encoder.view, size)
             if device.type == "cuda":
                 pinned = batch.pin_memory()
                 measured.speed("transfer", len(batch), lambda: pinned.to(device, non_blocking=True))
@@ -83,7 +84,7 @@ class Throughput:
                 for metric in self.card.metrics
                 if metric.id in measured.values
             ),
-            notes={"batch_size": self.batch_size, "decode_threads": THREADS, "spread": measured.spread},
+            notes={"batch_size": size, "decode_threads": THREADS, "spread": measured.spread},
             conditions={
                 "device": hardware(encoder.device),
                 "processor": hardware("cpu"),

@@ -66,7 +66,8 @@ def decode_seconds(
 def decoded(video: Video, view: View) -> Tensor:
     """The frames of a file's clips, (clips * frames, H, W, C) uint8, as the loader gets them but past the cache."""
     chosen = clip_frames(video.frames, view).flatten()
-    return torch.from_numpy(decode(video.path, chosen.numpy(), short_side=view.short_side, total=video.frames))
+    short_side = None if view.whole else view.short_side
+    return torch.from_numpy(decode(video.path, chosen.numpy(), short_side=short_side, total=video.frames))
 
 
 def batch(split: Split, view: View, size: int) -> Tensor:

@@ -54,6 +54,9 @@ def test_the_main_job(harness, toy):
     assert f"run {key}" in shown.stdout
     assert "harness-toy: 1.0" in shown.stdout
     assert json.loads(harness("show", key, "--json").stdout)["key"] == key
+    stored = json.loads(harness("show", key, "--json").stdout)["pictures"]
+    harness("show", key, "--pictures", "drawn")
+    assert sorted(path.name for path in harness.folder.glob("drawn/*")) == sorted(f"{name}.png" for name in stored)
     assert {row["state"] for row in json.loads(harness("run", "toy", "--dry-run", "--json").stdout)} == {"done"}
 
     shutil.rmtree(board)

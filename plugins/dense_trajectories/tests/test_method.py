@@ -11,6 +11,7 @@ import torch
 from harness.errors import DataError
 from harness.interfaces import Budget, VideoBatch
 from harness.testing import MovingSquares, TinyBackbone, conformance
+from harness.video.decode import decode
 from harness_dense_trajectories.encoder import TrajectoryEncoder
 from harness_dense_trajectories.method import IdtFv
 from harness_dense_trajectories.settings import Settings
@@ -91,3 +92,16 @@ def test_trajectories_are_computed_once(squares, tmp_path, monkeypatch):
 def test_too_few_trajectories(squares):
     with pytest.raises(DataError, match="too few for a mixture of 100000"):
         IdtFv(components=100_000).fit(TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0))
+
+
+def test_trajectories_are_drawn_over_frames(squares, tmp_path):
+    found = fitted(squares).illustrations(squares.split("test"))
+    assert set(found) == {"trajectories.png", "trajectories.mp4"}
+    assert found["trajectories.png"].startswith(b"\x89PNG")
+    (tmp_path / "film.mp4").write_bytes(found["trajectories.mp4"])
+    film = decode(tmp_path / "film.mp4").astype(int)
+    assert len(film) == squares.split("test").videos[0].frames
+    assert min(film.shape[1:3]) >= 240
+    green = (film[..., 1] - film[..., [0, 2]].max(-1) > 80).sum((1, 2))
+    assert green[0] == 0  # a trajectory is shown from its second frame
+    assert green[1:].max() > 20

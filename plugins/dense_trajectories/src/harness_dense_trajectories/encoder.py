@@ -19,6 +19,7 @@ from harness_dense_trajectories import store
 from harness_dense_trajectories.columns import COLUMNS
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.fisher import fisher_vectors, normalised
+from harness_dense_trajectories.pictures import illustrations
 from harness_dense_trajectories.segments import offsets
 from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.tables import Tables, grey
@@ -106,6 +107,10 @@ class TrajectoryEncoder:
             joined = torch.cat(found, dim=1).float()
             vectors[first : first + len(group)] = joined if self.sketch is None else self.sketch.project(joined)
         return vectors
+
+    def illustrations(self, split: Split) -> dict[str, bytes]:
+        """Trajectories over frames of some videos of `split`: `trajectories.png` and `trajectories.mp4`."""
+        return illustrations(split, self.settings)
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`: tensors as safetensors, the rest as JSON."""
