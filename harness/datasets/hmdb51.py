@@ -60,12 +60,7 @@ class HMDB51:
             UsageError: when nothing says where the data set lies.
             DataError: when the lists are not there.
         """
-        told = locations.located(self.card.name)
-        for folder in (told, told.parent):
-            if (folder / LISTS).is_dir():
-                return folder
-        msg = f"data set 'hmdb51': no {LISTS}/ in {told} or beside it; get the official lists and unpack them there"
-        raise DataError(msg)
+        return locations.holding(self.card.name, LISTS)
 
     def split(self, name: str) -> VideoSplit:
         """The labelled split `name`, `train` or `test`; the first call decodes every clip once.

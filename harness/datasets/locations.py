@@ -49,6 +49,21 @@ def located(name: str) -> Path:
     return path.absolute()
 
 
+def holding(name: str, part: str) -> Path:
+    """The folder of the data set `name`, or the one around it, that holds the folder `part`.
+
+    Raises:
+        UsageError: when nothing says where the data set lies.
+        DataError: when neither holds it.
+    """
+    told = located(name)
+    for folder in (told, told.parent):
+        if (folder / part).is_dir():
+            return folder
+    msg = f"data set {name!r}: no {part}/ in {told} or beside it; get the official split lists and unpack them there"
+    raise DataError(msg)
+
+
 def prefer(places: Mapping[str, str]) -> None:
     """Take these places in this process and those it starts, whatever else says."""
     for name, path in places.items():

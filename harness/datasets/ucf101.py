@@ -10,7 +10,6 @@ from harness import datasets
 from harness.datasets import locations
 from harness.datasets.entries import Bad, read_split
 from harness.datasets.ucf_layout import LISTS, class_index, entries
-from harness.errors import DataError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -44,15 +43,7 @@ class UCF101:
             UsageError: when nothing says where the data set lies.
             DataError: when the lists are not there.
         """
-        told = locations.located(self.card.name)
-        for folder in (told, told.parent):
-            if (folder / LISTS).is_dir():
-                return folder
-        msg = (
-            f"data set 'ucf101': no {LISTS}/ in {told} or beside it; get the official split lists "
-            "(UCF101TrainTestSplits-RecognitionTask) and unpack them there"
-        )
-        raise DataError(msg)
+        return locations.holding(self.card.name, LISTS)
 
     def split(self, name: str) -> VideoSplit:
         """The labelled split `name`, `train` or `test`; the first call decodes every video once.
