@@ -61,5 +61,5 @@ def test_fisher_vectors(beside, videos):
         clips=videos,
         rounds=9 if videos == 1 else 5,
     )
-    assert times["scikit-image"] >= 3
-    assert times["scikit-image in float32"] >= 1
+    assert times["scikit-image"] >= 1.5
+    assert times["scikit-image in float32"] >= 0.8
