@@ -16,6 +16,9 @@ from harness.video.write import write_video
 
 FRAMES, HEIGHT, WIDTH = 60, 240, 320
 
+collect_ignore = ["torchcodec_worker.py"]
+"""A program of its own, which finds its libraries only as such."""
+
 
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory):
