@@ -10,6 +10,9 @@ import torch
 
 from harness.errors import DataError
 from harness.interfaces import Budget, VideoBatch
+from harness.plugins import Plugins
+from harness.suites.plan import check
+from harness.suites.schema import load
 from harness.testing import MovingSquares, TinyBackbone, conformance
 from harness.video.decode import decode
 from harness_dense_trajectories.encoder import TrajectoryEncoder
@@ -105,3 +108,13 @@ def test_trajectories_are_drawn_over_frames(squares, tmp_path):
     green = (film[..., 1] - film[..., [0, 2]].max(-1) > 80).sum((1, 2))
     assert green[0] == 0  # a trajectory is shown from its second frame
     assert green[1:].max() > 20
+
+
+def test_the_suite_can_be_planned():
+    plugins = Plugins()
+    suite = load("idt", plugins.suites)
+    check(suite, plugins)
+    assert [choice.label for choice in suite.methods if choice.name == "idt_fv"] == [
+        "idt_fv(components=64)",
+        "idt_fv(compensate=False, components=64)",
+    ]
