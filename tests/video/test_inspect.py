@@ -94,6 +94,15 @@ def variable(path):
         container.mux(stream.encode())
 
 
+def miscounted(path):
+    """20 frames, of which the header says that they are 21."""
+    write_video(path, drift(20), 25)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"strh") + 40  # dwLength
+    content[place : place + 4] = (21).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
 def turned(path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
@@ -110,6 +119,7 @@ def turned(path):
         ("plain.avi", lambda path: write_video(path, drift(20), 25), set(), 20, (128, 96)),
         ("one.avi", lambda path: write_video(path, drift(1), 25), {"one-frame"}, 1, (128, 96)),
         ("odd.avi", lambda path: write_video(path, drift(5, 33, 45), 25), {"odd-size"}, 5, (45, 33)),
+        ("miscounted.avi", miscounted, {"miscounted"}, 20, (128, 96)),
         ("turned.mp4", turned, {"rotated"}, 5, (48, 64)),
         ("variable.mp4", variable, {"variable-rate"}, 20, (64, 48)),
     ],
@@ -132,3 +142,15 @@ def test_an_image_is_a_video_of_one_frame(tmp_path):
         record = inspect(path)
         assert (record.reason, record.frames, record.width, record.height) == ("", 1, 40, 30)
         assert record.fps > 0
+
+
+def test_a_file_that_the_system_does_not_let_be_read(tmp_path, monkeypatch):
+    write_video(tmp_path / "video.avi", drift(3), 25)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("harness.video.container.digest", refused)
+    record = inspect(tmp_path / "video.avi")
+    assert record.reason == "unreadable"
+    assert "Permission denied" in record.message
