@@ -69,15 +69,8 @@ class CIFAR10:
             UsageError: when nothing says where the data set lies.
             DataError: when it is not there.
         """
-        told = locations.located(self.card.name)
-        for folder in (told / self.layout.folder, told):
-            if (folder / self.layout.names).is_file():
-                return folder
-        msg = (
-            f"data set {self.card.name!r}: no {self.layout.names} in {told} or in {self.layout.folder} below it; "
-            "unpack the version for Python there"
-        )
-        raise DataError(msg)
+        places = (self.layout.folder, "")
+        return locations.holding(self.card.name, self.layout.names, places, "unpack the version for Python there")
 
     def split(self, name: str) -> ArraySplit:
         """The labelled split `name`, `train` or `test`, in the published order.

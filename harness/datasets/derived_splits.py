@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.interfaces import Partial, Split, Video
 from harness.results import digest
+from harness.video.decode import resized
 
 
 class Selected:
@@ -91,13 +92,13 @@ class Joined:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {wanted.min()} to {wanted.max()}"
             raise IndexError(msg)
         parts = np.searchsorted(self._ends, wanted, side="right")
-        size = self._parts.read(0, [0], short_side=short_side).shape[1:]
-        found = torch.empty((len(wanted), *size), dtype=torch.uint8)
+        width, height = resized(video.width, video.height, short_side)
+        found = torch.empty((len(wanted), height, width, 3), dtype=torch.uint8)
         for part in np.unique(parts):
             places = np.flatnonzero(parts == part)
             before = self._ends[part] - self._parts.videos[part].frames
             read = self._parts.read(int(part), (wanted[places] - before).tolist(), short_side=short_side)
-            found[torch.from_numpy(places)] = _sized(read, size[0], size[1])
+            found[torch.from_numpy(places)] = _sized(read, height, width)
         return found
 
     def unlabelled(self) -> Joined:

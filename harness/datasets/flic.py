@@ -71,12 +71,7 @@ class FLIC:
             UsageError: when nothing says where the data set lies.
             DataError: when it is not there.
         """
-        told = locations.located(self.card.name)
-        for folder in (told, told / "FLIC"):
-            if (folder / EXAMPLES).is_file():
-                return folder
-        msg = f"data set 'flic': no {EXAMPLES} in {told} or in FLIC/ below it; unpack FLIC.zip there"
-        raise DataError(msg)
+        return locations.holding(self.card.name, EXAMPLES, ("", "FLIC"), "unpack FLIC.zip there")
 
     def split(self, name: str) -> VideoSplit:
         """The split `name`, `train` or `test`; the first call decodes every picture once.

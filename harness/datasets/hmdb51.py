@@ -60,7 +60,9 @@ class HMDB51:
             UsageError: when nothing says where the data set lies.
             DataError: when the lists are not there.
         """
-        return locations.holding(self.card.name, LISTS)
+        return locations.holding(
+            self.card.name, f"{LISTS}/", ("", ".."), "get the official split lists and unpack them there"
+        )
 
     def split(self, name: str) -> VideoSplit:
         """The labelled split `name`, `train` or `test`; the first call decodes every clip once.

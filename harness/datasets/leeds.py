@@ -60,12 +60,7 @@ class LeedsSports:
             UsageError: when nothing says where the data set lies.
             DataError: when it is not there.
         """
-        told = locations.located(self.card.name)
-        for folder in (told, told / "lsp_dataset"):
-            if (folder / ANNOTATIONS).is_file():
-                return folder
-        msg = f"data set {self.card.name!r}: no {ANNOTATIONS} in {told} or in lsp_dataset/ below it; unpack it there"
-        raise DataError(msg)
+        return locations.holding(self.card.name, ANNOTATIONS, ("", "lsp_dataset"), "unpack the data set there")
 
     def split(self, name: str) -> VideoSplit:
         """The split `name`, `train` or `test`; the first call decodes every picture once.

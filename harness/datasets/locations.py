@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -49,18 +49,27 @@ def located(name: str) -> Path:
     return path.absolute()
 
 
-def holding(name: str, part: str) -> Path:
-    """The folder of the data set `name`, or the one around it, that holds the folder `part`.
+def holding(name: str, part: str, places: Sequence[str], remedy: str) -> Path:
+    """The folder that holds `part`: the first of some places beside where the data set `name` is told to lie.
+
+    Args:
+        name: of the data set.
+        part: a file, or folder with a `/` behind it, that is published with it.
+        places: below the folder told (`""` is that itself, `..` the one around it), in this order.
+        remedy: what to do when none of them holds it.
 
     Raises:
         UsageError: when nothing says where the data set lies.
-        DataError: when neither holds it.
+        DataError: when none holds it.
     """
     told = located(name)
-    for folder in (told, told.parent):
-        if (folder / part).is_dir():
+    for place in places:
+        folder = told.parent if place == ".." else told / place
+        if (folder / part).exists():
             return folder
-    msg = f"data set {name!r}: no {part}/ in {told} or beside it; get the official split lists and unpack them there"
+    words = {"": "", "..": " or beside it"}
+    others = "".join(words.get(place, f" or in {place} below it") for place in places)
+    msg = f"data set {name!r}: no {part} in {told}{others}; {remedy}"
     raise DataError(msg)
 
 

@@ -101,18 +101,13 @@ class VOCAction2010:
             UsageError: when nothing says where the data set lies.
             DataError: when the lists of the year are not there.
         """
-        told, year = locations.located(self.card.name), f"VOC{self.year}"
-        for folder in (told, told / year, told / "VOCdevkit" / year):
-            if (folder / LISTS).is_dir():
-                if self.year == 2010 and (folder / LISTS / "jumping_train.txt").exists():
-                    msg = f"{folder}: has the action 'jumping', so it is not VOC2010; say where VOC2010 lies"
-                    raise DataError(msg)
-                return folder
-        msg = (
-            f"data set {self.card.name!r}: no {LISTS.as_posix()}/ in {told} or in {year} below it; unpack the "
-            "training/validation data of that year there"
-        )
-        raise DataError(msg)
+        year = f"VOC{self.year}"
+        remedy = "unpack the training/validation data of that year there"
+        folder = locations.holding(self.card.name, f"{LISTS.as_posix()}/", ("", year, f"VOCdevkit/{year}"), remedy)
+        if self.year == 2010 and (folder / LISTS / "jumping_train.txt").exists():
+            msg = f"{folder}: has the action 'jumping', so it is not VOC2010; say where VOC2010 lies"
+            raise DataError(msg)
+        return folder
 
     def split(self, name: str) -> VideoSplit:
         """The labelled split `name`, `train` or `test` (VOC's `val`); the first call decodes every image drawn.

@@ -61,9 +61,9 @@ class Record:
     """Keys of `REMARKS`."""
 
 
-def unusable(reason: str, message: str, *, sha256: str = "", size: int = 0) -> Record:
+def unusable(reason: str, message: str) -> Record:
     """The record of a file that cannot be used."""
-    return Record(sha256=sha256, frames=0, fps=0.0, width=0, height=0, bytes=size, reason=reason, message=message)
+    return Record(sha256="", frames=0, fps=0.0, width=0, height=0, reason=reason, message=message)
 
 
 def inspect(path: Path) -> Record:

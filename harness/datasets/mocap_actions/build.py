@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,9 +26,12 @@ from harness.datasets.mocap_actions.plan import SIZES, TESTED, Group, Size, Spec
 from harness.datasets.mocap_actions.scene import clip, scene
 from harness.errors import DataError, UsageError
 from harness.video.write import write_video
+from harness.workers import CrashedError, HungError, each
 
 NAME = "mocap-actions"
 LISTS = "ucfTrainTestlist"
+PATIENCE = 600.0
+"""Seconds that a worker may take for one group before it is killed."""
 Record = dict[str, Any]
 
 
@@ -165,7 +165,7 @@ def _draw(draft: Path, spec: Spec, *, biased: bool, seed: int, workers: int) -> 
 
 
 def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: int) -> Iterator[list[Record]]:
-    """Each group's records as soon as it is drawn, in any order."""
+    """Each group's records, as soon as it and those before it are drawn."""
     if workers == 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(0)
@@ -175,22 +175,14 @@ def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: in
         finally:
             cv2.setNumThreads(threads)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        futures = [pool.submit(draw_group, draft, group, spec, seed) for group in planned]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            msg = f"{draft.parent}: a process that draws was killed, perhaps for want of memory; run it again"
-            raise DataError(msg) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and stops its workers
+    work = functools.partial(draw_group, draft, spec=spec, seed=seed)
+    for _, outcome in each(work, planned, patience=PATIENCE, workers=workers):
+        if isinstance(outcome, CrashedError | HungError):
+            msg = f"{draft.parent}: {outcome} while drawing, perhaps for want of memory; run it again"
+            raise DataError(msg) from outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        yield outcome
 
 
 def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]:
