@@ -76,7 +76,7 @@ class ArraySplit:
         if any(wanted):
             msg = f"image {self.videos[index].id!r} has frame 0 only, asked for {wanted}"
             raise IndexError(msg)
-        image = self.images[index : index + 1] if index >= 0 else self.images[index][None]
+        image = self.images[index][None]
         whole = Box(0, 0, image.shape[2], image.shape[1])
         return cut(torch.from_numpy(image), whole, short_side)[wanted]
 
