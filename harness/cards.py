@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -139,12 +140,15 @@ class BackboneCard(Card):
     """A backbone: the view it expects, the length of its vector, and how RGB in [0, 1] is normalised for it.
 
     One with a `feature_map` builds networks whose attribute of that name is a module, normalised float images
-    (B, C, H, W) -> (B, c, h, w).
+    (B, C, H, W) -> (B, c, h, w). One that names `layers` builds networks with a method `until(name) -> nn.Module`, the
+    same network up to that layer, with the same weights: normalised float clips (B, C, T, H, W) -> (B, length).
     """
 
     dim: int
     view: View
     feature_map: bool = False
+    layers: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Length of the vectors of each layer that can be asked for, such as `fc6`; the last one is what `dim` is of."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from harness import atomic
 from harness.cards import BackboneCard, View
-from harness.errors import DataError, PluginError
+from harness.errors import DataError, PluginError, unknown
 from harness.interfaces import Backbone, Encoder, Method, Restoring, Storable, VideoBatch
 
 
@@ -54,6 +54,17 @@ class NetworkEncoder:
         found = self.module.feature_map
         assert isinstance(found, nn.Module)
         return found
+
+    def at(self, layer: str) -> NetworkEncoder:
+        """The encoder whose vectors are those of `layer`; it shares this one's weights.
+
+        Raises:
+            UsageError: when the backbone names no such layer.
+        """
+        if layer not in self.card.layers:
+            raise unknown(f"layer of backbone {self.card.name!r}:", layer, self.card.layers)
+        until: Callable[[str], nn.Module] = self.module.until  # type: ignore[assignment]
+        return NetworkEncoder(until(layer), replace(self.card, dim=self.card.layers[layer]), self.view)
 
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from harness import atomic, progress
 from harness.cards import View
 from harness.errors import DataError, PluginError, UsageError
-from harness.interfaces import Encoder, Split, Trainable, VideoBatch, WholeVideos
+from harness.interfaces import Encoder, Layered, Split, Trainable, VideoBatch, WholeVideos
 from harness.results import digest
 from harness.seeding import derived
 from harness.video.decode import decoder
@@ -90,6 +90,25 @@ class FrozenEncoder:
         """The same encoder, shown each clip's frames in an order drawn by `seed`."""
         return FrozenEncoder(
             self.encoder, key=self.key, device=self.device, folder=self._folder, view=self.view, shuffle=seed
+        )
+
+    def at(self, layer: str) -> FrozenEncoder:
+        """The same encoder with the vectors of one of its layers.
+
+        Raises:
+            UsageError: when it has no such layer.
+        """
+        if not isinstance(self.encoder, Layered):
+            msg = f"encoder {type(self.encoder).__name__} has no layers, and so no {layer!r}"
+            raise UsageError(msg)
+        key = digest({"encoder": self.key, "layer": layer})
+        return FrozenEncoder(
+            self.encoder.at(layer),
+            key=key,
+            device=self.device,
+            folder=self._folder,
+            view=self.view,
+            shuffle=self._shuffle,
         )
 
     def with_clips(self, clips: int) -> FrozenEncoder:

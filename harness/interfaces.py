@@ -168,6 +168,19 @@ class Spatial(Protocol):
 
 
 @runtime_checkable
+class Layered(Protocol):
+    """Extra of an encoder whose inner layers give vectors too."""
+
+    def at(self, layer: str) -> Encoder:
+        """The encoder whose vectors are those of `layer`.
+
+        Raises:
+            UsageError: when it has no such layer.
+        """
+        ...
+
+
+@runtime_checkable
 class WholeVideos(Protocol):
     """Extra of an encoder that reads the videos of a split by itself: hand-crafted ones do, in worker processes."""
 
@@ -208,9 +221,12 @@ class Restoring(Protocol):
 
 
 class Backbone(Protocol):
-    """Builds the network a method trains."""
+    """Builds the network a method trains; what its options change, its own card says."""
 
-    card: ClassVar[BackboneCard]
+    @property
+    def card(self) -> BackboneCard:
+        """The registered card, or with options one of another length, view or layers."""
+        ...
 
     def build(self, *, seed: int) -> nn.Module:
         """A new network, normalised float clips (B, C, T, H, W) -> (B, dim); equal seeds give equal weights."""

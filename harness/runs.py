@@ -18,7 +18,7 @@ from harness.features import FrozenEncoder, fingerprint
 from harness.interfaces import Budget, Encoder, Evaluation
 from harness.provenance import provenance
 from harness.results import Identity, Run, Status, Store, digest
-from harness.suites.plan import Cell, Plan, Planner, coverage, protocol_with_view
+from harness.suites.plan import Cell, Plan, Planner, coverage, measuring, protocol_with_view
 
 if TYPE_CHECKING:
     from harness.plugins import Plugins
@@ -178,9 +178,10 @@ class Executor:
 
     def _evaluation(self, cell: Cell, encoder: FrozenEncoder) -> Evaluation:
         identity = cell.identity
-        evaluator = self._plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
+        evaluator, layer = measuring(self._plugins, identity.evaluator)
         before = fingerprint(encoder.encoder)
-        evaluation = evaluator.evaluate(encoder, self._planner.dataset(identity.data), seed=identity.seed)
+        shown = encoder if layer is None else encoder.at(layer)
+        evaluation = evaluator.evaluate(shown, self._planner.dataset(identity.data), seed=identity.seed)
         if fingerprint(encoder.encoder) != before:
             msg = f"evaluator {identity.evaluator.name!r} changed the encoder it was given"
             raise HarnessError(msg)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from harness import paths
+from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.results import Store
 from harness.runs import Executor
@@ -148,3 +149,30 @@ def test_a_damaged_run_is_computed_again(run):
     (second,), fits = run()
     assert fits == []
     assert second.scores == first.scores
+
+
+def test_an_evaluator_can_be_given_an_inner_layer(run):
+    evaluators = [
+        {"name": "knn", "k": 5},
+        *({"name": "knn", "k": 5, "layer": layer} for layer in ("colours", "linear")),
+    ]
+    (own, colours, linear), fits = run(backbones=["two_layers"], evaluators=evaluators)
+    assert len(fits) == 1
+    assert [r.status for r in (own, colours, linear)] == ["done"] * 3
+    assert linear.predictions == own.predictions
+    assert colours.predictions != own.predictions
+    assert len({r.protocol_id for r in (own, colours, linear)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbones": ["two_layers"], "evaluators": [{"name": "knn", "layer": "colour"}]}, "did you mean 'colours'"),
+        ({"evaluators": [{"name": "knn", "layer": "fc6"}]}, "unknown layer of backbone 'small_2d': 'fc6'; known: none"),
+        ({"evaluators": [{"name": "finetune", "layer": "fc6"}]}, "only evaluators of vectors take the name of a layer"),
+        ({"evaluators": [{"name": "knn", "layer": 6}]}, "only evaluators of vectors take the name of a layer"),
+    ],
+)
+def test_a_layer_that_cannot_be(run, changes, message):
+    with pytest.raises(UsageError, match=message):
+        run(**changes)

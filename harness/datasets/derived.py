@@ -88,7 +88,7 @@ class Derived:
         if name == "train" and wanted.subset is not None:
             split = _subset(split, wanted.subset, wanted.subset_seed)
         if wanted.images is not None:
-            split = Pictures(split, wanted.images)
+            split = Pictures.evenly(split, wanted.images)
         if name == "train" and wanted.joined:
             split = Joined(split)
         return split

@@ -107,45 +107,57 @@ class Joined:
 
 
 class Pictures:
-    """Evenly spaced frames of each video of a split, each an image: a video of one frame.
+    """Frames of the videos of a split, each an image: a video of one frame.
 
     Images of one video have a group of their own where the video has none.
 
     Args:
         films: the split.
-        count: images of each video; frame floor((i + 0.5) T / count) of T frames for the i-th.
+        numbers: for each of its videos, which frames.
     """
 
-    def __init__(self, films: Split, count: int) -> None:
+    def __init__(self, films: Split, numbers: Sequence[Sequence[int]]) -> None:
         self._films = films
-        self._count = count
+        self._numbers = numbers
         self.name = films.name
         self.labelled = films.labelled
         self.classes = films.classes
-        self._frames = [
-            (index, (2 * i + 1) * video.frames // (2 * count))
-            for index, video in enumerate(films.videos)
-            for i in range(count)
-        ]
+        self._frames = [(index, number) for index, chosen in enumerate(numbers) for number in chosen]
         self.videos: Sequence[Video] = tuple(
             dataclasses.replace(
-                films.videos[index],
-                id=f"{films.videos[index].id}.{position % count}",
+                video,
+                id=f"{video.id}.{position}",
                 frames=1,
-                group=(films.videos[index].group or films.videos[index].id) if films.labelled else "",
+                group=(video.group or video.id) if films.labelled else "",
                 joints=None,
             )
-            for position, (index, _) in enumerate(self._frames)
+            for video, chosen in zip(films.videos, numbers, strict=True)
+            for position in range(len(chosen))
         )
         self.left_out = left_out(films)
+
+    @classmethod
+    def evenly(cls, films: Split, count: int) -> Pictures:
+        """So many frames of each video: floor((i + 0.5) T / count) of T for the i-th."""
+        return cls(films, [[(2 * i + 1) * v.frames // (2 * count) for i in range(count)] for v in films.videos])
+
+    @classmethod
+    def every(cls, films: Split, stride: int) -> Pictures:
+        """The first frame of each video, and every `stride`-th after it."""
+        return cls(films, [range(0, video.frames, stride) for video in films.videos])
+
+    @property
+    def films(self) -> list[int]:
+        """For each image, the position of its video."""
+        return [index for index, _ in self._frames]
 
     def __len__(self) -> int:
         return len(self.videos)
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of the videos and of how many images each gives."""
-        return digest({"films": self._films.manifest, "images": self._count})
+        """Hash of the videos and of the frames that each gives."""
+        return digest({"films": self._films.manifest, "frames": [list(chosen) for chosen in self._numbers]})
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """The image as (T, H, W, C) uint8 RGB, once for each of `frames`, which can only be 0.
@@ -162,7 +174,7 @@ class Pictures:
 
     def unlabelled(self) -> Pictures:
         """The same images without labels, groups and classes."""
-        return Pictures(self._films.unlabelled(), self._count)
+        return Pictures(self._films.unlabelled(), self._numbers)
 
 
 class Relabelled:

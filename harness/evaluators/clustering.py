@@ -38,9 +38,10 @@ class Clustering:
     clustering is the same on the rows of `spectral_embedding`: on all pairs up to 20,000 points, above that on a graph
     of neighbours.
 
-    A point is a video, or with `clips` each of so many clips of a video (a frame, for an encoder of single frames).
-    Then every metric is of points, and the conditional entropy is also given of videos, each in the cluster that most
-    of its clips are in (of equal ones the first).
+    A point is a video, or with `clips` each of so many clips of a video (a frame, for an encoder of single frames), or
+    with `stride` every so many-th frame of a video, for an encoder of single frames. Then every metric is of points, and
+    the conditional entropy is also given of videos, each in the cluster that most of its points are in (of equal ones
+    the first).
 
     Args:
         label: which kind of class the clusters are held against.
@@ -48,9 +49,10 @@ class Clustering:
         repeats: runs of k-means.
         normalise: scale each point's vector to length 1 first. The paper does not; it helps where lengths vary.
         clips: of each video, spread evenly over it, as points of their own; None averages the encoder's own clips.
+        stride: frames from one point of a video to its next, in place of `clips`; long videos give more points.
 
     Raises:
-        UsageError: when `repeats` or `clips` is below 1.
+        UsageError: when `repeats`, `clips` or `stride` is below 1, or both of the latter are given.
 
     Source: Redondo-Cabrera and López-Sastre, "Unsupervised learning from videos using temporal coherency deep
     networks", CVIU 2019, discovery of actions and scenes.
@@ -65,31 +67,38 @@ class Clustering:
         repeats: int = 10,
         normalise: bool = False,
         clips: int | None = None,
+        stride: int | None = None,
     ) -> None:
-        for name, number in (("repeats", repeats), ("clips", clips)):
+        for name, number in (("repeats", repeats), ("clips", clips), ("stride", stride)):
             if number is not None and number < 1:
                 msg = f"evaluator 'clustering': {name} must be at least 1, got {number}"
                 raise UsageError(msg)
+        if clips is not None and stride is not None:
+            msg = f"evaluator 'clustering': clips={clips} and stride={stride} both say what a point is; give one"
+            raise UsageError(msg)
         self.label = label
         self.algorithm = algorithm
         self.repeats = repeats
         self.normalise = normalise
         self.clips = clips
+        self.stride = stride
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Cluster test; train is not looked at.
 
         Raises:
+            UsageError: as in `points`.
             DataError: as in `labelled`, or when test has one class only, or fewer points than the label has classes.
         """
-        test, frames = points(encoder, data, "test", self.label, self.clips)
+        test, frames, videos = points(encoder, data, "test", self.label, clips=self.clips, stride=self.stride)
         labels, count = test.labels, len(test.classes)
+        whole = self.clips is None and self.stride is None
         where = f"test of data set {data.card.name!r}"
         if count - len(test.absent) < 2:
             msg = f"{where} has one class of {self.label!r} only; there is nothing to tell apart"
             raise DataError(msg)
         if count > len(test):
-            what = "videos" if self.clips is None else "clips"
+            what = "videos" if whole else "clips" if self.stride is None else "frames"
             msg = f"{where} has {len(test)} {what}, too few for the {count} clusters that its {self.label!r} asks for"
             raise DataError(msg)
         vectors = F.normalize(test.vectors, dim=1) if self.normalise else test.vectors
@@ -101,8 +110,8 @@ class Clustering:
         scores, predictions = scored(self.card, test, found.assignments, guessed)
         ami = [float(adjusted_mutual_information(labels, rows).mean()) for rows in (found.assignments, guessed)]
         scores = (*scores, Score("ami", *ami))
-        if self.clips is not None:
-            of_videos = [_of_videos(labels, rows, self.clips) for rows in (found.assignments, guessed)]
+        if not whole:
+            of_videos = [_of_videos(labels, rows, videos.to(labels)) for rows in (found.assignments, guessed)]
             scores = (*scores, Score("video_conditional_entropy", *of_videos))
         entropies = conditional_entropy(labels, found.assignments)
         best = int(found.inertia.argmin())
@@ -121,7 +130,16 @@ class Clustering:
         )
 
 
-def _of_videos(labels: Tensor, clusters: Tensor, clips: int) -> float:
-    """Mean conditional entropy of videos, each in the cluster of most of its `clips`; `clusters` is (R, N * clips)."""
-    votes = F.one_hot(clusters.view(len(clusters), -1, clips)).sum(2)  # (R, N, K)
-    return float(conditional_entropy(labels[::clips], votes.argmax(2)).mean())
+def _of_videos(labels: Tensor, clusters: Tensor, videos: Tensor) -> float:
+    """Mean conditional entropy of videos, each in the cluster of most of its points.
+
+    Args:
+        labels: (N,) of points.
+        clusters: (R, N).
+        videos: (N,) the video of each point, in ascending order.
+    """
+    count, kinds = int(videos[-1]) + 1, int(clusters.max()) + 1
+    votes = labels.new_zeros(len(clusters), count * kinds)
+    votes.scatter_add_(1, videos * kinds + clusters, torch.ones_like(clusters))
+    first = torch.searchsorted(videos, torch.arange(count, device=videos.device))
+    return float(conditional_entropy(labels[first], votes.view(-1, count, kinds).argmax(2)).mean())

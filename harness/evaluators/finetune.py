@@ -18,6 +18,7 @@ from harness.errors import DataError, DivergedError, PluginError, UsageError
 from harness.evaluators.cards.finetune import FINETUNE
 from harness.evaluators.frozen import Frozen, stages
 from harness.evaluators.labelled import Labelled, train_and_test
+from harness.evaluators.shots import drawn
 from harness.evaluators.part import Part
 from harness.evaluators.scoring import hits, majority, majority_hits, scored
 from harness.evaluators.selection import FOLDS
@@ -51,6 +52,7 @@ class Finetune:
         average: what is averaged over them.
         mirror: False for classes that a mirror turns into others, such as left and right.
         label: which kind of class to predict.
+        shots: train on so many videos of each class, drawn as in few-shot classification; None takes all.
 
     Raises:
         UsageError: when an option is impossible.
@@ -71,7 +73,11 @@ class Finetune:
         average: Average = "softmax",
         mirror: bool = True,
         label: str = "action",
+        shots: int | None = None,
     ) -> None:
+        if shots is not None and shots < 1:
+            msg = f"shots must be at least 1, got {shots}"
+            raise UsageError(msg)
         if min(frames, batch_size) < 1 or frozen < 0:
             msg = f"frames and batch_size must be at least 1, frozen at least 0, got {frames}, {batch_size}, {frozen}"
             raise UsageError(msg)
@@ -89,12 +95,14 @@ class Finetune:
         self.average: Average = average
         self.mirror = mirror
         self.label = label
+        self.shots = shots
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
-        """Fine-tune a copy of the network of `encoder`; `seed` is that of classifier, batches and random clips.
+        """Fine-tune a copy of the network of `encoder`; `seed` is of shots, classifier, batches and random clips.
 
         Raises:
-            DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
+            DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate, or fewer
+                videos of a class than shots.
             DivergedError: when no learning rate leads to a loss that is a number.
             PluginError: when the encoder does not say how clips are normalised for its network.
             UsageError: when the network has fewer stages than are to be frozen, or `frames` do not make a clip.
@@ -102,6 +110,8 @@ class Finetune:
         start = _start(encoder)
         budget = Budget(frames=self.frames, seed=seed, device=encoder.device)
         train, test = train_and_test(encoder, data, self.label)
+        if self.shots is not None:
+            train = drawn(train, self.shots, seed, data.card.name)
         count = len(train.classes)
         trainings = len(self.lrs) * (len(self.lrs) > 1) + 1
         with progress.bar("fine-tuning", total=trainings) as bar:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Need, View
 from harness.datasets import derived, locations
 from harness.datasets.derived_splits import left_out
-from harness.errors import PluginError, UsageError
-from harness.interfaces import Dataset, Prepared, Split
+from harness.errors import PluginError, UsageError, unknown
+from harness.interfaces import Dataset, Evaluator, Prepared, Split
 from harness.results import Identity, Named, digest
 from harness.sources import source_hash
 from harness.suites.schema import Suite
@@ -21,6 +21,8 @@ from harness.video.sample import frames_digest
 
 if TYPE_CHECKING:
     from harness.plugins import Plugins
+
+LAYER = "layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,13 @@ def check(suite: Suite, plugins: Plugins) -> None:
         except PackageNotFoundError:
             msg = f"suite {suite.name!r} needs {distribution}: pip install {distribution}"
             raise PluginError(msg) from None
-    kinds = (
-        (plugins.methods, suite.methods),
-        (plugins.backbones, suite.backbones),
-        (plugins.evaluators, suite.evaluators),
-    )
-    for registry, choices in kinds:
-        for choice in choices:
-            registry.build(choice.name, choice.options)
+    for choice in suite.methods:
+        plugins.methods.build(choice.name, choice.options)
+    layers = {layer for choice in suite.evaluators if (layer := measuring(plugins, choice)[1]) is not None}
+    for choice in suite.backbones:
+        known = plugins.backbones.build(choice.name, choice.options).card.layers
+        for layer in sorted(layers - set(known)):
+            raise unknown(f"layer of backbone {choice.name!r}:", layer, known)
     for name in suite.paths:
         plugins.datasets.entry(name)
     locations.prefer(suite.paths)
@@ -103,6 +104,24 @@ def check(suite: Suite, plugins: Plugins) -> None:
         if isinstance(card, DatasetCard) and "test" not in card.splits:
             msg = f"data set {choice.name!r} has no test split to measure on; name others under `data`"
             raise UsageError(msg)
+
+
+def measuring(plugins: Plugins, named: Named) -> tuple[Evaluator, str | None]:
+    """The evaluator `named`, and the layer whose vectors it is given; None for the encoder's own.
+
+    `layer` is an option of every evaluator of vectors, which the harness keeps to itself.
+
+    Raises:
+        UsageError: when a name or an option is unknown or wrong, or the evaluator takes more than vectors.
+    """
+    options = {name: value for name, value in named.options.items() if name != LAYER}
+    layer = named.options.get(LAYER)
+    card = plugins.evaluators.entry(named.name).card
+    assert isinstance(card, EvaluatorCard)
+    if layer is not None and (not isinstance(layer, str) or card.needs != {"vector"}):
+        msg = f"evaluator {named.name!r}: layer={layer!r}: only evaluators of vectors take the name of a layer"
+        raise UsageError(msg)
+    return plugins.evaluators.build(named.name, options), layer
 
 
 class Planner:
@@ -182,7 +201,8 @@ class Planner:
         offers = method.offers
         if "trainable" in offers and backbone.feature_map:
             offers |= {"feature_map"}
-        return Cell(identity, fit_key, key, protocol, method.supervised, card.needs - offers)
+        network: frozenset[Need] = frozenset({"trainable"} if LAYER in identity.evaluator.options else ())
+        return Cell(identity, fit_key, key, protocol, method.supervised, (card.needs | network) - offers)
 
     def plan(self, suite: Suite) -> Plan:
         """All cells; draws or reads the data sets."""

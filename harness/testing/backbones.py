@@ -77,6 +77,36 @@ def check_output(subject: BackboneSubject) -> None:
     expect(not broken, expected="finite vectors", got=f"{broken} NaN or infinite", remedy="look at its initial weights")
 
 
+def check_layers(subject: BackboneSubject) -> None:
+    """Each layer of the card gives vectors of its length; they share the network's weights, and the last are its own."""
+    subject.requires(check_output)
+    card, network = subject.tested.card, subject.network().eval()
+    weights = {id(parameter) for parameter in network.parameters()}
+    for name, length in card.layers.items():
+        part: nn.Module = network.until(name)  # type: ignore[operator]
+        with torch.no_grad():
+            output = part.eval()(subject.clips)
+        expect(
+            isinstance(output, Tensor) and output.shape == (CLIPS, length),
+            expected=f"({CLIPS}, {length}) of layer {name!r}",
+            got=f"{tuple(output.shape)}" if isinstance(output, Tensor) else type(output).__name__,
+            remedy="the card's layers have to fit the network",
+        )
+        expect(
+            all(id(parameter) in weights for parameter in part.parameters()),
+            expected=f"layer {name!r} to share the network's weights",
+            got="weights of its own",
+            remedy="let until() give the same modules, not copies",
+        )
+        last = name == list(card.layers)[-1]
+        expect(
+            not last or distance(output, subject.vectors) <= TOLERANCE,
+            expected=f"the last layer, {name!r}, to give the network's vectors",
+            got="others",
+            remedy="end the card's layers with the one that `dim` is of",
+        )
+
+
 def check_batch_invariance(subject: BackboneSubject) -> None:
     """In evaluation mode a clip's vector does not depend on the other clips of its batch."""
     subject.requires(check_output)
@@ -148,6 +178,7 @@ def checks(subject: BackboneSubject) -> list[Callable[[Any], None]]:
     return [
         check_card,
         check_output,
+        check_layers,
         check_batch_invariance,
         check_gradients,
         check_seed,

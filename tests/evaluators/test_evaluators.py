@@ -20,6 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from harness.cards import View
+from harness.datasets.derived_splits import Pictures
 from harness.errors import DataError, UsageError
 from harness.evaluators.clustering import Clustering
 from harness.evaluators.knn import KNN
@@ -293,6 +294,49 @@ def test_the_baseline_of_clips_is_that_of_as_many_points():
     few, many = (evaluate(Clustering(repeats=1, clips=clips), encoder=Noisy()).scores for clips in (1, 5))
     assert few[0].baseline < many[0].baseline < 2
     assert few[0].baseline == pytest.approx(few[-1].baseline)  # with one clip, videos are points
+
+
+class OneFrame:
+    """Sees single frames: the mean colours of a frame's rows."""
+
+    view = View(frames=1, size=32)
+    dim = 96
+
+    def encode(self, batch):
+        return batch.clips.float().mean(4).flatten(1) / 255
+
+
+def shortened(split):
+    """The same videos, every second without its last six frames."""
+    frames = tuple(f[: len(f) - 6 * (i % 2)] for i, f in enumerate(split.frames))
+    videos = tuple(
+        dataclasses.replace(video, frames=len(shown)) for video, shown in zip(split.videos, frames, strict=True)
+    )
+    return dataclasses.replace(split, videos=videos, frames=frames)
+
+
+def test_every_so_many_th_frame_can_be_a_point():
+    data = Changed(test=shortened)
+    found = evaluate(Clustering(repeats=3, stride=5), data, encoder=OneFrame())
+    split = data.split("test")
+    counts = [len(range(0, video.frames, 5)) for video in split.videos]
+    assert len(set(counts)) > 1
+    groups = [video.group for video, count in zip(split.videos, counts, strict=True) for _ in range(count)]
+    assert found.predictions.groups == tuple(groups)
+    alone = FrozenEncoder(OneFrame(), key="x").features(Pictures.every(split, 5)).vectors
+    assert found.predictions.predicted == tuple(map(tuple, kmeans(alone, 4, range(3)).assignments.tolist()))
+    parts = [np.split(np.array(row), np.cumsum(counts)[:-1]) for row in found.predictions.predicted]
+    majority = torch.tensor([[np.bincount(part).argmax() for part in row] for row in parts])
+    labels = torch.tensor([video.labels["action"] for video in split.videos])
+    values = {score.metric: score.value for score in found.scores}
+    assert values["video_conditional_entropy"] == pytest.approx(float(conditional_entropy(labels, majority).mean()))
+
+
+def test_a_stride_is_for_encoders_of_single_frames():
+    with pytest.raises(UsageError, match="stride=5 makes points of single frames.* give `clips`"):
+        evaluate(Clustering(stride=5), encoder=Noisy())
+    with pytest.raises(UsageError, match="clips=2 and stride=5 both say what a point is"):
+        Clustering(clips=2, stride=5)
 
 
 def test_notes_of_clustering_tell_spread_and_the_best_run():

@@ -301,6 +301,27 @@ def test_one_group_is_enough_where_nothing_is_chosen():
     assert evaluate(Changed(train=keep(lambda video: video.group == "train-0"))).notes["validation_top1"] == {}
 
 
+def test_a_few_videos_of_each_class(monkeypatch):
+    seen = []
+
+    class Watching(finetune._Training):
+        def draw(self, train, view, size, generator):
+            seen.append(train)
+            return super().draw(train, view, size, generator)
+
+    monkeypatch.setattr(finetune, "_Training", Watching)
+    found = evaluate(shots=2, frames=64)
+    assert found.notes["train_videos"] == 8
+    assert all(sorted(video.labels["action"] for video in split.videos) == sorted([0, 1, 2, 3] * 2) for split in seen)
+    shown = {video.id for video in seen[0].videos}
+    evaluate(shots=2, frames=64, encoder=UntrainedEncoder())
+    assert {video.id for video in seen[-1].videos} == shown  # the same for every encoder
+    evaluate(shots=2, frames=64, seed=1)
+    assert {video.id for video in seen[-1].videos} != shown
+    with pytest.raises(DataError, match="has [0-9]+ training videos, and 99 are to be drawn"):
+        evaluate(shots=99)
+
+
 def test_encoders_that_cannot_be_fine_tuned():
     with pytest.raises(PluginError, match="UninformedEncoder cannot be fine-tuned: it needs a `module`"):
         evaluate(encoder=UninformedEncoder())
@@ -322,6 +343,7 @@ def test_a_card_is_needed_to_normalise():
         ({"frames": 0}, "frames and batch_size must be at least 1"),
         ({"batch_size": 0}, "frames and batch_size must be at least 1"),
         ({"frozen": -1}, "frozen at least 0"),
+        ({"shots": 0}, "shots must be at least 1"),
         ({"lrs": ()}, "at least one"),
         ({"lrs": (0.1, 0.1)}, "different positive numbers"),
         ({"lrs": (0.1, -1.0)}, "different positive numbers"),

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from harness import DatasetCard, EvaluatorCard, MethodCard, Metric, hookimpl
+from harness import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, View, hookimpl
 
 NAMES = ("counted", "diverges", "raises", "exits", "runs_out_of_memory", "slow", "reads_labels")
 CARDS = {name: MethodCard(name=name, summary=f"A method that {name}.") for name in NAMES}
 BLOBS = DatasetCard(name="blobs", summary="Moving squares under another name.")
+TWO_LAYERS = BackboneCard(
+    name="two_layers",
+    summary="Mean colours, and a linear layer on them.",
+    dim=2,
+    view=View(frames=4, size=16),
+    layers={"colours": 3, "linear": 2},
+)
 _METRIC = Metric(id="value", title="Value", unit="1", higher_is_better=True)
 FRAGILE = EvaluatorCard(name="fragile", summary="Raises for odd seeds.", protocol="none", metrics=(_METRIC,))
 TRAINS = EvaluatorCard(
@@ -19,6 +26,11 @@ NOT_A_NUMBER = EvaluatorCard(name="not_a_number", summary="Gives NaN.", protocol
 def harness_methods(registry):
     for name in NAMES:
         registry.register(CARDS[name], f"harness_toy.methods:{name.title().replace('_', '')}")
+
+
+@hookimpl
+def harness_backbones(registry):
+    registry.register(TWO_LAYERS, "harness_toy.backbones:TwoLayers")
 
 
 @hookimpl
