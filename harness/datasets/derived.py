@@ -34,7 +34,7 @@ class Derivation(pydantic.BaseModel):
     images: Count | None = None
     """So many frames of each video, each as an image of its own."""
     joined: bool = False
-    """All videos of `train` as one, without labels."""
+    """All videos of `train` as one, in random order and without labels."""
     labels: Mapping[str, str] | None = None
     """For further kinds of label (`scene`), a CSV file with the columns `video` (an id) or `class`, and `label`."""
 
@@ -90,7 +90,7 @@ class Derived:
         if wanted.images is not None:
             split = Pictures.evenly(split, wanted.images)
         if name == "train" and wanted.joined:
-            split = Joined(split)
+            split = Joined(Selected(split, np.random.default_rng(0).permutation(len(split)).tolist()))
         return split
 
 

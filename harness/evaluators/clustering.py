@@ -39,9 +39,9 @@ class Clustering:
     of neighbours.
 
     A point is a video, or with `clips` each of so many clips of a video (a frame, for an encoder of single frames), or
-    with `stride` every so many-th frame of a video, for an encoder of single frames. Then every metric is of points, and
-    the conditional entropy is also given of videos, each in the cluster that most of its points are in (of equal ones
-    the first).
+    with `stride` the first frame of a video and every `stride`-th after it, for an encoder of single frames. Then every
+    metric is of points, and the conditional entropy is also given of videos, each in the cluster that most of its
+    points are in (of equal ones the first).
 
     Args:
         label: which kind of class the clusters are held against.

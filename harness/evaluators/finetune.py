@@ -18,10 +18,10 @@ from harness.errors import DataError, DivergedError, PluginError, UsageError
 from harness.evaluators.cards.finetune import FINETUNE
 from harness.evaluators.frozen import Frozen, stages
 from harness.evaluators.labelled import Labelled, train_and_test
-from harness.evaluators.shots import drawn
 from harness.evaluators.part import Part
 from harness.evaluators.scoring import hits, majority, majority_hits, scored
 from harness.evaluators.selection import FOLDS
+from harness.evaluators.shots import drawn
 from harness.functional.folds import group_folds
 from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
@@ -53,6 +53,7 @@ class Finetune:
         mirror: False for classes that a mirror turns into others, such as left and right.
         label: which kind of class to predict.
         shots: train on so many videos of each class, drawn as in few-shot classification; None takes all.
+        draws: of the shots; scores are means over them.
 
     Raises:
         UsageError: when an option is impossible.
@@ -74,9 +75,10 @@ class Finetune:
         mirror: bool = True,
         label: str = "action",
         shots: int | None = None,
+        draws: int = 1,
     ) -> None:
-        if shots is not None and shots < 1:
-            msg = f"shots must be at least 1, got {shots}"
+        if draws < 1 or (shots is None and draws > 1) or (shots is not None and shots < 1):
+            msg = f"shots and draws must be at least 1, and several draws need shots, got {shots} and {draws}"
             raise UsageError(msg)
         if min(frames, batch_size) < 1 or frozen < 0:
             msg = f"frames and batch_size must be at least 1, frozen at least 0, got {frames}, {batch_size}, {frozen}"
@@ -96,6 +98,7 @@ class Finetune:
         self.mirror = mirror
         self.label = label
         self.shots = shots
+        self.draws = draws
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Fine-tune a copy of the network of `encoder`; `seed` is of shots, classifier, batches and random clips.
@@ -110,29 +113,30 @@ class Finetune:
         start = _start(encoder)
         budget = Budget(frames=self.frames, seed=seed, device=encoder.device)
         train, test = train_and_test(encoder, data, self.label)
+        parts = [train]
         if self.shots is not None:
-            train = drawn(train, self.shots, seed, data.card.name)
+            parts = drawn(train, self.shots, self.draws, seed, data.card.name)
         count = len(train.classes)
+        rates, validated, rows = [], [], []
         trainings = len(self.lrs) * (len(self.lrs) > 1) + 1
-        with progress.bar("fine-tuning", total=trainings) as bar:
-            accuracies = self._validated(start, train, budget, bar) if len(self.lrs) > 1 else {}
-            lr, classifier = self._best(start, train.split, budget, accuracies)
-            scores = self._scores(classifier, start, test.split, self.views, budget).to(test.labels.device)
-            bar.advance()
-        values = {"top5": hits(scores[None], test.labels, 5)} if count > 5 else {}
+        with progress.bar("fine-tuning", total=trainings * len(parts)) as bar:
+            for part in parts:
+                accuracies = self._validated(start, part, budget, bar) if len(self.lrs) > 1 else {}
+                lr, classifier = self._best(start, part.split, budget, accuracies)
+                rows.append(self._scores(classifier, start, test.split, self.views, budget).to(test.labels.device))
+                rates.append(lr)
+                validated.append({f"{rate:g}": accuracy for rate, accuracy in accuracies.items()})
+                bar.advance()
+        scores = torch.stack(rows)  # (R, N, classes)
+        values = {"top5": hits(scores, test.labels, 5)} if count > 5 else {}
         found, predictions = scored(
-            self.card,
-            test,
-            scores.argmax(1)[None],
-            majority(train, test),
-            values,
-            {"top5": majority_hits(train, test, 5)},
+            self.card, test, scores.argmax(2), majority(train, test), values, {"top5": majority_hits(train, test, 5)}
         )
         notes: dict[str, Any] = {
-            "lr": lr,
-            "validation_top1": {f"{rate:g}": accuracy for rate, accuracy in accuracies.items()},
+            "lr": rates[0] if self.shots is None else rates,
+            "validation_top1": validated[0] if self.shots is None else validated,
             "frozen_stages": ["+".join(stage) for stage in stages(start.module)[: self.frozen]],
-            "train_videos": len(train),
+            "train_videos": len(parts[0]),
             "test_videos": len(test),
             "classes_absent_from_test": list(test.absent),
         }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.features import FrozenEncoder
-    from harness.interfaces import Dataset, Split
+    from harness.interfaces import Dataset
 
 
 class Points(NamedTuple):

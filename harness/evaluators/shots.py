@@ -8,8 +8,8 @@ from harness.evaluators.part import Part
 from harness.functional.draws import draw_ranks
 
 
-def drawn(train: Labelled, shots: int, seed: int, data: str) -> Labelled:
-    """`shots` videos of each class of `train`, which depend on the seed and not on the encoder.
+def drawn(train: Labelled, shots: int, draws: int, seed: int, data: str) -> list[Labelled]:
+    """`shots` videos of each class of `train`, `draws` times; they depend on the seed and not on the encoder.
 
     Raises:
         DataError: when a class has fewer, naming it and the data set.
@@ -17,8 +17,11 @@ def drawn(train: Labelled, shots: int, seed: int, data: str) -> Labelled:
     counts = train.labels.bincount(minlength=len(train.classes)).tolist()
     fewest, name = min((count, name) for count, name in zip(counts, train.classes, strict=True) if count)
     if fewest < shots:
-        msg = f"class {name!r} of data set {data!r} has {fewest} training videos, and {shots} are to be drawn; ask for fewer"
+        msg = f"class {name!r} of data set {data!r} has {fewest} training videos, {shots} are to be drawn; lower shots"
         raise DataError(msg)
-    chosen = (draw_ranks(train.labels, train.groups, 1, seed)[0] < shots).nonzero().flatten()
-    part = Part(train.split, chosen.tolist())
-    return Labelled(train.vectors[chosen], train.labels[chosen], train.classes, part)
+    found = []
+    for ranks in draw_ranks(train.labels, train.groups, draws, seed):
+        chosen = (ranks < shots).nonzero().flatten()
+        part = Part(train.split, chosen.tolist())
+        found.append(Labelled(train.vectors[chosen], train.labels[chosen], train.classes, part))
+    return found

@@ -78,7 +78,7 @@ def check_output(subject: BackboneSubject) -> None:
 
 
 def check_layers(subject: BackboneSubject) -> None:
-    """Each layer of the card gives vectors of its length; they share the network's weights, and the last are its own."""
+    """Each layer of the card gives vectors of its length by the network's weights; the last layer's are its own."""
     subject.requires(check_output)
     card, network = subject.tested.card, subject.network().eval()
     weights = {id(parameter) for parameter in network.parameters()}

@@ -1,4 +1,4 @@
-"""Crops, flips and reversals of whole batches of clips; every frame of a clip is treated alike."""
+"""Crops, flips, reversals and colours of whole batches of clips; every frame of a clip is treated alike."""
 
 from __future__ import annotations
 
@@ -118,6 +118,62 @@ def random_reversal(clips: Tensor, generator: torch.Generator) -> Tensor:
     """
     backwards = torch.rand(len(clips), generator=generator) < 0.5
     return torch.where(backwards.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(2), clips)
+
+
+GREY = 0.2
+"""Share of clips that `colour_jitter` makes grey."""
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def colour_jitter(clips: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Change the colours of each clip (B, C, T, H, W) uint8 at random, and make a fifth of them grey.
+
+    Brightness, contrast and saturation are multiplied by factors from [1 - strength, 1 + strength], one after the
+    other, and the hue is turned by a share of the circle from [-strength, strength].
+
+    Source: the settings of Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", 2018,
+    are a strength of 0.4.
+
+    Args:
+        clips: uint8 RGB.
+        strength: from 0 to 0.5.
+        generator: a CPU generator, so that every device gets the same colours.
+
+    Raises:
+        ValueError: when the strength is not from 0 to 0.5.
+    """
+    if not 0 <= strength <= 0.5:
+        msg = f"the strength of colour jitter must be from 0 to 0.5, got {strength}"
+        raise ValueError(msg)
+    drawn = (torch.rand(5, len(clips), generator=generator) * 2 - 1).to(clips.device).view(5, -1, 1, 1, 1, 1)
+    brightness, contrast, saturation = 1 + strength * drawn[:3]
+    x = (clips.float() * brightness).clamp_(max=255)
+    x = _blend(x, _luma(x).mean((2, 3, 4), keepdim=True), contrast)
+    x = _blend(x, _luma(x), saturation)
+    x = _hue_turned(x, strength * drawn[3])
+    x = torch.where(drawn[4] < 2 * GREY - 1, _luma(x), x)
+    return x.round_().to(torch.uint8)
+
+
+def _luma(clips: Tensor) -> Tensor:
+    return (clips * torch.tensor(_LUMA, device=clips.device).view(1, 3, 1, 1, 1)).sum(1, keepdim=True)
+
+
+def _blend(clips: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    return (share * clips + (1 - share) * other).clamp_(0, 255)
+
+
+def _hue_turned(clips: Tensor, turn: Tensor) -> Tensor:
+    """Clips (B, C, T, H, W) of hue, saturation and value; only the hue changes. `turn` is (B, 1, 1, 1, 1) circles."""
+    value, brightest = clips.max(1, keepdim=True)
+    chroma = value - clips.amin(1, keepdim=True)
+    red, green, blue = clips.unbind(1)
+    sides = torch.stack([green - blue, blue - red, red - green], dim=1).gather(1, brightest)
+    sextant = 2.0 * brightest + sides / chroma.clamp(min=1e-6) + 6 * turn
+    offsets = torch.tensor([5.0, 3.0, 1.0], device=clips.device).view(1, 3, 1, 1, 1)
+    place = (offsets + sextant) % 6
+    return value - chroma * torch.minimum(place, 4 - place).clamp(0, 1)
 
 
 def _slack(clips: Tensor, size: int) -> tuple[int, int]:

@@ -318,7 +318,12 @@ def test_a_few_videos_of_each_class(monkeypatch):
     assert {video.id for video in seen[-1].videos} == shown  # the same for every encoder
     evaluate(shots=2, frames=64, seed=1)
     assert {video.id for video in seen[-1].videos} != shown
-    with pytest.raises(DataError, match="has [0-9]+ training videos, and 99 are to be drawn"):
+    seen.clear()
+    several = evaluate(shots=2, frames=64, draws=3)
+    assert len({frozenset(video.id for video in split.videos) for split in seen}) == 3
+    assert len(several.predictions.predicted) == len(several.notes["lr"]) == 3
+    assert several.predictions.predicted[0] == found.predictions.predicted[0]
+    with pytest.raises(DataError, match=r"has [0-9]+ training videos, 99 are to be drawn"):
         evaluate(shots=99)
 
 
@@ -343,7 +348,9 @@ def test_a_card_is_needed_to_normalise():
         ({"frames": 0}, "frames and batch_size must be at least 1"),
         ({"batch_size": 0}, "frames and batch_size must be at least 1"),
         ({"frozen": -1}, "frozen at least 0"),
-        ({"shots": 0}, "shots must be at least 1"),
+        ({"shots": 0}, "shots and draws must be at least 1"),
+        ({"shots": 5, "draws": 0}, "shots and draws must be at least 1"),
+        ({"draws": 2}, "several draws need shots"),
         ({"lrs": ()}, "at least one"),
         ({"lrs": (0.1, 0.1)}, "different positive numbers"),
         ({"lrs": (0.1, -1.0)}, "different positive numbers"),

@@ -9,7 +9,9 @@ import torch
 
 from harness import _torchvision
 from harness.video.transform import (
+    GREY,
     SCALES,
+    colour_jitter,
     crops,
     multi_scale_crop,
     random_crop,
@@ -104,3 +106,38 @@ def test_multi_scale_crops_are_corners_and_centres_at_every_scale():
     assert set(found) == set(SCALES)
     assert len(found[1.0]) == 3  # the whole height: left, centre, right
     assert all(len(found[scale]) == 5 for scale in SCALES[1:])
+
+
+def noise(count: int) -> torch.Tensor:
+    return torch.randint(256, (count, 3, 2, 6, 7), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.4, 0.5])
+def test_colours_are_those_of_torchvision(strength):
+    """The same factors, clip by clip, through torchvision's functions."""
+    _torchvision.models()
+    functional = importlib.import_module("torchvision.transforms.v2.functional")
+    clips = noise(40)
+    found = colour_jitter(clips, strength, torch.Generator().manual_seed(5))
+    drawn = torch.rand(5, 40, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    for clip, got, factors in zip(clips, found, drawn.T.tolist(), strict=True):
+        images = clip.transpose(0, 1).float() / 255  # (T, C, H, W)
+        images = functional.adjust_brightness(images, 1 + strength * factors[0])
+        grey = functional.rgb_to_grayscale(images).mean()  # torchvision's own contrast is of each image alone
+        images = ((1 + strength * factors[1]) * images - strength * factors[1] * grey).clamp(0, 1)
+        images = functional.adjust_saturation(images, 1 + strength * factors[2])
+        images = functional.adjust_hue(images, strength * factors[3])
+        if factors[4] < 2 * GREY - 1:
+            images = functional.rgb_to_grayscale(images, num_output_channels=3)
+        assert ((images.transpose(0, 1) * 255) - got).abs().max() < 1.01
+    shares = (found.amax(1) == found.amin(1)).flatten(1).all(1).float().mean()
+    assert shares == (drawn[4] < 2 * GREY - 1).float().mean() > 0
+
+
+def test_no_strength_changes_no_colour_but_makes_some_clips_grey():
+    clips = noise(400)
+    found = colour_jitter(clips, 0.0, torch.Generator().manual_seed(1))
+    same = (found.int() - clips.int()).abs().flatten(1).amax(1) <= 1
+    assert abs(float(same.float().mean()) - (1 - GREY)) < 0.06
+    with pytest.raises(ValueError, match=r"from 0 to 0\.5, got 0\.6"):
+        colour_jitter(clips, 0.6, torch.Generator())

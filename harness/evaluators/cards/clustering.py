@@ -24,9 +24,9 @@ CLUSTERING = EvaluatorCard(
     protocol=(
         "Redondo-Cabrera and López-Sastre 2019, discovery: k-means on the test split's features, as many clusters as "
         "classes, conditional entropy H(class | cluster) in bits, mean over 10 runs. Here: one vector a video, or with "
-        "the option clips one a clip (a frame, for an encoder of frames), with stride one every so many frames; k-means++ starts; features as they are "
-        "unless the option normalise says otherwise; with algorithm: spectral after Ng, Jordan and Weiss 2001, the "
-        "kernel as wide as the median distance"
+        "the option clips one a clip (a frame, for an encoder of frames), or with stride one every so many frames; "
+        "k-means++ starts; features as they are unless the option normalise says otherwise; with algorithm: spectral "
+        "after Ng, Jordan and Weiss 2001, the kernel as wide as the median distance"
     ),
     metrics=(
         Metric(

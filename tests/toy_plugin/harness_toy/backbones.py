@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness_toy import TWO_LAYERS
 from torch import nn
 
 from harness.seeding import seeded
+from harness_toy import TWO_LAYERS
 
 
 class Layers(nn.Sequential):
