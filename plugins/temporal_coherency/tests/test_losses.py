@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import normalize
+from torch.nn.functional import cosine_embedding_loss, normalize
 
-from harness_temporal_coherency.losses import contrastive, distance, quadruplet
+from harness_temporal_coherency.losses import contrastive, distance, quadruplet, siamese, triplet
 
 
 def vectors(roles: int, count: int = 6, seed: int = 0) -> list[torch.Tensor]:
@@ -88,3 +88,54 @@ def test_contrastive_gradient():
     together = torch.tensor([True, False, True, False, False, True])
     assert (distance(first, second) - 1.0).abs().min() > 1e-2
     assert torch.autograd.gradcheck(lambda a, b: contrastive(a, b, together, 1.0), (first, second))
+
+
+def test_siamese_closed_forms():
+    here, there = torch.zeros(1, 2), torch.tensor([[0.25, 0.0]])
+    yes, no = torch.tensor([True]), torch.tensor([False])
+    assert siamese(here, here, yes) == 0
+    assert siamese(here, there, yes).item() == 0.25
+    assert siamese(here, there, no).item() == 0.75
+    assert siamese(here, 8 * there, no) == 0
+    assert siamese(here, 2 * there, yes, released=True).item() == 0.125
+
+
+@pytest.mark.parametrize("margin", [0.5, 1.0, 2.0])
+def test_siamese_equals_its_definition(margin):
+    first, second = vectors(2)
+    together = torch.tensor([True, False, True, False, False, True])
+    apart = [math.dist(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
+    slow = sum(d if y else max(0.0, margin - d) for d, y in zip(apart, together.tolist(), strict=True))
+    assert siamese(first, second, together, margin).item() == pytest.approx(slow / 6)
+    assert torch.equal(
+        siamese(first, second, together, margin, released=True), contrastive(first, second, together, margin)
+    )
+
+
+def test_triplet_closed_forms():
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 3.0]])
+    assert triplet(a, a, b).item() == 0
+    assert triplet(a, a, a).item() == 0.5
+    assert triplet(a, b, a).item() == 1.5
+    assert triplet(a, -a, a, margin=1.0).item() == 3.0
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.5, 1.5])
+def test_triplet_equals_torchs_own(margin):
+    """Cosine distances from another function of torch, which gives 1 - cos for pairs that belong together."""
+    anchor, positive, negative = (3 * role for role in vectors(3, seed=4))
+    ones = torch.ones(6, dtype=torch.float64)
+    near, far = (cosine_embedding_loss(anchor, other, ones, reduction="none") for other in (positive, negative))
+    assert triplet(anchor, positive, negative, margin).item() == pytest.approx(
+        (near - far + margin).clamp(min=0).mean().item()
+    )
+
+
+def test_siamese_and_triplet_gradients():
+    """Away from the kinks: no hinge has an argument near 0."""
+    first, second, third = (role.requires_grad_() for role in vectors(3, seed=2))
+    together = torch.tensor([True, False, True, False, False, True])
+    assert (distance(first, second) - 1.0).abs().min() > 1e-2
+    assert torch.autograd.gradcheck(lambda a, b: siamese(a, b, together, 1.0), (first, second))
+    assert ((first * third).sum(1) - (first * second).sum(1) + 0.5).abs().min() > 1e-2
+    assert torch.autograd.gradcheck(triplet, (first, second, third))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 
-from harness import Budget, DataError, FrozenEncoder
+from harness import Budget, FrozenEncoder, UsageError
 from harness.backbones.small_2d import Small2D
+from harness.datasets.derived_splits import Joined
 from harness.encoders import normalise
 from harness.testing.moving_squares import MovingSquares
 from harness.testing.networks import TinyBackbone
 from harness_temporal_coherency.losses import contrastive, quadruplet
 from harness_temporal_coherency.quadruplet import Quadruplet
 from harness_temporal_coherency.sfa import SlowFeatureAnalysis
+from harness_temporal_coherency.shared import SharedNetwork
 from harness_temporal_coherency.siamese import Siamese
+from harness_temporal_coherency.triplet import Triplet
 
 
 def train():
@@ -43,6 +44,24 @@ def test_a_quadruplets_last_frame_is_of_another_video():
     assert ((anchor - other).abs().amax(1) > 20).float().mean() > 0.6  # most other videos are of another group
 
 
+def test_half_of_siamese_pairs_are_of_two_videos():
+    view = TinyBackbone.card.view
+    batch = Siamese().draw(train(), view, 200, torch.Generator().manual_seed(0))
+    first, second = batch.clips[:, :, 0, 0, 0].float().unflatten(0, (2, 200))
+    apart = (first - second).abs().amax(1)
+    assert batch.targets.tolist() == [False, True] * 100
+    assert apart[batch.targets].max() < 20
+    assert (apart[~batch.targets] > 20).float().mean() > 0.6  # most other videos are of another group
+
+
+def test_a_triplets_last_frame_is_of_another_video():
+    view = TinyBackbone.card.view
+    clips = Triplet().draw(train(), view, 200, torch.Generator().manual_seed(0)).clips
+    anchor, positive, negative = clips[:, :, 0, 0, 0].float().unflatten(0, (3, 200))
+    assert (anchor - positive).abs().max() < 20
+    assert ((anchor - negative).abs().amax(1) > 20).float().mean() > 0.6
+
+
 def test_the_objective_is_the_loss_of_unit_vectors():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
     clips = torch.randn(8, 3, 1, 2, 2)
@@ -50,12 +69,25 @@ def test_the_objective_is_the_loss_of_unit_vectors():
     unit = vectors / vectors.norm(dim=1, keepdim=True)
     together = torch.tensor([True, False, True, True])
     torch.testing.assert_close(
-        Siamese(network, 2, contrastive)(clips, together), contrastive(unit[:4], unit[4:], together)
+        SharedNetwork(network, 2, contrastive)(clips, together), contrastive(unit[:4], unit[4:], together)
     )
-    torch.testing.assert_close(Siamese(network, 4, quadruplet)(clips), quadruplet(*unit.split(2)))
+    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet)(clips), quadruplet(*unit.split(2)))
+    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet, unit=False)(clips), quadruplet(*vectors.split(2)))
 
 
-@pytest.mark.parametrize("method", [SlowFeatureAnalysis(batch_size=32), Quadruplet(batch_size=16)])
+@pytest.mark.parametrize(
+    "method",
+    [
+        *(
+            SlowFeatureAnalysis(batch_size=32),
+            Siamese(batch_size=32),
+            Quadruplet(batch_size=16),
+            Triplet(batch_size=20),
+        ),
+        *(Siamese(batch_size=32, released=True), Quadruplet(batch_size=16, released=True)),
+    ],
+    ids=["sfa", "siamese", "quadruplet", "triplet", "siamese released", "quadruplet released"],
+)
 def test_learning_lowers_the_loss(method):
     split, backbone = train(), Small2D()  # no dropout, so that losses compare
     batch = method.draw(split, backbone.card.view, 200, torch.Generator().manual_seed(99))
@@ -77,13 +109,20 @@ def test_the_encoder_is_the_backbones_network():
     assert features.vectors.std(0).max() > 0
 
 
-def test_a_gap_that_is_no_gap():
-    with pytest.raises(ValueError, match="larger than the window"):
-        Quadruplet(gap=1)
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        (Quadruplet, {"gap": 1}, "'quadruplet': the gap must be larger than the window"),
+        (Siamese, {"window": 0}, "'siamese': window must be at least 1"),
+        (Triplet, {"gap": 0}, "'triplet': gap must be at least 1"),
+    ],
+)
+def test_impossible_options(method, options, message):
+    with pytest.raises(UsageError, match=message):
+        method(**options)
 
 
-def test_one_video_has_no_negatives():
-    split = train()
-    alone = dataclasses.replace(split, videos=split.videos[:1], frames=split.frames[:1])
-    with pytest.raises(DataError, match="second video"):
-        Quadruplet().fit(TinyBackbone(), alone, Budget(frames=320, seed=0))
+@pytest.mark.parametrize("method", [Siamese, Quadruplet, Triplet])
+def test_all_videos_as_one_can_be_learnt_from(method):
+    joined = Joined(MovingSquares().split("train")).unlabelled()
+    assert method().fit(TinyBackbone(), joined, Budget(frames=320, seed=0)).dim == TinyBackbone.card.dim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness_temporal_coherency.sampling import quadruplets, sfa_gaps, sfa_pairs
+from harness_temporal_coherency.sampling import quadruplets, sfa_gaps, sfa_pairs, siamese_pairs, triplets
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -24,20 +24,21 @@ def test_pairs_are_contiguous_four_times_of_five_and_a_gap_apart_else():
     assert pairs.together.sum() == 4000
     assert (apart[pairs.together] == 1).all()
     gaps = torch.tensor([5, 5, 7, 7, 17, 17])
-    assert (apart[~pairs.together] == gaps[pairs.videos[~pairs.together]]).all()
+    assert torch.equal(pairs.videos[:, 0], pairs.videos[:, 1])
+    videos = pairs.videos[:, 0]
+    assert (apart[~pairs.together] == gaps[videos[~pairs.together]]).all()
     assert torch.equal(sfa_gaps(n_frames), gaps)
     assert (pairs.frames >= 0).all()
-    assert (pairs.frames < n_frames[pairs.videos, None]).all()
-    assert set(pairs.videos.tolist()) == set(range(6))
+    assert (pairs.frames < n_frames[pairs.videos]).all()
+    assert set(videos.tolist()) == set(range(6))
 
 
 def test_pairs_of_short_videos_end_at_the_last_frame():
     pairs = sfa_pairs(torch.tensor([3, 1]), 400, generator())
-    n_frames = torch.tensor([3, 1])[pairs.videos]
-    assert (pairs.frames < n_frames[:, None]).all()
-    apart = ~pairs.together & (pairs.videos == 0)
-    assert (pairs.frames[apart, 1] == 2).all()
-    assert (pairs.frames[pairs.videos == 1] == 0).all()
+    assert (pairs.frames < torch.tensor([3, 1])[pairs.videos]).all()
+    videos = pairs.videos[:, 0]
+    assert (pairs.frames[~pairs.together & (videos == 0), 1] == 2).all()
+    assert (pairs.frames[videos == 1] == 0).all()
 
 
 def test_tuples_have_exact_gaps_where_the_video_is_long_enough():
@@ -74,7 +75,50 @@ def test_negatives_are_uniform_over_all_other_videos():
     assert chi_squared(tuples.frames[:, 3].bincount(minlength=30)) < 58.3  # 29 degrees, p = 0.001
 
 
-@pytest.mark.parametrize(("videos", "window", "gap"), [(1, 1, 20), (3, 5, 5), (3, 0, 20)])
-def test_impossible_tuples(videos, window, gap):
-    with pytest.raises(ValueError, match="tuples need"):
-        quadruplets(torch.full((videos,), 30), 4, window, gap, generator())
+def test_siamese_pairs_are_contiguous_or_of_two_videos():
+    n_frames = torch.tensor([30, 40, 50, 60])
+    pairs = siamese_pairs(n_frames, 8000, 3, generator())
+    assert pairs.together.sum() == 4000
+    first, second = pairs.videos.T
+    assert torch.equal(first == second, pairs.together)
+    assert (pairs.frames[pairs.together] @ torch.tensor([-1, 1]) == 3).all()
+    assert (pairs.frames < n_frames[pairs.videos]).all()
+    for video in range(4):
+        others = second[~pairs.together & (first == video)].bincount(minlength=4)
+        assert others[video] == 0
+        assert chi_squared(others[torch.arange(4) != video]) < 13.9  # 2 degrees, p = 0.001
+
+
+def test_siamese_pairs_of_short_videos_end_at_the_last_frame():
+    pairs = siamese_pairs(torch.tensor([2, 1]), 400, 5, generator())
+    assert (pairs.frames < torch.tensor([2, 1])[pairs.videos]).all()
+    assert (pairs.frames[pairs.together & (pairs.videos[:, 0] == 0), 1] == 1).all()
+
+
+def test_triplets_have_exact_gaps_and_negatives_of_other_videos():
+    n_frames = torch.tensor([8, 25, 200])
+    found = triplets(n_frames, 3000, 20, generator())
+    anchor, positive, other = found.videos.T
+    assert torch.equal(anchor, positive)
+    assert (other != anchor).all()
+    apart = found.frames[:, 1] - found.frames[:, 0]
+    assert (apart[anchor > 0] == 20).all()
+    assert (found.frames[anchor == 0, 1] == 7).all()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda n, g: siamese_pairs(n, 40_000, 1, g),
+        lambda n, g: triplets(n, 20_000, 20, g),
+        lambda n, g: quadruplets(n, 20_000, 1, 20, g),
+    ],
+    ids=["siamese", "triplet", "quadruplet"],
+)
+def test_negatives_of_one_joined_video_are_uniform_over_its_frames(draw):
+    found = draw(torch.tensor([100]), generator())
+    chosen = ~found.together if hasattr(found, "together") else torch.ones(20_000, dtype=torch.bool)
+    assert (found.videos == 0).all()
+    negatives = found.frames[chosen, -1]
+    assert len(negatives) == 20_000
+    assert chi_squared(negatives.bincount(minlength=100)) < 148.3  # 99 degrees, p = 0.001

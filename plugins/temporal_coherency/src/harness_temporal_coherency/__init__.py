@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import MethodCard, Paper, hookimpl
+from harness import BackboneCard, MethodCard, Paper, View, hookimpl
 
 if TYPE_CHECKING:
-    from harness.interfaces import Method
-    from harness.registry import Registry
+    from harness.interfaces import Backbone, Method
+    from harness.registry import ReferenceRegistry, Registry, SuiteRegistry
 
 PAPER = Paper(
     title="Unsupervised learning from videos using temporal coherency deep networks",
@@ -28,6 +28,17 @@ SFA = MethodCard(
     ),
 )
 
+SIAMESE = MethodCard(
+    name="siamese",
+    summary="Ls: contiguous frames near, frames of two videos a margin apart",
+    paper=PAPER,
+    deviations=(
+        "vectors are scaled to length 1 before distances, as in the released code; the paper does not say",
+        "half of the pairs are contiguous; the paper does not say how many",
+        "the optimiser's defaults are for small networks and budgets, not the paper's 30,000 steps of SGD",
+    ),
+)
+
 QUADRUPLET = MethodCard(
     name="quadruplet",
     summary="Lq: contiguous frames near, and frames of one video nearer than frames of two by a margin",
@@ -39,9 +50,120 @@ QUADRUPLET = MethodCard(
     ),
 )
 
+TRIPLET = MethodCard(
+    name="triplet",
+    summary="Ld: a frame nearer to a later one of its video than to another video's, by a margin in angle",
+    paper=Paper(
+        title="Unsupervised Learning of Visual Representations Using Videos",
+        authors="Xiaolong Wang, Abhinav Gupta",
+        year=2015,
+        venue="ICCV",
+        url="https://arxiv.org/abs/1505.00687",
+    ),
+    deviations=(
+        "whole frames, 20 apart, in place of tracked patches, as where Redondo-Cabrera and Lopez-Sastre compare",
+        "negatives are random; no hard ones are mined",
+        "the optimiser's defaults are for small networks and budgets",
+    ),
+)
+
+ALEXNET = BackboneCard(
+    name="alexnet",
+    summary="AlexNet's convolutions and two fully connected layers on single frames, as the paper or its code has them",
+    paper=Paper(
+        title="ImageNet Classification with Deep Convolutional Neural Networks",
+        authors="Krizhevsky, Sutskever, Hinton",
+        year=2012,
+        venue="NIPS",
+        url="https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
+    ),
+    dim=1024,
+    view=View(frames=1, stride=1, size=227),
+    feature_map=True,
+    layers={"fc6": 4096, "fc7": 1024},
+    mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
+    std=(0.25, 0.25, 0.25),
+)
+
+GOOGLENET = BackboneCard(
+    name="googlenet",
+    summary="torchvision's GoogLeNet and a fully connected layer on single frames, randomly initialised",
+    licence="BSD-3-Clause",
+    paper=Paper(
+        title="Going Deeper with Convolutions",
+        authors="Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke, Rabinovich",
+        year=2015,
+        venue="CVPR",
+        url="https://arxiv.org/abs/1409.4842",
+    ),
+    dim=1024,
+    view=View(frames=1, stride=1, size=224),
+    feature_map=True,
+    layers={"pool5": 1024, "fc": 1024},
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+
+_CIFAR = Paper(
+    title="Learning Multiple Layers of Features from Tiny Images",
+    authors="Alex Krizhevsky",
+    year=2009,
+    venue="University of Toronto",
+    url="https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf",
+)
+
+CIFAR_QUICK = BackboneCard(
+    name="cifar_quick",
+    summary="Caffe's quick network for CIFAR-10 on single frames of 32 pixels",
+    paper=_CIFAR,
+    dim=64,
+    view=View(frames=1, stride=1, size=32),
+    feature_map=True,
+    layers={"pool3": 1024, "ip1": 64},
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(1 / 255, 1 / 255, 1 / 255),
+)
+
+CIFAR_FULL = BackboneCard(
+    name="cifar_full",
+    summary="Caffe's full network for CIFAR-10 on single frames of 32 pixels, normalised within channels",
+    paper=_CIFAR,
+    dim=1024,
+    view=View(frames=1, stride=1, size=32),
+    feature_map=True,
+    layers={"pool3": 1024},
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(1 / 255, 1 / 255, 1 / 255),
+)
+
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """The baseline and the paper's best method."""
+    """The paper's two methods, and the two it compares them with."""
     registry.register(SFA, "harness_temporal_coherency.sfa:SlowFeatureAnalysis")
+    registry.register(SIAMESE, "harness_temporal_coherency.siamese:Siamese")
     registry.register(QUADRUPLET, "harness_temporal_coherency.quadruplet:Quadruplet")
+    registry.register(TRIPLET, "harness_temporal_coherency.triplet:Triplet")
+
+
+@hookimpl
+def harness_backbones(registry: Registry[Backbone]) -> None:
+    """The networks of the paper's experiments."""
+    registry.register(ALEXNET, "harness_temporal_coherency.alexnet:AlexNet")
+    registry.register(GOOGLENET, "harness_temporal_coherency.googlenet:GoogLeNet")
+    registry.register(CIFAR_QUICK, "harness_temporal_coherency.cifar_net:CifarQuick")
+    registry.register(CIFAR_FULL, "harness_temporal_coherency.cifar_net:CifarFull")
+
+
+@hookimpl
+def harness_references(registry: ReferenceRegistry) -> None:
+    """The six tables of the paper."""
+    registry.register("temporal_coherency", "harness_temporal_coherency:references.yaml")
+
+
+@hookimpl
+def harness_suites(registry: SuiteRegistry) -> None:
+    """The tables of the paper, its figure 4 and its section 4.1.4, with its parameters and on the embedded data."""
+    for name in ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins"):
+        registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
+        registry.register(f"coherency-{name}-mini", f"harness_temporal_coherency:suites/{name}-mini.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import relu
+from torch.nn.functional import cosine_similarity, relu
 
 
 def distance(first: Tensor, second: Tensor) -> Tensor:
@@ -37,6 +37,53 @@ def contrastive(first: Tensor, second: Tensor, together: Tensor, margin: float =
     """
     apart = distance(first, second)
     return torch.where(together, apart.square(), relu(margin - apart).square()).mean() / 2
+
+
+def siamese(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0, *, released: bool = False) -> Tensor:
+    """Ls: contiguous frames near, frames of two videos at least `margin` apart.
+
+    The mean over pairs of d where they are contiguous, and max(0, margin - d) where not. With `released`, the
+    `contrastive` loss of the authors' code: both terms squared, and halved.
+
+    Args:
+        first: (N, D).
+        second: (N, D).
+        together: (N,) bool.
+        margin: delta of the paper.
+        released: which form.
+
+    Source: Redondo-Cabrera and Lopez-Sastre 2019, eq. 2.
+
+    >>> here, there = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.25, 0.0]])
+    >>> siamese(here, there, torch.tensor([True])).item(), siamese(here, there, torch.tensor([False])).item()
+    (0.25, 0.75)
+    """
+    if released:
+        return contrastive(first, second, together, margin)
+    apart = distance(first, second)
+    return torch.where(together, apart, relu(margin - apart)).mean()
+
+
+def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 0.5) -> Tensor:
+    """Ld: a frame nearer to another of its video than to another video's, by a margin, in cosine distance.
+
+    The mean over triplets of max(0, D(anchor, positive) - D(anchor, negative) + margin), D = 1 - cos.
+
+    Args:
+        anchor: (N, D).
+        positive: (N, D).
+        negative: (N, D).
+        margin: M of the source.
+
+    Source: Wang and Gupta, "Unsupervised learning of visual representations using videos", ICCV 2015, eq. 2, which
+    Redondo-Cabrera and Lopez-Sastre 2019 compare with in their table 6.
+
+    >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    >>> triplet(a, a, b).item(), triplet(a, b, a).item()
+    (0.0, 1.5)
+    """
+    near, far = (cosine_similarity(anchor, other, dim=1) for other in (positive, negative))
+    return relu(far - near + margin).mean()
 
 
 def quadruplet(

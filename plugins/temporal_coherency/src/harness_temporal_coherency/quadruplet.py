@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from torch import nn
-
-from harness.errors import DataError
+from harness.errors import UsageError
 from harness.training import Batch, GradientMethod
-from harness.video.batch import read_clips
 from harness_temporal_coherency import QUADRUPLET
 from harness_temporal_coherency.losses import quadruplet
 from harness_temporal_coherency.sampling import lengths, quadruplets
-from harness_temporal_coherency.siamese import Siamese, by_role
+from harness_temporal_coherency.shared import SharedNetwork, read_roles
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from harness.cards import BackboneCard, MethodCard, View
     from harness.interfaces import Split
@@ -30,8 +28,7 @@ class Quadruplet(GradientMethod):
     One example is a tuple of four frames. Source: Redondo-Cabrera and Lopez-Sastre 2019, section 3.2.
 
     Raises:
-        ValueError: when `gap` is not larger than `window`.
-        DataError: when the training split has one video only.
+        UsageError: when `gap` is not larger than `window`.
     """
 
     card: ClassVar[MethodCard] = QUADRUPLET
@@ -44,6 +41,11 @@ class Quadruplet(GradientMethod):
     """n of the paper: frames from the anchor to the later frame of its video; in a shorter video, to its last frame."""
     released: bool = False
     """The loss of the authors' code in place of the paper's."""
+    unit: bool = True
+    """Scale vectors to length 1, so that a margin means something; the released code does."""
+    colour: float = 0.0
+    """Strength of a jitter of each frame's colours, to 0.5; not in the paper. It keeps palettes from telling videos
+    apart."""
     batch_size: int = 40
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float = 1e-3
@@ -51,22 +53,22 @@ class Quadruplet(GradientMethod):
 
     def __post_init__(self) -> None:
         if not 1 <= self.window < self.gap:
-            msg = f"the gap must be larger than the window and the window at least 1, got {self.gap} and {self.window}"
-            raise ValueError(msg)
+            msg = (
+                f"method {self.card.name!r}: the gap must be larger than the window and the window at least 1, "
+                f"got {self.gap} and {self.window}"
+            )
+            raise UsageError(msg)
 
     def frames_per_example(self, view: View) -> int:
         """The four of a tuple."""
         return 4
 
     def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
-        """`size` tuples: all anchors, then all following, later and other frames."""
-        tuples = quadruplets(lengths(train), size, self.window, self.gap, generator)
-        videos, frames = by_role(tuples.videos).flatten(), by_role(tuples.frames)
-        return Batch(read_clips(train, videos, frames, size=view.size, generator=None))
+        """`size` tuples: all anchors, then all following, later and negative frames."""
+        drawn = quadruplets(lengths(train), size, self.window, self.gap, generator)
+        return Batch(read_roles(train, view, drawn.videos, drawn.frames, self.colour, generator))
 
     def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
         """The network, four times."""
-        if len(train) < 2:
-            msg = "the quadruplet method needs a second video to take the other frame from; the training split has one"
-            raise DataError(msg)
-        return Siamese(network, 4, partial(quadruplet, margin=self.margin, released=self.released))
+        loss = partial(quadruplet, margin=self.margin, released=self.released)
+        return SharedNetwork(network, 4, loss, unit=self.unit)

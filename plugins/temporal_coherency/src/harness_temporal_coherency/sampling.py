@@ -1,4 +1,8 @@
-"""Which frames make a pair or a tuple; everything at once for a whole batch."""
+"""Which frames make a pair, a triplet or a quadruplet; everything at once for a whole batch.
+
+A negative is a uniform frame of a uniform other video. Where there is one video only it is a uniform frame of that: the
+paper's "more unsupervised" training on all videos joined as one.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,24 @@ if TYPE_CHECKING:
     from harness.interfaces import Split
 
 
-class Pairs(NamedTuple):
-    """Two frames each of B videos."""
+class Frames(NamedTuple):
+    """B examples, each of one frame a role."""
 
     videos: Tensor
-    """(B,)"""
+    """(B, roles)"""
+    frames: Tensor
+    """(B, roles)"""
+
+
+class Pairs(NamedTuple):
+    """Two frames each."""
+
+    videos: Tensor
+    """(B, 2)"""
     frames: Tensor
     """(B, 2)"""
     together: Tensor
     """(B,) bool: whether the frames are contiguous."""
-
-
-class Tuples(NamedTuple):
-    """Four frames: three of one video and one of another."""
-
-    videos: Tensor
-    """(B, 4)"""
-    frames: Tensor
-    """(B, 4)"""
 
 
 def lengths(train: Split) -> Tensor:
@@ -62,37 +66,76 @@ def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Pairs
     together = torch.arange(count) % 5 != 0
     step = torch.where(together, 1, sfa_gaps(n_frames[videos]))
     first, second = _stepped(n_frames[videos], step, generator)
-    return Pairs(videos, torch.stack([first, second], dim=1), together)
+    return Pairs(torch.stack([videos, videos], dim=1), torch.stack([first, second], dim=1), together)
 
 
-def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: torch.Generator) -> Tuples:
-    """`count` tuples of frames (t, t + window, t + gap) of a random video and a random frame of another.
+def siamese_pairs(n_frames: Tensor, count: int, window: int, generator: torch.Generator) -> Pairs:
+    """`count` pairs, in turn a negative and a frame of a random video with the one `window` later.
 
-    t is uniform over the frames where t + gap still lies in the video. In a shorter video, t is any frame and what lies
-    beyond the last frame becomes the last frame. The other video is uniform over all others, its frame uniform.
+    In a video too short for the window, the partner is its last frame.
 
     Args:
-        n_frames: (N,) frames of each of at least two videos.
+        n_frames: (N,) frames of each video.
+        count: pairs.
+        window: w of the paper, at least 1.
+        generator: the source of chance.
+    """
+    videos = torch.randint(len(n_frames), (count,), generator=generator)
+    together = torch.arange(count) % 2 == 1
+    first, following = _stepped(n_frames[videos], torch.tensor(window), generator)
+    others, other = _negatives(n_frames, videos, generator)
+    return Pairs(
+        torch.stack([videos, torch.where(together, videos, others)], dim=1),
+        torch.stack([first, torch.where(together, following, other)], dim=1),
+        together,
+    )
+
+
+def triplets(n_frames: Tensor, count: int, gap: int, generator: torch.Generator) -> Frames:
+    """`count` triplets of frames (t, t + gap) of a random video and a negative.
+
+    In a video too short for the gap, the second is its last frame.
+
+    Args:
+        n_frames: (N,) frames of each video.
+        count: triplets.
+        gap: frames, at least 1.
+        generator: the source of chance.
+    """
+    videos = torch.randint(len(n_frames), (count,), generator=generator)
+    first, later = _stepped(n_frames[videos], torch.tensor(gap), generator)
+    others, other = _negatives(n_frames, videos, generator)
+    return Frames(torch.stack([videos, videos, others], dim=1), torch.stack([first, later, other], dim=1))
+
+
+def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: torch.Generator) -> Frames:
+    """`count` tuples of frames (t, t + window, t + gap) of a random video and a negative.
+
+    t is uniform over the frames where t + gap still lies in the video. In a shorter video, t is any frame and what lies
+    beyond the last frame becomes the last frame.
+
+    Args:
+        n_frames: (N,) frames of each video.
         count: tuples.
-        window: w of the paper.
+        window: w of the paper, at least 1.
         gap: n of the paper, larger than `window`.
         generator: the source of chance.
-
-    Raises:
-        ValueError: when there is one video only, or `gap` is not larger than `window`, or `window` below 1.
     """
-    if len(n_frames) < 2 or not 1 <= window < gap:
-        msg = f"tuples need 2 videos and 1 <= window < gap, got {len(n_frames)}, {window} and {gap}"
-        raise ValueError(msg)
-    videos = torch.randint(len(n_frames), (count,), generator=generator)
-    others = (videos + torch.randint(1, len(n_frames), (count,), generator=generator)) % len(n_frames)
-    last = n_frames[videos] - 1
-    first, later = _stepped(n_frames[videos], torch.tensor(gap), generator)
-    following = torch.minimum(first + window, last)
-    other = _uniform(n_frames[others], generator)
-    return Tuples(
-        torch.stack([videos, videos, videos, others], dim=1), torch.stack([first, following, later, other], dim=1)
+    three = triplets(n_frames, count, gap, generator)
+    videos, first = three.videos[:, 0], three.frames[:, 0]
+    following = torch.minimum(first + window, n_frames[videos] - 1)
+    return Frames(
+        torch.stack([videos, *three.videos.T], dim=1),
+        torch.stack([first, following, *three.frames[:, 1:].T], dim=1),
     )
+
+
+def _negatives(n_frames: Tensor, videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A video and one of its frames for each of `videos`."""
+    others = videos
+    if len(n_frames) > 1:
+        others = (videos + torch.randint(1, len(n_frames), (len(videos),), generator=generator)) % len(n_frames)
+    return others, _uniform(n_frames[others], generator)
 
 
 def _stepped(n_frames: Tensor, step: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

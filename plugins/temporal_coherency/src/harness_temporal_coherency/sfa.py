@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from torch import nn
 
 from harness.training import Batch, GradientMethod
-from harness.video.batch import read_clips
 from harness_temporal_coherency import SFA
 from harness_temporal_coherency.losses import contrastive
 from harness_temporal_coherency.sampling import lengths, sfa_pairs
-from harness_temporal_coherency.siamese import Siamese, by_role
+from harness_temporal_coherency.shared import SharedNetwork, read_roles
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +33,9 @@ class SlowFeatureAnalysis(GradientMethod):
 
     margin: float = 1.0
     """delta of the paper; vectors have length 1, so that distances end at 2."""
+    colour: float = 0.0
+    """Strength of a jitter of each frame's colours, to 0.5; not in the paper. It keeps palettes from telling videos
+    apart."""
     batch_size: int = 120
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float = 1e-3
@@ -44,12 +46,10 @@ class SlowFeatureAnalysis(GradientMethod):
         return 2
 
     def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
-        """`size` pairs: all first frames, then all second ones; the crops of a pair are independent."""
+        """`size` pairs: all first frames, then all second ones."""
         pairs = sfa_pairs(lengths(train), size, generator)
-        videos = by_role(pairs.videos[:, None].expand(-1, 2)).flatten()
-        clips = read_clips(train, videos, by_role(pairs.frames), size=view.size, generator=None)
-        return Batch(clips, pairs.together)
+        return Batch(read_roles(train, view, pairs.videos, pairs.frames, self.colour, generator), pairs.together)
 
     def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
-        """The Siamese network."""
-        return Siamese(network, 2, partial(contrastive, margin=self.margin))
+        """The network, twice."""
+        return SharedNetwork(network, 2, partial(contrastive, margin=self.margin))

@@ -1,0 +1,140 @@
+"""AlexNet, as the paper states it and as the authors released it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from harness.cards import BackboneCard
+from harness.seeding import seeded
+from harness_temporal_coherency import ALEXNET
+from harness_temporal_coherency.layered import LayeredNetwork
+from harness_temporal_coherency.local_response import AcrossChannels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Convolution:
+    """A convolution; one with `pooled` is followed by max-pooling and normalisation across channels."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    pooled: bool = False
+
+    def side(self, size: int) -> int:
+        """Of the map that comes out of an image of `size` pixels."""
+        side = (size + 2 * self.padding - self.kernel) // self.stride + 1
+        return _pooled(side) if self.pooled else side
+
+
+_STATED = (
+    _Convolution(channels=96, kernel=11, stride=4, pooled=True),
+    _Convolution(channels=256, kernel=5, padding=2, groups=2, pooled=True),
+    _Convolution(channels=384, kernel=3, padding=1),
+    _Convolution(channels=384, kernel=3, padding=1, groups=2),
+    _Convolution(channels=256, kernel=3, padding=1, groups=2),
+)
+_RELEASED = (
+    _Convolution(channels=96, kernel=7, stride=2, pooled=True),
+    _Convolution(channels=384, kernel=5, stride=2, groups=2, pooled=True),
+    _Convolution(channels=512, kernel=3, padding=1),
+    _Convolution(channels=512, kernel=3, padding=1, groups=2),
+    _Convolution(channels=384, kernel=3, padding=1, groups=2),
+)
+_FC6 = 4096
+_PIXELS = (1 / 255, 1 / 255, 1 / 255)
+"""Deviation that leaves pixels between 0 and 255, less their mean."""
+
+
+class AlexNet:
+    """AlexNet's convolutions and two fully connected layers on single frames; every layer ends in a ReLU.
+
+    As stated (section 3.3): the convolutions of Krizhevsky et al. 2012, drawn as He et al. 2015 do, because the paper
+    only says "random", on pixels scaled to about 1; at 0 to 255, where its normalisation would act, vectors are so long
+    that classifiers on top start far off. As `released`: wider convolutions, pooled before they are normalised, and
+    Gaussian weights of deviation 0.01 and biases of 0.1, on pixels that keep their scale. Neither has dropout. Caffe
+    squeezes a frame to a square; here its short side is resized and the centre is cut out.
+
+    Args:
+        released: the network of the authors' code in place of the stated one.
+        fc7: units of the last layer; 1024 for the quadruplet loss, 4096 for the pairwise ones.
+        width: multiplies the channels of all convolutions and the units of both layers; even numbers, at least 2.
+        size: pixels of the input.
+
+    Raises:
+        ValueError: when `width` or `fc7` is not positive, or images of `size` pixels are too small to reach `fc6`.
+    """
+
+    card: BackboneCard = ALEXNET
+
+    def __init__(self, *, released: bool = False, fc7: int = 1024, width: float = 1.0, size: int = 227) -> None:
+        if width <= 0 or fc7 < 1:
+            msg = f"width and fc7 must be positive, got {width} and {fc7}"
+            raise ValueError(msg)
+        self.released = released
+        table = _RELEASED if released else _STATED
+        self._convolutions = tuple(replace(one, channels=_scaled(one.channels, width)) for one in table)
+        side = size
+        for one in self._convolutions:
+            side = one.side(side)
+        self._side = _pooled(side)
+        if self._side < 1:
+            msg = f"images of {size} pixels are too small for alexnet: nothing of them reaches its last layers"
+            raise ValueError(msg)
+        layers = {"fc6": _scaled(_FC6, width), "fc7": _scaled(fc7, width)}
+        std = _PIXELS if released else ALEXNET.std
+        self.card = replace(ALEXNET, dim=layers["fc7"], view=replace(ALEXNET.view, size=size), layers=layers, std=std)
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, 3, T, H, W) -> (B, fc7); equal seeds give equal weights."""
+        fc6, fc7 = self.card.layers.values()
+        inputs = self._convolutions[-1].channels * self._side**2
+        with seeded(seed):
+            network = LayeredNetwork(
+                nn.Sequential(*self._feature_map()),
+                {
+                    "fc6": nn.Sequential(_max_pool(), nn.Flatten(), nn.Linear(inputs, fc6), nn.ReLU(inplace=True)),
+                    "fc7": nn.Sequential(nn.Linear(fc6, fc7), nn.ReLU(inplace=True)),
+                },
+            )
+            for module in network.modules():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    _draw(module, released=self.released)
+        return network
+
+    def _feature_map(self) -> Iterator[nn.Module]:
+        channels = 3
+        for one in self._convolutions:
+            yield nn.Conv2d(channels, one.channels, one.kernel, one.stride, one.padding, groups=one.groups)
+            yield nn.ReLU(inplace=True)
+            if one.pooled:
+                normalisation = AcrossChannels(5, alpha=1e-4, beta=0.75)
+                yield from (_max_pool(), normalisation) if self.released else (normalisation, _max_pool())
+            channels = one.channels
+
+
+def _draw(layer: nn.Conv2d | nn.Linear, *, released: bool) -> None:
+    assert layer.bias is not None
+    if released:
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.constant_(layer.bias, 0.1)
+    else:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.zeros_(layer.bias)
+
+
+def _scaled(count: int, width: float) -> int:
+    """Even, as the two groups want it."""
+    return max(2, 2 * round(count * width / 2))
+
+
+def _max_pool() -> nn.Module:
+    return nn.MaxPool2d(3, 2, ceil_mode=True)  # Caffe's pooling sees the last pixels
+
+
+def _pooled(side: int) -> int:
+    return -(-(side - 3) // 2) + 1

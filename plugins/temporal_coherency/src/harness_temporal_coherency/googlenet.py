@@ -1,0 +1,33 @@
+"""torchvision's GoogLeNet with a fully connected layer."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from harness import _torchvision
+from harness.cards import BackboneCard
+from harness.seeding import seeded
+from harness_temporal_coherency import GOOGLENET
+from harness_temporal_coherency.layered import LayeredNetwork
+
+
+class GoogLeNet:
+    """GoogLeNet (Szegedy et al. 2015) on single frames, with a layer of 1024 units and a ReLU on top.
+
+    The paper says no more than "a fc layer of size 1024". torchvision's network has batch normalisation and, where the
+    original has 5 x 5 convolutions, 3 x 3 ones. Its auxiliary classifiers and its dropout are left out.
+    """
+
+    card: BackboneCard = GOOGLENET
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 1024); equal seeds give equal weights."""
+        with seeded(seed):
+            image = _torchvision.models().googlenet(
+                weights=None, num_classes=self.card.dim, aux_logits=False, init_weights=True
+            )
+        *feature_map, pool, _dropout, fc = (part for part in image.children() if part is not None)
+        return LayeredNetwork(
+            nn.Sequential(*feature_map),
+            {"pool5": nn.Sequential(pool, nn.Flatten()), "fc": nn.Sequential(fc, nn.ReLU(inplace=True))},
+        )
