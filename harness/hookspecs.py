@@ -8,7 +8,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
-    from harness.registry import Registry, SuiteRegistry
+    from harness.registry import ReferenceRegistry, Registry, SuiteRegistry
     from harness.results import Run
     from harness.suites.plan import Cell
 
@@ -53,6 +53,14 @@ def harness_suites(registry: SuiteRegistry) -> None:
     """Register suites that ship with the plugin; called once, after the plugin is loaded.
 
     :param registry: takes a name and the `package:file.yaml` of the suite
+    """
+
+
+@hookspec
+def harness_references(registry: ReferenceRegistry) -> None:
+    """Register what papers published, to be shown beside runs of the same protocol; called once, after loading.
+
+    :param registry: takes a name and the `package:file.yaml` of a paper's numbers
     """
 
 

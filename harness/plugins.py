@@ -13,10 +13,11 @@ import pluggy
 
 from harness import builtin, hookspecs
 from harness.errors import PluginError
-from harness.registry import BUILTIN, Origin, Registry, SuiteRegistry
+from harness.registry import BUILTIN, FileRegistry, Origin, ReferenceRegistry, Registry, SuiteRegistry
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.references import Reference
     from harness.results import Run
     from harness.suites.plan import Cell
 
@@ -49,7 +50,7 @@ class Plugins:
         strict: raise for the first broken plugin instead of recording it.
 
     Raises:
-        PluginError: in strict mode, for the first plugin that does not load.
+        PluginError: in strict mode, for the first plugin that does not load, or ships a broken file of references.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Plugins:
         self.datasets: Registry[Dataset] = Registry("data set")
         self.evaluators: Registry[Evaluator] = Registry("evaluator")
         self.suites = SuiteRegistry()
+        self.references = ReferenceRegistry()
         self.statuses: list[PluginStatus] = []
         self._strict = strict
         self._manager = pluggy.PluginManager("harness")
@@ -67,6 +69,8 @@ class Plugins:
         self._add("builtin", builtin, BUILTIN, "harness.builtin")
         environment = os.environ.get("HARNESS_BLOCK_PLUGINS", "").split(",")
         self._load(entry_points(group=GROUP) if found is None else found, {*block, *environment})
+        if strict:
+            self.published()  # else a broken file would show once everything is computed
 
     def _load(self, found: Iterable[EntryPoint], blocked: set[str]) -> None:
         seen: dict[str, Origin] = {}
@@ -85,13 +89,14 @@ class Plugins:
                 else:
                     self._add(point.name, plugin, origin, point.value)
 
-    def _registries(self) -> dict[str, Registry[Any] | SuiteRegistry]:
+    def _registries(self) -> dict[str, Registry[Any] | FileRegistry]:
         return {
             "methods": self.methods,
             "backbones": self.backbones,
             "datasets": self.datasets,
             "evaluators": self.evaluators,
             "suites": self.suites,
+            "references": self.references,
         }
 
     def _add(self, name: str, plugin: object, origin: Origin, target: str) -> None:
@@ -126,6 +131,25 @@ class Plugins:
     def failed(self) -> list[PluginStatus]:
         """The plugins that did not load."""
         return [status for status in self.statuses if status.status == "failed"]
+
+    def published(self) -> tuple[dict[str, tuple[Reference, ...]], list[str]]:
+        """What papers published, by the name of each file, and a line for each file that is broken.
+
+        Raises:
+            PluginError: in strict mode, for the first broken file.
+        """
+        from harness.references import parse  # pydantic and yaml cost a tenth of a second, which listing need not pay
+
+        found, complaints = {}, []
+        for name in self.references:
+            origin = self.references.origin_of(name)
+            try:
+                found[name] = parse(self.references.text(name), f"references {name!r} of {origin}")
+            except (Exception, SystemExit) as error:
+                complaints.append(f"{_describe(error)} (--block {origin.plugin} silences this)")
+                if self._strict:
+                    raise PluginError(complaints[-1]) from error
+        return found, complaints
 
     def run_started(self, cell: Cell) -> list[str]:
         """Tell every plugin; returns a line for each that raised."""

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from harness.cards import NAME, Card
 from harness.errors import PluginError, UsageError, unknown
@@ -145,6 +145,21 @@ class Registry(Generic[T]):
             raise UsageError(msg) from error
         return built
 
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """`options` in their declared types, with the constructor's defaults for those not given.
+
+        Those that the constructor does not have stay as they are.
+
+        Raises:
+            UsageError: when the name is unknown, or an option has the wrong type.
+            PluginError: when the class cannot be imported.
+        """
+        loaded = self.load(name)
+        parameters = inspect.signature(loaded).parameters
+        defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
+        own = {key: value for key, value in options.items() if key in parameters}
+        return {**defaults, **options, **self._checked(name, loaded, own)}
+
     def _checked(self, name: str, loaded: type[T], options: dict[str, Any]) -> dict[str, Any]:
         import pydantic
 
@@ -184,27 +199,30 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-class SuiteRegistry:
-    """The suites that the loaded plugins ship, as YAML files inside their packages."""
+class FileRegistry:
+    """YAML files that the loaded plugins ship inside their packages."""
+
+    kind: ClassVar[str]
+    """What a file is, for messages."""
 
     def __init__(self) -> None:
         self.origin = BUILTIN
         self._entries: dict[str, tuple[str, Origin]] = {}
 
     def register(self, name: str, resource: str) -> None:
-        """Offer the file `resource` ("package:file.yaml") as suite `name`.
+        """Offer the file `resource` ("package:file.yaml") as `name`.
 
         Raises:
             PluginError: when the name is taken or no short name, or `resource` is not `package:file.yaml`.
         """
         if not NAME.fullmatch(name):
-            msg = f"suite {name!r} of {self.origin}: not a short name"
+            msg = f"{self.kind} {name!r} of {self.origin}: not a short name"
             raise PluginError(msg)
         if name in self._entries:
-            msg = f"suite {name!r} is registered by both {self._entries[name][1]} and {self.origin}"
+            msg = f"{self.kind} {name!r} is registered by both {self._entries[name][1]} and {self.origin}"
             raise PluginError(msg)
         if ":" not in resource:
-            msg = f"suite {name!r} of {self.origin}: {resource!r} is not of the form package:file.yaml"
+            msg = f"{self.kind} {name!r} of {self.origin}: {resource!r} is not of the form package:file.yaml"
             raise PluginError(msg)
         self._entries[name] = (resource, self.origin)
 
@@ -215,26 +233,26 @@ class SuiteRegistry:
         return name in self._entries
 
     def origin_of(self, name: str) -> Origin:
-        """The plugin that registered suite `name`."""
+        """The plugin that registered `name`."""
         return self._entries[name][1]
 
     def text(self, name: str) -> str:
-        """The YAML of suite `name`.
+        """The YAML registered as `name`.
 
         Raises:
             UsageError: when there is none, with the nearest names.
             PluginError: when the plugin does not contain the file.
         """
         if name not in self._entries:
-            raise unknown("suite", name, self._entries)
+            raise unknown(self.kind, name, self._entries)
         from importlib.resources import files
 
         resource, origin = self._entries[name]
         package, _, file = resource.partition(":")
         try:
             return files(package).joinpath(file).read_text(encoding="utf-8")
-        except (OSError, ModuleNotFoundError) as error:
-            msg = f"suite {name!r} of {origin}: {resource} cannot be read: {error}"
+        except (OSError, ModuleNotFoundError, UnicodeDecodeError) as error:
+            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {error}"
             raise PluginError(msg) from error
 
     def snapshot(self) -> dict[str, tuple[str, Origin]]:
@@ -244,3 +262,15 @@ class SuiteRegistry:
     def rollback(self, snapshot: dict[str, tuple[str, Origin]]) -> None:
         """Forget everything registered since `snapshot`."""
         self._entries = dict(snapshot)
+
+
+class SuiteRegistry(FileRegistry):
+    """The suites that the loaded plugins ship."""
+
+    kind = "suite"
+
+
+class ReferenceRegistry(FileRegistry):
+    """The published numbers that the loaded plugins ship, a file for each paper."""
+
+    kind = "references"

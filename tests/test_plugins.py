@@ -165,9 +165,71 @@ def test_a_hook_that_raises_does_not_stop_the_others(install):
     assert "'deaf'" in complaints[0]
 
 
+@pytest.fixture
+def numbers(install, tmp_path, monkeypatch):
+    """A plugin with a file of references, of the content given."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def numbers(name, content):
+        package = tmp_path / f"{name}_data"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "references.yaml").write_bytes(content)
+
+        @hookimpl
+        def harness_references(registry):
+            registry.register(name, f"{name}_data:references.yaml")
+
+        return install(name, harness_references=harness_references, harness_methods=methods(CARD))
+
+    return numbers
+
+
+NUMBERS = b"""
+paper: {title: A paper, authors: Somebody, year: 2019, venue: CVIU}
+groups: [{table: Table 1, evaluator: knn, data: ucf101, metric: top1, pretraining: none,
+          numbers: [{method: One, value: 1.5}, {method: Two, value: 2}]}]
+"""
+
+
+def test_references_are_read_when_asked_for(numbers):
+    plugins = Plugins(found=[numbers("good", NUMBERS)])
+    assert status(plugins, "good").registered["references"] == ("good",)
+    published, complaints = plugins.published()
+    assert [(one.method, one.value) for one in published["good"]] == [("One", 1.5), ("Two", 2.0)]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("content", [b"paper: [", b"\xff", b"paper: {}", b"", b"paper: !!python/object:os.system {}"])
+def test_a_broken_file_of_references_is_a_line_and_its_plugin_works(numbers, content):
+    points = [numbers("bad", content)]
+    plugins = Plugins(found=points)
+    published, (complaint,) = plugins.published()
+    assert published == {}
+    assert complaint.startswith("references 'bad' of bad: ")
+    assert complaint.endswith("(--block bad silences this)")
+    assert "\n" not in complaint
+    assert "new" in plugins.methods
+    with pytest.raises(PluginError, match="references 'bad'"):
+        Plugins(found=points, strict=True)
+
+
+def test_one_broken_file_of_references_leaves_the_others(numbers, install):
+    @hookimpl
+    def harness_references(registry):
+        registry.register("nowhere", "no_such_package:references.yaml")
+
+    gone = install("gone", harness_references=harness_references)
+    second = numbers("second", NUMBERS.replace(b"One", b"Uno"))
+    plugins = Plugins(found=[gone, second])
+    published, (complaint,) = plugins.published()
+    assert [one.method for one in published["second"]] == ["Uno", "Two"]
+    assert "references 'nowhere' of gone: no_such_package:references.yaml cannot be read" in complaint
+
+
 def test_every_hook_is_documented():
     hooks = [value for name, value in vars(hookspecs).items() if name.startswith("harness_")]
-    assert len(hooks) == 7
+    assert len(hooks) == 8
     for hook in hooks:
         assert "alled " in hook.__doc__, f"{hook.__name__} does not say when it is called"
         arguments = hook.__code__.co_varnames[: hook.__code__.co_argcount]

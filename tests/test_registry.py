@@ -61,6 +61,17 @@ def test_iterates_sorted(registry):
     assert len(registry) == 2
 
 
+def test_options_are_completed_by_the_constructors_defaults(registry):
+    everything = {"margin": 0.5, "folder": None, "layers": ()}
+    assert registry.completed("thing", {}) == everything
+    written = registry.completed("thing", {"margin": "0.5", "layers": []})  # YAML reads 5e-1 as text
+    assert written == everything
+    assert isinstance(written["margin"], float)
+    assert registry.completed("plain", {"k": 3, "layer": "fc6"}) == {"k": 3, "layer": "fc6"}
+    with pytest.raises(UsageError, match="option margin"):
+        registry.completed("thing", {"margin": "wide"})
+
+
 @pytest.mark.parametrize("name", ["os.system", "subprocess.getoutput", "thin"])
 def test_only_registered_short_names_are_found(registry, name):
     with pytest.raises(UsageError, match="unknown method"):

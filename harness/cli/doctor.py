@@ -40,9 +40,13 @@ def _checks(options: Context) -> Iterator[Check]:
     yield _tried("image networks", _networks)
     yield _tried("training loop", _training)
     yield _tried("store", _store)
-    for status in options.plugins().statuses:
+    plugins = options.plugins()
+    for status in plugins.statuses:
         found = status.error or status.status
         yield Check(f"plugin {status.name}", status.status != "failed", f"{found}, {status.origin}")
+    published, complaints = plugins.published()
+    count = sum(map(len, published.values()))
+    yield Check("references", not complaints, "; ".join(complaints) or f"{count} published numbers")
 
 
 def _tried(name: str, check: Callable[[], str]) -> Check:

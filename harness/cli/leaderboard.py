@@ -92,9 +92,22 @@ def publish(
         cards={choice.name: plugins.evaluators.load(choice.name).card for choice in suite.evaluators},
         pictures=pictures,
     )
-    board = with_pictures(board, lambda key, name: _picture(store, key, name))
+    board = _with_published(with_pictures(board, lambda key, name: _picture(store, key, name)), plugins)
     render(board, output or Path("leaderboards") / suite.name)
     _print(board, as_json=as_json)
+
+
+def _with_published(board: Board, plugins: Plugins) -> Board:
+    """The board with what papers published of its protocols; each broken file gets a line on stderr."""
+    from harness import progress
+    from harness.leaderboard import with_references
+    from harness.references import Matcher
+
+    published, complaints = plugins.published()
+    for complaint in complaints:
+        progress.say(complaint)
+    references = [reference for members in published.values() for reference in members]
+    return with_references(board, references, Matcher(plugins).same)
 
 
 def _picture(store: Store, key: str, name: str) -> bytes | None:

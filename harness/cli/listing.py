@@ -22,26 +22,36 @@ class Kind(str, enum.Enum):
     datasets = "datasets"
     evaluators = "evaluators"
     suites = "suites"
+    references = "references"
     plugins = "plugins"
+
+
+COLUMNS = {
+    Kind.plugins: ("name", "status", "from", "error"),
+    Kind.references: ("table", "method", "value", "std", "evaluator", "data", "paper"),
+}
+"""What is shown as text, where it is not name, summary and origin."""
 
 
 def listing(
     context: typer.Context, kind: Annotated[Kind, typer.Argument(show_default=False)], as_json: AsJson = False
 ) -> None:
-    """List methods, backbones, datasets, evaluators, suites or plugins."""
+    """List methods, backbones, datasets, evaluators, suites, references (published numbers) or plugins."""
     options: Context = context.obj
     plugins = options.plugins()
     if kind is Kind.plugins:
         rows = _plugins(plugins)
     elif kind is Kind.suites:
         rows = [{"name": name, "from": str(plugins.suites.origin_of(name))} for name in plugins.suites]
+    elif kind is Kind.references:
+        rows = _references(plugins)
     else:
         registry: Registry[Any] = getattr(plugins, kind.value)
         rows = [_entry(registry.entry(name)) for name in registry]
     if as_json:
         print_json(rows)
     else:
-        shown = ("name", "summary", "from") if kind is not Kind.plugins else ("name", "status", "from", "error")
+        shown = COLUMNS.get(kind, ("name", "summary", "from"))
         header = tuple(column for column in shown if any(column in row for row in rows)) or ("name",)
         print_table(header, [tuple(str(row.get(column, "")) for column in header) for row in rows])
 
@@ -52,6 +62,28 @@ def _entry(entry: Entry) -> dict[str, Any]:
     card = dataclasses.asdict(entry.card)
     plain = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in card.items()}
     return {**plain, "target": entry.target, "from": str(entry.origin)}
+
+
+def _references(plugins: Plugins) -> list[dict[str, Any]]:
+    """A number a row; each broken file gets a line on stderr."""
+    from harness import progress
+
+    published, complaints = plugins.published()
+    for complaint in complaints:
+        progress.say(complaint)
+    return [
+        {
+            **one.model_dump(exclude={"paper"}, exclude_none=True),
+            "paper": one.paper.title,
+            "year": one.paper.year,
+            "url": one.paper.url,
+            "evaluator": one.evaluator.label,
+            "data": one.data.label,
+            "from": str(plugins.references.origin_of(name)),
+        }
+        for name, members in published.items()
+        for one in members
+    ]
 
 
 def _plugins(plugins: Plugins) -> list[dict[str, Any]]:

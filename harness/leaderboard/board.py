@@ -10,6 +10,7 @@ from harness.cards import EvaluatorCard
 from harness.leaderboard.planned import Planned
 from harness.leaderboard.ranking import Comparison, Division, rank
 from harness.leaderboard.table import Cell, Column, Row, assemble
+from harness.references import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Board:
     divisions: tuple[Division, ...]
     comparisons: tuple[Comparison, ...]
     run_pictures: tuple[RunPicture, ...] = ()
+    references: tuple[Reference, ...] = ()
+    """Published numbers of the columns' protocols; each names evaluator and data set as its column does."""
 
     @property
     def ranking(self) -> tuple[int, ...]:

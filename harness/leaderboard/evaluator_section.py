@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.leaderboard import numbers, pictures
+from harness.leaderboard import numbers, pictures, published
 from harness.leaderboard.board import Board
 from harness.leaderboard.drawing import KINDS, rows
 from harness.leaderboard.protocols import flatten
@@ -40,6 +40,7 @@ class Section:
     """Those that all lines share: `device is Some GPU; threads is 8`."""
     chances: tuple[str, ...]
     pictures: tuple[pictures.File, ...]
+    published: tuple[published.Source, ...]
 
 
 def sections(board: Board, plots: Mapping[int, str]) -> list[Section]:
@@ -59,7 +60,8 @@ def sections(board: Board, plots: Mapping[int, str]) -> list[Section]:
         chances = [
             numbers.chance(limit, metric) if limit else "" for limit, metric in zip(limits, card.metrics, strict=True)
         ]
-        if more or own:
+        references = published.sources(board, column)
+        if more or own or references:
             found.append(
                 Section(
                     heading=board.heading(column),
@@ -70,6 +72,7 @@ def sections(board: Board, plots: Mapping[int, str]) -> list[Section]:
                     conditions=_text(_shared(board, j)),
                     chances=tuple(chances) if any(chances) else (),
                     pictures=own,
+                    published=references,
                 )
             )
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.leaderboard import numbers, pictures
+from harness.cards import Paper
+from harness.leaderboard import numbers, pictures, published
 from harness.leaderboard.board import Board
 from harness.leaderboard.coverage import coverage
 from harness.leaderboard.escaping import code, markdown
@@ -48,6 +49,8 @@ def _evaluators(board: Board, plots: Mapping[int, str]) -> Iterator[str]:
             yield f"Measured where {markdown(section.conditions)}."
         if section.metrics:
             yield _metrics(section)
+        if section.published:
+            yield from ("#### Published numbers", published.EXPLAINED, *map(_published, section.published))
         if section.plot:
             yield f"![Every row's metrics of {markdown(section.heading)}]({section.plot})"
         yield from map(_picture, section.pictures)
@@ -63,6 +66,22 @@ def _metrics(section: Section) -> str:
     if section.chances:
         lines.append(["*chance*", *section.chances])
     return _lined(lines)
+
+
+def _published(source: published.Source) -> str:
+    note = f" Note: {markdown(source.note)}." if source.note else ""
+    lines = [["method", markdown(source.metric), "backbone", "pretraining", "table"]]
+    lines.append([":--", "--:", ":--", ":--", ":--"])
+    for line in source.lines:
+        label = markdown(line.method) + (f"<br>{markdown(line.note)}" if line.note else "")
+        lines.append([label, line.value, *map(markdown, (line.backbone, line.pretraining, line.table))])
+    return f"From {_link(source.paper)}.{note}\n\n{_lined(lines)}"
+
+
+def _link(paper: Paper) -> str:
+    title = markdown(paper.title)
+    linked = f"[{title}](<{paper.url.replace('&', '&amp;')}>)" if paper.url else title
+    return f"{linked} ({markdown(paper.authors)}; {markdown(paper.venue)} {paper.year})"
 
 
 def _lined(lines: list[list[str]]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from harness.leaderboard import evaluator_section, numbers, pictures
+from harness.leaderboard import evaluator_section, numbers, pictures, published
 from harness.leaderboard.board import Board
 from harness.leaderboard.coverage import coverage
 from harness.leaderboard.details import details
@@ -122,6 +122,7 @@ def page(
         island=island,
         plot=_inline(plot),
         evaluators=evaluator_section.sections(board, names),
+        published_explained=published.EXPLAINED,
         pictures=pictures.of_data(board),
         inline=_inline,
     )

@@ -18,6 +18,8 @@ from harness.leaderboard import pictures
 from harness.leaderboard.board import Board, build_board
 from harness.leaderboard.pictures import with_pictures
 from harness.leaderboard.planned import Planned
+from harness.leaderboard.published import as_measured, with_references
+from harness.references import Reference
 from harness.results import Identity, Run, digest
 
 NAME = "results.json"
@@ -78,6 +80,8 @@ class _File(pydantic.BaseModel):
     planned: tuple[_Cell, ...]
     pictures: tuple[_Picture, ...]
     run_pictures: tuple[_RunPicture, ...] = ()
+    references: tuple[Reference, ...] = ()
+    """Values as papers print them: percent where `table` has fractions."""
     table: list[dict[str, Any]]
     """What readers of the file want first; loading computes it anew."""
 
@@ -107,10 +111,11 @@ def dump(board: Board) -> str:
                 _RunPicture(key=picture.key, name=picture.name, file=file.name, sha256=_hash(file.png))
                 for picture, file in pictures.of_runs(board)
             ),
+            references=board.references,
             table=lines(board),
         )
         # Not mode="json", which would quietly make null of NaN.
-        values = content.model_dump(mode="python")
+        values = content.model_dump(mode="python", exclude=None if board.references else {"references"})
         return json.dumps(values, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         msg = f"a run of board {board.suite!r} holds NaN or infinity, which no file may; delete it and run again"
@@ -153,7 +158,7 @@ def load_results(path: Path) -> Board:
         picture = named.get((key, name))
         return None if picture is None else _read(path.parent / picture.file, picture.sha256)
 
-    return with_pictures(board, read)
+    return with_references(with_pictures(board, read), content.references, as_measured)
 
 
 def _read(path: Path, sha256: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +23,45 @@ def test_every_kind_as_text_and_as_json(harness, kind):
     assert document.stderr == ""
 
 
+def test_references_as_text_and_as_json(harness):
+    text, document = harness("list", "references"), harness("list", "references", "--json")
+    assert text.returncode == document.returncode == 0
+    assert text.stdout.split()[:7] == ["table", "method", "value", "std", "evaluator", "data", "paper"]
+    rows = [row for row in json.loads(document.stdout) if row["from"] == "harness-toy 1.0"]
+    assert [(row["value"], row["evaluator"], row["data"]) for row in rows] == [
+        (12.25, "knn(k=5)", "blobs"),
+        (13.5, "knn(k=20)", "blobs"),
+    ]
+    assert all(row["url"] == "https://example.org/squares" and "std" not in row for row in rows)
+    (line,) = [line for line in text.stdout.splitlines() if "A guess of five" in line]
+    assert " ".join(line.split()) == "Table 1 A guess of five 12.25 knn(k=5) blobs Squares, and how to tell them apart"
+
+
+def test_a_broken_file_of_references_is_one_line_and_the_rest_works(harness, tmp_path, monkeypatch):
+    package = tmp_path / "broken_numbers"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from harness import hookimpl\n@hookimpl\ndef harness_references(registry):\n"
+        "    registry.register('numbers', 'broken_numbers:references.yaml')\n"
+    )
+    (package / "references.yaml").write_text("paper: {title: Half\n")
+    metadata = tmp_path / "broken_numbers-2.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-numbers\nVersion: 2.0\n")
+    (metadata / "entry_points.txt").write_text("[harness]\nnumbers = broken_numbers\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    done = harness("list", "references")
+    assert done.returncode == 0
+    assert "A guess of five" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("references 'numbers' of broken-numbers 2.0: not plain YAML data")
+    assert line.endswith("(--block numbers silences this)")
+    strict = harness("--strict-plugins", "list", "methods")
+    assert (strict.returncode, strict.stdout) == (3, "")
+    assert "references 'numbers'" in strict.stderr
+    assert "Traceback" not in strict.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "methods"], ["--version"]])
 def test_quick_answers_import_no_torch(toy, arguments):
     code = (
@@ -37,6 +77,17 @@ def test_quick_answers_import_no_torch(toy, arguments):
         seconds.append(time.perf_counter() - start)
         assert done.stderr.endswith("heavy=[]")
     assert min(seconds) < 0.7
+
+
+def test_listing_references_imports_no_torch(toy):
+    code = (
+        "import sys\nfrom harness.cli.app import main\n"
+        "try:\n    main(['list', 'references'])\n"
+        "finally:\n    sys.stderr.write(f\"heavy={sorted({'torch', 'numpy', 'cv2', 'av'} & set(sys.modules))}\")\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "A guess of five" in done.stdout
+    assert done.stderr == "heavy=[]"
 
 
 @pytest.fixture
@@ -56,8 +107,6 @@ def broken(tmp_path, monkeypatch):
         metadata.mkdir()
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
         (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
-    import os
-
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
     return list(sources)
 

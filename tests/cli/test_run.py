@@ -43,6 +43,8 @@ def test_the_main_job(harness, toy):
     board = harness.folder / "leaderboards" / "toy"
     written = content(board)
     assert set(written) == BOARD
+    assert b"| A guess of five | 12.25 |" in written["README.md"]
+    assert b"A guess of twenty" not in written["README.md"]
 
     second = harness("run", "toy")
     assert second.stdout == first.stdout

@@ -44,6 +44,7 @@ class FakeColumn:
     ease: float = 0.0
     data: str = "mocap-actions"
     options: dict[str, object] = field(default_factory=dict)
+    of_data: dict[str, object] = field(default_factory=lambda: {"size": "mini"})
 
 
 ROWS = (
@@ -91,7 +92,7 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
         pretraining=Named(name="mocap-actions", options={"size": "mini"}),
         frames=400_000,
         evaluator=Named(name=column.evaluator, options=column.options),
-        data=Named(name=column.data, options={"size": "mini"}),
+        data=Named(name=column.data, options=column.of_data),
         seed=seed,
     )
     key = digest(identity.model_dump())

@@ -48,3 +48,8 @@ def harness_evaluators(registry):
 @hookimpl
 def harness_suites(registry):
     registry.register("toy", "harness_toy:toy.yaml")
+
+
+@hookimpl
+def harness_references(registry):
+    registry.register("toy", "harness_toy:references.yaml")
