@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import bench, dataset, doctor, leaderboard, listing, run, show
+from harness.cli import map as map_verb
 from harness.cli.context import Context
 from harness.errors import HarnessError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("list")(listing.listing)
 app.command("show")(show.show)
+app.command("map")(map_verb.map_)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli import stored
 from harness.cli.context import AsJson, Context, print_json
 
 if TYPE_CHECKING:
@@ -59,21 +60,17 @@ def show(
 
 
 def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Path]:
-    from harness import atomic, encoders
-    from harness.datasets import derived
+    from harness import atomic
     from harness.interfaces import Illustrated
 
     found = {f"{name}.png": store.picture(run.key, name).read_bytes() for name in run.pictures}
-    plugins, identity = options.plugins(), run.identity
-    method = plugins.methods.build(identity.method.name, identity.method.options)
-    backbone = plugins.backbones.build(identity.backbone.name, identity.backbone.options)
+    plugins = options.plugins()
     try:
-        encoder = encoders.load(store.folder / "fits" / run.fit_key, method=method, backbone=backbone)
-    except FileNotFoundError:  # the run came without it
+        encoder = stored.encoder(plugins, store, run)
+    except FileNotFoundError:
         encoder = None
     if isinstance(encoder, Illustrated):
-        data = derived.build(plugins.datasets, identity.data.name, identity.data.options)
-        found |= encoder.illustrations(data.split("test"))
+        found |= encoder.illustrations(stored.dataset(plugins, run).split("test"))
     for name, content in found.items():
         atomic.write_bytes(folder / name, content)
     return [folder / name for name in found]

@@ -1,0 +1,1 @@
+"""Maps of an encoder's features, for people to look at."""
