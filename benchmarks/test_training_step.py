@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from harness.backbones.small_2d import Small2D
 from harness.cards import MethodCard
@@ -15,6 +15,8 @@ from harness.interfaces import Budget
 from harness.methods.supervised import Supervised
 from harness.seeding import derived, seeded
 from harness.testing.moving_squares import MovingSquares
+from harness_temporal_coherency.alexnet import AlexNet
+from harness_temporal_coherency.quadruplet import Quadruplet
 
 STEPS = 12
 
@@ -24,10 +26,18 @@ class Plain(Supervised):
     card: ClassVar[MethodCard] = MethodCard(name="plain", summary="Supervised, for the benchmark.", supervised=True)
 
 
-def test_training_step(beside, tmp_path):
-    train, backbone, method = MovingSquares().split("train"), Small2D(), Plain(batch_size=32, lr=1e-3)
-    view = backbone.card.view
-    frames = STEPS * 32 * view.frames
+@pytest.mark.parametrize(
+    ("method", "backbone"),
+    [
+        (Plain(batch_size=32, lr=1e-3), Small2D()),
+        (Quadruplet(), Small2D()),
+        (Quadruplet(), AlexNet(width=0.25, size=99)),
+    ],
+    ids=["supervised-small_2d", "quadruplet-small_2d", "quadruplet-alexnet"],
+)
+def test_training_step(beside, tmp_path, method, backbone):
+    train, view, size = MovingSquares().split("train"), backbone.card.view, method.batch_size
+    frames = STEPS * size * method.frames_per_example(view)
     logs = iter(range(1000))
 
     def ours():
@@ -46,9 +56,9 @@ def test_training_step(beside, tmp_path):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
         objective.train()
         for step in range(STEPS):
-            batch = method.draw(train, view, 32, torch.Generator().manual_seed(derived(0, step, 0)))
-            logits = objective.head(objective.network(normalise(batch.clips, backbone.card)))
-            loss = cross_entropy(logits, batch.targets, label_smoothing=method.label_smoothing)
+            batch = method.draw(train, view, size, torch.Generator().manual_seed(derived(0, step, 0)))
+            clips = normalise(batch.clips, backbone.card)
+            loss = objective(clips) if batch.targets is None else objective(clips, batch.targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -57,5 +67,5 @@ def test_training_step(beside, tmp_path):
 
     for mine, theirs in zip(ours().state_dict().values(), bare().state_dict().values(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
-    ratio = beside(ours, {"a bare PyTorch loop": bare}, clips=STEPS * 32)
+    ratio = beside(ours, {"a bare PyTorch loop": bare}, clips=STEPS * size)
     assert ratio["a bare PyTorch loop"] > 0.5  # far below what is measured: a guard that noise does not trip
