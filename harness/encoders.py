@@ -119,6 +119,5 @@ def load(folder: Path, *, method: Method, backbone: Backbone) -> Encoder:
         module.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"))
         return NetworkEncoder(module, backbone.card, View(**described["view"]))
     except (json.JSONDecodeError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        told = " ".join(str(error).split())  # torch lists missing weights on lines of their own
-        msg = f"{folder}: the stored encoder cannot be read ({told}); delete the folder and run again"
+        msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
         raise DataError(msg) from error

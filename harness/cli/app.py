@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (HarnessError, OSError) as error:
         if "--traceback" in arguments:
             traceback.print_exc()
-        _complain(str(error))
+        _complain(" ".join(str(error).split()))  # a library's message within ours may have lines of its own
         sys.exit(error.exit_code if isinstance(error, HarnessError) else 4)
     except _Stopped as stopped:
         _complain("stopped; what was finished is kept, and the same command goes on from here")

@@ -46,6 +46,13 @@ def test_the_mini_suite_measures_the_same(plugins, name):
     assert {method.name for method in paper.methods} <= {method.name for method in mini.methods}
 
 
+@pytest.mark.parametrize("name", ["claims", "claims-joined", "claims-unbiased"])
+def test_the_claims_can_be_planned(plugins, name):
+    suite = load(f"coherency-{name}", plugins.suites)
+    assert suite.name == f"coherency-{name}"
+    plan.check(suite, plugins)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_papers_parameters(plugins, name):
     suite = load(f"coherency-{name}", plugins.suites)
