@@ -163,7 +163,7 @@ def harness_references(registry: ReferenceRegistry) -> None:
 
 @hookimpl
 def harness_suites(registry: SuiteRegistry) -> None:
-    """The tables of the paper, its figure 4 and its section 4.1.4, with its parameters and on the embedded data; its claims."""
+    """The tables of the paper, its figure 4, section 4.1.4 and claims, with its parameters and on the embedded data."""
     for name in ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins"):
         registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
         registry.register(f"coherency-{name}-mini", f"harness_temporal_coherency:suites/{name}-mini.yaml")
