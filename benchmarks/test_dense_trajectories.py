@@ -10,9 +10,16 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from harness_dense_trajectories import table
+from harness_dense_trajectories.columns import STEPS
 from harness_dense_trajectories.extract import extract
+from harness_dense_trajectories.flow import FlowBetween
+from harness_dense_trajectories.histograms import Histograms
+from harness_dense_trajectories.levels import Levels
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.tubes import describe
 
 HEIGHT, WIDTH = 240, 320
 
@@ -20,10 +27,12 @@ HEIGHT, WIDTH = 240, 320
 @pytest.fixture(autouse=True)
 def one_thread():
     """As in each of the processes that extract videos side by side."""
-    threads = cv2.getNumThreads()
+    threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     yield
-    cv2.setNumThreads(threads)
+    cv2.setNumThreads(threads[0])
+    torch.set_num_threads(threads[1])
 
 
 def soft(height, width, seed):
@@ -98,3 +107,39 @@ def test_time_is_linear_in_the_trajectories(benchmark):
     benchmark.extra_info.update(microseconds_a_trajectory=round(slope * 1e6, 1), counts=counts)
     benchmark.pedantic(extract, (videos[1], settings), rounds=1)
     assert taken[1] < 1.3 * expected
+
+
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def test_describing_tubes(beside, device):
+    """3,000 tubes in 40 frames at once, beside the extractor's way from frame to frame."""
+    settings, random = Settings(), np.random.default_rng(0)
+    frames = list(video(41))
+    between = FlowBetween(settings, 1)
+    pictures, flow = np.stack(frames[:-1]), np.stack([between(*pair) for pair in itertools.pairwise(frames)])
+    planes = np.ascontiguousarray(flow.transpose(0, 3, 1, 2))
+    start = np.sort(random.integers(0, len(pictures) - STEPS + 1, 3000))
+    points = random.uniform(16, (WIDTH - 16, HEIGHT - 16), (3000, 1, 2)) + random.normal(0, 1, (3000, STEPS, 2))
+    points = points.astype(np.float32)
+    given = [torch.from_numpy(array).to(device) for array in (pictures, planes, start, points)]
+    histograms = Histograms(Levels.of(WIDTH, HEIGHT, 1, 2**0.5, 32), settings)
+
+    def frame_by_frame():
+        found, window = [], []
+        for frame, (picture, motion) in enumerate(zip(pictures, planes, strict=True)):
+            first, end = np.searchsorted(start, [frame - STEPS + 1, frame + 1])
+            xy = points[np.arange(first, end), frame - start[first:end]]
+            window.append((first, histograms([picture], motion.reshape(2, -1), xy, np.zeros(end - first, np.int64))))
+            end = np.searchsorted(start, frame - STEPS + 2)
+            if end > first:
+                rows = np.stack([np.arange(first, end) - begin for begin, _ in window[-STEPS:]], 1)
+                parts = table.described([part for _, part in window[-STEPS:]], rows)
+                found.append(np.concatenate([parts[name] for name in ("hog", "hof", "mbh_x", "mbh_y")], 1))
+        return np.concatenate(found)
+
+    def at_once():
+        return describe(*given, settings).cpu()
+
+    off = np.abs(at_once().numpy() - frame_by_frame())
+    assert np.quantile(off, 0.99) < 2e-4
+    assert off.max() < 5e-3  # sums of float32 integral images
+    beside(at_once, {"frame by frame": frame_by_frame}, clips=3000, rounds=3)

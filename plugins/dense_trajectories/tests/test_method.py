@@ -15,10 +15,14 @@ from harness.suites.plan import check
 from harness.suites.schema import load
 from harness.testing import MovingSquares, TinyBackbone, conformance
 from harness.video.decode import decode
+from harness_dense_trajectories import encoder as encoding
 from harness_dense_trajectories.encoder import TrajectoryEncoder
+from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.method import IdtFv
 from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.tables import Tables
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.fixture(autouse=True)
@@ -37,14 +41,15 @@ def squares():
     return MovingSquares()
 
 
-def fitted(squares, **options):
+def fitted(squares, device="cpu", **options):
     return IdtFv(components=2, **options).fit(
-        TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0)
+        TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0, device=device)
     )
 
 
-def test_a_clip_has_the_vector_of_the_video_it_is(squares):
-    encoder, test = fitted(squares), squares.split("test")
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_clip_has_the_vector_of_the_video_it_is(squares, device):
+    encoder, test = fitted(squares, device), squares.split("test")
     videos = encoder.encode_videos(test)
     assert videos.shape == (len(test), encoder.dim)
     clip = test.read(3).permute(3, 0, 1, 2)[None]
@@ -92,6 +97,34 @@ def test_trajectories_are_computed_once(squares, tmp_path, monkeypatch):
     assert len(list(tmp_path.rglob("*.npy"))) == 4
 
 
+def test_on_cuda_tubes_are_described_there(squares, tmp_path, monkeypatch):
+    encoder = fitted(squares)
+    clips = VideoBatch(torch.stack([squares.split("test").read(index).permute(3, 0, 1, 2) for index in (2, 3)]))
+    expected = encoder.encode(clips)
+    asked = []
+
+    def on_the_cpu(videos, settings, *, device):
+        asked.append(device)
+        return extract_many(videos, settings, device="cpu")
+
+    monkeypatch.setattr(encoding, "extract_many", on_the_cpu)
+    torch.testing.assert_close(encoder.encode(clips), expected)
+    assert asked == []
+    encoder.device = "cuda:1"
+    torch.testing.assert_close(encoder.encode(clips), expected, atol=1e-3, rtol=0)
+    assert asked == ["cuda:1"]
+    encoder.save(tmp_path)
+    for available, device in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
+        assert TrajectoryEncoder.load(tmp_path).device == device
+
+
+def test_tables_described_on_cuda_have_names_of_their_own():
+    cpu, cuda = (Tables(Settings(), device)._recipe() for device in ("cpu", "cuda:1"))
+    assert Tables(Settings())._recipe() == cpu
+    assert cuda == Tables(Settings(), "cuda")._recipe() != cpu
+
+
 def test_too_few_trajectories(squares):
     with pytest.raises(DataError, match="too few for a mixture of 100000"):
         IdtFv(components=100_000).fit(TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0))
@@ -117,4 +150,6 @@ def test_the_suite_can_be_planned():
     assert [choice.label for choice in suite.methods if choice.name == "idt_fv"] == [
         "idt_fv(components=64)",
         "idt_fv(compensate=False, components=64)",
+        "idt_fv(components=64, flow=farneback)",
+        "idt_fv(components=64, encoding=separate)",
     ]

@@ -19,6 +19,7 @@ from harness_dense_trajectories import store
 from harness_dense_trajectories.columns import COLUMNS
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.fisher import fisher_vectors, normalised
+from harness_dense_trajectories.many import extract_many, on_cuda
 from harness_dense_trajectories.pictures import illustrations
 from harness_dense_trajectories.segments import offsets
 from harness_dense_trajectories.settings import Settings
@@ -52,6 +53,7 @@ class TrajectoryEncoder:
         parts: for `joint` or each descriptor, what it is encoded by; their Fisher vectors follow each other.
         form: of the Fisher vectors.
         sketch: to fewer dimensions, after all else; None keeps them.
+        device: on CUDA tubes are described there.
     """
 
     view = View(whole=True)
@@ -62,11 +64,13 @@ class TrajectoryEncoder:
         parts: Mapping[str, tuple[Pca, Gmm]],
         form: Literal["paper", "released"],
         sketch: Sketch | None = None,
+        device: str = "cpu",
     ) -> None:
         self.settings = settings
         self.parts = dict(parts)
         self.form: Literal["paper", "released"] = form
         self.sketch = sketch
+        self.device = device
 
     @property
     def dim(self) -> int:
@@ -80,8 +84,12 @@ class TrajectoryEncoder:
 
     def encode(self, batch: VideoBatch) -> Tensor:
         """(B, dim) float32 of clips (B, C, T, H, W), each taken for a whole video."""
-        clips = [extract(grey(clip.permute(1, 2, 3, 0)), self.settings).table for clip in batch.clips]
-        return self._encoded(clips).to(batch.clips.device)
+        clips = (grey(clip.permute(1, 2, 3, 0)) for clip in batch.clips)
+        if on_cuda(self.device):
+            found = extract_many(clips, self.settings, device=self.device)
+        else:
+            found = [extract(clip, self.settings) for clip in clips]
+        return self._encoded([each.table for each in found]).to(batch.clips.device)
 
     def encode_videos(self, split: Split) -> Tensor:
         """(N, dim) float32; trajectories that are not on disk are computed first, by worker processes.
@@ -89,7 +97,7 @@ class TrajectoryEncoder:
         Raises:
             DataError: when a video does not decode.
         """
-        tables = Tables(self.settings).of(split)
+        tables = Tables(self.settings, self.device).of(split)
         empty = sum(len(table) == 0 for table in tables)
         if empty:
             progress.say(f"{empty} of {len(split)} videos of {split.name} have no trajectories: their vector is zero")
@@ -118,7 +126,8 @@ class TrajectoryEncoder:
         for name, (pca, gmm) in self.parts.items():
             fitted |= {f"{name}-pca": pca, f"{name}-gmm": gmm}
         store.save(fitted if self.sketch is None else {**fitted, "sketch": self.sketch}, folder)
-        described = {"settings": asdict(self.settings), "form": self.form, "parts": list(self.parts)}
+        device = torch.device(self.device).type
+        described = {"settings": asdict(self.settings), "form": self.form, "parts": list(self.parts), "device": device}
         atomic.write_json(folder / DESCRIPTION, described)
 
     @classmethod
@@ -132,7 +141,8 @@ class TrajectoryEncoder:
         try:
             described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parts = {name: (fitted[f"{name}-pca"], fitted[f"{name}-gmm"]) for name in described["parts"]}
-            return cls(Settings(**described["settings"]), parts, described["form"], fitted.get("sketch"))
+            device = described.get("device", "cpu") if torch.cuda.is_available() else "cpu"
+            return cls(Settings(**described["settings"]), parts, described["form"], fitted.get("sketch"), device)
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
             raise DataError(msg) from error

@@ -89,11 +89,11 @@ class IdtFv:
                 pca = fit_pca(x, variance=self.variance)
                 parts[name] = pca, fit_gmm(pca.project(x), self.components, seed=budget.seed)
                 bar.advance()
-        whole = TrajectoryEncoder(self.settings, parts, self.form)
+        whole = TrajectoryEncoder(self.settings, parts, self.form, device=budget.device)
         if not self.sketch:
             return whole
         sketch = count_sketch(whole.fisher_dim, self.sketch, seed=budget.seed)
-        return TrajectoryEncoder(self.settings, parts, self.form, sketch)
+        return TrajectoryEncoder(self.settings, parts, self.form, sketch, budget.device)
 
     def load(self, backbone: Backbone, folder: Path) -> TrajectoryEncoder:
         """The encoder that `save` wrote.
@@ -109,6 +109,6 @@ class IdtFv:
         order = random.permutation(len(train))
         read = np.cumsum([train.videos[index].frames for index in order])
         chosen = order[: max(1, int(np.searchsorted(read, budget.frames, side="right")))]
-        tables = Tables(self.settings).of(train, chosen.tolist())
+        tables = Tables(self.settings, budget.device).of(train, chosen.tolist())
         kept = [np.sort(random.permutation(len(table))[: self.samples]) for table in tables]
         return np.concatenate([table[rows] for table, rows in zip(tables, kept, strict=True)])

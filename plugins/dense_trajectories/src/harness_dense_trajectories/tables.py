@@ -19,6 +19,7 @@ from harness.results import digest
 from harness.sources import source_hash
 from harness.video.decode import decoder
 from harness_dense_trajectories.extract import extract
+from harness_dense_trajectories.many import extract_many, on_cuda
 from harness_dense_trajectories.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ class Tables:
 
     Args:
         settings: of the extractor.
+        device: on CUDA the workers describe what they follow there; these tables have names of their own.
     """
 
     settings: Settings
+    device: str = "cpu"
 
     def of(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
         """The table of each video of `split`, in its order; those that are not on disk are computed first.
@@ -58,7 +61,7 @@ class Tables:
         """
         chosen = range(len(split)) if chosen is None else chosen
         targets: dict[int, Path] = {}
-        work = functools.partial(_compute, settings=self.settings)
+        work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
             for (index, _, _), outcome in workers.each(
                 work, self._jobs(split, chosen, targets, bar), patience=PATIENCE
@@ -88,7 +91,7 @@ class Tables:
                 yield index, grey(split.read(index) if frames is None else frames), targets[index]
 
     def _recipe(self) -> dict[str, Any]:
-        code = source_hash("harness_dense_trajectories.extract")
+        code = source_hash(f"harness_dense_trajectories.{'many' if on_cuda(self.device) else 'extract'}")
         return {"settings": asdict(self.settings), "code": code, "decoder": decoder(), "opencv": cv2.__version__}
 
 
@@ -97,8 +100,8 @@ def grey(frames: Tensor) -> NDArray[np.uint8]:
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()])
 
 
-def _compute(job: Job, settings: Settings) -> None:
+def _compute(job: Job, settings: Settings, device: str = "cpu") -> None:
     _, frames, target = job
-    table = extract(frames, settings).table
+    found = extract_many([frames], settings, device=device)[0] if on_cuda(device) else extract(frames, settings)
     with atomic.replacing(target) as temporary, temporary.open("wb") as file:
-        np.save(file, table, allow_pickle=False)
+        np.save(file, found.table, allow_pickle=False)
