@@ -34,7 +34,8 @@ class Histograms:
         self._x, self._y, self._part = np.empty((3, 1, pixels), np.float32)
         ends = np.cumsum((levels.widths + 1) * (levels.heights + 1))
         self._starts = np.concatenate([[0], ends])
-        self._integral = np.empty(ends[-1], np.float32)  # doubles are slower, and change a row by 1e-5
+        # Doubles are slower. Without them bins with next to nothing are off by up to 3e-3 in frames of 320 x 240.
+        self._integral = np.empty(ends[-1], np.float32)
         self._integrals = [
             self._integral[start:end].reshape(height + 1, width + 1)
             for start, end, (_, (height, width)) in zip(self._starts, ends, levels.parts, strict=False)
