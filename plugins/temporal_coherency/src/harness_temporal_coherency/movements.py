@@ -1,0 +1,98 @@
+"""What an encoder looks at: how far its vectors move when a frame is changed.
+
+`python -m harness_temporal_coherency.movements KEY` prints it for the encoder of a stored run, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from harness.errors import UsageError
+from harness.interfaces import VideoBatch
+from harness_temporal_coherency.losses import distance
+from harness_temporal_coherency.sampling import lengths, quadruplets
+from harness_temporal_coherency.shared import read_roles
+
+if TYPE_CHECKING:
+    from harness.features import FrozenEncoder
+    from harness.interfaces import Split
+
+WINDOW, GAP = 1, 20
+TINT = 0.08
+
+
+def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: int = 0) -> dict[str, float]:
+    """Mean distance of unit vectors of a frame and of the same frame changed, in shares of that to another video's.
+
+    The changes: the next frame of its video in its place; the frame 20 later; no colours; red and blue scaled by 8 % in
+    opposite directions; moved aside by 5 of 64 pixels; mirrored. `nearest_of_group` is the share of videos whose
+    nearest other video is of their group.
+
+    Args:
+        encoder: of single frames, or of clips that may have one frame.
+        split: labelled, of at least two videos.
+        count: frames.
+        seed: of their choice.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    drawn = quadruplets(lengths(split), count, WINDOW, GAP, generator)
+    roles = read_roles(split, encoder.view, drawn.videos, drawn.frames, 0.0, generator).to(encoder.device)
+    frames, following, later, others = roles.chunk(4)
+    tinted = frames.float()
+    direction = torch.randint(2, (count, 1, 1, 1), generator=generator).to(tinted) * 2 - 1
+    tinted[:, 0] *= 1 + TINT * direction
+    tinted[:, 2] *= 1 - TINT * direction
+    changed = {
+        "next_frame": following,
+        "later_frame": later,
+        "grey": frames.float().mean(1, keepdim=True).expand_as(frames).round().to(torch.uint8),
+        "tinted": tinted.round().clamp(max=255).to(torch.uint8),
+        "moved": frames.roll(round(5 * encoder.view.size / 64), -1),
+        "mirrored": frames.flip(-1),
+    }
+    here = _unit(encoder, frames)
+    apart = distance(here, _unit(encoder, others)).mean()
+    found = {name: float(distance(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
+    return {**found, "nearest_of_group": _nearest_of_group(encoder, split)}
+
+
+def _unit(encoder: FrozenEncoder, clips: Tensor) -> Tensor:
+    return normalize(encoder.encoder.encode(VideoBatch(clips)), dim=1)
+
+
+def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
+    vectors = normalize(encoder.features(split).vectors, dim=1)
+    nearest: list[int] = (vectors @ vectors.mT).fill_diagonal_(-2).argmax(1).tolist()
+    groups = [video.group for video in split.videos]
+    return sum(groups[other] == group for group, other in zip(groups, nearest, strict=True)) / len(groups)
+
+
+def main(arguments: list[str]) -> None:
+    """Print the movements of the encoder of the run whose key starts with the one argument."""
+    from harness import paths
+    from harness.cli import stored
+    from harness.features import FrozenEncoder
+    from harness.plugins import Plugins
+    from harness.results import Store
+
+    if len(arguments) != 1:
+        msg = "give the key of a run, or its first digits"
+        raise UsageError(msg)
+    plugins, store = Plugins(), Store(paths.store())
+    run = store.find(arguments[0])
+    frozen = FrozenEncoder(stored.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
+    found = movements(frozen, stored.dataset(plugins, run).split("test"))
+    sys.stdout.write(json.dumps({"method": run.identity.method.label, **found}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,74 @@
+"""What an encoder looks at is told by what moves its vectors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness import FrozenEncoder, View
+from harness.errors import UsageError
+from harness.testing.moving_squares import MovingSquares
+from harness_temporal_coherency import movements as module
+from harness_temporal_coherency.movements import main, movements
+
+SPLIT = MovingSquares().split("test")
+
+
+class Seeing:
+    """One frame as a vector."""
+
+    view = View(frames=1, size=32)
+
+    def __init__(self, dim, see):
+        self.dim = dim
+        self.see = see
+
+    def encode(self, batch):
+        return self.see(batch.clips.float() / 255)
+
+
+def moved(dim, see):
+    return movements(FrozenEncoder(Seeing(dim, see), key="x"), SPLIT, count=100)
+
+
+def test_colours_alone():
+    """Mean colours, less what they have in common: nothing but colour moves them, and they tell groups."""
+    found = moved(3, lambda clips: clips.mean((2, 3, 4)) - clips.mean((1, 2, 3, 4))[:, None])
+    assert found["moved"] < 1e-3
+    assert found["mirrored"] < 1e-3
+    assert found["next_frame"] < found["tinted"]
+    assert found["grey"] > 0.5
+    assert found["nearest_of_group"] > 0.5  # a group has a colour of its own
+
+
+def test_places_alone():
+    """The brightest column of a frame: colours move nothing, all else does."""
+    found = moved(32, lambda clips: torch.nn.functional.one_hot(clips.mean((1, 2, 3)).argmax(1), 32).float())
+    assert found["grey"] < 0.25  # where columns are nearly equal, a rounding decides
+    assert found["tinted"] < 0.25
+    assert found["moved"] > 0.8
+    assert found["mirrored"] > 0.8
+    assert found["nearest_of_group"] < 0.5
+
+
+def test_the_changes_are_what_they_say():
+    seen = []
+    movements(
+        FrozenEncoder(Seeing(3, lambda clips: seen.append(clips) or clips.mean((2, 3, 4)) + 1), key="x"),
+        SPLIT,
+        count=20,
+    )
+    frames, _, _, _, grey, tinted, aside, mirrored = seen[:8]
+    assert torch.equal(mirrored, frames.flip(-1))
+    assert torch.equal(aside[..., 2:], frames[..., :-2])  # 5 of 64 pixels are 2 of 32
+    assert torch.equal(grey[:, 0], grey[:, 2])
+    ratio = (tinted / frames.clamp(min=1 / 255))[:, [0, 2]].flatten(2).median(2).values
+    assert ((ratio.prod(1) - (1 - module.TINT**2)).abs() < 0.05).all()
+
+
+def test_the_command_wants_one_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match="give the key of a run"):
+        main([])
+    with pytest.raises(UsageError, match="no run starts with it"):
+        main(["abc"])
