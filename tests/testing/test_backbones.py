@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -17,6 +20,38 @@ class WrongDim(TinyBackbone):
 
     def build(self, *, seed):
         return super().build(seed=seed).append(nn.ConstantPad1d((0, 1), 0.0))
+
+
+LAYERED = dataclasses.replace(CARD, layers={"stem": 8, "last": 16})
+
+
+class Layers(nn.Sequential):
+    def until(self, name):
+        return nn.Sequential(self[:3], nn.AdaptiveAvgPool3d(1), nn.Flatten()) if name == "stem" else self
+
+
+class Layered(TinyBackbone):
+    card = LAYERED
+
+    def build(self, *, seed):
+        return Layers(*super().build(seed=seed))
+
+
+class WrongLength(Layered):
+    card = dataclasses.replace(LAYERED, layers={"stem": 9, "last": 16})
+
+
+class CopiedLayer(Layered):
+    card = LAYERED
+
+    def build(self, *, seed):
+        network = super().build(seed=seed)
+        network.until = lambda name: copy.deepcopy(Layers.until(network, name))
+        return network
+
+
+class LastLayerIsAnother(Layered):
+    card = dataclasses.replace(LAYERED, layers={"last": 16, "stem": 8})
 
 
 class NotFinite(TinyBackbone):
@@ -102,6 +137,9 @@ BROKEN = {
     InheritedCard: ("check_card", "no card in the body of the class"),
     WrongDim: ("check_output", "expected (2, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 17) torch.float32"),
     NotFinite: ("check_output", "expected finite vectors"),
+    WrongLength: ("check_layers", "expected (2, 9) of layer 'stem', got (2, 8)"),
+    CopiedLayer: ("check_layers", "expected layer 'stem' to share the network's weights"),
+    LastLayerIsAnother: ("check_layers", "expected the last layer, 'stem', to give the network's vectors"),
     CentredOverTheBatch: ("check_batch_invariance", "alone and in a batch"),
     UnusedClassifier: ("check_gradients", "none for 0.classifier.weight, 0.classifier.bias"),
     GlobalSeed: ("check_seed", "got other values of 3.weight"),
@@ -112,7 +150,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("backbone", [TinyBackbone(), DirectionBackbone()])
+@pytest.mark.parametrize("backbone", [TinyBackbone(), DirectionBackbone(), Layered()])
 def test_a_good_backbone_passes(backbone):
     assert failures(backbone) == {}
 
@@ -127,4 +165,4 @@ def test_a_defect_is_found_by_its_check_alone(broken):
 
 
 def test_every_check_has_a_backbone_that_fails_it():
-    assert {check for check, _ in BROKEN.values()} == {check.name for check in checks_for(TinyBackbone())}
+    assert {check for check, _ in BROKEN.values()} == {check.name for check in checks_for(Layered())}
