@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import stored
+from harness import stored
 from harness.cli.context import AsJson, Context, print_json
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from harness import paths
-from harness.cli import stored
+from harness import paths, stored
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.plugins import Plugins

@@ -141,7 +141,7 @@ class TrajectoryEncoder:
         try:
             described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
             parts = {name: (fitted[f"{name}-pca"], fitted[f"{name}-gmm"]) for name in described["parts"]}
-            device = described.get("device", "cpu") if torch.cuda.is_available() else "cpu"
+            device = described["device"] if torch.cuda.is_available() else "cpu"
             return cls(Settings(**described["settings"]), parts, described["form"], fitted.get("sketch"), device)
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"

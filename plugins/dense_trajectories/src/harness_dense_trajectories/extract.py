@@ -22,7 +22,7 @@ from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.trajectories import Trajectories
 from harness_dense_trajectories.volumes import FRAMES, halved, volumes
 
-__all__ = ["Trajectories", "extract"]
+__all__ = ["Trajectories", "Walk", "check", "extract"]
 
 Frame = NDArray[np.uint8]
 
@@ -58,19 +58,19 @@ def extract(
     if isinstance(frames, np.ndarray) and frames.ndim != 3:
         msg = f"frames must be (T, H, W) uint8, got {frames.shape} {frames.dtype}"
         raise ValueError(msg)
-    walk: _Walk | None = None
+    walk: Walk | None = None
     count = 0
     for count, frame in enumerate(frames, 1):
-        _check(frame, walk.shape if walk else None, settings)
-        walk = walk or _Walk(frame.shape, settings, with_volumes=volumes)
+        check(frame, walk.shape if walk else None, settings)
+        walk = walk or Walk(frame.shape, settings, with_volumes=volumes)
         walk.show(frame.copy(order="C"), _humans(boxes, count - 1))
     if boxes is not None and len(boxes) > count:
         msg = f"boxes must be one list a frame, got {len(boxes)} lists for {count} frames"
         raise ValueError(msg)
-    return (walk or _Walk((0, 0), settings, with_volumes=volumes)).found(count)
+    return (walk or Walk((0, 0), settings, with_volumes=volumes)).found(count)
 
 
-class _Walk:
+class Walk:
     """Trajectories of frames of one size, shown one after the other."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings, *, with_volumes: bool) -> None:
@@ -150,8 +150,11 @@ class _Walk:
             start = np.full((~kept).sum(), self._number - STEPS, np.int64)
             self._removed.append((tracks[~kept], start))
             ended, tracks, displacement = ended[kept], tracks[kept], displacement[kept]
-        if not len(tracks):
-            return
+        if len(tracks):
+            self._keep(ended, tracks, displacement)
+
+    def _keep(self, ended: Live, tracks: NDArray[np.float32], displacement: NDArray[np.float32]) -> None:
+        """Put what has passed every test into the table."""
         histograms = table.described(self._described, ended.rows)
         scale = self._levels.nominal[ended.level]
         self._parts.append((table.table(tracks, displacement, scale, self._number, histograms), tracks))
@@ -169,7 +172,18 @@ def _humans(boxes: Sequence[Any] | None, frame: int) -> NDArray[np.float32]:
     return checked(boxes[frame])
 
 
-def _check(frame: Any, shape: tuple[int, ...] | None, settings: Settings) -> None:
+def check(frame: Any, shape: tuple[int, ...] | None, settings: Settings) -> None:
+    """Refuse what is no frame of the video.
+
+    Args:
+        frame: anything.
+        shape: of the frames before it; None for the first.
+        settings: of the extractor.
+
+    Raises:
+        ValueError: when it is not (H, W) uint8 grey, of another size than those before, or smaller than the
+            neighbourhood.
+    """
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 2:
         got = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
         msg = f"a frame must be (H, W) uint8 grey, got {got}"

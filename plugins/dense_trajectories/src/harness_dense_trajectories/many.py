@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness_dense_trajectories import validity
 from harness_dense_trajectories.boxes import checked
 from harness_dense_trajectories.columns import STEPS, span
-from harness_dense_trajectories.extract import Frame, _check, _Walk
+from harness_dense_trajectories.extract import Frame, Walk, check
 from harness_dense_trajectories.histograms import FRAME_WIDTHS, Floats, Histograms
 from harness_dense_trajectories.live import Live
 from harness_dense_trajectories.settings import Settings
@@ -76,7 +75,7 @@ class _Seen(Histograms):
         return np.broadcast_to(np.float32(0), (len(xy), sum(FRAME_WIDTHS.values())))
 
 
-class _Followed(_Walk):
+class _Followed(Walk):
     """Tracks of a video, without their histograms, and all that these are made of."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
@@ -113,21 +112,16 @@ class _Followed(_Walk):
         start = np.repeat(np.array([0, *self._start]), [len(ended) for ended in self._ended])[rows]
         return rows, start, points
 
-    def _end(self) -> None:
-        ended = self._live[: np.count_nonzero(self._live.age == STEPS)]
-        super()._end()
-        kept = validity.moves(self._levels.in_frame(ended.points, ended.level), self._settings)
-        if self._settings.compensate:
-            displacement = ended.displacement * self._levels.factor[ended.level][:, None]
-            kept &= validity.moves_by_itself(displacement, self._settings)
-        self._ended.append(ended[kept])
+    def _keep(self, ended: Live, tracks: Floats, displacement: Floats) -> None:
+        super()._keep(ended, tracks, displacement)
+        self._ended.append(ended)
         self._start.append(self._number - STEPS)
 
 
 def _followed(frames: Iterable[Frame], settings: Settings) -> _Followed:
     walk: _Followed | None = None
     for frame in frames:
-        _check(frame, walk.shape if walk else None, settings)
+        check(frame, walk.shape if walk else None, settings)
         walk = walk or _Followed(frame.shape, settings)
         walk.show(frame.copy(order="C"), checked(()))
     return walk or _Followed((0, 0), settings)

@@ -100,7 +100,7 @@ def grey(frames: Tensor) -> NDArray[np.uint8]:
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()])
 
 
-def _compute(job: Job, settings: Settings, device: str = "cpu") -> None:
+def _compute(job: Job, settings: Settings, device: str) -> None:
     _, frames, target = job
     found = extract_many([frames], settings, device=device)[0] if on_cuda(device) else extract(frames, settings)
     with atomic.replacing(target) as temporary, temporary.open("wb") as file:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from harness.errors import UsageError
+from harness import progress
+from harness.errors import HarnessError, UsageError
 from harness.interfaces import VideoBatch
 from harness_temporal_coherency.losses import distance
 from harness_temporal_coherency.sampling import lengths, quadruplets
@@ -78,8 +79,7 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 def main(arguments: list[str]) -> None:
     """Print the movements of the encoder of the run whose key starts with the one argument."""
-    from harness import paths
-    from harness.cli import stored
+    from harness import paths, stored
     from harness.features import FrozenEncoder
     from harness.plugins import Plugins
     from harness.results import Store
@@ -95,4 +95,8 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except HarnessError as problem:
+        progress.say(f"movements: {problem}")
+        sys.exit(problem.exit_code)
