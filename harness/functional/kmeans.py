@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.product import product
+
 SAMPLE = 32
 """Points a cluster among which the starts are sought, when there are more."""
 _ELEMENTS = 2**22  # of the block of distances or differences that is held at a time
@@ -169,7 +171,7 @@ def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
 def _squared(x: Tensor, norms: Tensor, index: Tensor) -> Tensor:
     """(R, L, N) squared distances of the points `index` (R, L) to all points; exactly 0 to themselves."""
     flat = index.flatten()
-    distances = torch.addmm(norms, x[flat], x.mT, alpha=-2).add_(norms[flat, None]).clamp_(min=0)
+    distances = product(-2 * x[flat], x.mT, norms).add_(norms[flat, None]).clamp_(min=0)
     distances[torch.arange(len(flat), device=x.device), flat] = 0
     return distances.view(*index.shape, -1)
 
@@ -218,7 +220,7 @@ def _blocks(x: Tensor, centres: Tensor) -> Iterator[tuple[slice, Tensor]]:
     step = max(1, _ELEMENTS // max(1, len(centres)))
     for start in range(0, len(x), step):
         part = slice(start, start + step)
-        yield part, torch.addmm(norms, x[part], centres.mT, alpha=-2)
+        yield part, product(x[part], -2 * centres.mT, norms)
 
 
 def _means(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> Tensor:

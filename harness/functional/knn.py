@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.product import product
+
 _ELEMENTS = 2**24  # of the block of similarities, or of votes, that is held at a time
 
 
@@ -49,7 +51,7 @@ def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[
     parts = []
     step = max(1, _ELEMENTS // len(targets))
     for start in range(0, len(sources), step):
-        similarities = sources[start : start + step] @ targets.mT
+        similarities = product(sources[start : start + step], targets.mT)
         if queries is None:
             similarities.diagonal(start).fill_(-torch.inf)
         parts.append(similarities.topk(k, dim=1))

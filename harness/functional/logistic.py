@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from harness.functional.product import product
+
 _HISTORY = 6
 _ARMIJO = 1e-4
 _HALVINGS = 30
@@ -107,7 +109,7 @@ def fit_logistic(
     index = torch.arange(len(strengths), device=x.device)
     for _ in range(iterations):
         leaving = problems.solved(tolerance) | problems.stuck
-        if 10 * leaving.sum() >= len(index):  # fewer would not pay the copy of the others
+        if 4 * leaving.sum() >= len(index):  # fewer would not pay the copy of the others
             left = index[leaving]
             converged[left] = problems.solved(tolerance)[leaving]
             solution[left], objective[left] = problems.parameters[leaving], problems.objective[leaving]
@@ -226,8 +228,8 @@ class _Problems:
         self.objective = self.objective + gain
         gradient = _gradient(self.x, self.labels, self.strengths, self.parameters, self.probabilities)
         difference = gradient - self.gradient
-        product = _dot(step, difference)
-        inverse = torch.where(product > 0, 1 / product, 0.0).to(step)  # 0 ignores a pair that rounding spoilt
+        rise = _dot(step, difference)
+        inverse = torch.where(rise > 0, 1 / rise, 0.0).to(step)  # 0 ignores a pair that rounding spoilt
         self.history = [*self.history, (step, difference, inverse)][-_HISTORY:]
         self.gradient = gradient
 
@@ -293,17 +295,17 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
     """
     narrow = weight.to(x.dtype)
     if x.ndim == 3:
-        return (x @ narrow).to(weight.dtype)
+        return product(x, narrow).to(weight.dtype)
     problems, dim, classes = weight.shape
     flat = narrow.transpose(0, 1).reshape(dim, problems * classes)
-    return (x @ flat).view(-1, problems, classes).transpose(0, 1).to(weight.dtype)
+    return product(x, flat).view(-1, problems, classes).transpose(0, 1).to(weight.dtype)
 
 
 def _transposed_product(x: Tensor, residual: Tensor) -> Tensor:
     """The transposed x times (P, N, C): (P, D, C); types as in `_product`."""
     narrow = residual.to(x.dtype)
     if x.ndim == 3:
-        return (x.mT @ narrow).to(residual.dtype)
+        return product(x.mT, narrow).to(residual.dtype)
     problems, n, classes = residual.shape
     flat = narrow.transpose(0, 1).reshape(n, problems * classes)
-    return (x.mT @ flat).view(-1, problems, classes).transpose(0, 1).to(residual.dtype)
+    return product(x.mT, flat).view(-1, problems, classes).transpose(0, 1).to(residual.dtype)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.functional.product import product
+
 _TILE = 2048  # points: squared distances are held for this many by this many at a time
 
 
@@ -38,7 +40,7 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     blocks = [slice(start, min(start + _TILE, len(x))) for start in range(0, len(x), _TILE)]
     for number, rows in enumerate(blocks):
         for columns in blocks[number:]:
-            tile = torch.addmm(norms[columns], x[rows], x[columns].mT, alpha=-2).add_(norms[rows, None])
+            tile = product(-2 * x[rows], x[columns].mT, norms[columns]).add_(norms[rows, None])
             if rows == columns:
                 tile.fill_diagonal_(torch.inf)
             else:

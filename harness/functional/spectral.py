@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness.functional.kmeans import lloyd
 from harness.functional.neighbours import nearest_neighbours
+from harness.functional.product import product
 
 DENSE = 20_000
 """Points up to which every pair has its affinity by default: N * N numbers."""
@@ -115,13 +116,13 @@ def _width(x: Tensor) -> Tensor:
 def _dense(x: Tensor) -> tuple[_Multiply, float]:
     """The product with the normalised affinity of all pairs, and a bound below its eigenvalues."""
     norms = x.square().sum(1)
-    affinity = x @ x.mT  # in place from here: there is room for one such matrix only
+    affinity = product(x, x.mT)  # in place from here: there is room for one such matrix only
     affinity.mul_(2).sub_(norms).sub_(norms[:, None]).clamp_(max=0)
     affinity.div_(2 * _width(x).square()).exp_().fill_diagonal_(0)
     root = _inverse_root(affinity.sum(1))
     affinity.mul_(root).mul_(root[:, None])
     # A Gaussian kernel has no negative eigenvalue; what is below 0 comes from the diagonal, which was 1.
-    return lambda v: affinity @ v, -min(1.0, float(root.square().max()))
+    return lambda v: product(affinity, v), -min(1.0, float(root.square().max()))
 
 
 def _graph(x: Tensor, neighbours: int) -> tuple[_Multiply, float]:
