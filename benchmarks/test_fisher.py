@@ -11,18 +11,18 @@ from sklearn.mixture import GaussianMixture
 from harness_dense_trajectories.fisher import fisher_vectors
 from harness_dense_trajectories.gmm import Gmm
 
-POINTS, DIM, COMPONENTS = 5000, 64, 256
+POINTS, COMPONENTS = 5000, 256
 
 
-def mixture():
+def mixture(dim):
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(COMPONENTS, generator=generator).softmax(0)
-    means = torch.randn(COMPONENTS, DIM, generator=generator)
-    return Gmm(weights, means, torch.rand(COMPONENTS, DIM, generator=generator) + 0.5)
+    means = torch.randn(COMPONENTS, dim, generator=generator)
+    return Gmm(weights, means, torch.rand(COMPONENTS, dim, generator=generator) + 0.5)
 
 
-def descriptors(count):
-    return torch.randn(count, DIM, generator=torch.Generator().manual_seed(1))
+def descriptors(count, dim):
+    return torch.randn(count, dim, generator=torch.Generator().manual_seed(1))
 
 
 def peer(gmm, dtype):
@@ -34,9 +34,16 @@ def peer(gmm, dtype):
     return model
 
 
-@pytest.mark.parametrize("videos", [1, 8])
-def test_fisher_vectors(beside, videos):
-    gmm, x = mixture(), descriptors(videos * POINTS)
+@pytest.mark.parametrize(
+    ("videos", "dim"),
+    [
+        (1, 64),
+        (8, 64),
+        (8, 125),  # as many as 90 % of the variance of trajectories take
+    ],
+)
+def test_fisher_vectors(beside, videos, dim):
+    gmm, x = mixture(dim), descriptors(videos * POINTS, dim)
     segments = POINTS * torch.arange(videos + 1)
     sets = {dtype: [part.astype(dtype) for part in np.split(x.numpy(), videos)] for dtype in (np.float64, np.float32)}
     peers = {dtype: peer(gmm, dtype) for dtype in sets}
@@ -44,7 +51,7 @@ def test_fisher_vectors(beside, videos):
     def scikit_image(dtype):
         return np.stack([fisher_vector(part, peers[dtype]) for part in sets[dtype]])
 
-    ours = fisher_vectors(x, segments, gmm).view(videos, COMPONENTS, 2, DIM).transpose(1, 2).numpy()
+    ours = fisher_vectors(x, segments, gmm).view(videos, COMPONENTS, 2, dim).transpose(1, 2).numpy()
     for dtype in sets:
         by_mean, by_deviation = np.split(scikit_image(dtype)[:, COMPONENTS:], 2, axis=1)
         assert np.allclose(ours[:, 0].reshape(videos, -1), by_mean, atol=1e-4)
@@ -61,5 +68,5 @@ def test_fisher_vectors(beside, videos):
         clips=videos,
         rounds=9 if videos == 1 else 5,
     )
-    assert times["scikit-image"] >= 1.5
-    assert times["scikit-image in float32"] >= 0.8
+    assert times["scikit-image"] >= 4
+    assert times["scikit-image in float32"] >= 1.5

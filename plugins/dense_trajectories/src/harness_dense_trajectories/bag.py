@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.functional.product import product
 from harness_dense_trajectories.blocks import blocks
 from harness_dense_trajectories.segments import check_segments
 
@@ -21,7 +22,7 @@ def nearest(x: Tensor, centres: Tensor) -> Tensor:
     norms = centres.square().sum(1)
     found = torch.empty(len(x), dtype=torch.int64, device=x.device)
     for part in blocks(len(x), max(centres.shape), x.device):
-        found[part] = torch.addmm(norms, x[part] - shift, centres.mT, alpha=-2).argmin(1)
+        found[part] = product(x[part] - shift, -2 * centres.mT, norms).argmin(1)
     return found
 
 

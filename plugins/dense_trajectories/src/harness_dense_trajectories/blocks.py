@@ -22,11 +22,11 @@ def block_rows(width: int, device: torch.device) -> int:
 
 
 def blocks(rows: int, width: int, device: torch.device) -> Iterator[slice]:
-    """The slices that cut `rows` rows into blocks.
+    """The slices that cut `rows` rows into as few blocks as needed, of equal lengths up to 1.
 
     >>> list(blocks(5000, 256, torch.device("cpu")))
-    [slice(0, 4096, None), slice(4096, 5000, None)]
+    [slice(0, 2500, None), slice(2500, 5000, None)]
     """
-    step = block_rows(width, device)
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
+    count = -(-rows // block_rows(width, device))
+    for number in range(count):
+        yield slice(rows * number // count, rows * (number + 1) // count)

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from harness_dense_trajectories.blocks import block_rows, blocks
+from harness.functional.product import product
+from harness_dense_trajectories.blocks import blocks
 from harness_dense_trajectories.gmm import Gmm, LogJoint, features
 from harness_dense_trajectories.segments import check_segments
-
-_PIECES = (16, 32, 64, 128, 256, 512, 1024)
-"""Lengths of the pieces that sets are cut into."""
-_OVERHEAD = 16
-"""Rows whose cost equals that of one more piece."""
 
 
 def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["paper", "released"] = "paper") -> Tensor:
@@ -31,9 +26,9 @@ def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["pape
       component: the unscaled form of the authors' code. It is the paper's times sqrt(w_k) sigma_k, and times
       -sqrt(2 w_k) sigma_k^2.
 
-    Nothing is normalised (see `normalised`) and no posterior is dropped. An empty set gives the zero vector. All sets
-    go through the same few matrix products, a block at a time, so that memory beyond the result does not grow with
-    them; a set's vector is the same on its own and among others, up to rounding.
+    Nothing is normalised (see `normalised`) and no posterior is dropped. An empty set gives the zero vector. A set's
+    points go through two matrix products, a block at a time, so that memory beyond the result does not grow with them;
+    its vector is the same on its own and among others.
 
     Args:
         x: (N, D) points of all sets, one set after another.
@@ -63,28 +58,26 @@ def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["pape
     segments = segments.cpu()
     check_segments(segments, len(x))
     joint = LogJoint.of(gmm, x)
-    weights, means, variances = (value.to(x)[..., None] for value in (gmm.weights, gmm.means, gmm.variances))
-    means = means.squeeze(2) - joint.shift
-    variances = variances.squeeze(2)
-    lengths = segments.diff()
-    size = _piece(lengths, block_rows(max(joint.matrix.shape), x.device))
-    vectors = x.new_zeros(len(lengths), clusters, 2, dim)
-    by_mean, by_deviation = vectors[:, :, 0], vectors[:, :, 1]
-    for first, sums in _sums(x, segments, joint, size):
-        part = slice(first, first + len(sums))
-        mass, linear, square = sums[..., :1], sums[..., 1 : 1 + dim], sums[..., 1 + dim :]
-        by_mean[part] += linear - means * mass
-        by_deviation[part] += square - 2 * means * linear + (means.square() - variances) * mass
-    if not bool(vectors.isfinite().all()):
+    weights, means, variances = (value.to(x) for value in (gmm.weights[:, None], gmm.means, gmm.variances))
+    means = means - joint.shift
+    if form == "paper":
+        by_mean, by_deviation = 1 / (variances * weights).sqrt(), 1 / (variances * (2 * weights).sqrt())
+    else:
+        by_mean, by_deviation = torch.ones_like(means), -torch.ones_like(means)
+    vectors = x.new_zeros(len(segments) - 1, clusters, 2, dim)
+    # A set is thousands of points: its two products are the cost, not the loop.
+    for vector, (first, last) in zip(vectors, pairwise(segments.tolist()), strict=True):
+        if first == last:
+            continue
+        mass, linear, square = (_sums(x[first:last], joint) / (last - first)).split([1, dim, dim], dim=1)
+        centred = torch.addcmul(linear, means, mass, value=-1)
+        spread = torch.addcmul(square, means, linear + centred, value=-1).addcmul_(variances, mass, value=-1)
+        torch.mul(centred, by_mean, out=vector[:, 0])
+        torch.mul(spread, by_deviation, out=vector[:, 1])
+    if not bool(vectors.sum().isfinite()):  # looking at each entry takes as much memory again
         msg = "x has NaN or infinite entries"
         raise ValueError(msg)
-    vectors /= lengths.clamp(min=1).to(x)[:, None, None, None]
-    if form == "released":
-        by_deviation.neg_()
-        return vectors.transpose(1, 2).flatten(1)
-    by_mean /= (variances * weights).sqrt()
-    by_deviation /= variances * (2 * weights).sqrt()
-    return vectors.flatten(1)
+    return (vectors if form == "paper" else vectors.transpose(1, 2)).flatten(1)
 
 
 def normalised(vectors: Tensor) -> Tensor:
@@ -99,34 +92,10 @@ def normalised(vectors: Tensor) -> Tensor:
     return vectors.sign() * (vectors.abs() / torch.where(lengths > 0, lengths, 1.0)).sqrt_()
 
 
-def _piece(lengths: Tensor, most: int) -> int:
-    """The length of pieces, of at most `most` rows, that costs least for sets of these `lengths`."""
-    sizes = [size for size in _PIECES if size <= most] or [most]
-    return min(sizes, key=lambda size: int(((lengths + size - 1) // size).sum()) * (size + _OVERHEAD))
-
-
-def _sums(x: Tensor, segments: Tensor, joint: LogJoint, size: int) -> Iterator[tuple[int, Tensor]]:
-    """The first of some sets, and for these (v, K, 1 + 2D) sums of features weighted by posteriors.
-
-    Sets are cut into pieces of `size` rows, the last one padded, so that all pieces of a block are one batched product.
-    A set that goes on in the next block comes again, with the rest of its sum.
-    """
-    pieces = (segments.diff() + size - 1) // size  # (V,)
-    owner = torch.repeat_interleave(pieces)  # (P,)
-    start = segments[owner] + (torch.arange(len(owner)) - (pieces.cumsum(0) - pieces)[owner]) * size
-    end = segments[owner + 1]
-    clusters, width = joint.matrix.shape[1], joint.matrix.shape[0]
-    for part in blocks(len(owner), size * max(clusters, width), x.device):
-        rows = start[part, None] + torch.arange(size)  # (p, size)
-        inside = (rows < end[part, None]).to(x)
-        points = x.index_select(0, rows.clamp(max=len(x) - 1).flatten().to(x.device))
-        weighted = features(points, joint.shift)
-        posteriors = (weighted @ joint.matrix).softmax(1)
-        weighted *= inside.view(-1, 1)
-        # Components last: with the odd 1 + 2D last, the product takes 1.15 of the time.
-        sums = weighted.view(-1, size, width).mT @ posteriors.view(-1, size, clusters)  # (p, 1 + 2D, K)
-        sets = torch.arange(int(owner[part.start]), int(owner[part.stop - 1]) + 1)
-        bags = torch.searchsorted(owner[part].contiguous(), sets).to(x.device)
-        order = torch.arange(len(sums), device=x.device)
-        summed = F.embedding_bag(order, sums.flatten(1), bags, mode="sum")
-        yield int(sets[0]), summed.view(-1, width, clusters).mT
+def _sums(x: Tensor, joint: LogJoint) -> Tensor:
+    """(K, 1 + 2D) sums of features of the points `x` (n, D), weighted by posteriors."""
+    total = x.new_zeros(joint.matrix.shape)
+    for part in blocks(len(x), max(total.shape), x.device):
+        rows = features(x[part], joint.shift)
+        total += product(product(joint.matrix, rows.mT).softmax(0), rows)
+    return total

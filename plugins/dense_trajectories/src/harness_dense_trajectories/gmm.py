@@ -11,6 +11,7 @@ from torch import Tensor
 
 from harness import progress
 from harness.functional.kmeans import kmeans
+from harness.functional.product import product
 from harness_dense_trajectories.blocks import blocks
 
 START_ITERATIONS = 20
@@ -55,8 +56,8 @@ class Gmm:
         """
         joint = LogJoint.of(self, x)
         density = x.new_empty(len(x))
-        for part in blocks(len(x), max(len(joint.matrix), len(self.weights)), x.device):
-            density[part] = (features(x[part], joint.shift) @ joint.matrix).logsumexp(1)
+        for part in blocks(len(x), max(joint.matrix.shape), x.device):
+            density[part] = product(joint.matrix, features(x[part], joint.shift).mT).logsumexp(0)
         return density
 
     def posteriors(self, x: Tensor) -> Tensor:
@@ -68,19 +69,23 @@ class Gmm:
         """
         joint = LogJoint.of(self, x)
         found = x.new_empty(len(x), len(self.weights))
-        for part in blocks(len(x), max(len(joint.matrix), len(self.weights)), x.device):
-            found[part] = (features(x[part], joint.shift) @ joint.matrix).softmax(1)
+        for part in blocks(len(x), max(joint.matrix.shape), x.device):
+            found[part] = product(joint.matrix, features(x[part], joint.shift).mT).softmax(0).mT
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class LogJoint:
-    """log p(x, k) of all components as one matrix product: `features(x, shift) @ matrix` is (N, K)."""
+    """log p(x, k) of all components as one matrix product: `matrix @ features(x, shift).mT` is (K, N).
+
+    Points come last, so that the posteriors are the left side of the product with the features, where rows should be
+    contiguous.
+    """
 
     shift: Tensor
     """(D,) the mean of the mixture, around which squares lose least."""
     matrix: Tensor
-    """(1 + 2D, K)."""
+    """(K, 1 + 2D)."""
 
     @classmethod
     def of(cls, gmm: Gmm, x: Tensor) -> LogJoint:
@@ -141,7 +146,7 @@ def fit_gmm(
     start = _Mixtures.unit(n_init, k, x)
 
     def members(part: slice, _: Tensor) -> Tensor:
-        return torch.nn.functional.one_hot(clusters.assignments[:, part].mT, k).to(x)
+        return torch.nn.functional.one_hot(clusters.assignments[:, part], k).mT.to(x)
 
     start = start.maximised(_sums(x, frame, n_init * k, members).reshape(n_init, k, -1), len(x), floor)
     fit = _run(x, frame, start, iterations, tolerance, floor)
@@ -267,10 +272,10 @@ def _expected(x: Tensor, frame: _Frame, mixtures: _Mixtures) -> tuple[Tensor, Te
     total = torch.zeros(count, dtype=torch.float64, device=x.device)
 
     def posteriors(part: slice, rows: Tensor) -> Tensor:
-        joint = (rows @ matrix).view(-1, count, k)
-        found = joint.softmax(2)
+        joint = product(matrix, rows.mT).view(count, k, -1)
+        found = joint.softmax(1)
         # log p(x) is log p(x, k) - log p(k | x) for every k; with the likeliest k it has the least rounding.
-        total.add_((joint.amax(2) - found.amax(2).log()).sum(0, dtype=torch.float64))
+        total.add_((joint.amax(1) - found.amax(1).log()).sum(1, dtype=torch.float64))
         return found
 
     sums = _sums(x, frame, count * k, posteriors)
@@ -278,21 +283,20 @@ def _expected(x: Tensor, frame: _Frame, mixtures: _Mixtures) -> tuple[Tensor, Te
 
 
 def _sums(x: Tensor, frame: _Frame, width: int, posteriors: Callable[[slice, Tensor], Tensor]) -> Tensor:
-    """(R * K, 1 + 2D) float64 sums of features, weighted by `posteriors(slice, features)` (n, R, K) of each block."""
+    """(R * K, 1 + 2D) float64 sums of features, weighted by `posteriors(slice, features)` (R, K, n) of each block."""
     shift, scale = frame.shift.to(x), frame.scale.to(x)
-    sums = torch.zeros(1 + 2 * x.shape[1], width, dtype=torch.float64, device=x.device)
+    sums = torch.zeros(width, 1 + 2 * x.shape[1], dtype=torch.float64, device=x.device)
     for part in blocks(len(x), max(sums.shape), x.device):
         rows = features(x[part], shift, scale)
-        # Components last: with the odd 1 + 2D last, the product takes 1.15 of the time.
-        sums += rows.mT @ posteriors(part, rows).view(-1, width)
-    return sums.mT
+        sums += product(posteriors(part, rows).reshape(width, -1), rows)
+    return sums
 
 
 def _matrix(weights: Tensor, means: Tensor, variances: Tensor) -> Tensor:
-    """(1 + 2D, K): log w_k + log N(z; mean, variance) = [1, z, z^2] @ matrix."""
+    """(K, 1 + 2D): log w_k + log N(z; mean, variance) = matrix @ [1, z, z^2]."""
     precisions = 1 / variances
     quadratic = (means.square() * precisions + variances.log() + math.log(2 * math.pi)).sum(1)
-    return torch.cat([(weights.log() - quadratic / 2)[None], (means * precisions).mT, -precisions.mT / 2])
+    return torch.cat([(weights.log() - quadratic / 2)[:, None], means * precisions, -precisions / 2], dim=1)
 
 
 def _outside(mixtures: _Mixtures, place: int, frame: _Frame, x: Tensor) -> Gmm:

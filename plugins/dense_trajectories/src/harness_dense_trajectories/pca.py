@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harness.functional.product import product
 from harness_dense_trajectories.blocks import blocks
 
 _NOISE = 1e-10
@@ -42,7 +43,7 @@ class Pca:
         basis = components.to(x).mT
         coordinates = x.new_empty(len(x), basis.shape[1])
         for part in blocks(len(x), len(mean), x.device):
-            torch.mm(x[part] - mean, basis, out=coordinates[part])
+            coordinates[part] = product(x[part] - mean, basis)
         return coordinates
 
 
