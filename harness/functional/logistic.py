@@ -207,13 +207,17 @@ class _Problems:
         weights, along = self.parameters[:, :-1], direction[:, :-1]
         linear, square = self.strengths * _dot(weights, along), self.strengths * _dot(along, along)
         loss = self.objective - self.strengths * _dot(weights, weights) / 2
-        weighted = self.probabilities * change
-        variance = (weighted * change).sum(2) - weighted.sum(2).square()
+        # From here to the end of the step the memory of the probabilities holds other things: new memory costs more
+        # than what is computed in it.
+        weighted = self.probabilities.mul_(change)
+        mean = weighted.sum(2)
+        variance = weighted.mul_(change).sum(2) - mean.square()
         curvature = variance.mean(1, dtype=torch.float64) + square
         step = -slope / curvature.clamp(min=torch.finfo(torch.float32).tiny)
         slack = 8 * torch.finfo(change.dtype).eps * self.objective.abs()
         for _ in range(_HALVINGS):
-            logs = torch.addcmul(self.logs, step.to(change)[:, None, None], change).log_softmax(2)
+            scores = torch.addcmul(self.logs, step.to(change)[:, None, None], change, out=self.probabilities)
+            logs = scores.log_softmax(2)
             gain = _loss(logs, self.labels) - loss + step * linear + step.square() * square / 2
             descends = gain <= _ARMIJO * step * slope + slack
             if descends.all():
@@ -224,7 +228,7 @@ class _Problems:
 
     def _move(self, step: Tensor, logs: Tensor, gain: Tensor) -> None:
         self.parameters = self.parameters + step
-        self.logs, self.probabilities = logs, logs.exp()
+        self.logs, self.probabilities = logs, torch.exp(logs, out=self.probabilities)
         self.objective = self.objective + gain
         gradient = _gradient(self.x, self.labels, self.strengths, self.parameters, self.probabilities)
         difference = gradient - self.gradient

@@ -13,9 +13,9 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     """`a @ b + bias` of (N, D), (D, K) and (K,), or of (P, N, D), (P, D, K) and no bias, in less time on some CPUs.
 
     In float32 on the CPU PyTorch multiplies by MKL, which on AMD's processors uses half of their vector width. This
-    asks oneDNN, where PyTorch has it: 2.0 to 2.4 times as fast on Zen 5 for matrices of a few hundred rows and columns
-    and more, and as exact. Everything else, also what needs a gradient, is `a @ b`. Fastest when the rows of `a` are
-    contiguous; when `a` is a transposed matrix, the smaller of the two is copied.
+    asks oneDNN, where PyTorch has it: about twice as fast on Zen 5, and as exact. Small products, other types and
+    devices, and what needs a gradient are `a @ b`. Fastest when the rows of `a` are contiguous; when `a` is a
+    transposed matrix, the smaller of the two is copied.
 
     >>> product(torch.eye(2), torch.tensor([[1.0], [2.0]]), torch.tensor([10.0]))
     tensor([[11.],
