@@ -55,6 +55,17 @@ def test_equal_to_one_after_the_other(device, settings):
         assert (other.table[:, HISTOGRAMS] > 0).all()
 
 
+def test_boxes_are_of_their_videos():
+    videos = VIDEOS[:2]
+    boxes = [None, [[[10, 0, 70, 60]]] * len(videos[1])]
+    together = extract_many(videos, boxes=boxes, device="cpu")
+    for video, around, found in zip(videos, boxes, together, strict=True):
+        np.testing.assert_array_equal(found.tracks, extract(video, boxes=around).tracks)
+    assert not np.array_equal(together[1].tracks, extract(videos[1]).tracks)
+    with pytest.raises(ValueError, match="one list a frame"):
+        extract_many(videos, boxes=[None, boxes[1][:-1]], device="cpu")
+
+
 def test_the_same_in_any_company(monkeypatch):
     together = extract_many(VIDEOS, device="cpu")
     monkeypatch.setattr(many, "PIXELS", 0)

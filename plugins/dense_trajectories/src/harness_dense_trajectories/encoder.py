@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from harness.cards import View
 from harness.errors import DataError
 from harness_dense_trajectories import store
 from harness_dense_trajectories.columns import COLUMNS
+from harness_dense_trajectories.encodings import Encoding, Fisher, Words
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.fisher import fisher_vectors, normalised
 from harness_dense_trajectories.many import extract_many, on_cuda
 from harness_dense_trajectories.pictures import illustrations
 from harness_dense_trajectories.segments import offsets
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import Split, VideoBatch
-    from harness_dense_trajectories.gmm import Gmm
-    from harness_dense_trajectories.pca import Pca
     from harness_dense_trajectories.sketch import Sketch
 
 DESCRIPTORS = ("shape", "hog", "hof", "mbh_x", "mbh_y")
@@ -43,16 +41,16 @@ ROWS = 2**18
 
 
 class TrajectoryEncoder:
-    """Fisher vectors of the trajectories of whole videos, each with power and L2 normalisation.
+    """The vectors of the trajectories of whole videos.
 
     A video without trajectories (shorter than 16 frames, static, without texture) has the zero vector; how many these
     are is said on stderr.
 
     Args:
         settings: of the extractor.
-        parts: for `joint` or each descriptor, what it is encoded by; their Fisher vectors follow each other.
-        form: of the Fisher vectors.
+        parts: for `joint` or each descriptor, what it is encoded by; their vectors follow each other.
         sketch: to fewer dimensions, after all else; None keeps them.
+        boxes: the name of humans' boxes, which the camera's motion is not estimated from; "" for none.
         device: on CUDA tubes are described there.
     """
 
@@ -61,29 +59,24 @@ class TrajectoryEncoder:
     def __init__(
         self,
         settings: Settings,
-        parts: Mapping[str, tuple[Pca, Gmm]],
-        form: Literal["paper", "released"],
+        parts: Mapping[str, Encoding],
         sketch: Sketch | None = None,
+        boxes: str = "",
         device: str = "cpu",
     ) -> None:
         self.settings = settings
         self.parts = dict(parts)
-        self.form: Literal["paper", "released"] = form
         self.sketch = sketch
+        self.boxes = boxes
         self.device = device
 
     @property
     def dim(self) -> int:
-        """That of the sketch, or 2 K D, summed over the parts."""
-        return self.fisher_dim if self.sketch is None else self.sketch.dim
-
-    @property
-    def fisher_dim(self) -> int:
-        """2 K D, summed over the parts."""
-        return sum(2 * gmm.means.numel() for _, gmm in self.parts.values())
+        """That of the sketch, or of all parts together."""
+        return sum(part.dim for part in self.parts.values()) if self.sketch is None else self.sketch.dim
 
     def encode(self, batch: VideoBatch) -> Tensor:
-        """(B, dim) float32 of clips (B, C, T, H, W), each taken for a whole video."""
+        """(B, dim) float32 of clips (B, C, T, H, W), each taken for a whole video in which nobody has a box."""
         clips = (grey(clip.permute(1, 2, 3, 0)) for clip in batch.clips)
         if on_cuda(self.device):
             found = extract_many(clips, self.settings, device=self.device)
@@ -97,7 +90,7 @@ class TrajectoryEncoder:
         Raises:
             DataError: when a video does not decode.
         """
-        tables = Tables(self.settings, self.device).of(split)
+        tables = Tables(self.settings, self.device, self.boxes).of(split)
         empty = sum(len(table) == 0 for table in tables)
         if empty:
             progress.say(f"{empty} of {len(split)} videos of {split.name} have no trajectories: their vector is zero")
@@ -108,26 +101,33 @@ class TrajectoryEncoder:
         for first, group in _groups(tables):
             x = torch.from_numpy(np.concatenate(group))
             segments = offsets([len(table) for table in group])
-            found = []
-            for name, (pca, gmm) in self.parts.items():
-                part = pca.project(x[:, columns(name)].to(gmm.means))
-                found.append(normalised(fisher_vectors(part, segments.to(part.device), gmm, form=self.form)))
+            found = [part(x[:, columns(name)], segments) for name, part in self.parts.items()]
             joined = torch.cat(found, dim=1).float()
             vectors[first : first + len(group)] = joined if self.sketch is None else self.sketch.project(joined)
         return vectors
 
     def illustrations(self, split: Split) -> dict[str, bytes]:
         """Trajectories over frames of some videos of `split`: `trajectories.png` and `trajectories.mp4`."""
-        return illustrations(split, self.settings)
+        return illustrations(split, self.settings, self.boxes)
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`: tensors as safetensors, the rest as JSON."""
         fitted: dict[str, store.Fitted] = {}
-        for name, (pca, gmm) in self.parts.items():
-            fitted |= {f"{name}-pca": pca, f"{name}-gmm": gmm}
+        parts: list[tuple[str, str]] = []
+        for name, part in self.parts.items():
+            if isinstance(part, Words):
+                parts.append((name, "words"))
+                fitted[f"{name}-words"] = part.centres
+            else:
+                parts.append((name, part.form))
+                fitted |= {f"{name}-pca": part.pca, f"{name}-gmm": part.gmm}
         store.save(fitted if self.sketch is None else {**fitted, "sketch": self.sketch}, folder)
-        device = torch.device(self.device).type
-        described = {"settings": asdict(self.settings), "form": self.form, "parts": list(self.parts), "device": device}
+        described = {
+            "settings": asdict(self.settings),
+            "parts": parts,
+            "boxes": self.boxes,
+            "device": torch.device(self.device).type,
+        }
         atomic.write_json(folder / DESCRIPTION, described)
 
     @classmethod
@@ -140,10 +140,16 @@ class TrajectoryEncoder:
         fitted: Any = store.load(folder)
         try:
             described = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-            parts = {name: (fitted[f"{name}-pca"], fitted[f"{name}-gmm"]) for name in described["parts"]}
+            parts = {
+                name: Words(fitted[f"{name}-words"])
+                if kind == "words"
+                else Fisher(fitted[f"{name}-pca"], fitted[f"{name}-gmm"], kind)
+                for name, kind in described["parts"]
+            }
             device = described["device"] if torch.cuda.is_available() else "cpu"
-            return cls(Settings(**described["settings"]), parts, described["form"], fitted.get("sketch"), device)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            settings = Settings(**described["settings"])
+            return cls(settings, parts, fitted.get("sketch"), described["boxes"], device)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
             raise DataError(msg) from error
 

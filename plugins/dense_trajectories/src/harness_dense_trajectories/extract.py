@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness_dense_trajectories import table, validity
-from harness_dense_trajectories.boxes import checked
+from harness_dense_trajectories.boxes import Boxes, checked
 from harness_dense_trajectories.camera import Camera
 from harness_dense_trajectories.columns import STEPS, WIDTH
 from harness_dense_trajectories.flow import Compensation, FlowBetween
@@ -22,16 +23,17 @@ from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.trajectories import Trajectories
 from harness_dense_trajectories.volumes import FRAMES, halved, volumes
 
-__all__ = ["Trajectories", "Walk", "check", "extract"]
+__all__ = ["Trajectories", "Walk", "extract", "walked"]
 
 Frame = NDArray[np.uint8]
+W = TypeVar("W", bound="Walk")
 
 
 def extract(
     frames: Iterable[Frame],
     settings: Settings | None = None,
     *,
-    boxes: Sequence[Any] | None = None,
+    boxes: Boxes | None = None,
     volumes: bool = False,
 ) -> Trajectories:
     """The trajectories of a video, frame by frame, in memory that does not grow but by what is found.
@@ -58,16 +60,27 @@ def extract(
     if isinstance(frames, np.ndarray) and frames.ndim != 3:
         msg = f"frames must be (T, H, W) uint8, got {frames.shape} {frames.dtype}"
         raise ValueError(msg)
-    walk: Walk | None = None
+    return walked(frames, boxes, settings, functools.partial(Walk, settings=settings, with_volumes=volumes)).found()
+
+
+def walked(
+    frames: Iterable[Frame], boxes: Boxes | None, settings: Settings, begin: Callable[[tuple[int, ...]], W]
+) -> W:
+    """The walk that `begin` makes for frames of the size (H, W) of the first, when it has been shown all of them.
+
+    Raises:
+        ValueError: as in `extract`.
+    """
+    walk: W | None = None
     count = 0
     for count, frame in enumerate(frames, 1):
-        check(frame, walk.shape if walk else None, settings)
-        walk = walk or Walk(frame.shape, settings, with_volumes=volumes)
+        _check(frame, walk.shape if walk else None, settings)
+        walk = walk or begin(frame.shape)
         walk.show(frame.copy(order="C"), _humans(boxes, count - 1))
     if boxes is not None and len(boxes) > count:
         msg = f"boxes must be one list a frame, got {len(boxes)} lists for {count} frames"
         raise ValueError(msg)
-    return (walk or Walk((0, 0), settings, with_volumes=volumes)).found(count)
+    return walk or begin((0, 0))
 
 
 class Walk:
@@ -107,12 +120,12 @@ class Walk:
             self._live = self._live + Live.born(*new)
         self._before = pictures
 
-    def found(self, frames: int) -> Trajectories:
-        """Everything, of a video of so many frames."""
+    def found(self) -> Trajectories:
+        """Everything, of the frames that were shown."""
         rows = np.concatenate([np.empty((0, WIDTH), np.float32), *(rows for rows, _ in self._parts)])
         none = np.empty((0, STEPS + 1, 2), np.float32)
         tracks = np.concatenate([none, *(tracks for _, tracks in self._parts)])
-        table.finish(rows, self.shape[1], self.shape[0], frames)
+        table.finish(rows, self.shape[1], self.shape[0], self._number + 1)
         side = self._settings.neighbourhood // 2
         cut = np.concatenate([np.empty((0, FRAMES, side, side), np.uint8), *self._volumes])
         return Trajectories(
@@ -163,7 +176,7 @@ class Walk:
             self._volumes.append(volumes(self._halved, ended.points, ended.level, self._levels, side))
 
 
-def _humans(boxes: Sequence[Any] | None, frame: int) -> NDArray[np.float32]:
+def _humans(boxes: Boxes | None, frame: int) -> NDArray[np.float32]:
     if boxes is None:
         return checked(())
     if frame >= len(boxes):
@@ -172,18 +185,8 @@ def _humans(boxes: Sequence[Any] | None, frame: int) -> NDArray[np.float32]:
     return checked(boxes[frame])
 
 
-def check(frame: Any, shape: tuple[int, ...] | None, settings: Settings) -> None:
-    """Refuse what is no frame of the video.
-
-    Args:
-        frame: anything.
-        shape: of the frames before it; None for the first.
-        settings: of the extractor.
-
-    Raises:
-        ValueError: when it is not (H, W) uint8 grey, of another size than those before, or smaller than the
-            neighbourhood.
-    """
+def _check(frame: Any, shape: tuple[int, ...] | None, settings: Settings) -> None:
+    """Refuse what is no frame of a video whose frames had the `shape` so far."""
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 2:
         got = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
         msg = f"a frame must be (H, W) uint8 grey, got {got}"

@@ -14,6 +14,7 @@ from harness_dense_trajectories.gmm import Gmm, LogJoint, features
 from harness_dense_trajectories.segments import check_segments
 
 
+@torch.no_grad()
 def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["paper", "released"] = "paper") -> Tensor:
     """(V, 2KD) Fisher vectors of V sets of points, each the mean over the points of its set.
 
@@ -28,7 +29,7 @@ def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["pape
 
     Nothing is normalised (see `normalised`) and no posterior is dropped. An empty set gives the zero vector. A set's
     points go through two matrix products, a block at a time, so that memory beyond the result does not grow with them;
-    its vector is the same on its own and among others.
+    its vector is the same on its own and among others. No gradient is kept.
 
     Args:
         x: (N, D) points of all sets, one set after another.

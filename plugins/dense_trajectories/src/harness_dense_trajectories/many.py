@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -9,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness_dense_trajectories.boxes import checked
+from harness_dense_trajectories.boxes import Boxes
 from harness_dense_trajectories.columns import STEPS, span
-from harness_dense_trajectories.extract import Frame, Walk, check
+from harness_dense_trajectories.extract import Frame, Walk, walked
 from harness_dense_trajectories.histograms import FRAME_WIDTHS, Floats, Histograms
 from harness_dense_trajectories.live import Live
 from harness_dense_trajectories.settings import Settings
@@ -24,7 +26,11 @@ _HISTOGRAMS = span("hog", "mbh_y")
 
 
 def extract_many(
-    videos: Iterable[Iterable[Frame]], settings: Settings | None = None, *, device: torch.device | str
+    videos: Iterable[Iterable[Frame]],
+    settings: Settings | None = None,
+    *,
+    boxes: Iterable[Boxes | None] | None = None,
+    device: torch.device | str,
 ) -> list[Trajectories]:
     """The trajectories of videos as `extract` gives them, with the histograms computed on a device.
 
@@ -35,17 +41,18 @@ def extract_many(
     Args:
         videos: each (T, H, W) uint8 grey, or an iterable of such frames (H, W); of one size or another.
         settings: the original's, by default.
+        boxes: for each video as for `extract`, or None.
         device: that the tubes are described on.
 
     Raises:
         ValueError: when frames are not grey uint8, differ in size within a video, or are smaller than the
-            neighbourhood (32 pixels).
+            neighbourhood (32 pixels), or there are not as many lists of boxes as frames.
     """
     settings = settings or Settings()
     found: list[Trajectories] = []
     waiting: list[_Followed] = []
-    for frames in videos:
-        waiting.append(_followed(frames, settings))
+    for frames, around in zip(videos, itertools.repeat(None) if boxes is None else boxes, strict=boxes is not None):
+        waiting.append(walked(frames, around, settings, functools.partial(_Followed, settings=settings)))
         if sum(walk.pixels for walk in waiting) > PIXELS:
             found += _described(waiting, settings, torch.device(device))
             waiting = []
@@ -89,10 +96,6 @@ class _Followed(Walk):
         """Of all frames and levels."""
         return len(self._seen.flow) * int(self._levels.starts[-1])
 
-    def trajectories(self) -> Trajectories:
-        """Everything but the histograms."""
-        return self.found(self._number + 1)
-
     def sizes(self) -> list[tuple[int, int]]:
         """(h, w) of each level."""
         return [size for _, size in self._levels.parts]
@@ -118,17 +121,8 @@ class _Followed(Walk):
         self._start.append(self._number - STEPS)
 
 
-def _followed(frames: Iterable[Frame], settings: Settings) -> _Followed:
-    walk: _Followed | None = None
-    for frame in frames:
-        check(frame, walk.shape if walk else None, settings)
-        walk = walk or _Followed(frame.shape, settings)
-        walk.show(frame.copy(order="C"), checked(()))
-    return walk or _Followed((0, 0), settings)
-
-
 def _described(walks: Sequence[_Followed], settings: Settings, device: torch.device) -> list[Trajectories]:
-    found = [walk.trajectories() for walk in walks]
+    found = [walk.found() for walk in walks]  # but for the histograms
     of_size: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for video, walk in enumerate(walks):
         for level, size in enumerate(walk.sizes()):

@@ -11,8 +11,9 @@ import numpy as np
 
 from harness.video.sheet import sheet
 from harness.video.write import write_video
+from harness_dense_trajectories.boxes import read_boxes
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.tables import grey
+from harness_dense_trajectories.tables import grey, humans_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,21 +29,24 @@ VIDEOS, FRAMES = 4, 5
 """Rows of the still, and frames in each."""
 
 
-def illustrations(split: Split, settings: Settings) -> dict[str, bytes]:
+def illustrations(split: Split, settings: Settings, boxes: str = "") -> dict[str, bytes]:
     """`trajectories.png`, a row of frames for each of some videos, and `trajectories.mp4`, the first of these.
 
     Args:
         split: whose videos; those shown are spread evenly over it.
         settings: of the extractor.
+        boxes: the name of those of humans, see `Tables`.
 
     Raises:
-        DataError: when a video does not decode.
+        DataError: when a video does not decode, or its boxes are missing.
     """
     chosen = np.unique(np.linspace(0, len(split) - 1, VIDEOS).round().astype(int)).tolist()
     rows, film = [], None
     for index in chosen:
         frames = split.read(index)
-        pictures = drawn(frames.numpy(), extract(grey(frames), settings))
+        humans = humans_of(boxes, split.videos[index])
+        around = None if humans is None else read_boxes(humans, len(frames))
+        pictures = drawn(frames.numpy(), extract(grey(frames), settings, boxes=around))
         shown = np.linspace(min(1, len(pictures) - 1), len(pictures) - 1, FRAMES).round().astype(int)
         rows.append((split.videos[index].id, [pictures[number] for number in shown]))
         film = (pictures, split.videos[index].fps or 25.0) if film is None else film

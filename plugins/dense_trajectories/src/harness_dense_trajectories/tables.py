@@ -18,6 +18,7 @@ from harness.errors import DataError
 from harness.results import digest
 from harness.sources import source_hash
 from harness.video.decode import decoder
+from harness_dense_trajectories.boxes import read_boxes
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.many import extract_many, on_cuda
 from harness_dense_trajectories.settings import Settings
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from harness.interfaces import Split
+    from harness.interfaces import Split, Video
 
 PATIENCE = 3600.0
 """Seconds that a worker may take for one video before it is killed."""
 
-Job = tuple[int, "NDArray[np.uint8]", Path]
-"""Position of a video, its grey frames (T, H, W), and the file that its table goes to."""
+Job = tuple[int, "NDArray[np.uint8]", Path, Path | None]
+"""Position of a video, its grey frames (T, H, W), the file that its table goes to, and that of humans' boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ class Tables:
     Args:
         settings: of the extractor.
         device: on CUDA the workers describe what they follow there; these tables have names of their own.
+        boxes: the name of humans' boxes, which the camera's motion is not estimated from, see `humans_of`; "" for none.
     """
 
     settings: Settings
     device: str = "cpu"
+    boxes: str = ""
 
     def of(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
         """The table of each video of `split`, in its order; those that are not on disk are computed first.
@@ -57,15 +60,14 @@ class Tables:
             chosen: positions of some of them, in another order; all when None.
 
         Raises:
-            DataError: when a video does not decode, or a worker crashed or hung on it, naming the video.
+            DataError: when a video does not decode, its boxes are missing or not what they should be, or a worker
+                crashed or hung on it, naming the video.
         """
         chosen = range(len(split)) if chosen is None else chosen
         targets: dict[int, Path] = {}
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
-            for (index, _, _), outcome in workers.each(
-                work, self._jobs(split, chosen, targets, bar), patience=PATIENCE
-            ):
+            for (index, *_), outcome in workers.each(work, self._jobs(split, chosen, targets, bar), patience=PATIENCE):
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):
                     msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
@@ -83,12 +85,15 @@ class Tables:
             else:
                 frames = split.read(index)
                 content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
+            humans = humans_of(self.boxes, split.videos[index])
+            if humans is not None:
+                recipe["boxes"] = hashlib.sha256(humans.read_bytes()).hexdigest()
             name = digest({"content": content, **recipe})
             targets[index] = paths.home() / "trajectories" / name[:2] / f"{name}.npy"
             if targets[index].exists():
                 bar.advance()
             else:
-                yield index, grey(split.read(index) if frames is None else frames), targets[index]
+                yield index, grey(split.read(index) if frames is None else frames), targets[index], humans
 
     def _recipe(self) -> dict[str, Any]:
         code = source_hash(f"harness_dense_trajectories.{'many' if on_cuda(self.device) else 'extract'}")
@@ -100,8 +105,31 @@ def grey(frames: Tensor) -> NDArray[np.uint8]:
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()])
 
 
+def humans_of(boxes: str, video: Video) -> Path | None:
+    """The file that `read_boxes` reads the boxes of a video from, of those named `boxes`; None when they are "".
+
+    Those of `Biking/v_Biking_g01_c01.avi` are in `$HARNESS_HOME/boxes/NAME/Biking/v_Biking_g01_c01.npz`, or `.json`.
+
+    Raises:
+        DataError: when there is no such file.
+    """
+    if not boxes:
+        return None
+    folder = paths.home() / "boxes" / boxes / video.path.parent.name
+    for suffix in (".npz", ".json"):
+        path = folder / (video.path.stem + suffix)
+        if path.is_file():
+            return path
+    msg = f"{video.path}: no boxes at {folder / video.path.stem}.npz or .json; write them there, or leave `boxes` out"
+    raise DataError(msg)
+
+
 def _compute(job: Job, settings: Settings, device: str) -> None:
-    _, frames, target = job
-    found = extract_many([frames], settings, device=device)[0] if on_cuda(device) else extract(frames, settings)
+    _, frames, target, humans = job
+    boxes = None if humans is None else read_boxes(humans, len(frames))
+    if on_cuda(device):
+        (found,) = extract_many([frames], settings, boxes=[boxes], device=device)
+    else:
+        found = extract(frames, settings, boxes=boxes)
     with atomic.replacing(target) as temporary, temporary.open("wb") as file:
         np.save(file, found.table, allow_pickle=False)

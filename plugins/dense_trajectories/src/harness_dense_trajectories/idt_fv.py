@@ -1,26 +1,24 @@
-"""Improved dense trajectories as a method: fit the encoding, then one Fisher vector a video."""
+"""Improved dense trajectories as a method: fit principal components and a mixture, then one Fisher vector a video."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
 import torch
 
 from harness import progress
-from harness.errors import DataError
 from harness_dense_trajectories import IDT_FV
 from harness_dense_trajectories.encoder import DESCRIPTORS, JOINT, TrajectoryEncoder, columns
+from harness_dense_trajectories.encodings import Fisher
 from harness_dense_trajectories.gmm import fit_gmm
 from harness_dense_trajectories.pca import fit_pca
+from harness_dense_trajectories.samples import sampled
 from harness_dense_trajectories.settings import Detector, Flow, Settings
 from harness_dense_trajectories.sketch import count_sketch
 from harness_dense_trajectories.tables import Tables
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harness.cards import MethodCard
     from harness.interfaces import Backbone, Budget, Split
 
@@ -44,6 +42,8 @@ class IdtFv:
         flow: what tracks follow.
         compensate: take the camera's motion out.
         detector: of the key points that the camera's motion is estimated from.
+        boxes: the name of humans' boxes which it is not estimated from, from any detector: one file a video, as
+            `read_boxes` reads them, in the folder that `humans_of` names.
     """
 
     card: ClassVar[MethodCard] = IDT_FV
@@ -59,6 +59,7 @@ class IdtFv:
         flow: Flow = "dis",
         compensate: bool = True,
         detector: Detector = "orb",
+        boxes: str = "",
     ) -> None:
         self.components = components
         self.variance = variance
@@ -67,33 +68,28 @@ class IdtFv:
         self.sketch = sketch
         self.samples = samples
         self.settings = Settings(flow=flow, compensate=compensate, detector=detector)
+        self.boxes = boxes
 
     def fit(self, backbone: Backbone, train: Split, budget: Budget) -> TrajectoryEncoder:
         """Fit PCA and mixture on trajectories of `train`.
 
         Raises:
-            DataError: when a video does not decode, or there are fewer trajectories than components.
+            DataError: when a video does not decode or has no boxes, or there are fewer trajectories than components.
         """
-        rows = self._sampled(train, budget)
-        if len(rows) < self.components:
-            msg = (
-                f"split {train.name!r} gave {len(rows)} trajectories, too few for a mixture of {self.components}: ask "
-                "for fewer components, or learn from longer or larger videos"
-            )
-            raise DataError(msg)
+        rows = sampled(
+            Tables(self.settings, budget.device, self.boxes), train, budget, self.samples, least=self.components
+        )
         names = DESCRIPTORS if self.encoding == "separate" else (JOINT,)
         parts = {}
         with progress.bar("mixtures", total=len(names)) as bar:
             for name in names:
                 x = torch.from_numpy(rows[:, columns(name)]).to(budget.device)
                 pca = fit_pca(x, variance=self.variance)
-                parts[name] = pca, fit_gmm(pca.project(x), self.components, seed=budget.seed)
+                parts[name] = Fisher(pca, fit_gmm(pca.project(x), self.components, seed=budget.seed), self.form)
                 bar.advance()
-        whole = TrajectoryEncoder(self.settings, parts, self.form, device=budget.device)
-        if not self.sketch:
-            return whole
-        sketch = count_sketch(whole.fisher_dim, self.sketch, seed=budget.seed)
-        return TrajectoryEncoder(self.settings, parts, self.form, sketch, budget.device)
+        dim = sum(part.dim for part in parts.values())
+        sketch = count_sketch(dim, self.sketch, seed=budget.seed) if self.sketch else None
+        return TrajectoryEncoder(self.settings, parts, sketch, self.boxes, budget.device)
 
     def load(self, backbone: Backbone, folder: Path) -> TrajectoryEncoder:
         """The encoder that `save` wrote.
@@ -102,13 +98,3 @@ class IdtFv:
             DataError: when what is in `folder` is not what was written.
         """
         return TrajectoryEncoder.load(folder)
-
-    def _sampled(self, train: Split, budget: Budget) -> NDArray[np.float32]:
-        """(n, 436): up to `samples` trajectories of each of as many random videos as the budget has frames for."""
-        random = np.random.default_rng(budget.seed)
-        order = random.permutation(len(train))
-        read = np.cumsum([train.videos[index].frames for index in order])
-        chosen = order[: max(1, int(np.searchsorted(read, budget.frames, side="right")))]
-        tables = Tables(self.settings, budget.device).of(train, chosen.tolist())
-        kept = [np.sort(random.permutation(len(table))[: self.samples]) for table in tables]
-        return np.concatenate([table[rows] for table, rows in zip(tables, kept, strict=True)])
