@@ -8,6 +8,7 @@ import functools
 import hashlib
 import io
 import json
+import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
@@ -109,6 +110,10 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # This is a worker that imports its parent's script, and the parent, which draws, waits for the worker.
+            msg = f"{folder}: a script that draws it must do so below `if __name__ == '__main__':`"
+            raise UsageError(msg) from None
         progress.say(f"{folder}: waiting for another process that is drawing it")
         lock.acquire()
     try:

@@ -155,6 +155,20 @@ def test_two_processes_at_once_draw_one_whole_folder(tmp_path):
     assert sum("drawing mocap-actions-unbiased ..." in text for text in said) == 1
 
 
+def test_a_script_without_a_main_guard_is_told_so_and_does_not_wait_for_itself(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import pathlib\n"
+        "from harness.datasets.mocap_actions.build import build_spec\n"
+        "from harness.datasets.mocap_actions.plan import Spec\n"
+        f"build_spec(pathlib.Path({str(tmp_path / 'drawn')!r}), {TINIEST!r}, biased=False, workers=2)\n"
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 1
+    assert "must do so below `if __name__ == '__main__':`" in ended.stderr
+    assert not (tmp_path / "drawn").exists()
+
+
 def test_the_two_sizes():
     videos = {name: spec.classes * spec.groups * spec.clips for name, spec in SIZES.items()}
     assert videos == {"mini": 750, "full": 2625}
