@@ -79,8 +79,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130/143 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # OpenMP's threads else wait by spinning, which makes small solves 50 times slower beside another busy process
+    # Threads that wait else spin: OpenMP's make small solves 50 times slower beside another busy process, and those of
+    # OpenBLAS, of which NumPy and SciPy each have their own, take the processors from each other and from PyTorch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
