@@ -68,7 +68,8 @@ def _frames(encoder: FrozenEncoder, data: Dataset, name: str, label: str, stride
         raise UsageError(msg)
     images = _Images(data, stride)
     found = labelled(encoder, cast("Dataset", images), name, label)  # its card is the other's
-    return Points(found, [0] * len(found), torch.tensor(images.split(name).films))
+    assert isinstance(found.split, Pictures)
+    return Points(found, [0] * len(found), torch.tensor(found.split.films))
 
 
 class _Images:

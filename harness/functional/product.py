@@ -43,5 +43,5 @@ def _through_onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> bool:
 
 def _onednn(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
     # What PyTorch's own compiler makes of a linear layer; it takes plain tensors, while `Tensor.to_mkldnn` copies them.
-    found: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.mT, bias, "none", [], "")
+    found: Tensor = torch.ops.mkldnn._linear_pointwise.default(a, b.mT, bias, "none", [], "")
     return found

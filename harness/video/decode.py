@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 SCALED = "gbrp"
 """What the scaler writes: RGB in planes, to within one level what it writes as rgb24 at half the speed."""
+_FULL_COLOUR = 1 << 13
+"""libswscale's SWS_FULL_CHR_H_INT, which PyAV 17, the last for Python 3.10, has no name for: without it even widths get
+half the colour that odd ones get.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +184,9 @@ class _Converter:
         self.width, self.height = resized(context.width, context.height, short_side)
         self.shape = (self.height, self.width, 3)
         self._reformatter = VideoReformatter()
-        self._filter, self._format = Interpolation.AREA, "rgb24"
+        self._filter, self._format = int(Interpolation.AREA), "rgb24"
         if (self.width, self.height) != (context.width, context.height):
-            self._filter |= Interpolation.FULL_CHR_H_INT  # else even widths get half the colour that odd ones get
+            self._filter |= _FULL_COLOUR
             self._format = SCALED
         self._turns = 0
 

@@ -58,7 +58,7 @@ def test_resizing_is_the_mean_of_the_area(tmp_path, height, width, short_side):
 @pytest.mark.parametrize("name", NAMES)
 def test_resized_pixels_are_those_that_the_scaler_writes_as_rgb(files, name, short_side):
     width = round(128 * short_side / 96)
-    kind = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
+    kind = Interpolation.AREA | 0x2000  # SWS_FULL_CHR_H_INT
     with av.open(str(files[name])) as container:
         whole = [
             frame.reformat(width, short_side, "rgb24", interpolation=kind).to_ndarray()

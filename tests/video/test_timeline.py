@@ -57,7 +57,7 @@ def test_only_frames_seen_before_are_sought(short_gop, seeks):
 
 
 @pytest.mark.parametrize("name", ["mpeg4.avi", "h264.mp4", "h264.mkv"])
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(frames=st.lists(st.integers(0, 29), min_size=1, max_size=6))
 def test_frames_after_a_seek_are_those_without(files, name, frames):
     probe(files[name])
@@ -65,7 +65,7 @@ def test_frames_after_a_seek_are_those_without(files, name, frames):
 
 
 @pytest.mark.parametrize("name", ["mpeg4.avi", "h264.mp4", "h264.mkv"])
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(frames=st.lists(st.integers(0, 29), min_size=1, max_size=6))
 def test_a_first_visit_that_knows_how_many_frames_decode_gives_the_same(files, name, frames):
     timeline.forget()
