@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 import pytest
-import torch
 
 from harness import paths
 from harness.errors import UsageError
@@ -51,7 +51,7 @@ def test_a_run_has_scores_predictions_protocol_and_provenance(run):
     assert found.protocol["view"]["frames"] > 0
     assert found.protocol["decoder"].startswith("PyAV")
     assert found.provenance["plugins"]["harness-toy"] == "1.0"
-    assert found.provenance["libraries"]["torch"] == torch.__version__
+    assert found.provenance["libraries"]["torch"] == version("torch")
     assert found.provenance["hardware"]
     stored = Store(paths.store()).find(found.key[:8])
     assert stored == found

@@ -93,7 +93,8 @@ def _decoded(path: Path, sha256: str, size: int) -> Record:
         length = stream.duration and stream.time_base and float(stream.duration * stream.time_base)
         if not length and container.duration:
             length = container.duration / 1e6
-        declared = stream.frames or round((length or 0) * rate)
+        promised = stream.frames
+        declared = promised or round((length or 0) * rate)
     if turns % 2:
         width, height = height, width
     reason = message = ""
@@ -111,7 +112,7 @@ def _decoded(path: Path, sha256: str, size: int) -> Record:
         "odd-size": bool(width % 2 or height % 2),
         "rotated": bool(turns),
         "variable-rate": _varies(times),
-        "miscounted": 1 < count != stream.frames > 1,
+        "miscounted": 1 < count != promised > 1,
     }
     return Record(
         sha256=sha256,
