@@ -68,5 +68,5 @@ def test_fisher_vectors(beside, videos, dim):
         clips=videos,
         rounds=9 if videos == 1 else 5,
     )
-    assert times["scikit-image"] >= 4
+    assert times["scikit-image"] >= 3  # 5 and more in a process of its own
     assert times["scikit-image in float32"] >= 1.5

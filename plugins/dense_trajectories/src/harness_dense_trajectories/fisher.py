@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,23 +59,18 @@ def fisher_vectors(x: Tensor, segments: Tensor, gmm: Gmm, *, form: Literal["pape
         raise ValueError(msg)
     segments = segments.cpu()
     check_segments(segments, len(x))
-    joint = LogJoint.of(gmm, x)
-    weights, means, variances = (value.to(x) for value in (gmm.weights[:, None], gmm.means, gmm.variances))
-    means = means - joint.shift
-    if form == "paper":
-        by_mean, by_deviation = 1 / (variances * weights).sqrt(), 1 / (variances * (2 * weights).sqrt())
-    else:
-        by_mean, by_deviation = torch.ones_like(means), -torch.ones_like(means)
+    scales = _scales(gmm, form, x.dtype, x.device)
     vectors = x.new_zeros(len(segments) - 1, clusters, 2, dim)
     # A set is thousands of points: its two products are the cost, not the loop.
     for vector, (first, last) in zip(vectors, pairwise(segments.tolist()), strict=True):
         if first == last:
             continue
-        mass, linear, square = (_sums(x[first:last], joint) / (last - first)).split([1, dim, dim], dim=1)
-        centred = torch.addcmul(linear, means, mass, value=-1)
-        spread = torch.addcmul(square, means, linear + centred, value=-1).addcmul_(variances, mass, value=-1)
-        torch.mul(centred, by_mean, out=vector[:, 0])
-        torch.mul(spread, by_deviation, out=vector[:, 1])
+        mass, linear, square = _sums(x[first:last], scales.joint).div_(last - first).tensor_split([1, 1 + dim], dim=1)
+        centred = torch.addcmul(linear, scales.means, mass, value=-1)
+        spread = square.addcmul_(scales.means, linear.add_(centred), value=-1)
+        spread.addcmul_(scales.variances, mass, value=-1)
+        torch.mul(centred, scales.by_mean, out=vector[:, 0])
+        torch.mul(spread, scales.by_deviation, out=vector[:, 1])
     if not bool(vectors.sum().isfinite()):  # looking at each entry takes as much memory again
         msg = "x has NaN or infinite entries"
         raise ValueError(msg)
@@ -91,6 +87,29 @@ def normalised(vectors: Tensor) -> Tensor:
     # The length of the square roots is the root of the sum of absolute values.
     lengths = vectors.abs().sum(1, keepdim=True)
     return vectors.sign() * (vectors.abs() / torch.where(lengths > 0, lengths, 1.0)).sqrt_()
+
+
+class _Scales(NamedTuple):
+    """What a mixture's posterior-weighted sums of features become a Fisher vector by."""
+
+    joint: LogJoint
+    means: Tensor
+    """(K, D), less the shift of `joint`."""
+    variances: Tensor
+    by_mean: Tensor
+    by_deviation: Tensor
+    """(K, D): factors of the two halves."""
+
+
+@functools.lru_cache(maxsize=8)  # of a video's time a tenth would go into it
+def _scales(gmm: Gmm, form: str, dtype: torch.dtype, device: torch.device) -> _Scales:
+    like = torch.empty(0, dtype=dtype, device=device)
+    joint = LogJoint.of(gmm, like)
+    weights, means, variances = (value.to(like) for value in (gmm.weights[:, None], gmm.means, gmm.variances))
+    if form == "released":
+        return _Scales(joint, means - joint.shift, variances, torch.ones_like(means), -torch.ones_like(means))
+    by_deviation = 1 / (variances * (2 * weights).sqrt())
+    return _Scales(joint, means - joint.shift, variances, 1 / (variances * weights).sqrt(), by_deviation)
 
 
 def _sums(x: Tensor, joint: LogJoint) -> Tensor:

@@ -18,9 +18,9 @@ START_ITERATIONS = 20
 """Of the k-means from which expectation maximisation starts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Gmm:
-    """A mixture of K Gaussians in D dimensions.
+    """A mixture of K Gaussians in D dimensions, equal to itself alone.
 
     Raises:
         ValueError: when shapes do not fit, something is not finite, or a weight or variance is not positive.
