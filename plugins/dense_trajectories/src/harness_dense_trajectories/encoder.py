@@ -149,7 +149,7 @@ class TrajectoryEncoder:
             device = described["device"] if torch.cuda.is_available() else "cpu"
             settings = Settings(**described["settings"])
             return cls(settings, parts, fitted.get("sketch"), described["boxes"], device)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
             raise DataError(msg) from error
 

@@ -86,9 +86,8 @@ class Tables:
                 frames = split.read(index)
                 content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
             humans = humans_of(self.boxes, split.videos[index])
-            if humans is not None:
-                recipe["boxes"] = hashlib.sha256(humans.read_bytes()).hexdigest()
-            name = digest({"content": content, **recipe})
+            around = {} if humans is None else {"boxes": hashlib.sha256(humans.read_bytes()).hexdigest()}
+            name = digest({"content": content, **around, **recipe})
             targets[index] = paths.home() / "trajectories" / name[:2] / f"{name}.npy"
             if targets[index].exists():
                 bar.advance()
