@@ -16,7 +16,7 @@ import decord
 import numpy as np
 import torch
 
-from harness import _torchvision
+from harness.backbones import _torchvision
 
 _torchvision.models()  # what pytorchvideo imports does not load by itself beside a torch without CUDA
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from harness.cards import View
-from harness.datasets.split import VideoSplit
+from harness.datasets.splits import VideoSplit
 from harness.interfaces import Video
-from harness.video import frame_cache, timeline
+from harness.video import frame_cache, seek_index
 from harness.video.loader import video_clips
-from harness.video.sample import clip_frames
-from harness.video.transform import crops
+from harness.video.sampling import clip_frames
+from harness.video.transforms import crops
 
 from . import peers
 from .footage import FPS, encode, footage
@@ -54,7 +54,7 @@ def test_data_set(split, beside):
     view = View(frames=16, stride=4, size=112)
 
     def ours():
-        timeline.forget()
+        seek_index.forget()
         return torch.cat([video_clips(split, index, view) for index in range(len(split))])
 
     def pytorchvideo():
@@ -73,11 +73,11 @@ def test_ten_clips(split, beside):
     view = View(frames=16, stride=4, size=112, clips=10)
 
     def ours():
-        timeline.forget()
+        seek_index.forget()
         return video_clips(split, 3, view)
 
     def one_by_one():
-        timeline.forget()
+        seek_index.forget()
         found = []
         for chosen in clip_frames(split.videos[3].frames, view):
             frames = split.read(3, chosen.tolist(), short_side=112)

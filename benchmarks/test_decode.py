@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.video import timeline
+from harness.video import seek_index
 from harness.video.decode import decode
 from harness.video.loader import THREADS
 
@@ -81,7 +81,7 @@ def test_decode(files, torchcodec, beside, benchmark, stride, threads):
     }
     modes = {f"torchcodec, {mode}": mode for mode in ("exact", "approximate", "small")}
 
-    timeline.forget()
+    seek_index.forget()
     expected = np.stack([peers.pyav(*clip) for clip in clips])
     others = {name: np.stack([reader(*clip) for clip in clips]) for name, reader in readers.items()}
     for name, mode in modes.items():
@@ -97,7 +97,7 @@ def test_decode(files, torchcodec, beside, benchmark, stride, threads):
     with ThreadPoolExecutor(threads) as pool:
 
         def first():
-            timeline.forget()
+            seek_index.forget()
             list(pool.map(ours, *zip(*clips, strict=True), lengths))
 
         def read(reader):

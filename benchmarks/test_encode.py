@@ -6,13 +6,13 @@ import torch
 
 from harness.backbones.small_3d import Small3D
 from harness.cards import View
-from harness.datasets.split import VideoSplit
-from harness.encoders import NetworkEncoder
-from harness.features import FrozenEncoder
+from harness.datasets.splits import VideoSplit
+from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.network import NetworkEncoder
 from harness.interfaces import Video, VideoBatch
-from harness.video import frame_cache, timeline
+from harness.video import frame_cache, seek_index
 from harness.video.decode import decode
-from harness.video.sample import clip_frames
+from harness.video.sampling import clip_frames
 
 VIEW = View(frames=16, stride=2, size=64, clips=3)
 
@@ -24,7 +24,7 @@ def test_encode(videos, beside, monkeypatch):
 
     def ours():
         monkeypatch.setattr(frame_cache, "shared", frame_cache.FrameCache())
-        timeline.forget()
+        seek_index.forget()
         return FrozenEncoder(encoder, key="x").features(split).views
 
     def loop():

@@ -10,11 +10,11 @@ import torch
 
 from harness.backbones.small_2d import Small2D
 from harness.cards import MethodCard
-from harness.encoders import normalise
+from harness.encoders.network import normalise
 from harness.interfaces import Budget
 from harness.methods.supervised import Supervised
-from harness.seeding import derived, seeded
-from harness.testing.moving_squares import MovingSquares
+from harness.system.seeding import derived, seeded
+from harness.testing.fixtures import MovingSquares
 from harness_temporal_coherency.alexnet import AlexNet
 from harness_temporal_coherency.quadruplet import Quadruplet
 

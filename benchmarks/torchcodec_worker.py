@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from harness import _torchvision
+from harness.backbones import _torchvision
 
 cv2.setNumThreads(1)
 torch.set_num_threads(1)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, Paper, View
 from harness.errors import DataError, DivergedError, HarnessError, PluginError, UsageError
-from harness.hookspecs import hookimpl
 from harness.interfaces import (
     Backbone,
     Budget,
@@ -21,17 +20,18 @@ from harness.interfaces import (
     Video,
     VideoBatch,
 )
+from harness.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from harness.encoders import NetworkEncoder
-    from harness.features import Features, FrozenEncoder
-    from harness.training import GradientMethod
+    from harness.encoders.frozen import Features, FrozenEncoder
+    from harness.encoders.network import NetworkEncoder
+    from harness.training.gradient_method import GradientMethod
 
 _TORCH = {
-    "Features": "harness.features",
-    "FrozenEncoder": "harness.features",
-    "GradientMethod": "harness.training",
-    "NetworkEncoder": "harness.encoders",
+    "Features": "harness.encoders.frozen",
+    "FrozenEncoder": "harness.encoders.frozen",
+    "GradientMethod": "harness.training.gradient_method",
+    "NetworkEncoder": "harness.encoders.network",
 }
 """Names whose modules import torch, found when first used, so that listing plugins stays fast."""
 

@@ -29,7 +29,7 @@ class DataError(HarnessError):
 
     Args:
         message: one line.
-        reason: for a video file, the key of `harness.video.inspect.REASONS` that says what is wrong with it.
+        reason: for a video file, the key of `harness.video.probe.REASONS` that says what is wrong with it.
     """
 
     exit_code = 4

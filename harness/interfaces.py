@@ -12,8 +12,8 @@ from harness.cards import NAME, BackboneCard, DatasetCard, EvaluatorCard, Method
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from harness.features import FrozenEncoder
-    from harness.video.box import Box
+    from harness.encoders.frozen import FrozenEncoder
+    from harness.video.transforms import Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Partial(Protocol):
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """For each such video's path, why it is not in the split: a key of `harness.video.inspect.REASONS`."""
+        """For each such video's path, why it is not in the split: a key of `harness.video.probe.REASONS`."""
         ...
 
 

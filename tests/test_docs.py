@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.plugins import Plugins
-from harness.suites import plan, schema
+from harness.execution import plan
+from harness.plugins.manager import Plugins
+from harness.suites import schema
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -21,9 +23,11 @@ def test_the_two_commands_are_there():
     assert "pip install tox && tox\n" in README
 
 
-def test_the_map_names_what_exists():
-    for path in re.findall(r"^(?:│  )?[├└]─ (\S+)", README, flags=re.MULTILINE):
-        assert list(ROOT.glob(path)) or list(ROOT.glob(f"harness/{path}")), f"the README's map names {path}"
+def test_the_map_names_every_room():
+    mapped = set(re.findall(r"^[├└]─ (\S+)", README, flags=re.MULTILINE))
+    hidden = {"__init__.py", "__main__.py", "py.typed", "__pycache__"}
+    rooms = {f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "harness").iterdir()}
+    assert mapped == rooms - hidden
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def example(tmp_path):
 
 
 def test_the_example_is_listed_and_conforms(example, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(example))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(example), os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", "harness", "list", "methods"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     assert re.search(r"^rotation .*harness-my-method 0\.1$", listed.stdout, flags=re.MULTILINE)

@@ -7,10 +7,10 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from harness import _torchvision
-from harness.backbones import R3D_18
+from harness.backbones import _torchvision
+from harness.backbones.cards import R3D_18
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 
 
 class R3D18:

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from torch import nn
 
-from harness import _torchvision
-from harness.backbones import RESNET18
+from harness.backbones import _torchvision
+from harness.backbones.cards import RESNET18
 from harness.backbones.per_frame import PerFrame
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 
 
 class ResNet18:

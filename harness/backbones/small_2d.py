@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from torch import nn
 
-from harness.backbones import SMALL_2D
+from harness.backbones.cards import SMALL_2D
 from harness.backbones.per_frame import PerFrame
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 
 
 class Small2D:

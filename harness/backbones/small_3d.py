@@ -7,9 +7,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from harness.backbones import SMALL_3D
+from harness.backbones.cards import SMALL_3D
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 
 
 class Small3D:

@@ -98,6 +98,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _complain(text: str) -> None:
-    from harness import progress
+    from harness.system import progress
 
     progress.say(f"harness: {text}")

@@ -12,7 +12,7 @@ from harness.cli.dataset import Options, chosen
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset
-    from harness.video.pipeline import Pass, Report
+    from harness.profiling.pipeline import Pass, Report
 
 app = typer.Typer(help="Measure where time goes on this machine.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def data(
     import dataclasses
 
     from harness.datasets import derived
-    from harness.video import pipeline
+    from harness.profiling import pipeline
 
     options: Context = context.obj
     plugins = options.plugins()
@@ -64,10 +64,10 @@ def data(
 
 def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
     """A linear head on the features that the untrained network gives the training split."""
-    from harness.encoders import NetworkEncoder
+    from harness.encoders.frozen import FrozenEncoder
+    from harness.encoders.network import NetworkEncoder
     from harness.errors import DataError
-    from harness.features import FrozenEncoder
-    from harness.video.pipeline import train_head
+    from harness.profiling.pipeline import train_head
 
     split = dataset.split("train")
     if not split.classes:

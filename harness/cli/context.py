@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from harness.plugins import Plugins
+    from harness.plugins.manager import Plugins
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -28,8 +28,8 @@ class Context:
         Raises:
             PluginError: when one is broken and `--strict-plugins` was given.
         """
-        from harness import progress
-        from harness.plugins import Plugins
+        from harness.plugins.manager import Plugins
+        from harness.system import progress
 
         plugins = Plugins(block=self.block, strict=self.strict)
         for status in plugins.failed:

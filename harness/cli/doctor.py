@@ -78,7 +78,7 @@ def _decoder() -> str:
 def _networks() -> str:
     from importlib.metadata import version
 
-    from harness import _torchvision
+    from harness.backbones import _torchvision
 
     _torchvision.models()
     return f"torchvision {version('torchvision')}"
@@ -93,9 +93,9 @@ def _training() -> str:
 
 
 def _store() -> str:
-    from harness import paths
     from harness.errors import DataError
-    from harness.results import Store
+    from harness.store.runs import Store
+    from harness.system import paths
 
     folder = paths.home()
     existing = next(path for path in (folder, *folder.parents) if path.exists())

@@ -12,10 +12,10 @@ from harness.cli.context import AsJson, Context, print_json
 from harness.cli.run import BoardFolder, Changes, command
 
 if TYPE_CHECKING:
+    from harness.execution.plan import Plan, Planner
     from harness.leaderboard import Board
-    from harness.plugins import Plugins
-    from harness.results import Store
-    from harness.suites.plan import Plan, Planner
+    from harness.plugins.manager import Plugins
+    from harness.store.runs import Store
 
 
 def leaderboard(
@@ -31,11 +31,12 @@ def leaderboard(
     as_json: AsJson = False,
 ) -> None:
     """Write a suite's leaderboard from stored runs, or a board's folder again from its own results.json."""
-    from harness import paths
     from harness.errors import UsageError
+    from harness.execution import plan
     from harness.leaderboard import load_results, render, stale
-    from harness.results import Store
-    from harness.suites import plan, schema
+    from harness.store.runs import Store
+    from harness.suites import schema
+    from harness.system import paths
 
     folder = Path(source)
     if folder.is_dir():
@@ -74,8 +75,8 @@ def publish(
 ) -> None:
     """Write the board of `plan` from what `store` has, and print its table."""
     from harness.leaderboard import build_board, render, with_pictures, with_runs
-    from harness.results import digest
-    from harness.video.contact_sheet import contact_sheet
+    from harness.pictures.contact_sheet import contact_sheet
+    from harness.store.runs import digest
 
     suite = plan.suite
     pictures = {}
@@ -99,9 +100,9 @@ def publish(
 
 def _with_published(board: Board, plugins: Plugins) -> Board:
     """The board with what papers published of its protocols; each broken file gets a line on stderr."""
-    from harness import progress
     from harness.leaderboard import with_references
-    from harness.references import Matcher
+    from harness.suites.references import Matcher
+    from harness.system import progress
 
     published, complaints = plugins.published()
     for complaint in complaints:
@@ -112,8 +113,8 @@ def _with_published(board: Board, plugins: Plugins) -> Board:
 
 def _picture(store: Store, key: str, name: str) -> bytes | None:
     """The PNG of a run, or None with a line on stderr where it is not there."""
-    from harness import progress
     from harness.cards import NAME
+    from harness.system import progress
 
     try:
         # A run may name anything; what is no short name could lead out of the store.
@@ -128,7 +129,7 @@ def _picture(store: Store, key: str, name: str) -> bytes | None:
 
 
 def _print(board: Board, *, as_json: bool) -> None:
-    from harness.leaderboard.markdown import tables
+    from harness.leaderboard.readme import tables
     from harness.leaderboard.results_file import lines
 
     if as_json:

@@ -10,8 +10,8 @@ import typer
 from harness.cli.context import AsJson, Context, print_json, print_table
 
 if TYPE_CHECKING:
-    from harness.plugins import Plugins
-    from harness.registry import Entry, Registry
+    from harness.plugins.manager import Plugins
+    from harness.plugins.registry import Entry, Registry
 
 
 class Kind(str, enum.Enum):
@@ -66,7 +66,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _references(plugins: Plugins) -> list[dict[str, Any]]:
     """A number a row; each broken file gets a line on stderr."""
-    from harness import progress
+    from harness.system import progress
 
     published, complaints = plugins.published()
     for complaint in complaints:

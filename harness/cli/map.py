@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import stored
 from harness.cli.context import AsJson, Context, print_json, usable_device
+from harness.execution import restore
 
 if TYPE_CHECKING:
-    from harness.evaluators.points import Points
-    from harness.plugins import Plugins
-    from harness.results import Run, Store
+    from harness.evaluators.labelled_features import Points
+    from harness.plugins.manager import Plugins
+    from harness.store.runs import Run, Store
 
 
 def map_(
@@ -30,9 +30,9 @@ def map_(
     as_json: AsJson = False,
 ) -> None:
     """Map a run's features: t-SNE with thumbnails, and the files of TensorBoard's projector."""
-    from harness import atomic, paths
-    from harness.maps.files import files, thinned
-    from harness.results import Store
+    from harness.embeddings.export import embedding_files, thinned
+    from harness.store.runs import Store
+    from harness.system import files, paths
 
     options: Context = context.obj
     store = Store(paths.store())
@@ -41,9 +41,9 @@ def map_(
     shown, frames = thinned(found.labelled, found.frames, points, seed=seed)
     identity = run.identity
     title = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}, test of {identity.data.label}"
-    written = files(shown, frames, title=title, seed=seed)
+    written = embedding_files(shown, frames, title=title, seed=seed)
     for name, content in written.items():
-        atomic.write_bytes(output / name, content)
+        files.write_bytes(output / name, content)
     if as_json:
         print_json([str(output / name) for name in written])
         return
@@ -58,14 +58,14 @@ def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> Poin
     Raises:
         DataError: when the run's encoder is not stored, or the data set has no labels.
     """
+    from harness.encoders.frozen import FrozenEncoder
     from harness.errors import DataError
-    from harness.evaluators.cards.clustering import CLUSTERING
-    from harness.evaluators.points import points
-    from harness.features import FrozenEncoder
-    from harness.suites.plan import LAYER
+    from harness.evaluators.cards import CLUSTERING
+    from harness.evaluators.labelled_features import points
+    from harness.execution.plan import LAYER
 
     try:
-        encoder = stored.encoder(plugins, store, run)
+        encoder = restore.encoder(plugins, store, run)
     except FileNotFoundError:
         msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
         raise DataError(msg) from None
@@ -74,7 +74,7 @@ def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> Poin
     measured = run.identity.evaluator
     if LAYER in measured.options:
         frozen = frozen.at(measured.options[LAYER])
-    data = stored.dataset(plugins, run)
+    data = restore.dataset(plugins, run)
     kinds = data.split("test").classes
     if not kinds:
         msg = f"split 'test' of data set {data.card.name!r} has no labels to colour a map by"

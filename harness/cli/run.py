@@ -12,8 +12,8 @@ import typer
 from harness.cli.context import AsJson, Context, print_json, print_table, usable_device
 
 if TYPE_CHECKING:
-    from harness.plugins import Plugins
-    from harness.results import Identity
+    from harness.plugins.manager import Plugins
+    from harness.store.runs import Identity
     from harness.suites.schema import Suite
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a .yaml file.")]
@@ -39,8 +39,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Compute what a suite lacks, and write its leaderboard; exit with 1 when a cell failed."""
-    from harness import paths
-    from harness.suites import plan, schema
+    from harness.execution import plan
+    from harness.suites import schema
+    from harness.system import paths
 
     options: Context = context.obj
     plugins = options.plugins()
@@ -51,8 +52,8 @@ def run(
         return
 
     from harness.cli.leaderboard import publish
-    from harness.results import Store
-    from harness.runs import Executor
+    from harness.execution.executor import Executor
+    from harness.store.runs import Store
 
     planner = plan.Planner(plugins)
     store = Store(paths.store())
@@ -71,9 +72,9 @@ def command(suite: str, changes: list[str] | None) -> str:
 
 def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:
     """The cells, and where the data is there already, their keys and whether they are stored."""
-    from harness import paths
-    from harness.results import Store
-    from harness.suites.plan import Planner, identities
+    from harness.execution.plan import Planner, identities
+    from harness.store.runs import Store
+    from harness.system import paths
 
     planner, store = Planner(plugins), Store(paths.store())
     rows = []

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness import stored
 from harness.cli.context import AsJson, Context, print_json
+from harness.execution import restore
 
 if TYPE_CHECKING:
-    from harness.results import Run, Store
+    from harness.store.runs import Run, Store
 
 
 def show(
@@ -25,8 +25,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a run: scores, protocol, provenance, and why it failed if it did."""
-    from harness import paths
-    from harness.results import Store
+    from harness.store.runs import Store
+    from harness.system import paths
 
     store = Store(paths.store())
     run = store.find(key)
@@ -60,19 +60,19 @@ def show(
 
 
 def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Path]:
-    from harness import atomic
     from harness.interfaces import Illustrated
+    from harness.system import files
 
     found = {f"{name}.png": store.picture(run.key, name).read_bytes() for name in run.pictures}
     plugins = options.plugins()
     try:
-        encoder = stored.encoder(plugins, store, run)
+        encoder = restore.encoder(plugins, store, run)
     except FileNotFoundError:
         encoder = None
     if isinstance(encoder, Illustrated):
-        found |= encoder.illustrations(stored.dataset(plugins, run).split("test"))
+        found |= encoder.illustrations(restore.dataset(plugins, run).split("test"))
     for name, content in found.items():
-        atomic.write_bytes(folder / name, content)
+        files.write_bytes(folder / name, content)
     return [folder / name for name in found]
 
 

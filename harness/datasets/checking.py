@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import progress
-from harness.datasets import derived, index
-from harness.datasets.derived_splits import left_out
-from harness.datasets.split import VideoSplit
+from harness.datasets import derived, file_index
+from harness.datasets.split_views import left_out
+from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
+from harness.system import progress
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Split
-    from harness.registry import Registry
+    from harness.plugins.registry import Registry
 
 SHORT = 16
 """Frames: videos with fewer are looped by the usual clip."""
@@ -79,7 +79,7 @@ def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) ->
     """
     tolerant = {"bad": "skip"} if "bad" in inspect.signature(registry.load(name)).parameters else {}
     dataset = derived.build(registry, name, {**options, **tolerant})
-    with index.looking_again() as looks:
+    with file_index.looking_again() as looks:
         splits = {split: dataset.split(split) for split in dataset.card.splits}
         reports = {split: _split(found, looks) for split, found in splits.items()}
     pairs = list(itertools.combinations(splits.values(), 2))
@@ -92,7 +92,7 @@ def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) ->
     )
 
 
-def _split(split: Split, looks: Mapping[Path, index.Look]) -> SplitReport:
+def _split(split: Split, looks: Mapping[Path, file_index.Look]) -> SplitReport:
     missing = left_out(split)
     if isinstance(split, VideoSplit):
         _look(split, looks)
@@ -116,16 +116,16 @@ def _split(split: Split, looks: Mapping[Path, index.Look]) -> SplitReport:
     )
 
 
-def _look(split: VideoSplit, looks: Mapping[Path, index.Look]) -> None:
+def _look(split: VideoSplit, looks: Mapping[Path, file_index.Look]) -> None:
     """Decode the videos whose records came from elsewhere."""
     others = [video.path for video in split.videos if video.path not in looks]
     if others:
         folder = Path(os.path.commonpath([path.parent for path in others]))
         names = [path.relative_to(folder).as_posix() for path in others]
-        index.records(folder, names, title=f"looking at {split.name}")
+        file_index.records(folder, names, title=f"looking at {split.name}")
 
 
-def _changed(look: index.Look, digest: str) -> str:
+def _changed(look: file_index.Look, digest: str) -> str:
     if look.now.reason:
         return f"cannot be used ({look.now.reason})"
     if look.now.sha256 != digest:

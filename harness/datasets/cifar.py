@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.array_split import ArraySplit, images_of
+from harness.datasets import cards, locations
+from harness.datasets.splits import ArraySplit, images_of
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class CIFAR10:
     lists, numbers, texts and arrays of bytes is refused before it runs.
     """
 
-    card: ClassVar[DatasetCard] = datasets.CIFAR10
+    card: ClassVar[DatasetCard] = cards.CIFAR10
     layout: ClassVar[Layout] = Layout(
         "cifar-10-batches-py",
         {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)},
@@ -120,7 +119,7 @@ class CIFAR100(CIFAR10):
     On disk: `cifar-100-python/{train,test,meta}`, else as `CIFAR10`.
     """
 
-    card: ClassVar[DatasetCard] = datasets.CIFAR100
+    card: ClassVar[DatasetCard] = cards.CIFAR100
     layout: ClassVar[Layout] = Layout(
         "cifar-100-python",
         {"train": ("train",), "test": ("test",)},

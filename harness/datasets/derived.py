@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import numpy as np
 import pydantic
 
-from harness.datasets.derived_splits import Joined, Pictures, Relabelled, Selected
+from harness.datasets.split_views import Joined, Pictures, Relabelled, Selected
 from harness.errors import DataError, UsageError, unknown
 from harness.interfaces import Dataset, Prepared, Split
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.registry import Registry
+    from harness.plugins.registry import Registry
 
 Count = Annotated[int, pydantic.Field(gt=0)]
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
 from harness.datasets.folders import media, visible
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 
 class FiveContexts:
@@ -32,7 +31,7 @@ class FiveContexts:
         bad: what becomes of videos that cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.FIVE_CONTEXTS
+    card: ClassVar[DatasetCard] = cards.FIVE_CONTEXTS
 
     def __init__(self, bad: Bad = "error") -> None:
         self.bad: Bad = bad

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, UsageError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 VIDEOS = frozenset(
     (".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
@@ -43,7 +42,7 @@ class VideoFolders:
         UsageError: when `test_share` is not between 0 and 1.
     """
 
-    card: ClassVar[DatasetCard] = datasets.VIDEO_FOLDERS
+    card: ClassVar[DatasetCard] = cards.VIDEO_FOLDERS
 
     def __init__(self, test_share: float = 0.3, bad: Bad = "error") -> None:
         if not 0 < test_share < 1:

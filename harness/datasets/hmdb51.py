@@ -8,14 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 LISTS = "testTrainMulti_7030_splits"
 FOLDERS = ("videos", "hmdb51_org", "HMDB51", "hmdb51", "")
@@ -46,7 +45,7 @@ class HMDB51:
         bad: what becomes of clips that cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.HMDB51
+    card: ClassVar[DatasetCard] = cards.HMDB51
 
     def __init__(self, fold: Literal[1, 2, 3] = 1, bad: Bad = "error") -> None:
         self.fold = fold

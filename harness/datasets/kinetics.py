@@ -9,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 COLUMNS = ["label", "youtube_id", "time_start", "time_end", "split"]
 """Of the lists; `is_cc` or others may follow."""
@@ -58,7 +57,7 @@ class Kinetics400:
         bad: what becomes of clips that are there and cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.KINETICS400
+    card: ClassVar[DatasetCard] = cards.KINETICS400
 
     def __init__(self, bad: Bad = "error") -> None:
         self.bad: Bad = bad
@@ -153,7 +152,7 @@ class Kinetics600(Kinetics400):
         bad: what becomes of clips that are there and cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.KINETICS600
+    card: ClassVar[DatasetCard] = cards.KINETICS600
 
 
 def _expected(split: str, row: Row) -> str:

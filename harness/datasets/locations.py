@@ -10,8 +10,8 @@ from pathlib import Path
 import filelock
 import yaml
 
-from harness import atomic, paths
 from harness.errors import DataError, UsageError
+from harness.system import files, paths
 
 
 def variable(name: str) -> str:
@@ -85,7 +85,7 @@ def remember(name: str, path: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_name(f".{file.name}.lock")):
         places = {**remembered(), name: str(path.absolute())}
-        atomic.write_text(file, yaml.safe_dump({"datasets": places}, sort_keys=True, allow_unicode=True))
+        files.write_text(file, yaml.safe_dump({"datasets": places}, sort_keys=True, allow_unicode=True))
 
 
 def remembered() -> dict[str, str]:

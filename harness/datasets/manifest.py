@@ -11,15 +11,14 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from harness import datasets
 from harness.cards import NAME
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 REQUIRED = ("path", "split", "label")
 GROUP = "group"
@@ -41,7 +40,7 @@ class Manifest:
         bad: what becomes of files that cannot be used.
     """
 
-    card: DatasetCard = datasets.MANIFEST
+    card: DatasetCard = cards.MANIFEST
     """Once the file is read, with the kinds of labels it has."""
 
     def __init__(self, bad: Bad = "error") -> None:
@@ -116,7 +115,7 @@ def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
     extra = sorted(set(row) - keys - {GROUP})
     if extra:
         return f"{extra[0]!r} is in this row and not in the first; every row needs the same kinds of labels"
-    if row["split"] not in datasets.MANIFEST.splits:
+    if row["split"] not in cards.MANIFEST.splits:
         return f"split {row['split']!r} should be train or test"
     path = PurePosixPath(row["path"])
     if path.is_absolute() or ".." in path.parts or _CONTROL.search(row["path"]) or str(path) != row["path"]:

@@ -6,15 +6,14 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, unknown
 from harness.video.archive import Member, members
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 SUFFIXES = ("mp4", "avi", "webm", "mkv", "jpg", "png")
 """Of the members that are read; of those with one key, the first in this order."""
@@ -44,7 +43,7 @@ class Shards:
         bad: what becomes of members that cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.SHARDS
+    card: ClassVar[DatasetCard] = cards.SHARDS
 
     def __init__(self, bad: Bad = "error") -> None:
         self.bad: Bad = bad

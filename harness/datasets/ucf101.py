@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, read_split
 from harness.datasets.ucf_layout import LISTS, class_index, entries
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 FOLDERS = ("UCF-101", "UCF101", "videos", "")
 """Where the class folders are, below the folder that holds `ucfTrainTestlist/`."""
@@ -29,7 +28,7 @@ class UCF101:
         bad: what becomes of videos that cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.UCF101
+    card: ClassVar[DatasetCard] = cards.UCF101
 
     def __init__(self, fold: Literal[1, 2, 3] = 1, bad: Bad = "error") -> None:
         self.fold = fold

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from harness.datasets.entries import Entry
+from harness.datasets.listed_files import Entry
 from harness.errors import DataError, UsageError, unknown
 
 VIDEOS, LISTS = "videos", "ucfTrainTestlist"

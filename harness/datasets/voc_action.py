@@ -12,16 +12,15 @@ from xml.etree import ElementTree
 
 import torch
 
-from harness import datasets
-from harness.datasets import locations
-from harness.datasets.entries import Bad, Entry, read_split
+from harness.datasets import cards, locations
+from harness.datasets.listed_files import Bad, Entry, read_split
 from harness.errors import DataError, UsageError, unknown
 from harness.functional.draws import draw_ranks
-from harness.video.box import Box
+from harness.video.transforms import Box
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 ACTIONS_2010 = (
     *("phoning", "playinginstrument", "reading", "ridingbike", "ridinghorse"),
@@ -73,7 +72,7 @@ class VOCAction2010:
         UsageError: when a number is not positive, or `draw` negative.
     """
 
-    card: ClassVar[DatasetCard] = datasets.VOC_ACTION2010
+    card: ClassVar[DatasetCard] = cards.VOC_ACTION2010
     year: ClassVar[int] = 2010
     actions: ClassVar[tuple[str, ...]] = ACTIONS_2010
 
@@ -173,7 +172,7 @@ class VOCAction2012(VOCAction2010):
         bad: what becomes of images that cannot be used.
     """
 
-    card: ClassVar[DatasetCard] = datasets.VOC_ACTION2012
+    card: ClassVar[DatasetCard] = cards.VOC_ACTION2012
     year: ClassVar[int] = 2012
     actions: ClassVar[tuple[str, ...]] = ACTIONS_2012
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from harness.errors import DataError, UsageError
-from harness.evaluators.cards.clustering import CLUSTERING
-from harness.evaluators.points import points
+from harness.evaluators.cards import CLUSTERING
+from harness.evaluators.labelled_features import points
+from harness.evaluators.pictures import top_clusters
 from harness.evaluators.scoring import scored
-from harness.evaluators.top_clusters import top_clusters
 from harness.functional.agreement import adjusted_mutual_information
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy, entropy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset
 
 RANDOM_DRAWS = 100

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from scipy import stats
 
-from harness import progress
 from harness.errors import DataError, UsageError
-from harness.evaluators.cards.few_shot import FEW_SHOT
-from harness.evaluators.labelled import train_and_test
+from harness.evaluators.cards import FEW_SHOT
+from harness.evaluators.labelled_features import train_and_test
 from harness.evaluators.scoring import majority, scored
 from harness.functional.draws import draw_ranks
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import scaling
 from harness.interfaces import Evaluation
+from harness.system import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.evaluators.labelled import Labelled
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
+    from harness.evaluators.labelled_features import Labelled
     from harness.interfaces import Dataset
 
 SHOTS = (1, 5, 10, 20)

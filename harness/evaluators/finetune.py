@@ -11,26 +11,24 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from harness import progress
+from harness.backbones.stages import Frozen, stages
 from harness.cards import BackboneCard, MethodCard
-from harness.encoders import normalise
+from harness.datasets.split_views import Part
+from harness.encoders.network import normalise
 from harness.errors import DataError, DivergedError, PluginError, UsageError
-from harness.evaluators.cards.finetune import FINETUNE
-from harness.evaluators.frozen import Frozen, stages
-from harness.evaluators.labelled import Labelled, train_and_test
-from harness.evaluators.part import Part
-from harness.evaluators.scoring import hits, majority, majority_hits, scored
-from harness.evaluators.selection import FOLDS
-from harness.evaluators.shots import drawn
+from harness.evaluators.cards import FINETUNE
+from harness.evaluators.labelled_features import Labelled, drawn, train_and_test
+from harness.evaluators.scoring import FOLDS, hits, majority, majority_hits, scored
 from harness.functional.folds import group_folds
 from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
-from harness.seeding import derived, seeded
-from harness.video.views import Views, batches
+from harness.system import progress
+from harness.system.seeding import derived, seeded
+from harness.video.loader import Views, batches
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset, Split
 
 Average = Literal["softmax", "logits"]

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from harness.errors import DataError, UsageError
-from harness.evaluators.cards import knn as cards
-from harness.evaluators.labelled import train_and_test
+from harness.evaluators import cards
+from harness.evaluators.labelled_features import train_and_test
 from harness.evaluators.scoring import majority, scored
 from harness.functional.knn import nearest, vote
 from harness.interfaces import Evaluation
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 
 from harness.errors import DataError
-from harness.evaluators.cards.retrieval import RANKS, RETRIEVAL
-from harness.evaluators.labelled import labelled, train_and_test
+from harness.evaluators.cards import RANKS, RETRIEVAL
+from harness.evaluators.labelled_features import labelled, train_and_test
 from harness.evaluators.scoring import scored
 from harness.functional.knn import nearest
 from harness.interfaces import Evaluation
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset
 
 

@@ -1,13 +1,15 @@
-"""Scores and stored predictions, by the statistics that a card's metrics name."""
+"""Score predictions, and select hyper-parameters on the training split."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
 
+from harness.errors import DataError
+from harness.functional.folds import group_folds
 from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions, Score
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.evaluators.labelled import Labelled
+    from harness.evaluators.labelled_features import Labelled
+    from harness.system import progress
 
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -88,3 +91,29 @@ def majority_hits(train: Labelled, test: Labelled, k: int) -> Tensor:
     counts = train.labels.bincount(minlength=len(train.classes))
     frequent = torch.sort(counts, descending=True, stable=True).indices[:k]
     return torch.isin(test.labels, frequent).float()[None]
+
+
+FOLDS = 3
+
+Fitted = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
+"""Points (N, D), labels (N,) and queries (M, D) -> (P, M) classes predicted with each of P candidates."""
+
+
+def validated(train: Labelled, fitted: Fitted, bar: progress.Bar) -> list[float]:
+    """Top-1 accuracy of each candidate over all of train, each video predicted by the fold that did not see it.
+
+    Raises:
+        DataError: when train has one group only, so that nothing can validate.
+    """
+    folds = group_folds(train.labels, train.groups, FOLDS)
+    if not folds.any():
+        msg = f"train has one group only ({train.groups[0]!r}); choosing hyper-parameters needs at least two"
+        raise DataError(msg)
+    hits: Tensor = torch.zeros(1, dtype=torch.int64, device=folds.device)
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        if held_out.any():
+            predicted = fitted(train.vectors[~held_out], train.labels[~held_out], train.vectors[held_out])
+            hits = hits + (predicted == train.labels[held_out]).sum(1)
+        bar.advance()
+    return [count / len(train) for count in hits.tolist()]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
-from harness.evaluators.cards.temporal_order import TEMPORAL_ORDER
-from harness.evaluators.linear_probe import probed
+from harness.evaluators.cards import TEMPORAL_ORDER
+from harness.evaluators.linear import probed
 from harness.interfaces import Evaluation, Score
-from harness.seeding import derived
+from harness.system.seeding import derived
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset, Predictions
 
 SHUFFLINGS = 2

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness import progress
 from harness.errors import DataError, UsageError
-from harness.evaluators.cards.throughput import THROUGHPUT
+from harness.evaluators.cards import THROUGHPUT
 from harness.interfaces import Evaluation, Score, Trainable, VideoBatch
-from harness.provenance import hardware
-from harness.video import timing
+from harness.profiling import timing
+from harness.system import progress
+from harness.system.environment import hardware
 from harness.video.loader import THREADS
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, View
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Dataset, Split
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.cards import EvaluatorCard
-from harness.leaderboard.planned import Planned
 from harness.leaderboard.ranking import Comparison, Division, rank
-from harness.leaderboard.table import Cell, Column, Row, assemble
-from harness.references import Reference
+from harness.leaderboard.table import Cell, Column, Planned, Row, assemble
+from harness.suites.references import Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import optimize
 
 from harness.cards import EvaluatorCard, Metric
-from harness.leaderboard import numbers
+from harness.leaderboard import text
 from harness.leaderboard.board import Board
-from harness.leaderboard.drawing import CHANCE, KINDS, REFERENCE, SOFT, Datasets, Record, chart_of, rows
-from harness.leaderboard.escaping import one_line
+from harness.leaderboard.dots import CHANCE, KINDS, REFERENCE, SOFT, Datasets, Record, chart_of, rows
+from harness.leaderboard.text import one_line
 
 COLORS = ("#0072b2", "#007a5a", "#a8327d", "#5b4bb7", "#7a6a00", "#1c2530", "#3f94c4", "#b5586f", "#7b3f00", "#0f7f8c")
 """Of the methods, dark enough for text on white, and told apart by their labels where colour vision cannot."""
@@ -157,7 +157,7 @@ def _lines(board: Board, j: int, curve: Curve, width: int) -> list[_Line]:
         for place, (m, metric, _) in zip(places, curve.metrics, strict=True):
             found = row.cells[j].measure(m).interval
             values = (found.mean, found.low, found.high) if found else (None, None, None)
-            mean, low, high = (None if v is None else round(numbers.scaled(v, metric), 4) for v in values)
+            mean, low, high = (None if v is None else round(text.scaled(v, metric), 4) for v in values)
             points.append((round(place + shift, 6), mean, low, high))
         lines.append(_Line(label, color, KINDS[row.supervised], row.cells[j].status == "done", points))
     return lines
@@ -168,7 +168,7 @@ def _chance(board: Board, j: int, curve: Curve) -> _Line:
     points: list[tuple[float, float | None, float | None, float | None]] = []
     for place, (m, metric, _) in zip(positions([at for *_, at in curve.metrics]), curve.metrics, strict=True):
         found = [value for row in board.rows if (value := row.cells[j].measure(m).baseline) is not None]
-        mean = round(numbers.scaled(sum(found) / len(found), metric), 4) if found else None
+        mean = round(text.scaled(sum(found) / len(found), metric), 4) if found else None
         points.append((place, mean, None, None))
     return _Line("chance", CHANCE, KINDS[0], done=True, points=points)
 

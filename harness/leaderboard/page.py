@@ -12,15 +12,14 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from harness.leaderboard import evaluator_section, numbers, pictures, published
+from harness.leaderboard import published, sections, text
 from harness.leaderboard.board import Board
-from harness.leaderboard.coverage import coverage
-from harness.leaderboard.details import details
-from harness.leaderboard.escaping import one_line
-from harness.leaderboard.markdown import difference_from_first, how_to_read, remedy, tables, troubled
 from harness.leaderboard.ranking import Division, Rank
-from harness.leaderboard.table import Cell, Row
+from harness.leaderboard.readme import difference_from_first, how_to_read, remedy, tables, troubled
+from harness.leaderboard.statistics import Difference
+from harness.leaderboard.table import Cell, Measurement, Row
 from harness.leaderboard.table_csv import table_csv
+from harness.leaderboard.text import coverage, flatten, merge, one_line
 
 WHISKER = 104
 """Pixels from the least to the greatest value of a column, in the small picture within each cell."""
@@ -80,7 +79,7 @@ def page(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.leaderboard"),
         autoescape=True,
-        finalize=_cleaned,
+        finalize=_finalize,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -96,13 +95,12 @@ def page(
         "plots": {names[j]: specifications[j] for j in names},
     }
     scales = {j: _scale(board, j) for j in board.ranking}
-    columns = [(column, board.heading(column), numbers.measured(column.metric)) for column in board.columns]
+    columns = [(column, board.heading(column), text.measured(column.metric)) for column in board.columns]
     return environment.get_template("page.html").render(
         board=board,
         sections=list(_sections(board, scales)),
         chances=[
-            numbers.chance(limits, board.columns[j].metric) if (limits := board.chance(j)) else ""
-            for j in board.ranking
+            text.chance(limits, board.columns[j].metric) if (limits := board.chance(j)) else "" for j in board.ranking
         ],
         test_sets=[[" / ".join(map(str, found)) for found in board.test_set(j)] for j in range(len(board.columns))],
         columns=[columns[j] for j in board.ranking],
@@ -113,7 +111,7 @@ def page(
             for row, column, cell in troubled(board)
         ],
         how_to_read=how_to_read(board),
-        numbers=numbers,
+        numbers=text,
         whisker=WHISKER,
         style=style,
         vega=_vega(),
@@ -121,14 +119,14 @@ def page(
         policy=_policy([style], [_vega(), script]),
         island=island,
         plot=_inline(plot),
-        evaluators=evaluator_section.sections(board, names),
+        evaluators=sections.sections(board, names),
         published_explained=published.EXPLAINED,
-        pictures=pictures.of_data(board),
+        pictures=sections.of_data(board),
         inline=_inline,
     )
 
 
-def _cleaned(value: Any) -> Any:
+def _finalize(value: Any) -> Any:
     """Without what reorders text on screen; markup is the page's own."""
     return one_line(value) if type(value) is str else value
 
@@ -167,7 +165,7 @@ def _sections(board: Board, scales: Mapping[int, tuple[float, float]]) -> Iterat
     for number, division in enumerate(board.divisions):
         several = len(board.divisions) > 1
         note = difference_from_first(board, division) if number else ""
-        name = f"Protocols {numbers.letter(number)}" if several else ""
+        name = f"Protocols {text.letter(number)}" if several else ""
         for heading, members in _kinds(division, board.rows):
             lines = []
             for i, rank in members:
@@ -200,8 +198,8 @@ def _shown(board: Board, j: int, row: Row, rank: Rank | None, scale: tuple[float
 
     return Shown(
         cell,
-        mean=numbers.shown(interval.mean, metric),
-        span=numbers.span(interval, metric),
+        mean=text.shown(interval.mean, metric),
+        span=text.span(interval, metric),
         sort=interval.mean if metric.higher_is_better else -interval.mean,
         leading=bool(rank and rank.leading[j]),
         bar=None if interval.low is None or interval.high is None else (at(interval.low), at(interval.high)),
@@ -223,3 +221,132 @@ def _scale(board: Board, j: int) -> tuple[float, float]:
             found += [value for value in limits if value is not None]
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def details(board: Board) -> list[dict[str, Any]]:
+    """One JSON value for each row of the board."""
+    return [_cleaned(_row(board, i)) for i in range(len(board.rows))]
+
+
+def _cleaned(value: Any) -> Any:
+    """`value` with every text on one line and without what reorders it on screen."""
+    if isinstance(value, dict):
+        return {one_line(key): _cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _row(board: Board, i: int) -> dict[str, Any]:
+    row = board.rows[i]
+    runs = [seed.run for cell in row.cells for seed in cell.seeds if seed.run]
+    method, backbone, pretraining, frames = row.parts
+    return {
+        "title": board.label(row),
+        "facts": {
+            "method": method,
+            "backbone": backbone,
+            "learnt from": f"{pretraining}, {frames}" + (", with labels" if row.supervised else ""),
+            "fits": "; ".join(dict.fromkeys(run.fit_key for run in runs)) or "none",
+        },
+        "cells": [_cell(board, i, j, cell) for j, cell in enumerate(row.cells)],
+        "provenance": merge(run.provenance for run in runs),
+    }
+
+
+def _cell(board: Board, i: int, j: int, cell: Cell) -> dict[str, Any]:
+    column = board.columns[j]
+    metric, interval = column.metric, cell.interval
+    protocol = next((seed.run.protocol for seed in cell.seeds if seed.run and seed.status == "done"), None)
+    facts: dict[str, str] = {"status": cell.status}
+    if cell.reason:
+        facts["reason"] = cell.reason
+    if seen := coverage(cell):
+        facts["coverage"] = seen
+    if interval and interval.carries:
+        facts["interval carries"] = interval.carries
+    if cell.baseline is not None:
+        facts["chance"] = text.shown(cell.baseline, metric)
+    facts |= _shares(board, i, j)
+    if cell.protocol_id:
+        facts["protocol id"] = cell.protocol_id
+    return {
+        "title": board.heading(column),
+        "metric": text.measured(metric),
+        "mean": text.shown(interval.mean, metric) if interval else cell.status,
+        "span": text.span(interval, metric) if interval else "",
+        "facts": facts,
+        "seeds": [_seed(board, j, seed) for seed in cell.seeds],
+        "metrics": _metrics(board, j, cell),
+        "comparisons": _comparisons(board, i, j),
+        "protocol": flatten(protocol) if protocol else {},
+    }
+
+
+def _seed(board: Board, j: int, seed: Measurement) -> dict[str, Any]:
+    metric = board.columns[j].metric
+    return {
+        "seed": seed.seed,
+        "value": "" if seed.value is None else text.shown(seed.value, metric),
+        "status": seed.status,
+        "reason": seed.reason,
+        "command": f"harness show {seed.key}" if seed.run else "",
+    }
+
+
+def _metrics(board: Board, j: int, cell: Cell) -> list[dict[str, str]]:
+    """All metrics of the column's card that the cell has; nothing where there is only the primary one."""
+    card, found = board.columns[j].card, []
+    for m, metric in enumerate(card.metrics if len(card.metrics) > 1 else ()):
+        measure = cell.measure(m)
+        if measure.interval is not None:
+            values = [seed.values[m] for seed in cell.seeds if seed.values]
+            found.append(
+                {
+                    "metric": text.measured(metric),
+                    "mean": text.shown(measure.interval.mean, metric),
+                    "span": text.span(measure.interval, metric),
+                    "chance": "" if measure.baseline is None else text.shown(measure.baseline, metric),
+                    "seeds": " ".join(text.shown(value, metric) for value in values if value is not None),
+                }
+            )
+    return found
+
+
+def _shares(board: Board, i: int, j: int) -> dict[str, str]:
+    """What share of each supervised result of the same backbone, budget and protocol the row reaches."""
+    row, metric = board.rows[i], board.columns[j].metric
+    cell = row.cells[j]
+    if row.supervised or cell.status != "done" or cell.interval is None:
+        return {}
+    if metric.unit != "%" or not metric.higher_is_better:
+        return {}
+    shares = {}
+    for other in board.rows:
+        theirs = other.cells[j]
+        same = (other.identity.backbone, other.identity.frames) == (row.identity.backbone, row.identity.frames)
+        comparable = other.supervised and same and theirs.status == "done" and theirs.protocol_id == cell.protocol_id
+        if comparable and theirs.interval is not None and theirs.interval.mean > 0:
+            shares[f"of {other.parts[0]}"] = text.share(cell.interval.mean, theirs.interval.mean)
+    return shares
+
+
+def _comparisons(board: Board, i: int, j: int) -> list[dict[str, Any]]:
+    """The paired differences of row `i` to the others of its column."""
+    found = []
+    for comparison in board.comparisons:
+        if comparison.column == j and i in (comparison.one, comparison.other):
+            turned = comparison.other == i
+            difference = comparison.difference
+            if turned:
+                difference = Difference(-difference.mean, -difference.high, -difference.low, difference.p)
+            other: Row = board.rows[comparison.one if turned else comparison.other]
+            found.append(
+                {
+                    "other": board.label(other),
+                    "difference": text.signed(difference, board.columns[j].metric),
+                    "p": text.probability(comparison.adjusted),
+                    "separable": comparison.separable,
+                }
+            )
+    return found

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from harness.cards import Paper
-from harness.leaderboard import numbers
+from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
-from harness.references import Reference
-from harness.results import Named
+from harness.store.runs import Named
+from harness.suites.references import Reference
 
 EXPLAINED = (
     "The papers' own runs of the same data and protocol, not runs of this harness; they are in no rank, interval or "
@@ -69,7 +69,7 @@ def as_measured(reference: Reference, evaluator: Named, data: Named) -> bool:
 
 def sources(board: Board, column: Column) -> tuple[Source, ...]:
     """The published numbers of a column, those of one paper together."""
-    metrics = {metric.id: numbers.measured(metric) for metric in column.card.metrics}
+    metrics = {metric.id: text.measured(metric) for metric in column.card.metrics}
     papers: dict[tuple[Paper, str], list[Reference]] = {}
     for one in board.references:
         if as_measured(one, column.evaluator, column.data):

@@ -14,13 +14,13 @@ import pydantic
 
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
-from harness.leaderboard import pictures
+from harness.leaderboard import sections
 from harness.leaderboard.board import Board, build_board
-from harness.leaderboard.pictures import with_pictures
-from harness.leaderboard.planned import Planned
 from harness.leaderboard.published import as_measured, with_references
-from harness.references import Reference
-from harness.results import Identity, Run, digest
+from harness.leaderboard.sections import with_pictures
+from harness.leaderboard.table import Planned
+from harness.store.runs import Identity, Run, digest
+from harness.suites.references import Reference
 
 NAME = "results.json"
 
@@ -105,11 +105,11 @@ def dump(board: Board) -> str:
             test_sets=test_sets,
             pictures=tuple(
                 _Picture(caption=file.caption, file=file.name, sha256=_hash(file.png))
-                for file in pictures.of_data(board)
+                for file in sections.of_data(board)
             ),
             run_pictures=tuple(
                 _RunPicture(key=picture.key, name=picture.name, file=file.name, sha256=_hash(file.png))
-                for picture, file in pictures.of_runs(board)
+                for picture, file in sections.of_runs(board)
             ),
             references=board.references,
             table=lines(board),

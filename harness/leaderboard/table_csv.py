@@ -7,11 +7,10 @@ import io
 from collections.abc import Iterator
 
 from harness.leaderboard.board import Board
-from harness.leaderboard.coverage import coverage
-from harness.leaderboard.escaping import cell as text
-from harness.leaderboard.numbers import letter, scaled
 from harness.leaderboard.ranking import Rank
 from harness.leaderboard.table import Cell, Column
+from harness.leaderboard.text import cell as text
+from harness.leaderboard.text import coverage, letter, scaled
 
 HEADER = (
     "method",

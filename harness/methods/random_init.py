@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.encoders import NetworkEncoder
-from harness.methods import RANDOM_INIT
+from harness.encoders.network import NetworkEncoder
+from harness.methods.cards import RANDOM_INIT
 
 if TYPE_CHECKING:
     from harness.cards import MethodCard

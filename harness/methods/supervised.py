@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from harness.errors import DataError
-from harness.methods import SUPERVISED
-from harness.training import Batch, GradientMethod
-from harness.video.batch import read_clips
-from harness.video.sample import random_clips
-from harness.video.transform import random_flip
+from harness.methods.cards import SUPERVISED
+from harness.training.gradient_method import Batch, GradientMethod
+from harness.video.loader import read_clips
+from harness.video.sampling import random_clips
+from harness.video.transforms import random_flip
 
 if TYPE_CHECKING:
     from harness.cards import BackboneCard, MethodCard, View

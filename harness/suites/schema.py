@@ -11,10 +11,10 @@ import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.results import Named
+from harness.store.runs import Named
 
 if TYPE_CHECKING:
-    from harness.registry import SuiteRegistry
+    from harness.plugins.registry import SuiteRegistry
 
 
 def _named(value: Any) -> Any:

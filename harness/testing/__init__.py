@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from harness.testing.checking import BlockedError, Check, ConformanceError
-from harness.testing.kit import checks_for, conformance, failures
-from harness.testing.moving_squares import MemorySplit, MovingSquares
-from harness.testing.networks import (
+from harness.testing.fixtures import (
     DirectionBackbone,
+    MemorySplit,
+    MovingSquares,
     TinyBackbone,
     UninformedEncoder,
     UntrainedEncoder,
     informed_encoder,
 )
+from harness.testing.kit import checks_for, conformance, failures
 from harness.testing.watching import BlindSplit, CountingSplit, LabelsTouchedError, RelabelledTest, WatchedBackbone
 
 __all__ = [

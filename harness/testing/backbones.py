@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.interfaces import Backbone
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, Subject, distance, expect
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
@@ -146,7 +146,7 @@ def check_seed(subject: BackboneSubject) -> None:
         not unequal,
         expected="equal seeds to give equal weights",
         got=f"other values of {', '.join(unequal[:3])}",
-        remedy="initialise inside `with harness.seeding.seeded(seed):`",
+        remedy="initialise inside `with harness.system.seeding.seeded(seed):`",
     )
 
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.encoders import NetworkEncoder
-from harness.features import FrozenEncoder
+from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.network import NetworkEncoder
 from harness.functional.statistics import of_predictions
 from harness.interfaces import Dataset, Encoder, Evaluation, Evaluator, Score, Trainable
 from harness.testing.cards import check_card
 from harness.testing.checking import Subject, expect
-from harness.testing.moving_squares import MovingSquares
-from harness.testing.networks import UninformedEncoder, UntrainedEncoder, informed_encoder
+from harness.testing.fixtures import MovingSquares, UninformedEncoder, UntrainedEncoder, informed_encoder
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
 from harness.testing.watching import RelabelledTest
 

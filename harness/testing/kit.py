@@ -10,8 +10,7 @@ from harness.testing import backbones, datasets, evaluators, methods
 from harness.testing.cards import CARDS, check_card
 from harness.testing.checking import BlockedError, Check, ConformanceError, Subject
 from harness.testing.fits import MethodSubject
-from harness.testing.moving_squares import MovingSquares
-from harness.testing.networks import TinyBackbone
+from harness.testing.fixtures import MovingSquares, TinyBackbone
 
 if TYPE_CHECKING:
     import pytest

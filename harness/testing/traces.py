@@ -95,11 +95,11 @@ def expect_no_traces(left: Traces, doing: str) -> None:
         not left.printed,
         expected=f"nothing on stdout while {doing}",
         got=repr(left.printed[:60]),
-        remedy="stdout belongs to the harness: use harness.progress, or the logging module",
+        remedy="stdout belongs to the harness: use harness.system.progress, or the logging module",
     )
     expect(
         not left.changed,
         expected=f"{doing} to leave the state of the process alone",
         got=f"a change of {', '.join(left.changed)}",
-        remedy="draw from a generator of your own, or restore what you set (harness.seeding.seeded does so for torch)",
+        remedy="draw from a generator of your own, or restore what you set (for torch: harness.system.seeding.seeded)",
     )

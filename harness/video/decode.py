@@ -13,7 +13,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from harness.errors import DataError
 from harness.video.container import opened
-from harness.video.timeline import WrongSeekError, every, numbered
+from harness.video.seek_index import WrongSeekError, every, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import unknown
-from harness.sources import source_hash
+from harness.system.hashing import source_hash
 from harness.video.tvl1 import tvl1
 
 Algorithm = Literal["farneback", "dis", "tvl1"]

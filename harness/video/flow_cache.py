@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import atomic, paths, progress
 from harness.errors import DataError
-from harness.results import digest
+from harness.store.runs import digest
+from harness.system import files, paths, progress
+from harness.system.processes import HungError, each
 from harness.video import container
 from harness.video.decode import decode, decoder, probe
 from harness.video.flow import SMALLEST, Algorithm, flow, quantised, recipe
-from harness.workers import HungError, each
 
 QUALITY = 95
 """Of the JPEG pictures: adds about a tenth to the mean error that 8 bits alone make."""
@@ -168,7 +168,7 @@ class FlowCache:
         if pairs < 1:
             msg = f"{video}: flow needs at least 2 frames, but one decodes; leave it out of the data set"
             raise DataError(msg)
-        with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for start in range(0, pairs, _SEGMENT):
                 stop = min(start + _SEGMENT, pairs)
                 frames = torch.from_numpy(decode(video, range(start, stop + 1), short_side=self.short_side))

@@ -10,8 +10,8 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.video.stream import VideoStream
 
-from harness import atomic
 from harness.errors import UsageError
+from harness.system import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def write_video(path: Path, frames: NDArray[np.uint8], fps: float, codec: str = 
     if path.suffix not in FORMATS:
         msg = f"{path}: cannot write a video named {path.suffix!r}; name it {', '.join(FORMATS)}"
         raise UsageError(msg)
-    with atomic.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         try:
             _encode(temporary, FORMATS[path.suffix], frames, fps, codec)
         except (av.FFmpegError, UnknownCodecError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.cli.leaderboard import _picture
-from harness.results import Store
+from harness.store.runs import Store
 
 
 @pytest.fixture

@@ -11,14 +11,15 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from harness import paths, stored
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
-from harness.plugins import Plugins
-from harness.results import Store
-from harness.runs import Executor
-from harness.suites.plan import Planner
+from harness.execution import restore
+from harness.execution.executor import Executor
+from harness.execution.plan import Planner
+from harness.plugins.manager import Plugins
+from harness.store.runs import Store
 from harness.suites.schema import Suite
+from harness.system import paths
 from harness.testing import MovingSquares
 
 FILES = {"tsne.png", "tsne.csv", "tensors.tsv", "metadata.tsv", "sprite.png", "projector_config.pbtxt"}
@@ -105,7 +106,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(harness, tmp_path, monkeypatch
 
     bare = SimpleNamespace(card=MovingSquares.card, split=lambda name: MovingSquares().split(name).unlabelled())
     with monkeypatch.context() as patch:
-        patch.setattr(stored, "dataset", lambda plugins, run: bare)
+        patch.setattr(restore, "dataset", lambda plugins, run: bare)
         assert "'test' of data set 'moving-squares' has no labels" in str(refused(key).exception)
 
     shutil.rmtree(paths.store() / "fits")

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from harness import paths
+from harness.system import paths
 
 BOARD = {
     *("README.md", "index.html", "results.json", "table.csv"),
@@ -85,7 +85,7 @@ def test_failures_are_on_the_board_and_exit_1(harness):
 def test_changed_code_makes_numbers_stale(harness, toy, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(os.environ["PYTHONPATH"].split(os.pathsep)[0], copy)
-    monkeypatch.setenv("PYTHONPATH", str(copy))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(copy), os.environ.get("PYTHONPATH", "")]))
     arguments = ["toy", "--set", "seeds=[0]", "--set", "methods=[counted]"]
     assert harness("run", *arguments).returncode == 0
     with (copy / "harness_toy" / "methods.py").open("a") as source:

@@ -6,11 +6,11 @@ import pytest
 from torch import nn
 
 from harness.cards import BackboneCard, View
-from harness.datasets import index, locations
-from harness.encoders import NetworkEncoder
-from harness.evaluators import pose_head
-from harness.features import FrozenEncoder
-from harness.seeding import seeded
+from harness.datasets import file_index, locations
+from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.network import NetworkEncoder
+from harness.evaluators.pose import head as pose_head
+from harness.system.seeding import seeded
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def place(monkeypatch):
 def in_process(monkeypatch):
     """Files are looked at in this process: starting workers costs seconds. `test_index.py` tests the workers."""
     monkeypatch.setattr(
-        index, "_inspected", lambda folder, names: ((name, index.inspect(folder / name)) for name in names)
+        file_index, "_inspected", lambda folder, names: ((name, file_index.inspect(folder / name)) for name in names)
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.datasets.array_split import ArraySplit, images_of
+from harness.datasets.splits import ArraySplit, images_of
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 3)).astype(np.uint8)
 VIDEOS = images_of(Path("batch"), IMAGES, {"action": [0, 1, 1, 0], "coarse": [0, 0, 1, 1]}, prefix="train")

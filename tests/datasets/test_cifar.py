@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from harness.datasets.cifar import CIFAR10, CIFAR100, unpickled
+from harness.encoders.frozen import FrozenEncoder
 from harness.errors import DataError, UsageError
 from harness.evaluators.knn import KNN
 from harness.evaluators.throughput import Throughput
-from harness.features import FrozenEncoder
 from harness.interfaces import Budget
 from harness.methods.random_init import RandomInit
 from harness.testing import TinyBackbone, failures

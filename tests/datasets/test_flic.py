@@ -9,10 +9,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from harness.datasets.flic import FLIC
+from harness.datasets.image_pose import FLIC
 from harness.errors import DataError, UsageError
-from harness.evaluators.pose import Pose
-from harness.evaluators.pose_frames import frames_with_people
+from harness.evaluators.pose.frames import frames_with_people
+from harness.evaluators.pose.protocol import Pose
 from harness.functional.pose import JOINTS
 from harness.testing import failures
 from harness.video.decode import decode

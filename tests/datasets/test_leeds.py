@@ -9,11 +9,11 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from harness.datasets import leeds
-from harness.datasets.leeds import LeedsSports
+from harness.datasets import image_pose
+from harness.datasets.image_pose import LeedsSports
 from harness.errors import DataError, UsageError
-from harness.evaluators.pose import Pose
-from harness.evaluators.pose_frames import frames_with_people
+from harness.evaluators.pose.frames import frames_with_people
+from harness.evaluators.pose.protocol import Pose
 from harness.functional.pose import JOINTS
 from harness.testing import failures
 from harness.video.decode import decode
@@ -31,8 +31,8 @@ FRAME = 2
 @pytest.fixture
 def lsp(drawn, tmp_path, place, monkeypatch):
     """`lsp_dataset/` with 12 pictures on each side; of the last picture joint 7 (the right wrist) is hidden."""
-    monkeypatch.setattr(leeds, "COUNT", COUNT)
-    monkeypatch.setattr(leeds, "SIDES", {"train": range(12), "test": range(12, COUNT)})
+    monkeypatch.setattr(image_pose, "COUNT", COUNT)
+    monkeypatch.setattr(image_pose, "SIDES", {"train": range(12), "test": range(12, COUNT)})
     folder = tmp_path / "lsp_dataset"
     (folder / "images").mkdir(parents=True)
     published = np.zeros((3, 14, COUNT))
@@ -52,8 +52,8 @@ def test_it_keeps_what_a_data_set_has_to(lsp):
 
 
 def test_the_published_sides():
-    assert leeds.COUNT == 2000
-    assert {"train": range(1000), "test": range(1000, 2000)} == leeds.SIDES
+    assert image_pose.COUNT == 2000
+    assert {"train": range(1000), "test": range(1000, 2000)} == image_pose.SIDES
 
 
 def test_joints(lsp, drawn, place):

@@ -11,9 +11,9 @@ import pytest
 
 from harness.datasets.shards import Shards
 from harness.errors import DataError, UsageError
+from harness.execution.plan import Planner
 from harness.interfaces import Partial
-from harness.plugins import Plugins
-from harness.suites.plan import Planner
+from harness.plugins.manager import Plugins
 from harness.suites.schema import Suite
 from harness.testing import failures
 from harness.video.archive import members

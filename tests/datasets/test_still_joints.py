@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness import paths
-from harness.datasets.still_joints import stored
+from harness.datasets.image_pose import stored
 from harness.errors import DataError
+from harness.system import paths
 
 JOINTS = np.random.default_rng(0).normal(size=(3, 9, 2)).astype(np.float32)
 VISIBLE = np.random.default_rng(1).random((3, 9)) < 0.5

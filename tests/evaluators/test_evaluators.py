@@ -20,19 +20,19 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from harness.cards import View
-from harness.datasets.derived_splits import Pictures
+from harness.datasets.split_views import Pictures
+from harness.encoders.frozen import FrozenEncoder, fingerprint
 from harness.errors import DataError, UsageError
 from harness.evaluators.clustering import Clustering
 from harness.evaluators.knn import KNN
-from harness.evaluators.linear_probe import LinearProbe
+from harness.evaluators.linear import LinearProbe
 from harness.evaluators.retrieval import Retrieval
-from harness.features import FrozenEncoder, fingerprint
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy
 from harness.functional.spectral import spectral_embedding
 from harness.functional.statistics import of_predictions
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
-from harness.testing.networks import TinyBackbone
+from harness.testing.fixtures import TinyBackbone
 
 EVALUATORS = [
     *(LinearProbe(), KNN(k=5), Retrieval()),

@@ -11,13 +11,13 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from harness.encoders.frozen import FrozenEncoder, fingerprint
 from harness.errors import DataError, UsageError
 from harness.evaluators.few_shot import FewShot
-from harness.features import FrozenEncoder, fingerprint
 from harness.functional.draws import draw_ranks
 from harness.functional.statistics import of_predictions
 from harness.testing import MovingSquares, UninformedEncoder, informed_encoder
-from harness.testing.networks import UntrainedEncoder
+from harness.testing.fixtures import UntrainedEncoder
 
 SHOTS = (1, 5, 10)
 

@@ -9,18 +9,18 @@ import torch
 from torch import nn
 
 from harness.cards import BackboneCard, View
-from harness.encoders import NetworkEncoder, normalise
+from harness.encoders.frozen import FrozenEncoder, fingerprint
+from harness.encoders.network import NetworkEncoder, normalise
 from harness.errors import DataError, DivergedError, PluginError, UsageError
 from harness.evaluators import finetune
 from harness.evaluators.finetune import Finetune, video_scores
-from harness.features import FrozenEncoder, fingerprint
 from harness.functional.statistics import of_predictions
 from harness.interfaces import Budget
 from harness.methods.supervised import Classifier, Supervised
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
-from harness.testing.networks import TinyBackbone, UntrainedEncoder
+from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.testing.watching import RelabelledTest
-from harness.video.views import shown
+from harness.video.loader import shown
 
 POLICIES = ["view", "random5", "25x10", "sliding", "dense"]
 

@@ -9,12 +9,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 
+from harness.encoders.frozen import FrozenEncoder, fingerprint
 from harness.errors import DataError
-from harness.evaluators.linear_svm import LinearSVM
-from harness.features import FrozenEncoder, fingerprint
+from harness.evaluators.linear import LinearSVM
 from harness.functional.statistics import of_predictions
 from harness.testing import MovingSquares, UninformedEncoder, informed_encoder
-from harness.testing.networks import UntrainedEncoder
+from harness.testing.fixtures import UntrainedEncoder
 
 
 def evaluate(encoder, data=None):

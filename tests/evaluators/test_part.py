@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harness.evaluators.part import Part
-from harness.testing.moving_squares import MovingSquares
+from harness.datasets.split_views import Part
+from harness.testing.fixtures import MovingSquares
 
 
 def test_a_part_is_a_split_of_its_videos():

@@ -8,12 +8,12 @@ import pytest
 import torch
 from scipy.stats import hypergeom
 
+from harness.encoders.frozen import FrozenEncoder
 from harness.errors import DataError
 from harness.evaluators.retrieval import Retrieval, chance_of_recall
-from harness.features import FrozenEncoder
 from harness.functional.statistics import of_predictions
 from harness.testing import MovingSquares, UninformedEncoder, informed_encoder
-from harness.testing.networks import UntrainedEncoder
+from harness.testing.fixtures import UntrainedEncoder
 
 
 def evaluate(encoder, data=None, **options):

@@ -9,15 +9,15 @@ import torch
 
 from harness.backbones.small_2d import Small2D
 from harness.cards import View
-from harness.encoders import NetworkEncoder
+from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError
-from harness.evaluators.linear_probe import LinearProbe
+from harness.evaluators.linear import LinearProbe
 from harness.evaluators.temporal_order import TemporalOrder
-from harness.features import FrozenEncoder
 from harness.functional.statistics import of_predictions
-from harness.seeding import derived
+from harness.system.seeding import derived
 from harness.testing import MovingSquares, informed_encoder
-from harness.testing.networks import TinyBackbone, UntrainedEncoder
+from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 
 
 def evaluate(encoder, seed=0, data=None):

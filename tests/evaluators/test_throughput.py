@@ -11,17 +11,18 @@ import torch
 from torch import nn
 
 from harness.cards import View
-from harness.datasets.split import VideoSplit
-from harness.encoders import NetworkEncoder
+from harness.datasets.splits import VideoSplit
+from harness.encoders.frozen import FrozenEncoder, fingerprint
+from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, UsageError
 from harness.evaluators.throughput import Throughput
-from harness.features import FrozenEncoder, fingerprint
-from harness.provenance import hardware
+from harness.profiling import timing
+from harness.profiling.timing import WARM_UP
+from harness.system.environment import hardware
 from harness.testing import MovingSquares, UninformedEncoder
-from harness.testing.networks import TinyBackbone, UntrainedEncoder
-from harness.video import frame_cache, timing
+from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
+from harness.video import frame_cache
 from harness.video.loader import cut, video_clips
-from harness.video.timing import WARM_UP
 
 
 def evaluate(encoder=None, data=None, **options):

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from sklearn.metrics import mutual_info_score
 
-from harness.evaluators.labelled import Labelled
-from harness.evaluators.top_clusters import COLOUR, HEIGHT, told, top_clusters
+from harness.evaluators.labelled_features import Labelled
+from harness.evaluators.pictures import COLOUR, HEIGHT, told, top_clusters
 from harness.testing import MovingSquares
 
 SPLIT = MovingSquares().split("test")

@@ -16,9 +16,9 @@ from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions, Score
 from harness.leaderboard.board import Board, build_board
-from harness.leaderboard.pictures import with_pictures
-from harness.leaderboard.planned import Planned
-from harness.results import Identity, Named, Run, Status, digest
+from harness.leaderboard.sections import with_pictures
+from harness.leaderboard.table import Planned
+from harness.store.runs import Identity, Named, Run, Status, digest
 
 from .cards import CARDS, ENTROPY
 

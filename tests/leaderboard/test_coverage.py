@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.leaderboard.coverage import coverage
-from harness.leaderboard.details import details
-from harness.leaderboard.markdown import readme
+from harness.leaderboard.page import details
+from harness.leaderboard.readme import readme
 from harness.leaderboard.table_csv import table_csv
+from harness.leaderboard.text import coverage
 
 PARTIAL = {"videos": 990, "listed": 1000, "reasons": {"missing": 10}, "left_out": "0123"}
 

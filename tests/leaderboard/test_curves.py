@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.leaderboard import curves
-from harness.leaderboard.evaluator_plot import spec
+from harness.leaderboard.plots import evaluator_spec
 from harness.leaderboard.ranking import Division
 
 
@@ -50,7 +50,7 @@ def test_labels_keep_their_order_and_do_not_overlap(wanted):
 
 
 def test_the_drawn_means_are_those_of_the_table(curved_board, curve):
-    specification = spec(curved_board, 0)
+    specification = evaluator_spec(curved_board, 0)
     drawn = next(rows for rows in data(specification, "low") if len(rows) == 12 and "x" in rows[0])
     for row in curved_board.rows:
         mine = [record for record in drawn if record["row"] == curved_board.label(row)]
@@ -63,24 +63,24 @@ def test_the_drawn_means_are_those_of_the_table(curved_board, curve):
 
 
 def test_metrics_beside_the_curve_are_dots(curved_board):
-    specification = spec(curved_board, 0)
+    specification = evaluator_spec(curved_board, 0)
     titles = str(specification["vconcat"])
     assert "Kappa" in titles
     assert specification["title"]["text"] == "few_shot"
 
 
 def test_one_metric_alone_is_on_the_boards_plot_unless_it_is_of_speed(board, curved_board):
-    assert spec(board, 0) is None
-    assert spec(curved_board, 1) is not None
+    assert evaluator_spec(board, 0) is None
+    assert evaluator_spec(curved_board, 1) is not None
 
 
 def test_points_that_no_row_has_are_not_drawn(curved_board):
     rows = tuple(row for row in curved_board.rows if row.identity.method.name == "quadruplet")
     alone = dataclasses.replace(curved_board, rows=rows, divisions=(Division((0,), (None,)),))
-    drawn = next(records for records in data(spec(alone, 0), "low") if "x" in records[0])
+    drawn = next(records for records in data(evaluator_spec(alone, 0), "low") if "x" in records[0])
     assert [record["x"] for record in drawn] == [0.0, 1.0]  # top1_1 and top1_5, without top1_all behind them
 
 
 def test_a_plot_of_mixed_conditions_says_so(curved_board, timed_board):
-    assert "conditions" not in str(spec(curved_board, 1)["title"])
-    assert "conditions" in str(spec(timed_board, 1)["title"])
+    assert "conditions" not in str(evaluator_spec(curved_board, 1)["title"])
+    assert "conditions" in str(evaluator_spec(timed_board, 1)["title"])

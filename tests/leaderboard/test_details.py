@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.leaderboard.details import details
+from harness.leaderboard.page import details
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from harness.leaderboard.escaping import cell, code, markdown, one_line
+from harness.leaderboard.text import cell, code, markdown, one_line
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40) | st.text("|`*_<>[]()!#\\\n\r\t&;:/@=+-.1a ", max_size=20)
 

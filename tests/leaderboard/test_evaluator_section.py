@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from harness.leaderboard.evaluator_section import sections
-from harness.leaderboard.markdown import readme, tables
-from harness.leaderboard.render import files
+from harness.leaderboard.readme import readme, tables
+from harness.leaderboard.render import board_files
+from harness.leaderboard.sections import sections
 
 
 def test_a_metric_that_a_run_lacks_is_a_dash_and_not_a_zero(curved_board):
@@ -43,7 +43,7 @@ def test_speed_has_a_table_of_its_own(timed_board):
 
 
 def test_the_page_has_the_same_tables(timed_board):
-    page = files(timed_board)["index.html"].decode()
+    page = board_files(timed_board)["index.html"].decode()
     board, speed = page.split('<h2 id="evaluators">')
     assert '<span class="evaluator">throughput</span>' not in board
     assert "device is Some GPU" in speed

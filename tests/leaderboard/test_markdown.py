@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from harness.leaderboard.escaping import one_line
-from harness.leaderboard.markdown import readme, tables, troubled
 from harness.leaderboard.ranking import RULE
+from harness.leaderboard.readme import readme, tables, troubled
+from harness.leaderboard.text import one_line
 
 
 def tokens_of(text):

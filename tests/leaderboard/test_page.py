@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from harness.leaderboard.details import details
-from harness.leaderboard.escaping import one_line
-from harness.leaderboard.markdown import tables
-from harness.leaderboard.render import files
+from harness.leaderboard.page import details
+from harness.leaderboard.readme import tables
+from harness.leaderboard.render import board_files
 from harness.leaderboard.table_csv import table_csv
+from harness.leaderboard.text import one_line
 
 
 class Page(HTMLParser):
@@ -70,7 +70,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def sources(board, troubled_board, hostile_board):
     boards = {"plain": board, "troubled": troubled_board, "hostile": hostile_board}
-    return {name: files(one)["index.html"].decode() for name, one in boards.items()}
+    return {name: board_files(one)["index.html"].decode() for name, one in boards.items()}
 
 
 @pytest.fixture(scope="module")

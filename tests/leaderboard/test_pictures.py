@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import DataError
-from harness.leaderboard import pictures
+from harness.leaderboard import sections
 from harness.leaderboard.render import render, stale
 from harness.leaderboard.results_file import load_results
 
@@ -21,7 +21,7 @@ def test_they_are_of_the_best_ranked_row(curved_board):
 
 
 def test_a_picture_that_is_not_there_is_left_out(curved_board):
-    found = pictures.with_pictures(curved_board, lambda key, name: b"png" if name == "confusion" else None)
+    found = sections.with_pictures(curved_board, lambda key, name: b"png" if name == "confusion" else None)
     assert [picture.name for picture in found.run_pictures] == ["confusion"]
 
 

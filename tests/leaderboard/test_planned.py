@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.leaderboard.planned import Planned, with_runs
-from harness.results import Store
-from harness.suites.plan import Cell, Plan
+from harness.execution.plan import Cell, Plan
+from harness.leaderboard.table import Planned, with_runs
+from harness.store.runs import Store
 from harness.suites.schema import Suite
 
 SUITE = Suite(

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from harness.leaderboard.drawing import png
-from harness.leaderboard.plots import spec
+from harness.leaderboard.dots import png
+from harness.leaderboard.plots import board_spec
 
 
 @pytest.fixture(scope="module")
 def specification(board):
-    return spec(board)
+    return board_spec(board)
 
 
 def panels(specification):
@@ -51,7 +51,7 @@ def test_rows_stand_in_the_order_of_their_rank(specification):
 
 
 def test_what_is_not_measured_has_no_dot_and_what_is_stale_is_marked(troubled_board):
-    specification = spec(troubled_board)
+    specification = board_spec(troubled_board)
     found = panels(specification)
     assert len(specification["vconcat"]) == 2
     clustering = records(specification, found[2])
@@ -63,7 +63,7 @@ def test_what_is_not_measured_has_no_dot_and_what_is_stale_is_marked(troubled_bo
 def test_rows_of_one_name_are_told_apart(make_plan, make_board, fake):
     row, column, _ = fake
     planned = make_plan([row("sfa", 0.3), row("sfa\n", 0.4)], [column("knn")])
-    domain = panels(spec(make_board(planned)))[0]["layer"][-1]["encoding"]["y"]["scale"]["domain"]
+    domain = panels(board_spec(make_board(planned)))[0]["layer"][-1]["encoding"]["y"]["scale"]["domain"]
     assert sorted(domain) == ["sfa", "sfa′"]
 
 
@@ -77,7 +77,7 @@ def test_the_image_is_an_image_in_the_colours_of_methods_and_references(specific
 
 
 def test_hostile_names_are_data_in_the_spec(hostile_board):
-    text = json.dumps(spec(hostile_board), allow_nan=False)
+    text = json.dumps(board_spec(hostile_board), allow_nan=False)
     assert '"signal"' not in text
     assert "\\u202e" not in text
     assert len(png(json.loads(text))) > 1000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.leaderboard.protocols import differences, flatten, merge
+from harness.leaderboard.text import differences, flatten, merge
 
 
 def test_the_order_of_keys_does_not_matter():

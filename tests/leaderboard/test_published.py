@@ -11,14 +11,14 @@ from markdown_it import MarkdownIt
 
 from harness.cards import Paper
 from harness.leaderboard import with_references
-from harness.leaderboard.evaluator_section import sections
 from harness.leaderboard.published import as_measured, sources, value
-from harness.leaderboard.render import files, render, stale
+from harness.leaderboard.render import board_files, render, stale
 from harness.leaderboard.results_file import dump, load_results
+from harness.leaderboard.sections import sections
 from harness.leaderboard.table_csv import table_csv
-from harness.plugins import Plugins
-from harness.references import Matcher, Reference
-from harness.results import Named
+from harness.plugins.manager import Plugins
+from harness.store.runs import Named
+from harness.suites.references import Matcher, Reference
 
 PAPER = Paper(title="A [paper]", authors="Somebody", year=2019, venue="CVIU", url="https://x.org/a_(1)?b=1&c=2")
 FILES = {"index.html", "table.csv", "results.json"}
@@ -137,7 +137,7 @@ def test_a_metric_that_no_run_has_is_not_shown(ours, matcher, metric):
 def test_ranks_intervals_tests_and_tables_do_not_change(ours, published):
     assert dataclasses.replace(published, references=()) == ours
     assert table_csv(published) == table_csv(ours)
-    before, after = files(ours), files(published)
+    before, after = board_files(ours), board_files(published)
     assert before.keys() == after.keys()
     same = {name for name in before if before[name] == after[name]}
     assert set(before) - same == {"README.md", "index.html", "results.json"}
@@ -145,13 +145,13 @@ def test_ranks_intervals_tests_and_tables_do_not_change(ours, published):
 
 
 def test_a_board_without_references_has_no_word_of_them(board):
-    written = files(board)
+    written = board_files(board)
     assert b'"references"' not in written["results.json"]
     assert not any(b"Published numbers" in written[name] for name in ("README.md", "index.html"))
 
 
 def test_the_readme_says_where_each_number_is_from(published):
-    readme = files(published)["README.md"].decode()
+    readme = board_files(published)["README.md"].decode()
     clustering, knn = readme.split("#### Published numbers")[1:]
     assert "not runs of this harness" in clustering
     assert "From [A \\[paper\\]](<https://x.org/a_(1)?b=1&amp;c=2>) (Somebody; CVIU 2019)." in clustering
@@ -168,7 +168,7 @@ def test_the_readme_says_where_each_number_is_from(published):
 
 
 def test_the_page_says_the_same(published):
-    page = files(published)["index.html"].decode()
+    page = board_files(published)["index.html"].decode()
     assert page.count("<h4>Published numbers</h4>") == 2
     assert '<a href="https://x.org/a_(1)?b=1&amp;c=2">A [paper]</a>' in page
     cells = re.findall(r'<tr><th scope="row" class="who">([^<]+).*?</th><td class="number">([^<]+)</td>', page)
@@ -204,7 +204,7 @@ def test_hostile_texts_stay_text(ours, hostile):
     paper = Paper(title=hostile, authors=hostile, year=2019, venue=hostile)
     column = ours.columns[0]
     one = reference(paper=paper, **words).model_copy(update={"evaluator": column.evaluator, "data": column.data})
-    written = files(with_references(ours, [one], as_measured))
+    written = board_files(with_references(ours, [one], as_measured))
     page, readme = written["index.html"].decode(), written["README.md"].decode()
     assert "<script>alert" not in page
     assert "<img src=x" not in page

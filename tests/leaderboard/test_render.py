@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness.leaderboard.render import files, render, stale
+from harness.leaderboard.render import board_files, render, stale
 
 
 def content(folder):
@@ -68,7 +68,7 @@ def test_a_failing_disk_leaves_each_file_whole(small_board, tmp_path, monkeypatc
 
 
 def test_all_files_say_the_same_numbers(troubled_board):
-    written = files(troubled_board)
+    written = board_files(troubled_board)
     lines = list(csv.DictReader(io.StringIO(written["table.csv"].decode())))
     table = json.loads(written["results.json"])["table"]
     cells = [(row, cell) for row in table for cell in row["cells"]]

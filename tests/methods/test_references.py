@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harness.encoders.frozen import FrozenEncoder
 from harness.errors import DataError
-from harness.evaluators.linear_probe import LinearProbe
-from harness.features import FrozenEncoder
+from harness.evaluators.linear import LinearProbe
 from harness.interfaces import Budget
 from harness.methods.random_init import RandomInit
 from harness.methods.supervised import Supervised
-from harness.testing.moving_squares import MovingSquares
-from harness.testing.networks import TinyBackbone
+from harness.testing.fixtures import MovingSquares, TinyBackbone
 
 
 def probe(encoder):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness.testing import DirectionBackbone, TinyBackbone, checks_for, failures
 
 CARD = TinyBackbone.card

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.plugins import Plugins
+from harness.plugins.manager import Plugins
 from harness.testing import conformance
 
 BUILTIN = Plugins(found=[])

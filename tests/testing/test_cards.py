@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.cards import MethodCard, Metric, Paper
-from harness.evaluators.cards.knn import KNN
+from harness.evaluators.cards import KNN
 from harness.testing import MovingSquares, TinyBackbone, checks_for, failures
 
 PAPER = Paper(title="Title", authors="A", year=2020, venue="V")

@@ -11,7 +11,7 @@ import torch
 
 from harness.cards import DatasetCard
 from harness.testing import MemorySplit, MovingSquares, checks_for, failures
-from harness.testing.moving_squares import FRAMES
+from harness.testing.fixtures import FRAMES
 
 CARD = MovingSquares.card
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from harness.cards import MethodCard, View
-from harness.encoders import NetworkEncoder, normalise
+from harness.encoders.network import NetworkEncoder, normalise
 from harness.testing import checks_for, encoders, failures
 
 

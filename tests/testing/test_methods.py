@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from harness.cards import MethodCard
-from harness.encoders import NetworkEncoder, normalise
-from harness.seeding import seeded
+from harness.encoders.network import NetworkEncoder, normalise
+from harness.system.seeding import seeded
 from harness.testing import MovingSquares, TinyBackbone, checks_for, failures, methods
 from harness.testing.fits import FRAMES
 

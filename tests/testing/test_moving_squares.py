@@ -7,7 +7,7 @@ import torch
 
 from harness.errors import UsageError
 from harness.testing import MovingSquares
-from harness.testing.moving_squares import DIRECTIONS, SIDE
+from harness.testing.fixtures import DIRECTIONS, SIDE
 from harness.video.decode import decode, probe
 
 

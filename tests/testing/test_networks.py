@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.features import FrozenEncoder
+from harness.encoders.frozen import FrozenEncoder
 from harness.interfaces import Encoder, Spatial, Trainable, VideoBatch
 from harness.testing import MovingSquares, UninformedEncoder, UntrainedEncoder, informed_encoder
 

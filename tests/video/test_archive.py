@@ -11,7 +11,7 @@ import pytest
 from harness.errors import DataError
 from harness.video.archive import members
 from harness.video.decode import decode, probe
-from harness.video.inspect import inspect
+from harness.video.probe import inspect
 from harness.video.write import write_video
 
 from .conftest import drift

@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from harness.errors import DataError
+from harness.system.processes import CrashedError, HungError
 from harness.video import flow_cache
 from harness.video.decode import decode
 from harness.video.flow import displacement, flow, quantised
 from harness.video.flow_cache import FlowCache
 from harness.video.write import write_video
-from harness.workers import CrashedError, HungError
 
 SIZE = 32
 

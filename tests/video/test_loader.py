@@ -9,7 +9,7 @@ from harness.cards import View
 from harness.errors import DataError
 from harness.testing import MovingSquares
 from harness.video.loader import AHEAD, clips
-from harness.video.sample import clip_frames
+from harness.video.sampling import clip_frames
 
 
 class Numbered:

@@ -7,9 +7,9 @@ import importlib.metadata
 import numpy as np
 import pytest
 
-from harness.video import timeline
+from harness.video import seek_index
 from harness.video.decode import decode
-from harness.video.inspect import inspect
+from harness.video.probe import inspect
 
 from .conftest import pyav_frames
 
@@ -30,7 +30,7 @@ def test_any_frames_in_any_order_first_and_after_seeking(name):
     wanted = np.random.default_rng(0).integers(0, record.frames, 6)
     expected = pyav_frames(path)
     assert len(expected) == record.frames
-    timeline.forget()
+    seek_index.forget()
     for _ in range(2):
         assert np.array_equal(decode(path, wanted), expected[wanted])
     assert np.array_equal(decode(path, [record.frames - 1]), expected[-1:])

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness import _torchvision
+from harness.backbones import _torchvision
 from harness.cards import View
-from harness.testing.moving_squares import MovingSquares
-from harness.video.loader import video_clips
-from harness.video.sample import random_clips
-from harness.video.transform import crops
-from harness.video.views import batches, shown, starts
+from harness.testing.fixtures import MovingSquares
+from harness.video.loader import batches, shown, starts, video_clips
+from harness.video.sampling import random_clips
+from harness.video.transforms import crops
 
 VIEW = View(frames=4, stride=2, size=32)  # a clip spans 7 of the 24 frames
 NO_CHANCE = torch.Generator()

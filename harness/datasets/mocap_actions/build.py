@@ -20,14 +20,14 @@ import cv2
 import filelock
 import numpy as np
 
-from harness import atomic, progress
 from harness.datasets.mocap_actions import VERSION
 from harness.datasets.mocap_actions.places import KINDS
 from harness.datasets.mocap_actions.plan import SIZES, TESTED, Group, Size, Spec, class_names, groups, tests
 from harness.datasets.mocap_actions.scene import clip, scene
 from harness.errors import DataError, UsageError
+from harness.system import files, progress
+from harness.system.processes import CrashedError, HungError, each
 from harness.video.write import write_video
-from harness.workers import CrashedError, HungError, each
 
 NAME = "mocap-actions"
 LISTS = "ucfTrainTestlist"
@@ -166,7 +166,7 @@ def _draw(draft: Path, spec: Spec, *, biased: bool, seed: int, workers: int) -> 
     videos.sort(key=lambda record: record["path"])
     _write_lists(draft, videos)
     _write_scenes(draft, videos, planned)
-    atomic.write_json(draft / "manifest.json", {**_identity(spec, biased=biased, seed=seed), "videos": videos})
+    files.write_json(draft / "manifest.json", {**_identity(spec, biased=biased, seed=seed), "videos": videos})
 
 
 def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: int) -> Iterator[list[Record]]:
@@ -225,12 +225,12 @@ def _write_lists(draft: Path, videos: list[Record]) -> None:
     present = {video["class"] for video in videos}
     numbers = {name: number for number, name in enumerate(class_names(), start=1) if name in present}
     listed = [(video["path"].removeprefix("videos/"), video) for video in videos]
-    atomic.write_text(folder / "classInd.txt", "".join(f"{number} {name}\n" for name, number in numbers.items()))
+    files.write_text(folder / "classInd.txt", "".join(f"{number} {name}\n" for name, number in numbers.items()))
     for split in range(1, len(TESTED) + 1):
         train = [f"{path} {numbers[video['class']]}\n" for path, video in listed if split not in video["tested_by"]]
         test = [f"{path}\n" for path, video in listed if split in video["tested_by"]]
-        atomic.write_text(folder / f"trainlist{split:02d}.txt", "".join(train))
-        atomic.write_text(folder / f"testlist{split:02d}.txt", "".join(test))
+        files.write_text(folder / f"trainlist{split:02d}.txt", "".join(train))
+        files.write_text(folder / f"testlist{split:02d}.txt", "".join(test))
 
 
 def _write_scenes(draft: Path, videos: list[Record], planned: list[Group]) -> None:
@@ -242,4 +242,4 @@ def _write_scenes(draft: Path, videos: list[Record], planned: list[Group]) -> No
     for video in videos:
         kind = kinds[video["class"], video["group"]]
         table.writerow([video["path"].removeprefix("videos/").removesuffix(".avi"), kind, order.index(kind)])
-    atomic.write_text(draft / "scenes.csv", text.getvalue())
+    files.write_text(draft / "scenes.csv", text.getvalue())

@@ -8,17 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import paths
-from harness.datasets import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
-from harness.datasets.entries import read_split
+from harness.datasets.cards import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
+from harness.datasets.listed_files import read_split
 from harness.datasets.mocap_actions import VERSION
 from harness.datasets.mocap_actions.plan import SIZES, Size
 from harness.datasets.ucf_layout import class_index, entries
-from harness.video.inspect import Record
+from harness.system import paths
+from harness.video.probe import Record
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.split import VideoSplit
+    from harness.datasets.splits import VideoSplit
 
 
 class MocapActions:

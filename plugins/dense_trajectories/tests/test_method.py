@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from harness.errors import DataError
+from harness.execution.plan import check
 from harness.interfaces import Budget, VideoBatch
-from harness.plugins import Plugins
-from harness.suites.plan import check
+from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 from harness.testing import MovingSquares, TinyBackbone, conformance
 from harness.video.decode import decode

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from harness.errors import UsageError
-from harness.plugins import Plugins
+from harness.plugins.manager import Plugins
 from harness.testing import conformance
 from harness_temporal_coherency.alexnet import AlexNet
 from harness_temporal_coherency.cifar_net import CifarFull, CifarQuick

@@ -7,10 +7,9 @@ import torch
 
 from harness import Budget, FrozenEncoder, UsageError
 from harness.backbones.small_2d import Small2D
-from harness.datasets.derived_splits import Joined
-from harness.encoders import normalise
-from harness.testing.moving_squares import MovingSquares
-from harness.testing.networks import TinyBackbone
+from harness.datasets.split_views import Joined
+from harness.encoders.network import normalise
+from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness_temporal_coherency.losses import contrastive, quadruplet
 from harness_temporal_coherency.quadruplet import Quadruplet
 from harness_temporal_coherency.sfa import SlowFeatureAnalysis

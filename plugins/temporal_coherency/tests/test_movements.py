@@ -7,7 +7,7 @@ import torch
 
 from harness import FrozenEncoder, View
 from harness.errors import UsageError
-from harness.testing.moving_squares import MovingSquares
+from harness.testing.fixtures import MovingSquares
 from harness_temporal_coherency import movements as module
 from harness_temporal_coherency.movements import main, movements
 

@@ -8,8 +8,8 @@ from importlib.resources import files
 import pytest
 
 from harness.datasets.derived import Derivation
-from harness.plugins import Plugins
-from harness.references import parse
+from harness.plugins.manager import Plugins
+from harness.suites.references import parse
 from harness_temporal_coherency import PAPER
 
 TABLES = {"Table 1": 16, "Table 2": 10, "Table 3": 8, "Table 4": 8, "Table 5": 7, "Table 6": 3}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.plugins import Plugins
-from harness.suites import plan
+from harness.execution import plan
+from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 
 NAMES = ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness_toy import TWO_LAYERS
 
 

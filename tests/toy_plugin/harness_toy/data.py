@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.testing.moving_squares import MovingSquares
+from harness.testing.fixtures import MovingSquares
 from harness_toy import BLOBS
 
 

@@ -8,7 +8,7 @@ from harness import MethodCard, Paper, hookimpl
 
 if TYPE_CHECKING:
     from harness.interfaces import Method
-    from harness.registry import Registry, SuiteRegistry
+    from harness.plugins.registry import Registry, SuiteRegistry
 
 PAPER = Paper(
     title="Action recognition with improved trajectories",

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import atomic, progress
 from harness.cards import View
 from harness.errors import DataError
+from harness.system import files, progress
 from harness_dense_trajectories import store
 from harness_dense_trajectories.columns import COLUMNS
 from harness_dense_trajectories.encodings import Encoding, Fisher, Words
@@ -128,7 +128,7 @@ class TrajectoryEncoder:
             "boxes": self.boxes,
             "device": torch.device(self.device).type,
         }
-        atomic.write_json(folder / DESCRIPTION, described)
+        files.write_json(folder / DESCRIPTION, described)
 
     @classmethod
     def load(cls, folder: Path) -> TrajectoryEncoder:

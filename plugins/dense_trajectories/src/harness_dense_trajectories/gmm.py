@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from harness import progress
 from harness.functional.kmeans import kmeans
 from harness.functional.product import product
+from harness.system import progress
 from harness_dense_trajectories.blocks import blocks
 
 START_ITERATIONS = 20

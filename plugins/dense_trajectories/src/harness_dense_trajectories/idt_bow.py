@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from harness import progress
 from harness.functional.kmeans import kmeans
+from harness.system import progress
 from harness_dense_trajectories import IDT_BOW
 from harness_dense_trajectories.encoder import DESCRIPTORS, TrajectoryEncoder, columns
 from harness_dense_trajectories.encodings import Words

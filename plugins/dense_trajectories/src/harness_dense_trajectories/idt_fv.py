@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
-from harness import progress
+from harness.system import progress
 from harness_dense_trajectories import IDT_FV
 from harness_dense_trajectories.encoder import DESCRIPTORS, JOINT, TrajectoryEncoder, columns
 from harness_dense_trajectories.encodings import Fisher

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from harness.video.sheet import sheet
+from harness.pictures.sheet import sheet
 from harness.video.write import write_video
 from harness_dense_trajectories.boxes import read_boxes
 from harness_dense_trajectories.extract import extract

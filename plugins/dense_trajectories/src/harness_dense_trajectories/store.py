@@ -14,9 +14,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from harness import atomic
 from harness.errors import DataError
-from harness.results import digest
+from harness.store.runs import digest
+from harness.system import files
 from harness_dense_trajectories.gmm import Gmm
 from harness_dense_trajectories.pca import Pca
 from harness_dense_trajectories.sketch import Sketch
@@ -54,8 +54,8 @@ def save(fitted: Mapping[str, Fitted], folder: Path) -> None:
                 values[name][field.name] = content
     content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
     manifest = {"schema": SCHEMA, "values": values, "sha256": hashlib.sha256(content).hexdigest()}
-    atomic.write_bytes(folder / _TENSORS, content)
-    atomic.write_json(folder / _MANIFEST, {**manifest, "digest": digest(manifest)})
+    files.write_bytes(folder / _TENSORS, content)
+    files.write_json(folder / _MANIFEST, {**manifest, "digest": digest(manifest)})
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Fitted]:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from harness import atomic, paths, progress, workers
-from harness.datasets.split import VideoSplit
+from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
-from harness.results import digest
-from harness.sources import source_hash
+from harness.store.runs import digest
+from harness.system import files, paths, processes, progress
+from harness.system.hashing import source_hash
 from harness.video.decode import decoder
 from harness_dense_trajectories.boxes import read_boxes
 from harness_dense_trajectories.extract import extract
@@ -67,7 +67,9 @@ class Tables:
         targets: dict[int, Path] = {}
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
-            for (index, *_), outcome in workers.each(work, self._jobs(split, chosen, targets, bar), patience=PATIENCE):
+            for (index, *_), outcome in processes.each(
+                work, self._jobs(split, chosen, targets, bar), patience=PATIENCE
+            ):
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):
                     msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
@@ -130,5 +132,5 @@ def _compute(job: Job, settings: Settings, device: str) -> None:
         (found,) = extract_many([frames], settings, boxes=[boxes], device=device)
     else:
         found = extract(frames, settings, boxes=boxes)
-    with atomic.replacing(target) as temporary, temporary.open("wb") as file:
+    with files.replacing(target) as temporary, temporary.open("wb") as file:
         np.save(file, found.table, allow_pickle=False)

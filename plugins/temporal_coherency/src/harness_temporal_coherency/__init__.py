@@ -8,7 +8,7 @@ from harness import BackboneCard, MethodCard, Paper, View, hookimpl
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Method
-    from harness.registry import ReferenceRegistry, Registry, SuiteRegistry
+    from harness.plugins.registry import ReferenceRegistry, Registry, SuiteRegistry
 
 PAPER = Paper(
     title="Unsupervised learning from videos using temporal coherency deep networks",

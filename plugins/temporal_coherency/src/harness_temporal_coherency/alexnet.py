@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness_temporal_coherency import ALEXNET
 from harness_temporal_coherency.layered import LayeredNetwork
 from harness_temporal_coherency.local_response import AcrossChannels

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness_temporal_coherency import CIFAR_FULL, CIFAR_QUICK
 from harness_temporal_coherency.layered import LayeredNetwork
 from harness_temporal_coherency.local_response import WithinChannels

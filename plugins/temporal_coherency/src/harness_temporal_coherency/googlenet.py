@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from harness import _torchvision
+from harness.backbones import _torchvision
 from harness.cards import BackboneCard
-from harness.seeding import seeded
+from harness.system.seeding import seeded
 from harness_temporal_coherency import GOOGLENET
 from harness_temporal_coherency.layered import LayeredNetwork
 

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from harness import progress
 from harness.errors import HarnessError, UsageError
 from harness.interfaces import VideoBatch
+from harness.system import progress
 from harness_temporal_coherency.losses import distance
 from harness_temporal_coherency.sampling import lengths, quadruplets
 from harness_temporal_coherency.shared import read_roles
 
 if TYPE_CHECKING:
-    from harness.features import FrozenEncoder
+    from harness.encoders.frozen import FrozenEncoder
     from harness.interfaces import Split
 
 WINDOW, GAP = 1, 20
@@ -79,18 +79,19 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 def main(arguments: list[str]) -> None:
     """Print the movements of the encoder of the run whose key starts with the one argument."""
-    from harness import paths, stored
-    from harness.features import FrozenEncoder
-    from harness.plugins import Plugins
-    from harness.results import Store
+    from harness.encoders.frozen import FrozenEncoder
+    from harness.execution import restore
+    from harness.plugins.manager import Plugins
+    from harness.store.runs import Store
+    from harness.system import paths
 
     if len(arguments) != 1:
         msg = "give the key of a run, or its first digits"
         raise UsageError(msg)
     plugins, store = Plugins(), Store(paths.store())
     run = store.find(arguments[0])
-    frozen = FrozenEncoder(stored.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
-    found = movements(frozen, stored.dataset(plugins, run).split("test"))
+    frozen = FrozenEncoder(restore.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
+    found = movements(frozen, restore.dataset(plugins, run).split("test"))
     sys.stdout.write(json.dumps({"method": run.identity.method.label, **found}) + "\n")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
 
-from harness.training import Batch, GradientMethod
+from harness.training.gradient_method import Batch, GradientMethod
 from harness_temporal_coherency import SFA
 from harness_temporal_coherency.losses import contrastive
 from harness_temporal_coherency.sampling import lengths, sfa_pairs

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from harness.video.batch import read_clips
-from harness.video.transform import colour_jitter
+from harness.video.loader import read_clips
+from harness.video.transforms import colour_jitter
 
 if TYPE_CHECKING:
     import torch

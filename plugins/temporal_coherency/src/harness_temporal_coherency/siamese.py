@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.errors import UsageError
-from harness.training import Batch, GradientMethod
+from harness.training.gradient_method import Batch, GradientMethod
 from harness_temporal_coherency import SIAMESE
 from harness_temporal_coherency.losses import siamese
 from harness_temporal_coherency.sampling import lengths, siamese_pairs

@@ -1,0 +1,107 @@
+"""What is known of the files of a folder, found out once by worker processes and remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.system import paths, processes, progress
+from harness.video import container
+from harness.video.probe import Record, inspect, unusable
+
+PATIENCE = 120.0
+"""Seconds that a worker may take for one file before it is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file that was decoded, and what was known of it before."""
+
+    before: Record | None
+    now: Record
+
+
+_looks: ContextVar[dict[Path, Look] | None] = ContextVar("looks", default=None)
+
+
+@contextlib.contextmanager
+def looking_again() -> Iterator[dict[Path, Look]]:
+    """Every file that `records` is asked for in the block is decoded, whatever is remembered, and noted by its path."""
+    looks: dict[Path, Look] = {}
+    token = _looks.set(looks)
+    try:
+        yield looks
+    finally:
+        _looks.reset(token)
+
+
+def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Record]:
+    """The record of each of the files `names` below `folder`, those that cannot be used included.
+
+    Files that have not changed since they were last decoded are not decoded again. The others are, each in a worker
+    process that may crash or hang without harm; what is found is written down at once, so that a process that is
+    killed loses only the files it was at.
+
+    Args:
+        folder: where the files lie.
+        names: paths below it, with `/`.
+        title: of the progress bar.
+    """
+    book = paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
+    known, looks = _read(book), _looks.get()
+    found: dict[str, Record] = {}
+    todo: dict[str, tuple[int, int]] = {}
+    for name in dict.fromkeys(names):
+        try:
+            stamp = container.identity(folder / name)[1:]
+        except OSError:
+            found[name] = inspect(folder / name)
+            continue
+        remembered = name in known and known[name][0] == stamp
+        if remembered and (looks is None or folder / name in looks):
+            found[name] = known[name][1]
+        else:
+            todo[name] = stamp
+    if not todo:
+        return found
+    book.parent.mkdir(parents=True, exist_ok=True)
+    with book.open("a", encoding="utf-8") as file, progress.bar(title, total=len(todo)) as bar:
+        for name, record in _inspected(folder, list(todo)):
+            found[name] = record
+            if looks is not None:
+                looks[folder / name] = Look(known[name][1] if name in known else None, record)
+            file.write(json.dumps({"name": name, "stamp": todo[name], **asdict(record)}) + "\n")
+            file.flush()
+            bar.advance(note=record.reason)
+    return found
+
+
+def _read(book: Path) -> dict[str, tuple[tuple[int, int], Record]]:
+    """Everything written down; a line that a killed process left unfinished is skipped."""
+    known = {}
+    if book.exists():
+        for line in book.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+                name, stamp = row.pop("name"), tuple(row.pop("stamp"))
+                known[name] = stamp, Record(**{**row, "remarks": tuple(row["remarks"])})
+            except (ValueError, KeyError, TypeError):
+                continue
+    return known
+
+
+def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
+    """The record of each file, in order, from workers that may crash or hang."""
+    outcomes = processes.each(inspect, [folder / name for name in names], patience=PATIENCE)
+    for name, (path, outcome) in zip(names, outcomes, strict=True):
+        if isinstance(outcome, processes.HungError):
+            message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"
+            outcome = unusable("hung", message)
+        elif isinstance(outcome, Exception):
+            outcome = unusable("crashed", f"{path}: the decoder crashed on it ({outcome}); fetch it again")
+        yield name, outcome

@@ -1,0 +1,122 @@
+"""From what a data set's lists name to a split: the files' records, and what becomes of files that cannot be used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.datasets import file_index
+from harness.datasets.splits import VideoSplit
+from harness.errors import DataError
+from harness.interfaces import Video
+from harness.video.probe import Record
+from harness.video.transforms import Box
+
+Bad = Literal["error", "skip"]
+"""What becomes of files that cannot be used: a `DataError`, or a split without them that says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A video or image that the lists of a data set name."""
+
+    path: str
+    """Below the data set's folder, with `/`; `shard.tar/name` inside an archive."""
+    id: str = ""
+    """Unique in the data set; the path without its suffix when empty."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    group: str = ""
+    joints: Path | None = None
+    box: Box | None = None
+    """The part of the picture that counts, where it is not the whole."""
+
+
+def read_split(
+    name: str,
+    folder: Path,
+    entries: Sequence[Entry],
+    classes: Mapping[str, tuple[str, ...]],
+    *,
+    dataset: str,
+    bad: Bad = "error",
+    absent: Bad | None = None,
+    records: Mapping[str, Record] | None = None,
+) -> VideoSplit:
+    """The labelled split `name` of the files that `entries` name, in their order.
+
+    Args:
+        name: `train`, `test`, ...
+        folder: where the files lie.
+        entries: what the lists name.
+        classes: for each kind of label, the names of its classes.
+        dataset: the data set's name, for messages.
+        bad: what becomes of files that cannot be used.
+        absent: what becomes of files that are not there; as `bad` when None.
+        records: of all files, where they are known; else the files are decoded, once.
+
+    Raises:
+        DataError: when the lists name nothing, a file twice as different videos of one id, or files that cannot be
+            used and may not be left out; naming the first of them.
+    """
+    if not entries:
+        msg = f"{folder}: the lists of data set {dataset!r} name no videos for split {name!r}; get the official lists"
+        raise DataError(msg)
+    if records is None:
+        records = file_index.records(folder, [entry.path for entry in entries], title=f"looking at {dataset} {name}")
+    videos: dict[str, Video] = {}
+    digests: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for entry in entries:
+        record = records[entry.path]
+        if record.reason:
+            left_out[entry.path] = record.reason
+            continue
+        video = _video(entry, folder, record)
+        if video.id in videos:
+            msg = f"{folder}: the lists of data set {dataset!r} name {video.id!r} twice in split {name!r}"
+            raise DataError(msg)
+        videos[video.id] = video
+        digests[video.id] = record.sha256
+    absent = absent or bad
+    refused = {path: why for path, why in left_out.items() if (absent if why == "missing" else bad) == "error"}
+    if refused or not videos:
+        raise _refusal(folder, dataset, name, refused or left_out, len(entries), records)
+    return VideoSplit(name, tuple(videos.values()), digests, classes, left_out=left_out)
+
+
+def _video(entry: Entry, folder: Path, record: Record) -> Video:
+    width, height = (record.width, record.height) if entry.box is None else entry.box.size
+    return Video(
+        id=entry.id or entry.path.rpartition(".")[0],
+        path=folder / entry.path,
+        frames=record.frames,
+        fps=record.fps,
+        width=width,
+        height=height,
+        group=entry.group,
+        labels=entry.labels,
+        joints=entry.joints,
+        box=entry.box,
+    )
+
+
+def _refusal(
+    folder: Path, dataset: str, name: str, refused: Mapping[str, str], listed: int, records: Mapping[str, Record]
+) -> DataError:
+    counts = ", ".join(f"{count} {reason}" for reason, count in Counter(refused.values()).most_common())
+    first, reason = next(iter(refused.items()))
+    if len(refused) == listed and set(refused.values()) == {"missing"}:
+        msg = (
+            f"data set {dataset!r}: none of the {listed} videos of split {name!r} is below {folder} (the first is "
+            f"{first}); correct the path with `harness dataset add {dataset} /path`"
+        )
+    else:
+        msg = (
+            f"data set {dataset!r}: {len(refused)} of {listed} videos of split {name!r} cannot be used ({counts}); "
+            f"the first: {records[first].message}; `harness dataset check {dataset}` lists them, and the option "
+            "`bad: skip` leaves them out"
+        )
+    return DataError(msg, reason=reason)

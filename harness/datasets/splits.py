@@ -1,0 +1,221 @@
+"""Splits of files and of arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.errors import DataError
+from harness.interfaces import Video
+from harness.video import frame_cache
+from harness.video.decode import decode, resized
+from harness.video.transforms import Box, cut
+
+
+@dataclass(frozen=True)
+class VideoSplit:
+    """Video files with their records.
+
+    Args:
+        name: `train` or `test`.
+        videos: in a fixed order.
+        digests: for each video's id, the hash of its file's content.
+        classes: for each kind of label, the names of its classes.
+        labelled: whether `videos` carry labels.
+        left_out: for the path of each video that the lists name and the split lacks, the reason.
+    """
+
+    name: str
+    videos: Sequence[Video]
+    digests: Mapping[str, str]
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labelled: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of every video's content, frames and (in a labelled split) id, labels, group and joints, in order.
+
+        Raises:
+            DataError: when a file of joints is missing.
+        """
+        sha = hashlib.sha256()
+        for video in self.videos:
+            record: list[Any] = [self.digests[video.id], video.frames, video.fps]
+            if video.box is not None:
+                record.append(dataclasses.astuple(video.box))
+            if self.labelled:
+                record += [video.id, video.group, sorted(video.labels.items()), _joints(video)]
+            sha.update(json.dumps(record).encode())
+        if self.labelled:
+            sha.update(json.dumps(sorted(self.classes.items())).encode())
+        return sha.hexdigest()[:20]
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Frames of video `index` as (T, H, W, C) uint8 RGB, the short side resized to `short_side` pixels.
+
+        A split that fits into the frame cache is decoded once; of another only the wanted frames are.
+
+        Raises:
+            DataError: when the file is missing or does not decode to the frames its record promises.
+            IndexError: when a wanted frame is not one of those the record promises.
+        """
+        video = self.videos[index]
+        if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
+            msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
+            raise IndexError(msg)
+        if video.box is not None:
+            whole = torch.from_numpy(decode(video.path, frames, total=video.frames))
+            return cut(whole if frames is not None else _complete(whole, video), video.box, short_side)
+        if self._bytes(short_side) > frame_cache.shared.limit:
+            found = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
+            return found if frames is not None else _complete(found, video)
+        whole = _complete(frame_cache.shared.video(video.path, short_side), video)
+        return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
+
+    def _bytes(self, short_side: int | None) -> int:
+        if short_side not in self._sizes:
+            sizes = [(video.frames, *resized(video.width, video.height, short_side)) for video in self.videos]
+            self._sizes[short_side] = sum(3 * frames * width * height for frames, width, height in sizes)
+        return self._sizes[short_side]
+
+    @cached_property
+    def _sizes(self) -> dict[int | None, int]:
+        return {}
+
+    def unlabelled(self) -> VideoSplit:
+        """The same videos without labels, groups, joints and telling names."""
+        ids = [f"{position:06d}" for position in range(len(self.videos))]
+        videos = tuple(
+            dataclasses.replace(video, id=new, group="", labels={}, joints=None)
+            for video, new in zip(self.videos, ids, strict=True)
+        )
+        digests = {new: self.digests[video.id] for video, new in zip(self.videos, ids, strict=True)}
+        return VideoSplit(self.name, videos, digests, {}, labelled=False, left_out=self.left_out)
+
+
+def _complete(frames: Tensor, video: Video) -> Tensor:
+    if len(frames) != video.frames:
+        msg = f"{video.path}: {video.frames} frames were promised, {len(frames)} decode; fetch or draw the file again"
+        raise DataError(msg)
+    return frames
+
+
+def _joints(video: Video) -> str:
+    if video.joints is None:
+        return ""
+    try:
+        return hashlib.sha256(video.joints.read_bytes()).hexdigest()
+    except OSError as error:
+        msg = f"{video.joints}: the joints of video {video.id!r} cannot be read; fetch or draw the data set again"
+        raise DataError(msg) from error
+
+
+@dataclass(frozen=True)
+class ArraySplit:
+    """Images of one size, each a video of one frame.
+
+    Args:
+        name: `train` or `test`.
+        videos: in the order of `images`; a path is the file whose array holds the image.
+        images: (N, H, W, 3) uint8 RGB.
+        classes: for each kind of label, the names of its classes.
+        labelled: whether `videos` carry labels.
+
+    Raises:
+        ValueError: when there is not one image for each video, or they are not of that shape and type.
+    """
+
+    name: str
+    videos: Sequence[Video]
+    images: NDArray[np.uint8]
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labelled: bool = True
+
+    def __post_init__(self) -> None:
+        shape = self.images.shape
+        if len(shape) != 4 or shape[3] != 3 or len(self.videos) != shape[0] or self.images.dtype != np.uint8:
+            msg = f"{len(self.videos)} videos need images ({len(self.videos)}, H, W, 3) uint8, got {shape}"
+            raise ValueError(f"{msg} {self.images.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of all pixels and (in a labelled split) every image's id, labels and group, in order."""
+        sha = hashlib.sha256(str(self.images.shape).encode())
+        sha.update(np.ascontiguousarray(self.images).data)
+        if self.labelled:
+            rows = [[video.id, video.group, sorted(video.labels.items())] for video in self.videos]
+            sha.update(json.dumps([rows, sorted(self.classes.items())]).encode())
+        return sha.hexdigest()[:20]
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Image `index` as (T, H, W, C) uint8 RGB, its short side resized to `short_side` pixels.
+
+        Resizing takes the mean of the pixels covered; bilinear when enlarging.
+
+        Args:
+            index: position in `videos`.
+            frames: zeros, as many as the image is wanted times; once when None.
+            short_side: pixels; the image's own size when None.
+
+        Raises:
+            IndexError: when another frame than the first is wanted.
+        """
+        wanted = [0] if frames is None else list(frames)
+        if any(wanted):
+            msg = f"image {self.videos[index].id!r} has frame 0 only, asked for {wanted}"
+            raise IndexError(msg)
+        image = self.images[index][None]
+        whole = Box(0, 0, image.shape[2], image.shape[1])
+        return cut(torch.from_numpy(image), whole, short_side)[wanted]
+
+    def unlabelled(self) -> ArraySplit:
+        """The same images without labels, groups and telling names."""
+        videos = tuple(
+            dataclasses.replace(video, id=f"{position:06d}", group="", labels={})
+            for position, video in enumerate(self.videos)
+        )
+        return ArraySplit(self.name, videos, self.images, {}, labelled=False)
+
+
+def images_of(
+    path: Path, images: NDArray[np.uint8], labels: Mapping[str, Sequence[int]], *, prefix: str
+) -> tuple[Video, ...]:
+    """The record of each of the images (N, H, W, 3) that the file at `path` holds.
+
+    Args:
+        path: of the file.
+        images: its images.
+        labels: for each kind of label, N class indices.
+        prefix: what the ids start with, `train` in `train-00000`.
+    """
+    height, width = images.shape[1:3]
+    return tuple(
+        Video(
+            id=f"{prefix}-{position:05d}",
+            path=path,
+            frames=1,
+            fps=1.0,
+            width=width,
+            height=height,
+            labels=dict(zip(labels, classes, strict=True)),
+        )
+        for position, classes in enumerate(zip(*labels.values(), strict=True))
+    )

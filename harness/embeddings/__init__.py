@@ -1,0 +1,1 @@
+"""Two-dimensional embeddings of features, for people to look at."""

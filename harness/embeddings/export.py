@@ -1,0 +1,76 @@
+"""Everything that shows where an encoder puts points, as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.datasets.split_views import Part
+from harness.embeddings.projector import projector
+from harness.embeddings.scatter import picture, thumbnails
+from harness.embeddings.tsne import tsne
+from harness.evaluators.labelled_features import Labelled
+from harness.system import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def embedding_files(points: Labelled, frames: Sequence[int], *, title: str, seed: int) -> dict[str, bytes]:
+    """Files by name: the t-SNE of the points as `tsne.png` and `tsne.csv`, and those of TensorBoard's projector.
+
+    Args:
+        points: N videos, clips or frames, with finite vectors.
+        frames: the number of the frame that shows each.
+        title: what is mapped, in one line.
+        seed: of the t-SNE.
+
+    Raises:
+        DataError: as in `tsne`, or when a video does not decode.
+
+    Source: the t-SNE figure in Redondo-Cabrera and López-Sastre, "Unsupervised learning from videos using temporal
+    coherency deep networks", CVIU 2019.
+    """
+    vectors = points.vectors.cpu().numpy()
+    with progress.bar(f"t-SNE of {len(points)} points", total=1) as bar:
+        places = tsne(vectors, seed=seed)
+        bar.advance()
+    shown = thumbnails(points.split, frames)
+    videos = points.split.videos
+    columns: dict[str, Sequence[object]] = {
+        kind: [names[video.labels[kind]] for video in videos] for kind, names in points.split.classes.items()
+    }
+    columns |= {"group": points.groups, "video": [video.id for video in videos], "frame": frames}
+    return {
+        "tsne.png": picture(shown, places, points.labels.tolist(), points.classes, title),
+        "tsne.csv": _table(points, frames, places),
+        **projector(vectors, columns, shown, name=title),
+    }
+
+
+def thinned(points: Labelled, frames: Sequence[int], count: int, *, seed: int) -> tuple[Labelled, list[int]]:
+    """`count` random points and their frames, in their order; all where there are no more."""
+    if len(points) <= count:
+        return points, list(frames)
+    progress.say(f"{count} of {len(points)} points, drawn at random; --points says how many")
+    chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:count].sort().values
+    where, positions = chosen.to(points.vectors.device), chosen.tolist()
+    part = Part(points.split, positions)
+    few = Labelled(points.vectors[where], points.labels[where], points.classes, part)
+    return few, [frames[position] for position in positions]
+
+
+def _table(points: Labelled, frames: Sequence[int], places: NDArray[np.float32]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("video", "frame", "class", "x", "y"))
+    for video, frame, label, (x, y) in zip(
+        points.split.videos, frames, points.labels.tolist(), places.tolist(), strict=True
+    ):
+        writer.writerow((video.id, frame, points.classes[label], f"{x:.6g}", f"{y:.6g}"))
+    return text.getvalue().encode()

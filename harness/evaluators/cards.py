@@ -1,0 +1,365 @@
+"""Cards of the built-in evaluators."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.cards import EvaluatorCard, Metric, Paper, Point
+
+TOP1 = Metric(
+    id="top1",
+    title="Top-1 accuracy",
+    unit="%",
+    higher_is_better=True,
+    bounds=(0.0, 1.0),
+    statistic="accuracy",
+)
+
+TOP5 = Metric(
+    id="top5",
+    title="Top-5 accuracy",
+    unit="%",
+    higher_is_better=True,
+    bounds=(0.0, 1.0),
+    statistic="mean",
+)
+
+MEAN_CLASS = Metric(
+    id="mean_class_accuracy",
+    title="Mean class accuracy",
+    unit="%",
+    higher_is_better=True,
+    bounds=(0.0, 1.0),
+    statistic="mean_class_accuracy",
+)
+
+
+LINEAR_PROBE = EvaluatorCard(
+    name="linear_probe",
+    summary="A linear classifier on frozen features: is the class linearly readable?",
+    paper=Paper(
+        title="Do better ImageNet models transfer better?",
+        authors="Simon Kornblith, Jonathon Shlens, Quoc V. Le",
+        year=2019,
+        venue="CVPR",
+        url="https://arxiv.org/abs/1805.08974",
+    ),
+    protocol=(
+        "Kornblith et al. 2019: multinomial logistic regression by L-BFGS on frozen features, L2 strength by "
+        "validation. Here: features averaged over clips and crops, standardised on train; 9 strengths from 1e-6 to "
+        "1e2 beside the mean cross-entropy; 3-fold group-disjoint cross-validation inside train; refit on all of train"
+    ),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
+
+LINEAR_SVM = EvaluatorCard(
+    name="linear_svm",
+    summary="One linear support vector machine a class on frozen features: is the class linearly readable?",
+    paper=Paper(
+        title="Scaling and benchmarking self-supervised visual representation learning",
+        authors="Priya Goyal, Dhruv Mahajan, Abhinav Gupta, Ishan Misra",
+        year=2019,
+        venue="ICCV",
+        url="https://arxiv.org/abs/1905.01235",
+    ),
+    protocol=(
+        "Goyal et al. 2019: one-vs-rest linear SVM with squared hinge on features of length 1, positives weighted "
+        "twice, C by cross-validation. Here: features averaged over clips and crops; C from 1e-3 to 1e3; 3-fold "
+        "group-disjoint cross-validation inside train by top-1 accuracy; refit on all of train"
+    ),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
+
+def _top1_shots(shots: int | None) -> Metric:
+    number = "all" if shots is None else str(shots)
+    return Metric(
+        id=f"top1_{number}",
+        title=f"Top-1 accuracy, {number} video{'' if shots == 1 else 's'} a class",
+        unit="%",
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        statistic="mean",
+        point=Point(curve="top-1", axis="training videos a class", at=shots),
+    )
+
+
+FEW_SHOT = EvaluatorCard(
+    name="few_shot",
+    summary="A linear classifier from a few labelled videos a class: how many labels does the encoder save?",
+    paper=Paper(
+        title="Scaling and benchmarking self-supervised visual representation learning",
+        authors="Priya Goyal, Dhruv Mahajan, Abhinav Gupta, Ishan Misra",
+        year=2019,
+        venue="ICCV",
+        url="https://arxiv.org/abs/1905.01235",
+    ),
+    protocol=(
+        "Goyal et al. 2019, low-shot: n labelled videos a class drawn from train, a linear classifier on frozen "
+        "features, all of test; mean over draws. Here: logistic regression on features standardised by the drawn "
+        "videos, L2 penalty |W|^2 / 2 beside the summed cross-entropy (scikit-learn's C = 1) for every n; draws are "
+        "balanced, nested over n, spread over groups, and the same for every encoder"
+    ),
+    metrics=tuple(_top1_shots(shots) for shots in (5, 1, 10, 20, None)),
+)
+
+
+NEIGHBOURS = (1, 10, 20, 100, 200)
+"""How many vote, of the metrics beside the primary one."""
+
+
+def _top1_neighbours(k: int) -> Metric:
+    return Metric(
+        id=f"top1_{k}",
+        title=f"Top-1 accuracy, {k} neighbour{'' if k == 1 else 's'}",
+        unit="%",
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        statistic="mean",
+        point=Point(curve="top-1", axis="neighbours that vote", at=k),
+    )
+
+
+KNN = EvaluatorCard(
+    name="knn",
+    summary="A vote of the nearest training videos: are neighbours of one class?",
+    paper=Paper(
+        title="Unsupervised feature learning via non-parametric instance discrimination",
+        authors="Zhirong Wu, Yuanjun Xiong, Stella X. Yu, Dahua Lin",
+        year=2018,
+        venue="CVPR",
+        url="https://arxiv.org/abs/1805.01978",
+    ),
+    protocol=(
+        "Wu et al. 2018, section 3.4: cosine similarity s, votes exp(s / 0.07), train as gallery and test as queries; "
+        "20 neighbours after Caron et al. 2021 (DINO) unless the option k says otherwise"
+    ),
+    metrics=(TOP1, *(_top1_neighbours(k) for k in NEIGHBOURS)),
+)
+
+
+RANKS = (1, 5, 10, 20, 50)
+
+
+def _recall(k: int) -> Metric:
+    return Metric(
+        id=f"recall_{k}",
+        title=f"R@{k}",
+        unit="%",
+        higher_is_better=True,
+        bounds=(0.0, 1.0),
+        statistic="mean",
+        point=Point(curve="recall", axis="videos retrieved", at=k),
+    )
+
+
+RETRIEVAL = EvaluatorCard(
+    name="retrieval",
+    summary="The videos most like a test video: is one of its class among the first few?",
+    paper=Paper(
+        title="Self-supervised spatiotemporal learning via video clip order prediction",
+        authors="Dejing Xu, Jun Xiao, Zhou Zhao, Jian Shao, Di Xie, Yueting Zhuang",
+        year=2019,
+        venue="CVPR",
+    ),
+    protocol=(
+        "Xu et al. 2019, nearest neighbour retrieval: test videos as queries, train as gallery, cosine similarity of "
+        "features averaged over clips; R@k is the share of queries with a video of their class among the k nearest. "
+        "With the option gallery: test, each test video searches the others"
+    ),
+    metrics=tuple(_recall(k) for k in RANKS),
+)
+
+
+FINETUNE = EvaluatorCard(
+    name="finetune",
+    summary="The whole network, trained on with labels: is it a good start?",
+    paper=Paper(
+        title="Unsupervised learning of video representations via dense trajectory clustering",
+        authors="Pavel Tokmakov, Martial Hebert, Cordelia Schmid",
+        year=2020,
+        venue="ECCV Workshops",
+        url="https://arxiv.org/abs/2006.15731",
+    ),
+    protocol=(
+        "Tokmakov et al. 2020, transfer: a linear classifier on a copy of the network, both trained with labels. Here: "
+        "AdamW with cosine decay, random clips, crops and mirroring as of the method supervised; the same frames and "
+        "the same learning rates for every encoder, of which held-out groups inside train choose one; refit on all of "
+        "train; scores averaged over the clips and crops that the option views names"
+    ),
+    needs=frozenset({"trainable"}),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
+
+def _agreement(name: str, title: str, statistic: str, unit: Literal["%", "1"] = "1", least: float = 0.0) -> Metric:
+    return Metric(id=name, title=title, unit=unit, higher_is_better=True, bounds=(least, 1.0), statistic=statistic)
+
+
+CLUSTERING = EvaluatorCard(
+    name="clustering",
+    summary="Clusters of frozen features, found without labels: do they coincide with the classes?",
+    paper=Paper(
+        title="Unsupervised learning from videos using temporal coherency deep networks",
+        authors="Carolina Redondo-Cabrera, Roberto J. López-Sastre",
+        year=2019,
+        venue="Computer Vision and Image Understanding",
+        url="https://arxiv.org/abs/1801.08100",
+    ),
+    protocol=(
+        "Redondo-Cabrera and López-Sastre 2019, discovery: k-means on the test split's features, as many clusters as "
+        "classes, conditional entropy H(class | cluster) in bits, mean over 10 runs. Here: one vector a video, or with "
+        "the option clips one a clip (a frame, for an encoder of frames), or with stride one every so many frames; "
+        "k-means++ starts; features as they are unless the option normalise says otherwise; with algorithm: spectral "
+        "after Ng, Jordan and Weiss 2001, the kernel as wide as the median distance"
+    ),
+    metrics=(
+        Metric(
+            id="conditional_entropy",
+            title="Conditional entropy",
+            unit="bits",
+            higher_is_better=False,
+            statistic="conditional_entropy",
+        ),
+        _agreement("nmi", "Normalised mutual information", "normalized_mutual_information"),
+        _agreement("ami", "Adjusted mutual information", "", least=-1.0),
+        _agreement("ari", "Adjusted Rand index", "adjusted_rand_index", least=-1.0),
+        _agreement("hungarian_accuracy", "Hungarian accuracy", "matched_accuracy", unit="%"),
+        _agreement("purity", "Purity", "purity", unit="%"),
+        _agreement("homogeneity", "Homogeneity", "homogeneity"),
+        _agreement("completeness", "Completeness", "completeness"),
+        Metric(
+            id="video_conditional_entropy",
+            title="Conditional entropy of videos",
+            unit="bits",
+            higher_is_better=False,
+        ),
+    ),
+)
+
+
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
+"""Of PDJ, in torso diameters."""
+
+
+def pdj_id(joint: str, threshold: float, diagonal: str = "lsho_rhip") -> str:
+    """`pdj_elbow_0.2_lsho_rhip`: the joint, the threshold, and between which joints the torso is measured."""
+    return f"pdj_{joint}_{threshold}_{diagonal}"
+
+
+def _share(name: str, title: str, point: Point | None = None) -> Metric:
+    return Metric(
+        id=name, title=title, unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="mean", point=point
+    )
+
+
+POSE = EvaluatorCard(
+    name="pose",
+    summary="Heat maps of nine joints from a frozen feature map: does it show where arms are?",
+    paper=Paper(
+        title="Pose from Action: Unsupervised Learning of Pose Features based on Motion",
+        authors="Senthil Purushwalkam, Abhinav Gupta",
+        year=2016,
+        venue="arXiv",
+        url="https://arxiv.org/abs/1609.05420",
+    ),
+    protocol=(
+        "Purushwalkam and Gupta 2016, FLIC: square around the true torso, deconvolution of stride 4 and 1x1 "
+        "convolution to nine 60x60 maps, balanced squared error, centroid of the 20 highest pixels, strict PCP, PDJ. "
+        "Here: the feature map is frozen; 2 frames a video; square of 3 torso boxes; input size for a 15x15 feature "
+        "map, standardised on train; kernel 8, 16 channels, a last bias for each pixel; Adam, 150 steps of 32, cosine; "
+        "learning rate 3e-3, 1e-2 or 3e-2 by strict PCP on a group-disjoint fifth of train; refit on all of train; "
+        "torso diameter from left shoulder to right hip"
+    ),
+    needs=frozenset({"feature_map"}),
+    metrics=(
+        _share("strict_pcp_arms", "Strict PCP, arms"),
+        _share("strict_pcp_upper_arm", "Strict PCP, upper arm"),
+        _share("strict_pcp_lower_arm", "Strict PCP, lower arm"),
+        *(
+            _share(
+                pdj_id(joint, threshold),
+                f"PDJ {joint} @ {threshold}",
+                Point(curve=joint, axis="threshold, torso diameters", at=threshold),
+            )
+            for joint in ("elbow", "wrist")
+            for threshold in THRESHOLDS
+        ),
+    ),
+)
+
+
+TEMPORAL_ORDER = EvaluatorCard(
+    name="temporal_order",
+    summary="The accuracy lost when every clip's frames are shuffled: does the encoder use time?",
+    paper=Paper(
+        title="Action recognition based on efficient deep feature learning in the spatio-temporal domain",
+        authors="Farzad Husain, Babette Dellen, Carme Torras",
+        year=2016,
+        venue="IEEE Robotics and Automation Letters",
+    ),
+    protocol=(
+        "Husain et al. 2016, Fig. 4: the accuracy of a network trained on shuffled frames, mean of two trainings. Here "
+        "the encoder stays as it is: top-1 accuracy of the evaluator linear_probe on clips in order, less that of the "
+        "same probe, chosen and fitted anew, when the frames of every clip of train and test are shuffled, each clip's "
+        "in an order of its own; mean of two shufflings"
+    ),
+    metrics=(
+        Metric(
+            id="top1_lost",
+            title="Top-1 accuracy lost by shuffling frames",
+            unit="%",
+            higher_is_better=True,
+            bounds=(-1.0, 1.0),
+            statistic="mean",
+        ),
+        Metric(
+            id="top1",
+            title="Top-1 accuracy of clips in order",
+            unit="%",
+            higher_is_better=True,
+            bounds=(0.0, 1.0),
+            statistic="mean",
+        ),
+        Metric(
+            id="top1_shuffled",
+            title="Top-1 accuracy of shuffled clips",
+            unit="%",
+            higher_is_better=True,
+            bounds=(0.0, 1.0),
+            statistic="mean",
+        ),
+    ),
+)
+
+
+def _metric(
+    name: str, title: str, unit: Literal["clips/s", "MiB", "GFLOP", "M"], *, higher_is_better: bool = False
+) -> Metric:
+    return Metric(id=name, title=title, unit=unit, higher_is_better=higher_is_better)
+
+
+THROUGHPUT = EvaluatorCard(
+    name="throughput",
+    summary="Clips a second to decode, transfer, encode and train on; memory, parameters and operations.",
+    protocol=(
+        "Clips of the encoder's own view, in batches of the option batch_size; median over repeats after a warm-up, "
+        "the accelerator synchronised before each look at the clock. Decoding: files of the test split, from their "
+        "start, past the frame cache, in the loader's threads, the system's file cache warm. Transfer: from pinned "
+        "memory. Training: forward, backward and a step of SGD with momentum on a copy, in bfloat16 on CUDA as in "
+        "every fit. Memory: the most that torch held on CUDA. Operations: convolutions, matrix products and attention "
+        "of one clip, a multiply-add counted as 2. What cannot be measured is left out"
+    ),
+    time=True,
+    metrics=(
+        _metric("encode_clips_per_s", "Encoding", "clips/s", higher_is_better=True),
+        _metric("train_clips_per_s", "Training", "clips/s", higher_is_better=True),
+        _metric("decode_clips_per_s", "Decoding", "clips/s", higher_is_better=True),
+        _metric("transfer_clips_per_s", "Transfer to the device", "clips/s", higher_is_better=True),
+        _metric("encode_memory", "Peak memory of encoding", "MiB"),
+        _metric("train_memory", "Peak memory of training", "MiB"),
+        _metric("parameters", "Parameters", "M"),
+        _metric("operations", "Operations of a clip", "GFLOP"),
+    ),
+)

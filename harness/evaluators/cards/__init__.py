@@ -1,1 +1,0 @@
-"""What is known of each standard protocol, one file each, without importing it."""

@@ -1,0 +1,1 @@
+"""Pose estimation: joints in still frames, scored by PCP and PDJ."""

@@ -1,0 +1,191 @@
+"""A frozen encoder's feature maps of the squares around people."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from harness.cards import BackboneCard
+from harness.encoders.frozen import unchanged
+from harness.encoders.network import normalise
+from harness.errors import DataError, PluginError
+from harness.system import progress
+from harness.video.loader import THREADS
+
+if TYPE_CHECKING:
+    from harness.encoders.frozen import FrozenEncoder
+    from harness.evaluators.pose.frames import Frames
+
+GRID = 15
+"""Cells of a feature map along each side."""
+
+BATCH = 64
+"""Frames read and encoded at a time."""
+
+
+def feature_maps(encoder: FrozenEncoder, frames: Frames, size: int) -> Tensor:
+    """(N, c, 15, 15) float32: the encoder's feature map of every square, resized to `size` pixels.
+
+    Normalised as the encoder's card says, and 0 outside of the image. A feature map of another size is resized to
+    15 x 15 by linear interpolation.
+
+    Raises:
+        DataError: when a video does not decode, or a feature map is NaN or infinite, naming the video.
+        PluginError: when the encoder has no feature map or no card, or changed while it encoded.
+    """
+    module, card = spatial(encoder)
+    maps = torch.empty(0)
+    title = f"feature maps of {frames.split.name}"
+    with unchanged(encoder.encoder), progress.bar(title, total=len(frames)) as bar:
+        for start, images in _batches(frames, size, card):
+            found = _applied(module, images.to(encoder.device))
+            _expect_finite(found, frames, start)
+            if not start:
+                maps = found.new_empty((len(frames), found.shape[1], GRID, GRID))
+            if found.shape[2:] != (GRID, GRID):
+                found = interpolate(found, (GRID, GRID), mode="bilinear", antialias=True)
+            maps[start : start + len(found)] = found
+            bar.advance(len(found))
+    return maps
+
+
+def _expect_finite(maps: Tensor, frames: Frames, start: int) -> None:
+    broken = (~maps.isfinite()).flatten(1).any(1).nonzero()
+    if len(broken):
+        video = frames.split.videos[int(frames.videos[start + int(broken[0])])]
+        msg = f"the encoder's feature map of a frame of video {video.id!r} is NaN or infinite"
+        raise DataError(msg)
+
+
+def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
+    """The side of the squares in pixels that gives a feature map of 15 x 15, and the feature map that it does give.
+
+    The stride is what the feature map grows by between images of 256 and 512 pixels. Of its multiples, 15 to 20 times,
+    the first one with a map of 15 x 15 is taken; when there is none, the size of the encoder's view.
+
+    Raises:
+        PluginError: as in `spatial`.
+    """
+    module, _ = spatial(encoder)
+
+    def mapped(size: int) -> tuple[int, int]:
+        height, width = _applied(module, torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
+        return height, width
+
+    try:
+        small, large = mapped(256)[0], mapped(512)[0]
+        if large > small:
+            for cells in range(GRID, GRID + 6):
+                size = round(cells * 256 / (large - small))
+                if mapped(size) == (GRID, GRID):
+                    return size, (GRID, GRID)
+    except (RuntimeError, ValueError, AssertionError):
+        pass  # a network of one size only
+    return encoder.view.size, mapped(encoder.view.size)
+
+
+def spatial(encoder: FrozenEncoder) -> tuple[nn.Module, BackboneCard]:
+    """The encoder's feature map on its device, and the card that says how images are normalised for it.
+
+    Raises:
+        PluginError: when the encoder has no feature map, or one but no card.
+    """
+    inner = encoder.encoder
+    # Not isinstance(inner, Spatial): it is true also of a property that raises, from Python 3.12 on.
+    module, card = getattr(inner, "feature_map", None), getattr(inner, "card", None)
+    if not isinstance(module, nn.Module) or not isinstance(card, BackboneCard):
+        known = isinstance(module, nn.Module)
+        what = "no card that says how images are normalised for it" if known else "no feature map"
+        msg = f"encoder {type(inner).__name__} has {what}; the pose protocol needs its `feature_map` and `card`"
+        raise PluginError(msg)
+    whole = getattr(inner, "module", None)
+    if isinstance(whole, nn.Module):
+        whole.to(encoder.device)  # not only the part that is used, so that the encoder stays on one device
+    return module.to(encoder.device), card
+
+
+@torch.no_grad()
+def _applied(module: nn.Module, images: Tensor) -> Tensor:
+    """(B, c, h, w) float32, in evaluation mode, which is put back afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        maps: Tensor = module.eval()(images)
+    finally:
+        for part, training in modes:
+            part.training = training
+    if maps.ndim != 4 or len(maps) != len(images):
+        msg = f"the feature map promised ({len(images)}, c, h, w) and gave {tuple(maps.shape)}"
+        raise PluginError(msg)
+    return maps.float()
+
+
+def _batches(frames: Frames, size: int, card: BackboneCard) -> Iterator[tuple[int, Tensor]]:
+    """Where a batch starts, and its normalised squares (B, 3, `size`, `size`); the next one is read meanwhile."""
+
+    def read(chosen: Tensor) -> Tensor:
+        return squares(frames, chosen, size, lambda images: normalise(images[:, :, None], card)[:, :, 0])
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+        waiting = deque[tuple[int, list[Future[Tensor]]]]()
+        for batch in torch.split(torch.arange(len(frames)), BATCH):
+            counts = torch.unique_consecutive(frames.videos[batch], return_counts=True)[1].tolist()
+            waiting.append((int(batch[0]), [pool.submit(read, chosen) for chosen in torch.split(batch, counts)]))
+            if len(waiting) > 1:
+                yield _joined(*waiting.popleft())
+        yield _joined(*waiting.popleft())
+
+
+def _joined(start: int, parts: list[Future[Tensor]]) -> tuple[int, Tensor]:
+    return start, torch.cat([part.result() for part in parts])
+
+
+def squares(frames: Frames, chosen: Tensor, size: int, prepare: Callable[[Tensor], Tensor]) -> Tensor:
+    """The squares around the people of some frames of one video: (B, 3, `size`, `size`), 0 outside of the image.
+
+    Args:
+        frames: of a split.
+        chosen: (B,) int64 which of them.
+        size: in pixels.
+        prepare: makes uint8 RGB (B, 3, H, W) floating point.
+
+    Raises:
+        DataError: when the video does not decode.
+    """
+    read = frames.split.read(int(frames.videos[chosen[0]]), frames.numbers[chosen].tolist())
+    return crop(prepare(read.permute(0, 3, 1, 2)), frames.corners[chosen], frames.sides[chosen], size)
+
+
+def crop(images: Tensor, corners: Tensor, sides: Tensor, size: int) -> Tensor:
+    """A square of each image, resized to `size` pixels; what lies outside of an image is 0.
+
+    Linear interpolation, over more pixels when shrinking, so that nothing aliases.
+
+    Args:
+        images: (B, C, H, W) floating point.
+        corners: (B, 2) left and top in pixels, the centre of the first at 0.
+        sides: (B,) of the squares, in pixels.
+        size: of the result, in pixels.
+
+    Returns:
+        (B, C, `size`, `size`).
+    """
+    steps = (torch.arange(size, device=images.device, dtype=torch.float64) + 0.5) / size
+    centres = corners[:, :, None] + steps * sides[:, None, None]  # (B, 2, size)
+    reach = (sides / size).clamp(min=1)[:, None, None]
+    across, down = (
+        _triangle(centres[:, axis, :, None], reach, images.shape[3 - axis]).to(images.dtype) for axis in (0, 1)
+    )  # (B, size, W), (B, size, H)
+    return down[:, None] @ images @ across[:, None].mT
+
+
+def _triangle(centres: Tensor, reach: Tensor, count: int) -> Tensor:
+    pixels = torch.arange(count, device=centres.device, dtype=torch.float64)
+    weights = (1 - (pixels - centres).abs() / reach).clamp(min=0)
+    total = weights.sum(-1, keepdim=True)
+    return weights / total.where(total > 0, 1)

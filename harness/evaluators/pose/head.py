@@ -1,0 +1,90 @@
+"""The head that turns feature maps into heat maps, and its training."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from harness.functional.heatmaps import balanced_loss, heatmap_points, heatmap_targets
+from harness.functional.pose import JOINTS
+from harness.system import progress
+from harness.system.seeding import derived, seeded
+
+STRIDE = 4
+KERNEL = 8
+HIDDEN = 16
+STEPS = 150
+BATCH = 32
+
+
+class Head(nn.Module):
+    """Standardise each channel, deconvolve by 4, ReLU, 1x1 convolution, and a bias for each pixel of each map.
+
+    The bias says where a joint usually lies. In the paper the convolutions below are trained too, and learn that from
+    the zeros at their borders; frozen ones need not show it, and it is no merit of theirs.
+
+    Args:
+        maps: (N, c, h, w) of training, whose channels get zero mean and unit variance; one that does not vary
+            becomes 0.
+    """
+
+    def __init__(self, maps: Tensor) -> None:
+        super().__init__()
+        channels, height, width = maps.shape[1:]
+        variance, mean = torch.var_mean(maps, (0, 2, 3), correction=0, keepdim=True)
+        rounding = (4 * torch.finfo(maps.dtype).eps * maps.abs().amax((0, 2, 3), keepdim=True)).square()
+        self.mean: Tensor
+        self.factor: Tensor
+        self.register_buffer("mean", mean)
+        self.register_buffer("factor", torch.where(variance > rounding, variance.rsqrt(), 0.0))
+        self.deconvolution = nn.ConvTranspose2d(channels, HIDDEN, KERNEL, STRIDE, (KERNEL - STRIDE) // 2)
+        self.joints = nn.Conv2d(HIDDEN, len(JOINTS), 1, bias=False)
+        self.usual = nn.Parameter(torch.zeros(len(JOINTS), STRIDE * height, STRIDE * width))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, c, h, w) -> (B, 9, 4 h, 4 w)."""
+        standard = (maps - self.mean) * self.factor
+        hidden = self.deconvolution(standard.contiguous(memory_format=torch.channels_last)).relu()
+        heat: Tensor = self.joints(hidden) + self.usual
+        return heat
+
+
+def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progress.Bar) -> Head:
+    """A head that learnt to see joints: Adam with a cosine from `lr` to 0, 150 batches of 32 random frames.
+
+    Args:
+        maps: (N, c, h, w) float32.
+        points: (N, 9, 2) in shares of the maps' sides; NaN, or outside of [0, 1), for a joint that is not learnt.
+        lr: learning rate at the first step.
+        seed: of the weights and of the order.
+        bar: advanced by 1 for each step.
+    """
+    with seeded(derived(seed, 0)):
+        head = Head(maps).to(maps.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    order = torch.Generator().manual_seed(derived(seed, 1))
+    optimizer = torch.optim.Adam(head.parameters(), lr)
+    known = points.to(maps)
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / STEPS)) / 2
+        batch = torch.randint(len(maps), (min(BATCH, len(maps)),), generator=order).to(maps.device)
+        heat = head(maps[batch])
+        loss = balanced_loss(heat, heatmap_targets(known[batch], heat.shape[-1]))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        optimizer.step()
+        bar.advance()
+    found: Head = head.eval()
+    return found
+
+
+@torch.no_grad()
+def predict(head: Head, maps: Tensor) -> Tensor:
+    """(N, 9, 2) float64 on the CPU: where the joints are, in shares of the sides; NaN where the head says no number."""
+    found = []
+    for batch in torch.split(maps, 2 * BATCH):
+        heat = head(batch)
+        finite = heat.isfinite().flatten(2).all(2)
+        found.append(heatmap_points(heat).where(finite[..., None], torch.nan))
+    return torch.cat(found).double().cpu()

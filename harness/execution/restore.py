@@ -1,0 +1,37 @@
+"""What a stored run was made with: its encoder and its data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.interfaces import Dataset, Encoder
+    from harness.plugins.manager import Plugins
+    from harness.store.runs import Run, Store
+
+
+def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
+    """The encoder that the run measured.
+
+    Raises:
+        FileNotFoundError: when the run came without it.
+        UsageError: when the method or the backbone is not installed.
+        DataError: when what is stored cannot be read.
+    """
+    from harness.encoders import network
+
+    identity = run.identity
+    method = plugins.methods.build(identity.method.name, identity.method.options)
+    backbone = plugins.backbones.build(identity.backbone.name, identity.backbone.options)
+    return network.load(store.folder / "fits" / run.fit_key, method=method, backbone=backbone)
+
+
+def dataset(plugins: Plugins, run: Run) -> Dataset:
+    """The data set that the run was measured on.
+
+    Raises:
+        UsageError: when it is not installed, or an option of it is wrong.
+    """
+    from harness.datasets import derived
+
+    return derived.build(plugins.datasets, run.identity.data.name, run.identity.data.options)

@@ -1,1 +1,0 @@
-"""Maps of an encoder's features, for people to look at."""

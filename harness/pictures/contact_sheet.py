@@ -1,0 +1,57 @@
+"""A picture of a split that people can look at: a row of frames, or of images, for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.interfaces import Split
+from harness.pictures.sheet import Frame, sheet
+
+UNLABELLED = "unlabelled"
+"""The text of the only row where there are no classes."""
+
+
+def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, height: int = 80) -> bytes:
+    """A PNG with a row for each class of `label`: `columns` frames, evenly spaced over one of its videos.
+
+    Where all of a class's videos are images, its row shows as many of them, evenly spaced over the split. The rows of
+    videos show a different group each where they can, so that people, places and cameras vary down the sheet. A split
+    without any labels gets one row.
+
+    Args:
+        split: labelled or not.
+        label: the kind of label whose classes are shown.
+        columns: frames of each video, or images of each class; fewer where there are not so many images.
+        height: of a frame, in pixels.
+
+    Raises:
+        KeyError: when the split has labels, but not this one.
+        DataError: when a video does not decode.
+    """
+    if not split.classes:
+        return sheet([(UNLABELLED, _row(split, range(len(split)), 0, columns))], height)
+    members: list[list[int]] = [[] for _ in split.classes[label]]
+    for position, video in enumerate(split.videos):
+        members[video.labels[label]].append(position)
+    rows = [
+        (name, _row(split, positions, index, columns))
+        for index, (name, positions) in enumerate(zip(split.classes[label], members, strict=True))
+        if positions
+    ]
+    return sheet(rows, height)
+
+
+def _row(split: Split, positions: Sequence[int], index: int, columns: int) -> list[Frame]:
+    """Images spread over the videos at `positions`, or frames of the one of them whose turn it is in row `index`."""
+    if all(split.videos[position].frames == 1 for position in positions):
+        chosen = _spread(len(positions), min(columns, len(positions)))
+        return [split.read(positions[place], [0])[0].numpy() for place in chosen]
+    shown = positions[index % len(positions)]
+    return list(split.read(shown, _spread(split.videos[shown].frames, columns)).numpy())
+
+
+def _spread(count: int, columns: int) -> list[int]:
+    spread: list[int] = np.linspace(0, count - 1, columns).round().astype(int).tolist()
+    return spread

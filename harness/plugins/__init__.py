@@ -1,0 +1,1 @@
+"""Hooks, registries and loading of plugins."""

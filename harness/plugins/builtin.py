@@ -1,0 +1,84 @@
+"""What the core itself offers, registered through the same hooks as anybody's plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.backbones import cards as backbones
+from harness.datasets import cards as datasets
+from harness.evaluators.cards import (
+    CLUSTERING,
+    FEW_SHOT,
+    FINETUNE,
+    KNN,
+    LINEAR_PROBE,
+    LINEAR_SVM,
+    POSE,
+    RETRIEVAL,
+    TEMPORAL_ORDER,
+    THROUGHPUT,
+)
+from harness.methods import cards as methods
+from harness.plugins.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.plugins.registry import Registry, SuiteRegistry
+
+
+@hookimpl
+def harness_methods(registry: Registry[Method]) -> None:
+    """The two references every method is seen beside."""
+    registry.register(methods.RANDOM_INIT, "harness.methods.random_init:RandomInit")
+    registry.register(methods.SUPERVISED, "harness.methods.supervised:Supervised")
+
+
+@hookimpl
+def harness_backbones(registry: Registry[Backbone]) -> None:
+    """Small networks for the embedded data, and standard ones."""
+    registry.register(backbones.SMALL_2D, "harness.backbones.small_2d:Small2D")
+    registry.register(backbones.SMALL_3D, "harness.backbones.small_3d:Small3D")
+    registry.register(backbones.RESNET18, "harness.backbones.resnet18:ResNet18")
+    registry.register(backbones.R3D_18, "harness.backbones.r3d_18:R3D18")
+
+
+@hookimpl
+def harness_datasets(registry: Registry[Dataset]) -> None:
+    """The embedded data set in its two variants, and those of the papers."""
+    registry.register(datasets.MOCAP_ACTIONS, "harness.datasets.mocap_actions.dataset:MocapActions")
+    registry.register(datasets.MOCAP_ACTIONS_UNBIASED, "harness.datasets.mocap_actions.dataset:MocapActionsUnbiased")
+    registry.register(datasets.UCF101, "harness.datasets.ucf101:UCF101")
+    registry.register(datasets.VOC_ACTION2010, "harness.datasets.voc_action:VOCAction2010")
+    registry.register(datasets.VOC_ACTION2012, "harness.datasets.voc_action:VOCAction2012")
+    registry.register(datasets.CIFAR10, "harness.datasets.cifar:CIFAR10")
+    registry.register(datasets.CIFAR100, "harness.datasets.cifar:CIFAR100")
+    registry.register(datasets.FLIC, "harness.datasets.image_pose:FLIC")
+    registry.register(datasets.LEEDS_SPORTS, "harness.datasets.image_pose:LeedsSports")
+    registry.register(datasets.HMDB51, "harness.datasets.hmdb51:HMDB51")
+    registry.register(datasets.KINETICS400, "harness.datasets.kinetics:Kinetics400")
+    registry.register(datasets.KINETICS600, "harness.datasets.kinetics:Kinetics600")
+    registry.register(datasets.FIVE_CONTEXTS, "harness.datasets.five_contexts:FiveContexts")
+    registry.register(datasets.VIDEO_FOLDERS, "harness.datasets.folders:VideoFolders")
+    registry.register(datasets.MANIFEST, "harness.datasets.manifest:Manifest")
+    registry.register(datasets.SHARDS, "harness.datasets.shards:Shards")
+
+
+@hookimpl
+def harness_evaluators(registry: Registry[Evaluator]) -> None:
+    """The standard protocols."""
+    registry.register(LINEAR_PROBE, "harness.evaluators.linear:LinearProbe")
+    registry.register(LINEAR_SVM, "harness.evaluators.linear:LinearSVM")
+    registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
+    registry.register(KNN, "harness.evaluators.knn:KNN")
+    registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")
+    registry.register(FINETUNE, "harness.evaluators.finetune:Finetune")
+    registry.register(CLUSTERING, "harness.evaluators.clustering:Clustering")
+    registry.register(POSE, "harness.evaluators.pose.protocol:Pose")
+    registry.register(TEMPORAL_ORDER, "harness.evaluators.temporal_order:TemporalOrder")
+    registry.register(THROUGHPUT, "harness.evaluators.throughput:Throughput")
+
+
+@hookimpl
+def harness_suites(registry: SuiteRegistry) -> None:
+    """The suite of the README."""
+    registry.register("quickstart", "harness.suites:quickstart.yaml")

@@ -1,0 +1,81 @@
+"""Every hook a plugin may implement, and when it is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from harness.execution.plan import Cell
+    from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.plugins.registry import ReferenceRegistry, Registry, SuiteRegistry
+    from harness.store.runs import Run
+
+hookspec = pluggy.HookspecMarker("harness")
+hookimpl = pluggy.HookimplMarker("harness")
+
+
+@hookspec
+def harness_methods(registry: Registry[Method]) -> None:
+    """Register methods; called once, after the plugin is loaded.
+
+    :param registry: takes a card and the `module:attr` of the class, which is imported when first used
+    """
+
+
+@hookspec
+def harness_backbones(registry: Registry[Backbone]) -> None:
+    """Register backbones; called once, after the plugin is loaded.
+
+    :param registry: takes a card and the `module:attr` of the class, which is imported when first used
+    """
+
+
+@hookspec
+def harness_datasets(registry: Registry[Dataset]) -> None:
+    """Register data sets; called once, after the plugin is loaded.
+
+    :param registry: takes a card and the `module:attr` of the class, which is imported when first used
+    """
+
+
+@hookspec
+def harness_evaluators(registry: Registry[Evaluator]) -> None:
+    """Register evaluators; called once, after the plugin is loaded.
+
+    :param registry: takes a card and the `module:attr` of the class, which is imported when first used
+    """
+
+
+@hookspec
+def harness_suites(registry: SuiteRegistry) -> None:
+    """Register suites that ship with the plugin; called once, after the plugin is loaded.
+
+    :param registry: takes a name and the `package:file.yaml` of the suite
+    """
+
+
+@hookspec
+def harness_references(registry: ReferenceRegistry) -> None:
+    """Register what papers published, to be shown beside runs of the same protocol; called once, after loading.
+
+    :param registry: takes a name and the `package:file.yaml` of a paper's numbers
+    """
+
+
+@hookspec
+def harness_run_started(cell: Cell) -> None:
+    """Called before a cell is evaluated; an exception here is reported and does not fail the run.
+
+    :param cell: what is about to be measured
+    """
+
+
+@hookspec
+def harness_run_finished(cell: Cell, run: Run) -> None:
+    """Called after a cell's run is stored; an exception here is reported and does not fail the run.
+
+    :param cell: what was measured
+    :param run: the stored outcome
+    """

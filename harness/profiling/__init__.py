@@ -1,0 +1,1 @@
+"""Time that each stage of reading a clip takes."""

@@ -1,0 +1,208 @@
+"""How a clip's time splits on its way through a network, and how long the network waits for data."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from harness.cards import View
+from harness.encoders.network import NetworkEncoder, normalise
+from harness.errors import DataError, UsageError
+from harness.functional.standardise import standardise
+from harness.interfaces import Backbone, Split, VideoBatch
+from harness.profiling import timing
+from harness.system import progress
+from harness.system.environment import hardware
+from harness.video import seek_index
+from harness.video.loader import THREADS, clips, cut, video_clips
+
+CPU = torch.device("cpu")
+REPEATS = 5
+STEPS = 300
+"""Training steps of a linear head that are timed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What was found while a network worked through data."""
+
+    clips: int
+    clips_per_s: float
+    waiting: float
+    """Share of the time in which the network waited for data, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found, and with what."""
+
+    device: str
+    """Model of what the network runs on."""
+    processor: str
+    threads: int
+    """Of torch on the processor."""
+    decode_threads: int
+    batch_size: int
+    milliseconds: dict[str, float]
+    """For one clip: `decode` and `transform` (crops, normalisation) by one thread, `transfer`, `model`."""
+    frames_per_s: float
+    """Frames handed over a second when all threads do nothing but decode; 0 where there are no files to decode."""
+    first: Pass
+    """Videos that this process has not seen before."""
+    later: Pass
+    """The same again: from memory where they fit."""
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each stage's share of a clip's time, in [0, 1]."""
+        total = sum(self.milliseconds.values())
+        return {stage: taken / total for stage, taken in self.milliseconds.items()}
+
+
+def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size: int = 32, batches: int = 8) -> Report:
+    """Measure the way of clips of `split` through a new network of `backbone`, in evaluation mode.
+
+    Args:
+        split: videos that this process has not read yet.
+        backbone: builds the network, and says what it wants to see.
+        device: where the network runs.
+        batch_size: clips at a time.
+        batches: so many in a pass, or what the split has.
+
+    Raises:
+        DataError: when the split has no videos, or one does not decode.
+        UsageError: when the network wants whole videos, or a number is not positive.
+    """
+    view, card = backbone.card.view, backbone.card
+    if view.whole or min(batch_size, batches) < 1:
+        msg = f"backbone {card.name!r} with {batches} batches of {batch_size}: clips are measured, and at least one"
+        raise UsageError(msg)
+    if not len(split):
+        msg = f"split {split.name!r} has no videos to measure"
+        raise DataError(msg)
+    place = torch.device(device)
+    encoder = NetworkEncoder(backbone.build(seed=0), card)
+    warm = torch.zeros(batch_size, 3, view.frames, view.size, view.size, dtype=torch.uint8, device=place)
+    with progress.bar("measuring", total=4) as bar:
+        encoder.encode(VideoBatch(warm))
+        passes = []
+        for name in ("first pass", "later pass"):
+            passes.append(_pass(split, encoder, device, batch_size, batches))
+            bar.advance(note=name)
+        milliseconds, frames_per_s = _decoding(split, view, batch_size)
+        bar.advance(note="decode")
+        milliseconds |= _rest(split, encoder, place, batch_size)
+        bar.advance(note="transform, transfer, model")
+    return Report(
+        hardware(device),
+        hardware("cpu"),
+        torch.get_num_threads(),
+        THREADS,
+        batch_size,
+        milliseconds,
+        frames_per_s,
+        *passes,
+    )
+
+
+def train_head(vectors: Tensor, labels: Tensor, *, batch_size: int = 256) -> Pass:
+    """Train a linear head on features by SGD for `STEPS` steps; the share of a step that goes into drawing its batch.
+
+    The features are put into a random order once, so that a batch is a slice and copies nothing; every epoch goes
+    through the batches in another order.
+
+    Args:
+        vectors: (N, D) features, on the device that trains.
+        labels: (N,) int64 classes, on the same device.
+        batch_size: vectors at a time; all of them when there are fewer.
+    """
+    device = vectors.device
+    (points,) = standardise(vectors)
+    size = min(batch_size, len(points))
+    head = nn.Linear(points.shape[1], int(labels.max()) + 1).to(device)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    waited = taken = 0.0
+    drawing = _drawn(points, labels, size)
+    for step in range(STEPS + timing.WARM_UP):
+        if step == timing.WARM_UP:
+            waited = taken = 0.0
+        timing.wait(device)
+        start = time.perf_counter()
+        inputs, targets = next(drawing)
+        timing.wait(device)
+        drawn = time.perf_counter()
+        optimizer.zero_grad()
+        cross_entropy(head(inputs), targets).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        timing.wait(device)
+        waited, taken = waited + drawn - start, taken + time.perf_counter() - start
+    return Pass(STEPS * size, STEPS * size / taken, waited / taken)
+
+
+def _drawn(points: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(points), generator=generator).to(points.device)
+    points, labels = points[order], labels[order]
+    while True:
+        for batch in torch.randperm(len(points) // size, generator=generator).tolist():
+            chosen = slice(batch * size, (batch + 1) * size)
+            yield points[chosen], labels[chosen]
+
+
+def _pass(split: Split, encoder: NetworkEncoder, device: str, batch_size: int, batches: int) -> Pass:
+    place = torch.device(device)
+    seek_index.forget()
+    waited, count = 0.0, 0
+    with contextlib.closing(clips(split, encoder.view, batch_size=batch_size, device=device)) as reading:
+        start = asked = time.perf_counter()
+        for _, batch in itertools.islice(reading, batches):
+            timing.wait(place)
+            waited += time.perf_counter() - asked
+            encoder.encode(VideoBatch(batch))
+            timing.wait(place)
+            count += len(batch)
+            asked = time.perf_counter()
+        taken = asked - start
+    return Pass(count, count / taken, waited / taken)
+
+
+def _decoding(split: Split, view: View, batch_size: int) -> tuple[dict[str, float], float]:
+    """Milliseconds to decode a clip, and frames a second of all threads; of data without files, those to read it."""
+    videos = timing.files(split, -(-batch_size // view.count))
+    if not videos:
+        return {"decode": _milliseconds(lambda: video_clips(split, 0, view), view.count)}, 0.0
+    count = len(videos) * view.count
+    alone, together = (timing.decode_seconds(videos, view, threads=n, repeats=REPEATS) for n in (1, THREADS))
+    frames = len(videos) * view.clips * view.frames
+    return {"decode": 1e3 * statistics.median(alone) / count}, frames / statistics.median(together)
+
+
+def _rest(split: Split, encoder: NetworkEncoder, device: torch.device, batch_size: int) -> dict[str, float]:
+    view = encoder.view
+    frames = split.read(0, [0] * (view.clips * view.frames), short_side=view.short_side)
+    batch = timing.batch(split, view, batch_size)
+    there = batch.to(device)
+    inputs = normalise(there, encoder.card)
+    found = {
+        "transform": _milliseconds(lambda: cut(frames, view), view.count)
+        + _milliseconds(lambda: normalise(there, encoder.card), batch_size, device),
+        "transfer": 0.0,
+    }
+    if device.type == "cuda":
+        pinned = batch.pin_memory()
+        found["transfer"] = _milliseconds(lambda: pinned.to(device, non_blocking=True), batch_size, device)
+    with torch.inference_mode():
+        found["model"] = _milliseconds(lambda: encoder.module(inputs), batch_size, device)
+    return found
+
+
+def _milliseconds(run: Callable[[], object], clips: int, device: torch.device = CPU) -> float:
+    return 1e3 * statistics.median(timing.seconds(run, device, repeats=REPEATS)) / clips

@@ -1,0 +1,90 @@
+"""How long things take on a clip's way from a file to a vector."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from harness.cards import View
+from harness.errors import DataError
+from harness.interfaces import Split, Video
+from harness.video import seek_index
+from harness.video.container import opened
+from harness.video.decode import decode
+from harness.video.loader import video_clips
+from harness.video.sampling import clip_frames
+
+WARM_UP = 3
+
+
+def seconds(run: Callable[[], object], device: torch.device, *, repeats: int, warm_up: int = WARM_UP) -> list[float]:
+    """Seconds of each of `repeats` calls after a warm-up, with what they left to do on the device."""
+    for _ in range(warm_up):
+        run()
+    found = []
+    for _ in range(repeats):
+        wait(device)
+        start = time.perf_counter()
+        run()
+        wait(device)
+        found.append(time.perf_counter() - start)
+    return found
+
+
+def wait(device: torch.device) -> None:
+    """Until a CUDA device has done what it was told; others have."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def files(split: Split, count: int) -> list[Video]:
+    """At most `count` videos, spread over the split, that are files to decode; of some data sets none is."""
+    there = [video for video in split.videos if video.path.is_file()]
+    if not there or not _decodes(there[0]):
+        return []
+    wanted = min(count, len(there))
+    return [there[index * len(there) // wanted] for index in range(wanted)]
+
+
+def decode_seconds(
+    videos: Sequence[Video], view: View, *, threads: int, repeats: int, warm_up: int = WARM_UP
+) -> list[float]:
+    """Seconds to decode the clips of all `videos`, each time as if for the first time."""
+
+    def run() -> None:
+        seek_index.forget()  # what a file's first visit learns would help the next one
+        list(pool.map(lambda video: decoded(video, view), videos))
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        return seconds(run, torch.device("cpu"), repeats=repeats, warm_up=warm_up)
+
+
+def decoded(video: Video, view: View) -> Tensor:
+    """The frames of a file's clips, (clips * frames, H, W, C) uint8, as the loader gets them but past the cache."""
+    chosen = clip_frames(video.frames, view).flatten()
+    short_side = None if view.whole else view.short_side
+    return torch.from_numpy(decode(video.path, chosen.numpy(), short_side=short_side, total=video.frames))
+
+
+def batch(split: Split, view: View, size: int) -> Tensor:
+    """(size, C, T, H, W) uint8 RGB: clips of the first videos, again and again when they are few."""
+    found: list[Tensor] = []
+    for index in range(len(split)):
+        found.append(video_clips(split, index, view))
+        if sum(map(len, found)) >= size:
+            break
+    clips = torch.cat(found)
+    return clips[torch.arange(size) % len(clips)]
+
+
+def _decodes(video: Video) -> bool:
+    """Whether the file is a video or image by itself; of some data sets it is an array of many images."""
+    try:
+        with opened(video.path):
+            return True
+    except DataError as error:
+        return error.reason not in ("not-video", "no-video-stream")

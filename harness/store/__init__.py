@@ -1,0 +1,1 @@
+"""Runs, features and encoders on disk."""

@@ -1,0 +1,194 @@
+"""Numbers that papers published: the files they come in, and what data and protocol each is of."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+import yaml
+
+from harness.cards import Paper
+from harness.errors import PluginError, UsageError, unknown
+from harness.store.runs import Named
+from harness.suites.schema import Choice
+from harness.system import progress
+
+if TYPE_CHECKING:
+    from harness.plugins.manager import Plugins
+
+URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+"""Pages make a link of it: nothing that a browser would run, nothing that ends a link in Markdown."""
+
+
+def _paper(value: Any) -> Any:
+    """A dataclass would ignore keys that it does not know."""
+    if isinstance(value, Mapping):
+        fields = [field.name for field in dataclasses.fields(Paper)]
+        for key in value:
+            if key not in fields:
+                raise ValueError(str(unknown("key", str(key), fields)))
+    return value
+
+
+def _linked(paper: Paper) -> Paper:
+    if paper.url and not URL.fullmatch(paper.url):
+        msg = f"url {paper.url!r} is not one of http or https"
+        raise ValueError(msg)
+    return paper
+
+
+Source = Annotated[Paper, pydantic.BeforeValidator(_paper), pydantic.AfterValidator(_linked)]
+Text = Annotated[str, pydantic.Field(min_length=1)]
+Value = Annotated[float, pydantic.Field(strict=True, allow_inf_nan=False)]
+Spread = Annotated[float, pydantic.Field(strict=True, allow_inf_nan=False, ge=0)]
+
+
+class Reference(pydantic.BaseModel):
+    """A number that a paper published, and the evaluator and data set of ours that it is of."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    paper: Source
+    table: Text
+    """`Table 2`, or the section whose text says it."""
+    method: Text
+    """As the paper calls it."""
+    value: Value
+    """As the paper prints it: percent where the metric is in percent."""
+    std: Spread | None = None
+    metric: Text
+    """The id of a metric of the evaluator's card."""
+    evaluator: Named
+    data: Named
+    pretraining: Text
+    """What was learnt from, in the paper's words."""
+    backbone: str = ""
+    note: str = ""
+
+
+class _Number(pydantic.BaseModel):
+    """One line of a group; what it says itself holds instead of what the group says."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    method: Text
+    value: Value
+    std: Spread | None = None
+    pretraining: Text | None = None
+    backbone: str | None = None
+    note: str | None = None
+
+
+class _Group(pydantic.BaseModel):
+    """Numbers of one table that one protocol on one data set gave."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    table: Text
+    evaluator: Choice
+    data: Choice
+    metric: Text
+    pretraining: Text
+    backbone: str = ""
+    note: str = ""
+    numbers: tuple[_Number, ...] = pydantic.Field(min_length=1)
+
+
+class _File(pydantic.BaseModel):
+    """What one paper published."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    paper: Source
+    groups: tuple[_Group, ...] = pydantic.Field(min_length=1)
+
+
+def parse(text: str, source: str) -> tuple[Reference, ...]:
+    """The numbers in a file, in its order.
+
+    >>> (one,) = parse('''
+    ... paper: {title: A paper, authors: Somebody, year: 2019, venue: CVIU}
+    ... groups:
+    ...   - table: Table 2
+    ...     evaluator: {name: clustering, algorithm: spectral}
+    ...     data: {name: ucf101, fold: 1}
+    ...     metric: conditional_entropy
+    ...     pretraining: UCF101 split 1, no labels
+    ...     numbers:
+    ...       - {method: Lq, value: 3.39, std: 0.01}
+    ... ''', "an example")
+    >>> one.method, one.value, one.evaluator.label, one.data.label
+    ('Lq', 3.39, 'clustering(algorithm=spectral)', 'ucf101(fold=1)')
+
+    Args:
+        text: YAML that is only data.
+        source: what the file is called in messages.
+
+    Raises:
+        PluginError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        msg = f"{source}: not plain YAML data: {' '.join(str(error).split())}"
+        raise PluginError(msg) from error
+    try:
+        file = _File.model_validate(content)
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        msg = " ".join(f"{source}: {where}: {problem['msg']}".split())
+        raise PluginError(msg) from error
+    return tuple(_reference(file.paper, group, number) for group in file.groups for number in group.numbers)
+
+
+def _reference(paper: Paper, group: _Group, number: _Number) -> Reference:
+    shared = {key: getattr(group, key) for key in _Group.model_fields if key != "numbers"}
+    return Reference(paper=paper, **{**shared, **number.model_dump(exclude_none=True)})
+
+
+class Matcher:
+    """Tells whether a reference is of the data and protocol of a column of a board.
+
+    It is when evaluator and data set have the same names, and the same options once those that were not given stand
+    at the constructor's defaults.
+
+    Args:
+        plugins: where names are looked up.
+    """
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._known: dict[tuple[str, str], dict[str, Any] | None] = {}
+
+    def same(self, reference: Reference, evaluator: Named, data: Named) -> bool:
+        """Whether `reference` is of `evaluator` on `data`; False where its options are wrong, which is said once."""
+        if (reference.evaluator.name, reference.data.name) != (evaluator.name, data.name):
+            return False
+        pairs = (("evaluator", reference.evaluator, evaluator), ("data set", reference.data, data))
+        options = [(self._options(kind, theirs), self._options(kind, ours)) for kind, theirs, ours in pairs]
+        return all(theirs is not None and theirs == ours for theirs, ours in options)
+
+    def _options(self, kind: str, named: Named) -> dict[str, Any] | None:
+        """All options of `named`, given or not; None where one has the wrong type."""
+        key = (kind, named.model_dump_json())
+        if key not in self._known:
+            try:
+                self._known[key] = self._completed(kind, named)
+            except (UsageError, PluginError) as error:
+                progress.say(f"references of {named.label} are not shown: {error}")
+                self._known[key] = None
+        return self._known[key]
+
+    def _completed(self, kind: str, named: Named) -> dict[str, Any]:
+        # Both need numpy and torch, which listing references does without.
+        from harness.datasets.derived import Derivation
+        from harness.execution.plan import LAYER
+
+        if kind == "evaluator":
+            return {LAYER: None, **self._plugins.evaluators.completed(named.name, named.options)}
+        own = self._plugins.datasets.completed(named.name, named.options)
+        return {**Derivation().model_dump(), **own}

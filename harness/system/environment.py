@@ -1,0 +1,74 @@
+"""What took part in a run: versions, hardware, commit. Never host names, users or environment variables."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from harness.plugins.manager import Plugins
+
+LIBRARIES = (
+    "video-harness",
+    "torch",
+    "torchvision",
+    "mmengine-lite",
+    "numpy",
+    "scipy",
+    "av",
+    "opencv-contrib-python-headless",
+)
+
+
+def provenance(plugins: Plugins, device: str) -> dict[str, Any]:
+    """Versions of Python, libraries and plugins, the hardware computed on, and the harness's commit."""
+    loaded = [status.origin for status in plugins.statuses if status.status == "loaded"]
+    return {
+        "python": platform.python_version(),
+        "libraries": {name: _version(name) for name in LIBRARIES},
+        "plugins": {origin.distribution: origin.version for origin in loaded if origin.distribution},
+        "hardware": hardware(device),
+        "threads": torch.get_num_threads(),
+        "commit": commit(),
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def hardware(device: str) -> str:
+    """The model of the processor or accelerator behind `device`."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@functools.cache
+def commit() -> str:
+    """The commit of the source tree the harness runs from, `-dirty` when it was changed; empty without a checkout."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S603
+        code = ["status", "--porcelain", "--", "harness", "plugins"]
+        changed = subprocess.run([*git, *code], capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + ("-dirty" if changed.stdout.strip() else "")

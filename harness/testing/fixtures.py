@@ -1,0 +1,252 @@
+"""Small data sets and networks for tests."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from harness.cards import BackboneCard, DatasetCard, View
+from harness.encoders.network import NetworkEncoder
+from harness.errors import unknown
+from harness.interfaces import Video, VideoBatch
+from harness.store.runs import digest
+from harness.system.seeding import seeded
+from harness.video.decode import resized
+from harness.video.write import write_video
+
+FRAMES, HEIGHT, WIDTH, FPS = 24, 48, 64, 12.0
+SIDE = 9
+"""Of a square, in pixels."""
+
+DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}
+"""The classes of the label `action`, with their motion (x, y) in pixels a frame."""
+
+GROUPS = {"train": 6, "test": 4}
+TAKES = 2
+"""Videos of one class in one group."""
+
+
+@dataclass(frozen=True)
+class MemorySplit:
+    """A split whose frames lie in memory."""
+
+    name: str
+    videos: tuple[Video, ...]
+    frames: tuple[Tensor, ...]
+    """A (T, H, W, C) uint8 RGB tensor for each video."""
+    classes: Mapping[str, tuple[str, ...]]
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @functools.cached_property
+    def manifest(self) -> str:
+        """Hash of ids, pixels, and the labels and groups where there are any."""
+        rows = [
+            [video.id, hashlib.sha256(frames.numpy().tobytes()).hexdigest(), dict(video.labels), video.group]
+            for video, frames in zip(self.videos, self.frames, strict=True)
+        ]
+        return digest({"videos": rows, "classes": {kind: list(names) for kind, names in self.classes.items()}})
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Frames of video `index` as (T, H, W, C) uint8 RGB, in memory of their own."""
+        taken = self.frames[index].clone() if frames is None else self.frames[index][list(frames)]
+        if short_side is None or short_side == min(taken.shape[1:3]):
+            return taken
+        width, height = resized(taken.shape[2], taken.shape[1], short_side)
+        pictures = interpolate(taken.permute(0, 3, 1, 2).float(), (height, width), mode="area")
+        return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+    def unlabelled(self) -> MemorySplit:
+        """The same videos without labels, groups, classes and names."""
+        bare = tuple(replace(video, id=f"{n:06d}", labels={}, group="") for n, video in enumerate(self.videos))
+        return replace(self, videos=bare, classes={}, labelled=False)
+
+
+class MovingSquares:
+    """A white square of 9 pixels moves left, right, up or down over a dark background, in 24 frames of 64 x 48.
+
+    The label `action` is the direction. The background's colour is the group's and says nothing of the class; starts,
+    speeds and noise differ between the videos. There are 48 videos to train on and 32 to test, as many of each class.
+
+    Args:
+        folder: where the videos are also written as files, which lose a little; None writes none, and the videos'
+            paths lead nowhere.
+
+    >>> train = MovingSquares().split("train")
+    >>> len(train), train.classes["action"], tuple(train.read(0).shape)
+    (48, ('left', 'right', 'up', 'down'), (24, 48, 64, 3))
+    """
+
+    card: ClassVar[DatasetCard] = DatasetCard(
+        name="moving-squares", summary="white squares that move in one of four directions"
+    )
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def split(self, name: str) -> MemorySplit:
+        """The labelled split `name`.
+
+        Raises:
+            UsageError: when `name` is neither `train` nor `test`.
+        """
+        if name not in GROUPS:
+            raise unknown("split", name, GROUPS)
+        split = _drawn(name)
+        return split if self._folder is None else _written(split, self._folder)
+
+
+@functools.cache
+def _drawn(name: str) -> MemorySplit:
+    random = torch.Generator().manual_seed(list(GROUPS).index(name))
+    videos: list[Video] = []
+    frames: list[Tensor] = []
+    for group in range(GROUPS[name]):
+        background = torch.randint(20, 130, (3,), generator=random)
+        for label in [*range(len(DIRECTIONS))] * TAKES:
+            title = f"{name}-{len(videos):02d}"
+            direction = torch.tensor(list(DIRECTIONS.values())[label])
+            frames.append(_moving(background, direction, random))
+            videos.append(
+                Video(
+                    id=title,
+                    path=Path("moving-squares", f"{title}.avi"),
+                    frames=FRAMES,
+                    fps=FPS,
+                    width=WIDTH,
+                    height=HEIGHT,
+                    group=f"{name}-{group}",
+                    labels={"action": label},
+                )
+            )
+    return MemorySplit(name, tuple(videos), tuple(frames), {"action": tuple(DIRECTIONS)})
+
+
+def _moving(background: Tensor, direction: Tensor, random: torch.Generator) -> Tensor:
+    """(T, H, W, C) uint8: one square on its way; all of the way lies in the central 48 x 48 pixels."""
+    speed = 0.8 + 0.2 * torch.rand(1, generator=random)
+    middle = torch.tensor([WIDTH / 2, HEIGHT / 2]) + 10 * torch.rand(2, generator=random) - 5
+    times = torch.arange(FRAMES) - (FRAMES - 1) / 2
+    x, y = (middle + speed * times[:, None] * direction).T  # (T,) each
+    inside_x = (torch.arange(WIDTH) + 0.5 - x[:, None]).abs() <= SIDE / 2
+    inside_y = (torch.arange(HEIGHT) + 0.5 - y[:, None]).abs() <= SIDE / 2
+    inside = (inside_y[:, :, None] & inside_x[:, None, :])[..., None]  # (T, H, W, 1)
+    noise = torch.randint(-8, 9, (FRAMES, HEIGHT, WIDTH, 3), generator=random)
+    return (torch.where(inside, 240, background) + noise).to(torch.uint8)
+
+
+def _written(split: MemorySplit, folder: Path) -> MemorySplit:
+    videos = tuple(replace(video, path=folder / video.path.name) for video in split.videos)
+    for video, frames in zip(videos, split.frames, strict=True):
+        if not video.path.exists():
+            write_video(video.path, frames.numpy(), video.fps)
+    return replace(split, videos=videos)
+
+
+class TinyBackbone:
+    """Two 3D convolutions; batch normalisation and dropout are there so that training mode shows."""
+
+    card: ClassVar[BackboneCard] = BackboneCard(
+        name="tiny",
+        summary="two 3D convolutions for tests",
+        dim=16,
+        view=View(frames=8, stride=2, size=32),
+        mean=(0.3, 0.35, 0.4),
+        std=(0.25, 0.2, 0.3),
+    )
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 16); equal seeds give equal weights."""
+        with seeded(seed):
+            return nn.Sequential(
+                nn.Conv3d(3, 8, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm3d(8),
+                nn.ReLU(),
+                nn.Conv3d(8, 16, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.AdaptiveAvgPool3d(1),
+                nn.Flatten(),
+                nn.Dropout(0.1),
+            )
+
+
+class DirectionBackbone:
+    """Its network needs no training: it sees in which of the four directions a bright thing moves."""
+
+    card: ClassVar[BackboneCard] = BackboneCard(
+        name="direction", summary="the direction in which a bright thing moves", dim=4, view=TinyBackbone.card.view
+    )
+
+    def build(self, *, seed: int) -> nn.Module:
+        """A network, normalised float clips (B, 3, T, H, W) -> (B, 4); the same for every seed."""
+        return _Direction()
+
+
+class _Direction(nn.Module):
+    """How far bright pixels move left, right, up and down between the first and last frame, in tenths of a side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        bright = (clips.amin(1) - 1.2).clamp(min=0)  # (B, T, H, W): of normalised values, white is near 1.8
+        rows = torch.linspace(0, 1, bright.shape[2], device=clips.device)
+        columns = torch.linspace(0, 1, bright.shape[3], device=clips.device)
+        mass = bright.sum((2, 3)).clamp(min=1e-3)  # (B, T)
+        x = (bright.sum(2) @ columns) / mass
+        y = (bright.sum(3) @ rows) / mass
+        right, down = x[:, -1] - x[:, 0], y[:, -1] - y[:, 0]
+        return self.gain * torch.stack([-right, right, -down, down], dim=1).clamp(min=0)
+
+
+def informed_encoder() -> NetworkEncoder:
+    """An encoder whose vectors say the class of a `MovingSquares` video, in its direction's own dimension of 4."""
+    backbone = DirectionBackbone()
+    return NetworkEncoder(backbone.build(seed=0), backbone.card)
+
+
+class UntrainedEncoder(NetworkEncoder):
+    """A `TinyBackbone` that has learnt nothing, with everything that evaluators may need."""
+
+    def __init__(self) -> None:
+        super().__init__(TinyBackbone().build(seed=0), TinyBackbone.card)
+
+    @property
+    def feature_map(self) -> nn.Module:
+        """Normalised float images (B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
+        return _FirstLayer(self.module)
+
+
+class _FirstLayer(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.layer = next(network.children())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
+        maps: Tensor = self.layer(images[:, :, None])
+        return maps[:, :, 0]
+
+
+class UninformedEncoder:
+    """An encoder whose vectors are noise that the pixels seed: equal clips get equal vectors, and that is all."""
+
+    view = TinyBackbone.card.view
+    dim = 16
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """(B, 16) float32, as if drawn from a normal distribution."""
+        sums = batch.clips.long().flatten(1).cumsum(1).sum(1)  # where a pixel lies counts too
+        vectors = [torch.randn(self.dim, generator=torch.Generator().manual_seed(int(seed))) for seed in sums]
+        return torch.stack(vectors).to(batch.clips.device)

@@ -1,0 +1,69 @@
+"""Checkpoints that are whole or not there, carry their own hash, and fall back to the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.system import files, progress
+from harness.training._mmengine import Hook
+
+SECONDS = 25.0
+"""Work between two checkpoints; a fit shorter than this writes none."""
+
+KEPT = 2
+
+
+class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
+    """Saves the state of a fit now and then, and finds the newest state that is intact.
+
+    A checkpoint's name carries the fit it belongs to, its step, and the hash of its content.
+
+    Args:
+        folder: where they lie.
+        fit: hash of everything the fit depends on; checkpoints of others are left alone.
+        every: steps between two looks at the clock.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(self, folder: Path, fit: str, *, every: int) -> None:
+        self._folder = folder
+        self._fit = fit
+        self._every = every
+        self._saved = time.monotonic()
+
+    def newest(self) -> Path | None:
+        """The newest checkpoint whose content has the hash in its name; None when there is none."""
+        for path in self._stored():
+            if _sha(path.read_bytes()) == path.stem.rpartition("-")[2]:
+                return path
+            progress.say(f"{path}: damaged checkpoint; going back to the one before")
+        return None
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Save when it is time."""
+        step = batch_idx + 1
+        if step % self._every or step == runner.max_iters or time.monotonic() - self._saved < SECONDS:
+            return
+        if runner.rank == 0:
+            self._save(runner, step)
+        self._saved = time.monotonic()
+
+    def _save(self, runner: Any, step: int) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            runner.save_checkpoint(scratch, "checkpoint.pt", by_epoch=False)
+            content = Path(scratch, "checkpoint.pt").read_bytes()
+        files.write_bytes(self._folder / f"{self._fit}-{step:09d}-{_sha(content)}.pt", content)
+        for old in self._stored()[KEPT:]:
+            old.unlink(missing_ok=True)
+
+    def _stored(self) -> list[Path]:
+        return sorted(self._folder.glob(f"{self._fit}-*.pt"), reverse=True)
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:20]

@@ -1,0 +1,82 @@
+"""What a fit tells while it goes on: its loss, its speed, and that it diverged."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.errors import DivergedError
+from harness.system.progress import Bar
+from harness.training._mmengine import Hook
+
+
+class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
+    """Reports the mean loss of every few steps to the progress bar and to TensorBoard.
+
+    Args:
+        name: of the method, for the message when it diverges.
+        bar: counts training frames; None shows nothing.
+        frames: that one step shows.
+        every: steps between two reports; between them nothing waits for the device.
+        folder: of the TensorBoard log; None writes none.
+
+    Raises:
+        DivergedError: when the loss of a step since the last report is NaN or infinite.
+    """
+
+    priority = "NORMAL"
+
+    def __init__(self, name: str, bar: Bar | None, *, frames: int, every: int, folder: Path | None) -> None:
+        self._name = name
+        self._bar = bar
+        self._frames = frames
+        self._every = every
+        self._folder = folder
+        self._writer: Any = None
+        self._losses: list[torch.Tensor] = []
+
+    def before_train(self, runner: Any) -> None:
+        """Count the steps that a checkpoint brought."""
+        if self._bar is not None:
+            self._bar.advance(runner.iter * self._frames)
+        self._reported = time.monotonic()
+        if self._folder is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=runner.iter)
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        """Remember the step's loss; report every few steps and at the end."""
+        self._losses.append(outputs["loss"].detach())
+        step = batch_idx + 1
+        if step % self._every and step != runner.max_iters:
+            return
+        loss = float(torch.stack(self._losses).mean())
+        if not math.isfinite(loss):
+            msg = (
+                f"method {self._name!r} diverged: its loss became {loss} between steps {step - len(self._losses)} "
+                f"and {step} of {runner.max_iters}; lower its lr"
+            )
+            raise DivergedError(msg)
+        self._report(step, loss, runner.optim_wrapper.param_groups[0]["lr"])
+        self._losses.clear()
+
+    def _report(self, step: int, loss: float, lr: float) -> None:
+        now = time.monotonic()
+        frames = len(self._losses) * self._frames
+        if self._bar is not None:
+            self._bar.advance(frames, note=f"loss {loss:.3f}")
+        if self._writer is not None:
+            self._writer.add_scalar("loss", loss, step)
+            self._writer.add_scalar("lr", lr, step)
+            self._writer.add_scalar("frames_per_second", frames / max(now - self._reported, 1e-9), step)
+        self._reported = now
+
+    def close(self) -> None:
+        """End the TensorBoard log and its thread."""
+        if self._writer is not None:
+            self._writer.close()

@@ -1,0 +1,249 @@
+"""Resize, crop and normalise clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.video.decode import resized
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels, which may reach beyond the picture.
+
+    Raises:
+        ValueError: when it has no pixels.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    """The first row, and column, that no longer belongs to it."""
+
+    def __post_init__(self) -> None:
+        if self.right <= self.left or self.bottom <= self.top:
+            msg = f"a box needs at least one pixel, got {self}"
+            raise ValueError(msg)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.right - self.left, self.bottom - self.top
+
+
+def cut(frames: Tensor, box: Box, short_side: int | None = None) -> Tensor:
+    """The part `box` of frames (T, H, W, C) uint8, its short side resized to `short_side` pixels.
+
+    Pixels beyond the picture are black. Resizing takes the mean of the pixels covered; bilinear when enlarging.
+
+    >>> picture = torch.arange(16, dtype=torch.uint8).view(1, 4, 4, 1)
+    >>> cut(picture, Box(2, 2, 5, 4))[0, :, :, 0].tolist()
+    [[10, 11, 0], [14, 15, 0]]
+    """
+    inside = frames[:, max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
+    part = frames.new_zeros((len(frames), box.bottom - box.top, box.right - box.left, frames.shape[3]))
+    top, left = max(-box.top, 0), max(-box.left, 0)
+    part[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+    size = resized(*box.size, short_side)
+    if size == box.size:
+        return part
+    how = cv2.INTER_AREA if size < box.size else cv2.INTER_LINEAR
+    return torch.from_numpy(np.stack([cv2.resize(frame, size, interpolation=how) for frame in part.numpy()]))
+
+
+SCALES = (1.0, 2**-0.25, 2**-0.5, 2**-0.75, 0.5)
+"""Sides of multi-scale crops, as shares of the frame's short side (Hara, Kataoka and Satoh 2018)."""
+
+
+def crops(clips: Tensor, size: int, count: int) -> Tensor:
+    """Squares of `size` pixels: (B, C, T, H, W) -> (B, count, C, T, size, size).
+
+    One crop is the centre; three are the two ends and the centre of the longer side; five are the four corners (top
+    left, top right, bottom left, bottom right) and the centre; ten are these five and their mirror images.
+
+    >>> crops(torch.arange(12).view(1, 1, 1, 3, 4), 3, 3)[0, :, 0, 0, 0].tolist()
+    [[0, 1, 2], [0, 1, 2], [1, 2, 3]]
+    >>> picture = torch.tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]]).view(1, 1, 1, 3, 3)
+    >>> crops(picture, 1, 10).flatten().tolist()
+    [1, 3, 7, 9, 5, 1, 3, 7, 9, 5]
+
+    Raises:
+        ValueError: when a frame is smaller than the crop, or `count` is not 1, 3, 5 or 10.
+    """
+    down, right = _slack(clips, size)
+    if count == 1:
+        places = [(down // 2, right // 2)]
+    elif count == 3 and down > right:
+        places = [(0, right // 2), (down // 2, right // 2), (down, right // 2)]
+    elif count == 3:
+        places = [(down // 2, 0), (down // 2, right // 2), (down // 2, right)]
+    elif count in (5, 10):
+        places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
+    else:
+        msg = f"a view has 1, 3, 5 or 10 crops, got {count}"
+        raise ValueError(msg)
+    found = torch.stack([clips[..., top : top + size, left : left + size] for top, left in places], dim=1)
+    return torch.cat([found, found.flip(-1)], dim=1) if count == 10 else found
+
+
+def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A square of `size` pixels from a random place of each clip: (B, C, T, H, W) -> (B, C, T, size, size).
+
+    Args:
+        clips: any type.
+        size: pixels.
+        generator: a CPU generator, so that every device gets the same crops.
+
+    Raises:
+        ValueError: when a frame is smaller than the crop.
+    """
+    down, right = _slack(clips, size)
+    place = torch.rand(2, len(clips), generator=generator, dtype=torch.float64)
+    corner = (place * torch.tensor([[down + 1], [right + 1]])).long().to(clips.device)
+    steps = torch.arange(size, device=clips.device)
+    rows = corner[0, :, None] + steps
+    columns = corner[1, :, None] + steps
+    each = torch.arange(len(clips), device=clips.device)[:, None, None]
+    return clips.permute(0, 3, 4, 1, 2)[each, rows[:, :, None], columns[:, None]].permute(0, 3, 4, 1, 2)
+
+
+def multi_scale_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A corner or the centre of each clip, at a random scale: (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8.
+
+    The square's side is one of `SCALES` of the frame's short side; it is resized as in `resized_crops`.
+
+    Source: Hara, Kataoka and Satoh 2018; Wang et al., "Temporal segment networks", 2016.
+
+    Args:
+        clips: uint8.
+        size: pixels.
+        generator: a CPU generator, so that every device gets the same crops.
+    """
+    height, width = clips.shape[-2:]
+    scale = torch.tensor(SCALES)[torch.randint(len(SCALES), (len(clips),), generator=generator)]
+    side = (scale * min(height, width)).round().clamp(min=1)
+    places = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.5, 0.5]])
+    place = places[torch.randint(len(places), (len(clips),), generator=generator)]
+    top, left = ((torch.tensor([height, width]) - side[:, None]) * place).round().unbind(1)
+    return resized_crops(clips, torch.stack([top, left, side, side], dim=1), size)
+
+
+def resized_crops(clips: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """A rectangle of each clip as a square: (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8.
+
+    Bilinear, with the filter as wide as an output pixel where the crop is reduced (as Pillow's and torchvision's
+    `antialias`): a matrix for the rows and one for the columns of each clip, so that a whole batch is two products.
+
+    Args:
+        clips: uint8.
+        boxes: (B, 4) top, left, height and width in pixels, inside the frame.
+        size: pixels.
+    """
+    height, width = clips.shape[-2:]
+    boxes = boxes.to(clips.device, torch.float32)
+    rows = _bilinear(boxes[:, 0], boxes[:, 2], height, size)  # (B, size, H)
+    columns = _bilinear(boxes[:, 1], boxes[:, 3], width, size)  # (B, size, W)
+    flat = clips.flatten(1, 2).float()  # (B, C T, H, W)
+    found = rows[:, None] @ (flat @ columns.mT[:, None])
+    return found.round_().clamp_(0, 255).to(torch.uint8).view(*clips.shape[:3], size, size)
+
+
+def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror half of the clips (B, C, T, H, W) left to right, at random by a CPU `generator`.
+
+    A clip of optical flow must also have its horizontal component negated: `harness.video.flow.flip_flow`.
+    """
+    flipped = torch.rand(len(clips), generator=generator) < 0.5
+    return torch.where(flipped.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(-1), clips)
+
+
+def random_reversal(clips: Tensor, generator: torch.Generator) -> Tensor:
+    """Play half of the clips (B, C, T, H, W) backwards, at random by a CPU `generator`.
+
+    A clip of optical flow must also be negated: `harness.video.flow.reverse_flow`.
+    """
+    backwards = torch.rand(len(clips), generator=generator) < 0.5
+    return torch.where(backwards.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(2), clips)
+
+
+GREY = 0.2
+"""Share of clips that `colour_jitter` makes grey."""
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def colour_jitter(clips: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Change the colours of each clip (B, C, T, H, W) uint8 at random, and make a fifth of them grey.
+
+    Brightness, contrast and saturation are multiplied by factors from [1 - strength, 1 + strength], one after the
+    other, and the hue is turned by a share of the circle from [-strength, strength].
+
+    Source: the settings of Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", 2018,
+    are a strength of 0.4.
+
+    Args:
+        clips: uint8 RGB.
+        strength: from 0 to 0.5.
+        generator: a CPU generator, so that every device gets the same colours.
+
+    Raises:
+        ValueError: when the strength is not from 0 to 0.5.
+    """
+    if not 0 <= strength <= 0.5:
+        msg = f"the strength of colour jitter must be from 0 to 0.5, got {strength}"
+        raise ValueError(msg)
+    drawn = (torch.rand(5, len(clips), generator=generator) * 2 - 1).to(clips.device).view(5, -1, 1, 1, 1, 1)
+    brightness, contrast, saturation = 1 + strength * drawn[:3]
+    x = (clips.float() * brightness).clamp_(max=255)
+    x = _blend(x, _luma(x).mean((2, 3, 4), keepdim=True), contrast)
+    x = _blend(x, _luma(x), saturation)
+    x = _hue_turned(x, strength * drawn[3])
+    x = torch.where(drawn[4] < 2 * GREY - 1, _luma(x), x)
+    return x.round_().to(torch.uint8)
+
+
+def _luma(clips: Tensor) -> Tensor:
+    return (clips * torch.tensor(_LUMA, device=clips.device).view(1, 3, 1, 1, 1)).sum(1, keepdim=True)
+
+
+def _blend(clips: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    return (share * clips + (1 - share) * other).clamp_(0, 255)
+
+
+def _hue_turned(clips: Tensor, turn: Tensor) -> Tensor:
+    """Clips (B, C, T, H, W) of hue, saturation and value; only the hue changes. `turn` is (B, 1, 1, 1, 1) circles."""
+    value, brightest = clips.max(1, keepdim=True)
+    chroma = value - clips.amin(1, keepdim=True)
+    red, green, blue = clips.unbind(1)
+    sides = torch.stack([green - blue, blue - red, red - green], dim=1).gather(1, brightest)
+    sextant = 2.0 * brightest + sides / chroma.clamp(min=1e-6) + 6 * turn
+    offsets = torch.tensor([5.0, 3.0, 1.0], device=clips.device).view(1, 3, 1, 1, 1)
+    place = (offsets + sextant) % 6
+    return value - chroma * torch.minimum(place, 4 - place).clamp(0, 1)
+
+
+def _slack(clips: Tensor, size: int) -> tuple[int, int]:
+    """How far a crop can be moved down and to the right."""
+    height, width = clips.shape[-2:]
+    if min(height, width) < size:
+        msg = f"cannot crop {size} pixels from frames of {height} x {width}"
+        raise ValueError(msg)
+    return height - size, width - size
+
+
+def _bilinear(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
+    """(B, size, pixels) float32: what each of `pixels` adds to each of `size` places along a crop's side."""
+    step = (length / size)[:, None, None]
+    support = step.clamp(min=1)
+    centre = start[:, None, None] + (torch.arange(size, device=start.device)[:, None] + 0.5) * step
+    pixel = torch.arange(pixels, device=start.device) + 0.5
+    weight = (1 - (pixel - centre).abs() / support).clamp(min=0)
+    inside = (pixel > start[:, None, None]) & (pixel < (start + length)[:, None, None])
+    weight = weight * inside
+    return weight / weight.sum(2, keepdim=True)

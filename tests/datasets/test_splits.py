@@ -1,0 +1,112 @@
+"""Splits of video files: reading, hiding labels, manifests."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from harness.datasets.splits import VideoSplit
+from harness.errors import DataError
+from harness.testing.fixtures import MovingSquares
+from harness.video import frame_cache
+from harness.video.decode import decode
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    written = MovingSquares(tmp_path_factory.mktemp("squares")).split("test")
+    videos = written.videos[:8]
+    return VideoSplit("test", videos, {video.id: f"hash of {video.id}" for video in videos}, written.classes)
+
+
+@pytest.fixture(params=["cached", "too large for the cache"])
+def limit(request, monkeypatch):
+    cache = frame_cache.FrameCache(limit=10**9 if request.param == "cached" else 1000)
+    monkeypatch.setattr(frame_cache, "shared", cache)
+    return cache
+
+
+def test_read_gives_the_files_frames_in_any_order(split, limit):
+    whole = torch.from_numpy(decode(split.videos[2].path, short_side=32))
+    assert torch.equal(split.read(2, short_side=32), whole)
+    assert torch.equal(split.read(2, [5, 1, 5], short_side=32), whole[[5, 1, 5]])
+    assert split.read(2).shape == (24, 48, 64, 3)
+
+
+def test_what_is_read_may_be_written_to(split, limit):
+    split.read(1, short_side=32).zero_()
+    split.read(1, [0, 1], short_side=32).zero_()
+    assert split.read(1, [0], short_side=32).float().mean() > 0
+
+
+def test_a_video_with_fewer_frames_than_promised(split, limit):
+    video = dataclasses.replace(split.videos[0], frames=30)
+    wrong = dataclasses.replace(split, videos=(video,))
+    with pytest.raises(DataError, match="24 decode"):
+        wrong.read(0, [29])
+    with pytest.raises(DataError, match="24 decode"):
+        wrong.read(0)
+
+
+@pytest.mark.parametrize("frames", [[24], [3, -1]])
+def test_frames_that_the_record_does_not_promise(split, limit, frames):
+    with pytest.raises(IndexError, match="frames 0 to 23"):
+        split.read(0, frames)
+
+
+def test_threads_read_what_one_thread_reads(split, limit):
+    alone = [split.read(index, [2, 20], short_side=32) for index in range(len(split))]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda index: split.read(index % 8, [2, 20], short_side=32), range(32)))
+    assert all(torch.equal(frames, alone[index % 8]) for index, frames in enumerate(found))
+
+
+def test_the_cache_forgets_the_least_recently_used(split):
+    cache = frame_cache.FrameCache(limit=3 * 24 * 32 * 43 * 3)
+    for index in (0, 1, 2, 0, 3):
+        cache.video(split.videos[index].path, 32)
+    assert [path for path, _ in cache._videos] == [split.videos[index].path for index in (2, 0, 3)]
+
+
+def test_unlabelled_hides_everything_that_tells(split):
+    bare = split.unlabelled()
+    assert not bare.labelled
+    assert bare.classes == {}
+    for position, video in enumerate(bare.videos):
+        assert (video.labels, video.group, video.joints) == ({}, "", None)
+        assert video.id == f"{position:06d}"
+        assert torch.equal(bare.read(position, [3]), split.read(position, [3]))
+
+
+def test_manifests_depend_on_what_they_should(split):
+    def with_first(**changes):
+        first = dataclasses.replace(split.videos[0], **changes)
+        digests = {**split.digests, first.id: split.digests[split.videos[0].id]}
+        return dataclasses.replace(split, videos=(first, *split.videos[1:]), digests=digests)
+
+    relabelled = with_first(labels={"action": 3})
+    assert len({split.manifest, relabelled.manifest, with_first(group="x").manifest}) == 3
+    assert relabelled.unlabelled().manifest == split.unlabelled().manifest == with_first(id="x").unlabelled().manifest
+    assert with_first(frames=23).unlabelled().manifest != split.unlabelled().manifest
+    turned = dataclasses.replace(split, videos=split.videos[::-1])
+    assert turned.unlabelled().manifest != split.unlabelled().manifest
+    changed = dataclasses.replace(split, digests={**split.digests, split.videos[0].id: "other"})
+    assert changed.unlabelled().manifest != split.unlabelled().manifest
+
+
+def test_joints_are_part_of_the_manifest(split, tmp_path):
+    def with_joints(content):
+        path = tmp_path / "a.npz"
+        path.write_bytes(content)
+        first = dataclasses.replace(split.videos[0], joints=path)
+        jointed = dataclasses.replace(split, videos=(first, *split.videos[1:]))
+        return jointed.manifest, jointed.unlabelled().manifest
+
+    assert len({split.manifest, with_joints(b"a")[0], with_joints(b"b")[0]}) == 3
+    assert with_joints(b"a")[1] == split.unlabelled().manifest
+    lost = dataclasses.replace(split.videos[0], joints=tmp_path / "lost.npz")
+    with pytest.raises(DataError, match="lost"):
+        dataclasses.replace(split, videos=(lost,)).manifest  # noqa: B018

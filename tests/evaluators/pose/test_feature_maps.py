@@ -1,0 +1,241 @@
+"""Squares cut out of frames, and the feature maps of them, beside plain loops."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from harness.backbones.small_2d import Small2D
+from harness.cards import BackboneCard, View
+from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.network import NetworkEncoder, normalise
+from harness.errors import DataError, PluginError
+from harness.evaluators.pose.feature_maps import BATCH, crop, feature_maps, input_size, spatial, squares
+from harness.evaluators.pose.frames import Frames
+from harness.interfaces import Video
+from harness.testing import MemorySplit, MovingSquares
+from harness.testing.fixtures import UntrainedEncoder
+
+CARD = BackboneCard(
+    name="maps", summary="a feature map", dim=3, view=View(frames=1, size=64), feature_map=True, mean=(0.2, 0.3, 0.4)
+)
+
+
+def drawn(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def slow_crop(image, corner, side, size):
+    """(C, H, W) -> (C, size, size): each pixel a mean weighted by how near the image's pixels are."""
+    found = torch.zeros(image.shape[0], size, size, dtype=image.dtype)
+    reach = max(side / size, 1.0)
+    for v in range(size):
+        for u in range(size):
+            x, y = (corner[axis] + (place + 0.5) / size * side for axis, place in enumerate((u, v)))
+            total, summed = 0.0, torch.zeros(image.shape[0], dtype=image.dtype)
+            for row in range(image.shape[1]):
+                for column in range(image.shape[2]):
+                    weight = max(0.0, 1 - abs(column - x) / reach) * max(0.0, 1 - abs(row - y) / reach)
+                    total += weight
+                    summed += weight * image[:, row, column]
+            if total > 0:
+                found[:, v, u] = summed / total
+    return found
+
+
+@pytest.mark.parametrize(
+    ("corner", "side", "size"),
+    [((-0.5, -0.5), 6.0, 6), ((1.3, 2.1), 4.0, 7), ((-3.0, -2.0), 14.0, 5), ((5.0, 4.0), 6.0, 4)],
+)
+def test_crop_is_that_of_plain_loops(corner, side, size):
+    images = drawn(2, 3, 9, 7)
+    corners = torch.tensor([corner, (0.0, 0.0)], dtype=torch.float64)
+    sides = torch.tensor([side, 5.0], dtype=torch.float64)
+    found = crop(images, corners, sides, size)
+    torch.testing.assert_close(found[0], slow_crop(images[0], corner, side, size))
+    torch.testing.assert_close(found[1], slow_crop(images[1], (0.0, 0.0), 5.0, size))
+
+
+def test_the_whole_image_comes_back():
+    images = drawn(2, 3, 8, 8)
+    whole = crop(images, torch.full((2, 2), -0.5).double(), torch.full((2,), 8.0).double(), 8)
+    torch.testing.assert_close(whole, images)
+
+
+def test_enlarging_is_that_of_torch():
+    images = drawn(1, 3, 8, 8)
+    found = crop(images, torch.full((1, 2), -0.5).double(), torch.tensor([8.0]).double(), 32)
+    torch.testing.assert_close(found, interpolate(images, (32, 32), mode="bilinear", align_corners=False))
+
+
+def test_shrinking_is_that_of_torch():
+    images = drawn(1, 3, 24, 24)
+    found = crop(images, torch.full((1, 2), -0.5).double(), torch.tensor([24.0]).double(), 8)
+    torch.testing.assert_close(found, interpolate(images, (8, 8), mode="bilinear", antialias=True))
+
+
+def test_outside_of_the_image_is_nothing():
+    found = crop(torch.ones(1, 3, 8, 8), torch.tensor([[4.0, -4.0]]).double(), torch.tensor([8.0]).double(), 8)
+    assert (found[0, :, 4:, :3] == 1).all()
+    assert (found[0, :, :3] == 0).all()
+    assert (found[0, :, :, 4:] == 0).all()
+
+
+class Pools(nn.Module):
+    """Mean colours of squares of `side` pixels."""
+
+    def __init__(self, side=8):
+        super().__init__()
+        self.side = side
+
+    def forward(self, images):
+        return avg_pool2d(images, self.side)
+
+
+class OfOneSize(Pools):
+    def forward(self, images):
+        if images.shape[2:] != (64, 64):
+            raise ValueError(images.shape)
+        return super().forward(images)
+
+
+class Whole(nn.Module):
+    def __init__(self, feature_map):
+        super().__init__()
+        self.feature_map = feature_map
+
+
+def frozen(feature_map, card=CARD):
+    return FrozenEncoder(NetworkEncoder(Whole(feature_map), card), key="x")
+
+
+def random_frames(videos=40, per_video=2):
+    """More frames than one batch, of small videos of noise, with a square of its own around each."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = [torch.randint(256, (3, 20, 24, 3), generator=generator, dtype=torch.uint8) for _ in range(videos)]
+    listed = [Video(f"v{n}", Path("x.avi"), 3, 12.0, 24, 20) for n in range(videos)]
+    n = videos * per_video
+    return Frames(
+        split=MemorySplit("train", tuple(listed), tuple(pixels), {}),
+        videos=torch.arange(videos).repeat_interleave(per_video),
+        numbers=torch.tensor([0, 2]).repeat(videos),
+        joints=torch.zeros(n, 9, 2).double(),
+        scored=torch.ones(n, 9, dtype=torch.bool),
+        corners=8 * drawn(n, 2) - 4,
+        sides=10 + 10 * drawn(n, seed=1),
+        skipped=0,
+    )
+
+
+def test_feature_maps_are_those_of_one_square_after_the_other():
+    frames = random_frames()
+    assert len(frames) > BATCH
+    found = feature_maps(frozen(Pools()), frames, 120)
+    assert found.shape == (80, 3, 15, 15)
+    assert found.dtype == torch.float32
+    for index in (0, 1, BATCH - 1, BATCH, 79):
+        frame = frames.split.frames[int(frames.videos[index])][int(frames.numbers[index])]
+        image = normalise(frame.permute(2, 0, 1)[None, :, None], CARD)[:, :, 0]
+        square = crop(image, frames.corners[index : index + 1], frames.sides[index : index + 1], 120)
+        torch.testing.assert_close(found[index], avg_pool2d(square, 8)[0])
+
+
+def test_a_feature_map_of_another_size_is_resized():
+    frames = random_frames(2)
+    found = feature_maps(frozen(Pools(2)), frames, 60)
+    expected = feature_maps(frozen(Pools(4)), frames, 60)
+    assert found.shape == (4, 3, 15, 15)
+    torch.testing.assert_close(found.mean((2, 3)), expected.mean((2, 3)), rtol=0, atol=0.02)
+
+
+def test_squares_in_pixels_of_the_frames():
+    frames = random_frames(1)
+    frames = dataclasses.replace(frames, corners=torch.full((2, 2), -0.5).double(), sides=torch.tensor([20.0, 20.0]))
+    found = squares(frames, torch.tensor([0, 1]), 20, torch.Tensor.float)
+    expected = frames.split.frames[0][[0, 2]][:, :, :20].permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("side", "size"), [(2, 30), (8, 120), (16, 240)])
+def test_the_input_is_as_large_as_the_stride_asks(side, size):
+    assert input_size(frozen(Pools(side))) == (size, (15, 15))
+
+
+def test_the_input_of_a_built_in_backbone():
+    small = NetworkEncoder(Small2D().build(seed=0), Small2D.card)
+    assert input_size(FrozenEncoder(small, key="x")) == (120, (15, 15))
+
+
+def test_a_network_of_one_size_gets_its_own():
+    assert input_size(frozen(OfOneSize())) == (64, (8, 8))
+    assert input_size(frozen(nn.AdaptiveAvgPool2d(3))) == (64, (3, 3))
+
+
+def test_modes_are_put_back_and_nothing_is_learnt():
+    encoder = UntrainedEncoder()
+    encoder.module.train()
+    before = {name: tensor.clone() for name, tensor in encoder.module.state_dict().items()}
+    feature_maps(FrozenEncoder(encoder, key="x"), random_frames(2), 30)
+    assert encoder.module.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.module.state_dict().items())
+
+
+def test_a_feature_map_is_computed_as_when_evaluated():
+    class Doubles(Pools):
+        def forward(self, images):
+            return super().forward(images) * (2 if self.training else 1)
+
+    doubles, frames = Doubles(), random_frames(2)
+    encoder = frozen(doubles)
+    doubles.train()
+    torch.testing.assert_close(feature_maps(encoder, frames, 120), feature_maps(frozen(Pools()), frames, 120))
+    assert doubles.training
+
+
+@pytest.mark.parametrize("shape", [lambda x: x.mean((2, 3)), lambda x: x[:1]])
+def test_a_feature_map_that_is_none(shape):
+    class Wrong(Pools):
+        def forward(self, images):
+            return shape(super().forward(images))
+
+    with pytest.raises(PluginError, match=r"promised \(4, c, h, w\) and gave"):
+        feature_maps(frozen(Wrong()), random_frames(2), 120)
+
+
+def test_a_broken_frame_names_its_video():
+    class Broken(Pools):
+        def forward(self, images):
+            maps = super().forward(images).clone()
+            maps[-1, 0, 3, 4] = torch.inf
+            return maps
+
+    with pytest.raises(DataError, match="of a frame of video 'v2' is NaN or infinite"):
+        feature_maps(frozen(Broken()), random_frames(3), 120)
+
+
+def test_an_encoder_without_a_card_or_feature_map():
+    class Bare:
+        view, dim, feature_map = CARD.view, 3, Pools()
+
+    with pytest.raises(PluginError, match="Bare has no card that says how images are normalised"):
+        spatial(FrozenEncoder(Bare(), key="x"))
+    with pytest.raises(PluginError, match="NetworkEncoder has no feature map"):
+        spatial(frozen(Pools(), dataclasses.replace(CARD, feature_map=False)))
+
+
+def test_a_video_that_does_not_decode(tmp_path):
+    split = MovingSquares(tmp_path).split("test")
+
+    class Unreadable(MemorySplit):
+        def read(self, index, frames=None, *, short_side=None):
+            msg = f"video {self.videos[index].id!r} does not decode"
+            raise DataError(msg)
+
+    frames = dataclasses.replace(random_frames(1), split=Unreadable("test", split.videos, split.frames, {}))
+    with pytest.raises(DataError, match="'test-00' does not decode"):
+        feature_maps(frozen(Pools()), frames, 120)

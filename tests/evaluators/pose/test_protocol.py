@@ -1,0 +1,401 @@
+"""The pose protocol on people whose joints are coloured squares, with encoders that see colours or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from harness.cards import BackboneCard, DatasetCard, View
+from harness.encoders.frozen import FrozenEncoder, fingerprint
+from harness.encoders.network import NetworkEncoder
+from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.evaluators.pose import head as pose_head
+from harness.evaluators.pose import protocol
+from harness.evaluators.pose.frames import EXPANSION, PER_VIDEO, frames_with_people
+from harness.evaluators.pose.protocol import Pose
+from harness.functional.pose import ARMS
+from harness.functional.statistics import of_predictions
+from harness.interfaces import Video
+from harness.testing import MemorySplit, MovingSquares, failures
+
+SIZE, FRAMES = 64, 4
+GROUPS = {"train": 6, "test": 4}
+TAKES = 6
+GREY = 0.5
+COLOURS = torch.tensor([[0.5, 1, 0], *([float(n >> bit & 1) for bit in range(3)] for n in range(8))])
+"""(9, 3) of the joints."""
+
+
+class StickPeople:
+    """A joint is a square of 3 pixels in its own colour on grey; arms point anywhere."""
+
+    card: ClassVar[DatasetCard] = DatasetCard(name="stick-people", summary="joints as coloured squares", joints=True)
+
+    def __init__(self, folder, **changes):
+        self.folder = folder
+        self.changes = changes
+
+    def split(self, name):
+        if name not in GROUPS:
+            raise UsageError(name)
+        generator = torch.Generator().manual_seed(list(GROUPS).index(name))
+        videos, frames = [], []
+        for index in range(GROUPS[name] * TAKES):
+            joints = posed(generator)
+            frames.append(painted(joints))
+            path = self.folder / f"{name}-{index:02d}.npz"
+            if not path.exists():
+                np.savez(path, joints=joints.numpy(), visible=np.ones((FRAMES, 9), bool))
+            video = Video(
+                id=path.stem,
+                path=path.with_suffix(".avi"),
+                frames=FRAMES,
+                fps=12.0,
+                width=SIZE,
+                height=SIZE,
+                group=f"{name}-{index // TAKES}",
+                labels={"action": index % 2},
+                joints=path,
+            )
+            videos.append(self.changes.get(name, lambda video: video)(video))
+        return MemorySplit(name, tuple(videos), tuple(frames), {"action": ("this", "that")})
+
+
+def posed(generator):
+    """(T, 9, 2) float32: a person whose elbows and wrists point anywhere."""
+    middle = SIZE / 2 + 4 * torch.rand(FRAMES, 2, generator=generator) - 2
+    angles = 2 * torch.pi * torch.rand(FRAMES, 4, generator=generator)
+    turned = torch.stack([angles.cos(), angles.sin()], dim=-1)  # (T, 4, 2)
+    offsets = torch.tensor([[0.0, -14], [5, -10], [-5, -10], *([[0, 0]] * 4), [4, 10], [-4, 10]])
+    joints = middle[:, None] + offsets
+    for limb, (start, end) in enumerate(ARMS):
+        joints[:, end] = joints[:, start] + 9 * turned[:, limb]
+    return joints
+
+
+def painted(joints):
+    """(T, H, W, 3) uint8."""
+    frames = torch.full((FRAMES, SIZE, SIZE, 3), GREY)
+    pixels = torch.arange(SIZE)
+    for time, points in enumerate(joints.round()):
+        for colour, (x, y) in zip(COLOURS, points, strict=True):
+            near = ((pixels - y).abs() <= 1)[:, None] & ((pixels - x).abs() <= 1)
+            frames[time][near] = colour
+    return (255 * frames).round().to(torch.uint8)
+
+
+class SeesColours(nn.Module):
+    """(B, 3, H, W) normalised -> (B, 9, H / 8, W / 8): how much of each joint's colour there is."""
+
+    def __init__(self):
+        super().__init__()
+        self.colours = nn.Parameter(((COLOURS - 0.5) / 0.25)[:, :, None, None])
+
+    def forward(self, images):
+        far = (images[:, None] - self.colours).abs().amax(2)
+        return nn.functional.avg_pool2d((far < 1).float(), 8)
+
+
+class Blind(nn.Module):
+    """(B, 3, H, W) -> (B, 4, H / 8, W / 8), always the same."""
+
+    def forward(self, images):
+        return images.new_ones(len(images), 4, images.shape[2] // 8, images.shape[3] // 8)
+
+
+class OnlyMaps(nn.Module):
+    def __init__(self, feature_map):
+        super().__init__()
+        self.feature_map = feature_map
+
+    def forward(self, clips):
+        return self.feature_map(clips[:, :, 0]).mean((2, 3))
+
+
+def encoder(feature_map):
+    card = BackboneCard(
+        name="maps", summary="a feature map", dim=9, view=View(frames=1, size=64), feature_map=feature_map is not None
+    )
+    return NetworkEncoder(OnlyMaps(feature_map), card)
+
+
+def evaluate(data, feature_map=None, seed=0):
+    frozen = FrozenEncoder(encoder(feature_map or SeesColours()), key="x")
+    return Pose().evaluate(frozen, data, seed=seed)
+
+
+def scores(found):
+    return {score.metric: score for score in found.scores}
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    data = StickPeople(tmp_path_factory.mktemp("people"))
+    for name in GROUPS:
+        data.split(name)
+    return data
+
+
+@pytest.fixture(scope="module")
+def seen(people):
+    """What an encoder gets that sees the joints, by a protocol that is half as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pose_head, "STEPS", 80)
+        patch.setattr(protocol, "LEARNING_RATES", (1e-2, 3e-2))
+        return evaluate(people)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A protocol of few steps, for what does not depend on how much is learnt."""
+    monkeypatch.setattr(pose_head, "STEPS", 4)
+    monkeypatch.setattr(protocol, "LEARNING_RATES", (1e-2, 3e-2))
+
+
+def test_an_encoder_that_sees_the_joints_finds_them(seen):
+    found = scores(seen)
+    assert set(found) == {metric.id for metric in Pose.card.metrics}
+    assert seen.scores[0].metric == Pose.card.primary.id == "strict_pcp_arms"
+    assert found["strict_pcp_arms"].value > 0.8
+    for joint in ("elbow", "wrist"):
+        assert found[f"pdj_{joint}_0.2_lsho_rhip"].value > 0.8
+    for score in seen.scores:
+        assert score.value > score.baseline
+    assert found["strict_pcp_arms"].baseline < 0.3
+
+
+def test_an_encoder_that_sees_nothing_is_near_the_mean_pose(people, monkeypatch):
+    monkeypatch.setattr(pose_head, "STEPS", 50)
+    monkeypatch.setattr(protocol, "LEARNING_RATES", (3e-2,))
+    score = evaluate(people, Blind()).scores[0]
+    assert score.value == pytest.approx(score.baseline, abs=0.1)
+
+
+def test_the_baseline_is_the_mean_pose_in_the_square(people, seen):
+    train, test = (frames_with_people(people, name) for name in ("train", "test"))
+    usual = train.to_shares(train.joints).mean(0)
+    places = usual * test.sides[:, None, None] + test.corners[:, None]
+    limbs = torch.zeros(len(test), 4)
+    for limb, (a, b) in enumerate(ARMS):
+        length = (test.joints[:, a] - test.joints[:, b]).norm(dim=1)
+        ends = torch.stack([(places[:, end] - test.joints[:, end]).norm(dim=1) for end in (a, b)])
+        limbs[:, limb] = (ends <= length / 2).all(0)
+    found = scores(seen)
+    assert found["strict_pcp_arms"].baseline == pytest.approx(limbs.mean().item())
+    assert found["strict_pcp_upper_arm"].baseline == pytest.approx(limbs[:, :2].mean().item())
+    assert found["strict_pcp_lower_arm"].baseline == pytest.approx(limbs[:, 2:].mean().item())
+
+
+def test_what_is_stored_gives_the_scores_again(people, seen):
+    test = people.split("test")
+    assert seen.predictions.videos == tuple(video.id for video in test.videos)
+    assert seen.predictions.groups == tuple(video.group for video in test.videos)
+    for metric in Pose.card.metrics:
+        again = of_predictions(seen.predictions, metric)
+        assert float(again) == pytest.approx(scores(seen)[metric.id].value)
+    arms, upper, lower = (
+        np.array(seen.predictions.values[f"strict_pcp_{part}"][0]) for part in ("arms", "upper_arm", "lower_arm")
+    )
+    np.testing.assert_allclose(arms, (upper + lower) / 2)
+    for joint in ("elbow", "wrist"):
+        curve = [scores(seen)[f"pdj_{joint}_{threshold}_lsho_rhip"].value for threshold in (0.1, 0.2, 0.3, 0.4)]
+        assert curve == sorted(curve)
+
+
+def test_the_card_says_where_each_pdj_lies_on_its_curve():
+    points = {metric.id: metric.point for metric in Pose.card.metrics if metric.point}
+    assert {(point.curve, point.at) for point in points.values()} == {
+        (joint, threshold) for joint in ("elbow", "wrist") for threshold in (0.1, 0.2, 0.3, 0.4)
+    }
+    assert all(name == f"pdj_{point.curve}_{point.at}_lsho_rhip" for name, point in points.items())
+
+
+def test_the_card_says_what_is_done():
+    for said in (
+        f"{pose_head.STEPS} steps of {pose_head.BATCH}",
+        f"kernel {pose_head.KERNEL}, {pose_head.HIDDEN} channels",
+        f"{PER_VIDEO} frames a video",
+        f"square of {EXPANSION:g} torso boxes",
+        "learning rate 3e-3, 1e-2 or 3e-2",
+    ):
+        assert said in Pose.card.protocol
+    assert (protocol.LEARNING_RATES, protocol.FOLDS) == ((3e-3, 1e-2, 3e-2), 5)
+
+
+def test_notes_tell_what_was_chosen_and_left_out(seen):
+    validation = seen.notes["validation_strict_pcp_arms"]
+    assert set(validation) == {"0.01", "0.03"}
+    assert validation[f"{seen.notes['learning_rate']:g}"] == max(validation.values())
+    assert seen.notes["input_size"] == 120
+    assert not seen.notes["feature_map_resized"]
+    assert seen.notes["train"] == {
+        "frames": 72,
+        "frames_without_torso": 0,
+        "joints_missing": 0,
+        "joints_outside_the_image": 0,
+        "joints_scored_outside_the_crop": 0,
+    }
+    assert seen.notes["test_limbs_scored"] == {"yes": 192, "no": 0}
+
+
+def test_the_kit_finds_nothing(people, short):
+    assert failures(Pose(), data=people) == {}
+
+
+def test_another_seed_gives_other_numbers(people, short):
+    one, other = (evaluate(people, seed=seed).predictions for seed in (0, 1))
+    assert one.videos == other.videos
+    assert one.values != other.values
+
+
+def test_the_encoder_is_not_changed(people, short):
+    network = encoder(SeesColours())
+    before = fingerprint(network)
+    Pose().evaluate(FrozenEncoder(network, key="x"), people, seed=0)
+    assert fingerprint(network) == before != ""
+    assert not network.module.training
+
+
+def test_an_encoder_that_changes_is_refused(people, short):
+    class Counts(SeesColours):
+        def forward(self, images):
+            self.colours += 0.001
+            return super().forward(images)
+
+    with pytest.raises(PluginError, match="NetworkEncoder changed while encoding"):
+        evaluate(people, Counts())
+
+
+def test_what_validates_is_of_other_groups(people):
+    train = frames_with_people(people, "train")
+    held_out = protocol._held_out(train)
+    groups = np.array([video.group for video in train.split.videos])[train.videos]
+    assert not set(groups[held_out]) & set(groups[~held_out])
+    assert 0 < held_out.sum() < len(train) / 2
+
+
+def test_heads_that_are_compared_do_not_see_what_validates(people, short, monkeypatch):
+    seen = []
+
+    def watched(maps, points, **options):
+        seen.append(points)
+        assert len(maps) == len(points)
+        return pose_head.fit_head(maps, points, **options)
+
+    monkeypatch.setattr(protocol, "fit_head", watched)
+    evaluate(people)
+    train = frames_with_people(people, "train")
+    points, held_out = train.to_shares(train.truth), protocol._held_out(train)
+    *compared, chosen = seen
+    assert [torch.equal(given, points[~held_out]) for given in compared] == [True, True]
+    assert torch.equal(chosen, points)
+
+
+def test_nothing_is_chosen_by_the_test_split(people, short, tmp_path):
+    def elsewhere(video):
+        with np.load(video.joints) as arrays:
+            joints, visible = arrays["joints"].copy(), arrays["visible"]
+        joints[:, 3:7] = joints[::-1, 3:7]  # arms of another frame; the torso and so the square stay
+        path = tmp_path / video.joints.name
+        np.savez(path, joints=joints, visible=visible)
+        return dataclasses.replace(video, joints=path)
+
+    one, other = evaluate(people), evaluate(StickPeople(people.folder, test=elsewhere))
+    assert one.notes["learning_rate"] == other.notes["learning_rate"]
+    assert one.notes["validation_strict_pcp_arms"] == other.notes["validation_strict_pcp_arms"]
+    assert one.scores[0].value != other.scores[0].value
+
+
+def rewritten(folder, change):
+    """A change of videos: their joints, given as arrays to `change`, are written anew."""
+
+    def written(video):
+        with np.load(video.joints) as arrays:
+            changed = {name: arrays[name].copy() for name in arrays.files}
+        change(changed, video)
+        path = folder / video.joints.name
+        np.savez(path, **changed)
+        return dataclasses.replace(video, joints=path)
+
+    return written
+
+
+def test_joints_that_are_not_seen_are_not_scored(people, short, tmp_path):
+    def hide(arrays, video):
+        if video.id == "test-00":  # all of the arms but the left elbow
+            arrays["visible"][:, [1, 2, 4, 5, 6]] = False
+        if video.id == "test-01":
+            arrays["joints"][:, 5] = np.nan
+        if video.id == "test-02":
+            arrays["joints"][:, 1] = np.nan
+
+    found = evaluate(StickPeople(people.folder, test=rewritten(tmp_path, hide)))
+    values = {name: rows[0] for name, rows in found.predictions.values.items()}
+    assert values["strict_pcp_arms"][0] is None
+    assert values["pdj_elbow_0.1_lsho_rhip"][0] is not None
+    assert values["pdj_wrist_0.1_lsho_rhip"][0] is None
+    assert None not in (values["strict_pcp_lower_arm"][1], values["pdj_wrist_0.1_lsho_rhip"][1])
+    assert {rows[2] for rows in values.values()} == {None}
+    assert found.notes["test"]["frames_without_torso"] == 2
+    assert found.notes["test"]["joints_missing"] == 2
+    assert found.notes["test"]["joints_outside_the_image"] == 10
+    assert found.notes["test_limbs_scored"] == {"yes": 46 * 4 - 2 * 4 - 2, "no": 2 * 4 + 2}
+    for metric in Pose.card.metrics:
+        assert float(of_predictions(found.predictions, metric)) == pytest.approx(scores(found)[metric.id].value)
+
+
+def test_data_without_joints():
+    with pytest.raises(DataError, match="data set 'moving-squares' has no joints"):
+        evaluate(MovingSquares())
+
+
+def test_a_video_without_joints(people, short):
+    def without(video):
+        return dataclasses.replace(video, joints=None) if video.id == "test-03" else video
+
+    with pytest.raises(DataError, match="video 'test-03' has no joints"):
+        evaluate(StickPeople(people.folder, test=without))
+
+
+@pytest.mark.parametrize(
+    ("name", "joint", "message"),
+    [
+        ("train", 4, "'right_elbow' is missing or outside of the image in all of train of data set 'stick-people'"),
+        ("test", slice(3, 7), "no arm in split 'test' of data set 'stick-people' can be scored"),
+    ],
+)
+def test_arms_that_are_nowhere(people, short, tmp_path, name, joint, message):
+    def hide(arrays, _):
+        arrays["visible"][:, joint] = False
+
+    with pytest.raises(DataError, match=message):
+        evaluate(StickPeople(people.folder, **{name: rewritten(tmp_path, hide)}))
+
+
+def test_arms_that_are_nowhere_in_the_validating_part(people, short, tmp_path):
+    train = frames_with_people(people, "train")
+    held_out = {train.split.videos[int(video)].id for video in train.videos[protocol._held_out(train)]}
+
+    def hide(arrays, video):
+        if video.id in held_out:
+            arrays["visible"][:, 3:7] = False
+
+    with pytest.raises(DataError, match="no arm in the validating part of train"):
+        evaluate(StickPeople(people.folder, train=rewritten(tmp_path, hide)))
+
+
+def test_one_group_cannot_choose(people, short):
+    one = StickPeople(people.folder, train=lambda video: dataclasses.replace(video, group="alone"))
+    with pytest.raises(DataError, match="train has one group only \\('alone'\\)"):
+        evaluate(one)
+
+
+def test_training_that_ends_without_numbers(people, short, monkeypatch):
+    monkeypatch.setattr(protocol, "LEARNING_RATES", (1e30,))
+    with pytest.raises(DivergedError, match=r"learning rate 1e\+30 ended without numbers"):
+        evaluate(people)

@@ -1,0 +1,178 @@
+"""Plans become runs: once, whatever fails on the way."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+
+import pytest
+
+from harness.errors import UsageError
+from harness.execution.executor import Executor
+from harness.execution.plan import Planner, check
+from harness.plugins.manager import Plugins
+from harness.store.runs import Store
+from harness.suites.schema import Suite
+from harness.system import paths
+
+
+@pytest.fixture
+def run(toy):
+    """Run a suite of the toy plugin, changed by keywords; gives its runs, and the fits that took place."""
+
+    def run(*, retry_failed: bool = False, **changes: object):
+        content = {
+            "name": "toy",
+            "title": "Toy",
+            "frames": 512,
+            "methods": ["counted"],
+            "backbones": ["small_2d"],
+            "pretraining": ["blobs"],
+            "evaluators": [{"name": "knn", "k": 5}],
+            "seeds": [0],
+        }
+        plugins = Plugins()
+        suite = Suite.model_validate({**content, **changes})
+        check(suite, plugins)
+        planner = Planner(plugins)
+        executor = Executor(plugins, planner, Store(paths.store()))
+        toy.write_text("")
+        runs = executor.execute(planner.plan(suite), retry_failed=retry_failed)
+        return runs, toy.read_text().splitlines()
+
+    return run
+
+
+def test_a_run_has_scores_predictions_protocol_and_provenance(run):
+    (found,), _ = run()
+    assert found.status == "done"
+    assert 0.25 <= found.score("top1").value <= 1
+    assert len(found.predictions.videos) == 32
+    assert found.protocol["view"]["frames"] > 0
+    assert found.protocol["decoder"].startswith("PyAV")
+    assert found.provenance["plugins"]["harness-toy"] == "1.0"
+    assert found.provenance["libraries"]["torch"] == version("torch")
+    assert found.provenance["hardware"]
+    stored = Store(paths.store()).find(found.key[:8])
+    assert stored == found
+
+
+def test_what_is_stored_is_not_computed_again(run):
+    suite = {"evaluators": [{"name": "knn", "k": 5}, "clustering"], "seeds": [0, 1]}
+    first, fits = run(**suite)
+    assert fits == ["counted 0", "counted 1"]
+    second, fits = run(**suite)
+    assert fits == []
+    assert second == first
+    third, fits = run(**{**suite, "evaluators": [{"name": "knn", "k": 3}]})
+    assert fits == []
+    assert all(run.status == "done" for run in third)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"frames": 513}, {"seeds": [2]}, {"methods": [{"name": "counted", "scale": 2.0}]}, {"backbones": ["small_3d"]}],
+)
+def test_anything_that_matters_to_a_fit_makes_a_new_one(run, change):
+    (first,), _ = run()
+    (second,), fits = run(**change)
+    assert len(fits) == 1
+    assert second.key != first.key
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "reason"),
+    [
+        ("diverges", "diverged", "loss became nan at step 3"),
+        ("raises", "failed", "KeyError: 'missing'"),
+        ("exits", "failed", "SystemExit: 7"),
+        ("runs_out_of_memory", "oom", "tried to allocate everything"),
+    ],
+)
+def test_a_fit_that_fails_is_recorded_once_and_the_others_go_on(run, method, status, reason):
+    suite = {"methods": [method, "counted"], "evaluators": [{"name": "knn", "k": 5}, "clustering"]}
+    runs, fits = run(**suite)
+    assert [r.status for r in runs] == [status, status, "done", "done"]
+    assert reason in runs[0].reason
+    assert fits == [f"{method} 0", "counted 0"]
+    again, fits = run(**suite)
+    assert fits == []
+    assert again == runs
+    _, fits = run(retry_failed=True, **suite)
+    assert fits == [f"{method} 0"]
+
+
+def test_an_evaluation_that_fails_is_recorded_and_the_others_go_on(run):
+    runs, fits = run(evaluators=["fragile", "not_a_number"], seeds=[0, 1])
+    assert [r.status for r in runs] == ["done", "failed", "failed", "failed"]
+    assert runs[2].reason == "RuntimeError: odd seed"
+    assert "value = nan, which is no number" in runs[1].reason
+    assert len(fits) == 2
+    for path in (paths.store() / "runs").iterdir():
+        json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+def test_what_cannot_be_measured_is_not_tried(run):
+    runs, fits = run(evaluators=["trains"], backbones=["small_3d"])
+    assert runs == []
+    assert fits == []
+
+
+def test_a_method_that_is_not_supervised_gets_no_labels(run):
+    _, fits = run(methods=["reads_labels"])
+    assert fits == ["reads_labels 0", "labelled=False labels=0"]
+
+
+def test_features_are_computed_once_for_all_evaluators(run):
+    run(evaluators=[{"name": "knn", "k": 5}, "clustering", "linear_probe"])
+    assert len(list((paths.store() / "features").iterdir())) == 2  # train and test
+    for path in (paths.store() / "features").iterdir():
+        path.write_bytes(b"damaged")
+    (found,), _ = run(evaluators=[{"name": "knn", "k": 7}])
+    assert found.status == "done"
+
+
+def test_a_damaged_encoder_says_what_to_do(run):
+    (first,), _ = run()
+    weights = paths.store() / "fits" / first.fit_key / "weights.safetensors"
+    weights.write_bytes(b"damaged")
+    (found,), fits = run(evaluators=[{"name": "knn", "k": 3}])
+    assert fits == []
+    assert found.status == "data"
+    assert "delete the folder and run again" in found.reason
+
+
+def test_a_damaged_run_is_computed_again(run):
+    (first,), _ = run()
+    Store(paths.store()).path(first.key).write_text('{"version": 1')
+    assert Store(paths.store()).broken()
+    (second,), fits = run()
+    assert fits == []
+    assert second.scores == first.scores
+
+
+def test_an_evaluator_can_be_given_an_inner_layer(run):
+    evaluators = [
+        {"name": "knn", "k": 5},
+        *({"name": "knn", "k": 5, "layer": layer} for layer in ("colours", "linear")),
+    ]
+    (own, colours, linear), fits = run(backbones=["two_layers"], evaluators=evaluators)
+    assert len(fits) == 1
+    assert [r.status for r in (own, colours, linear)] == ["done"] * 3
+    assert linear.predictions == own.predictions
+    assert colours.predictions != own.predictions
+    assert len({r.protocol_id for r in (own, colours, linear)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"backbones": ["two_layers"], "evaluators": [{"name": "knn", "layer": "colour"}]}, "did you mean 'colours'"),
+        ({"evaluators": [{"name": "knn", "layer": "fc6"}]}, "unknown layer of backbone 'small_2d': 'fc6'; known: none"),
+        ({"evaluators": [{"name": "finetune", "layer": "fc6"}]}, "only evaluators of vectors take the name of a layer"),
+        ({"evaluators": [{"name": "knn", "layer": 6}]}, "only evaluators of vectors take the name of a layer"),
+    ],
+)
+def test_a_layer_that_cannot_be(run, changes, message):
+    with pytest.raises(UsageError, match=message):
+        run(**changes)

@@ -1,0 +1,237 @@
+"""Loading plugins: isolation, clashes, blocking, hooks that raise."""
+
+from __future__ import annotations
+
+import sys
+import types
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from harness import hookimpl
+from harness.cards import MethodCard
+from harness.errors import PluginError
+from harness.plugins import hookspecs
+from harness.plugins.manager import Plugins
+from harness.plugins.registry import Registry
+
+CARD = MethodCard(name="new", summary="New.")
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Make a module importable for one test and return its entry point."""
+
+    def install(name: str, **content: object) -> EntryPoint:
+        module = types.ModuleType(f"plugin_{name}")
+        for key, value in content.items():
+            setattr(module, key, value)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        return EntryPoint(name, module.__name__, "harness")
+
+    return install
+
+
+def methods(*cards, error=None):
+    @hookimpl
+    def harness_methods(registry: Registry) -> None:
+        for card in cards:
+            registry.register(card, "somewhere:Class")
+        if error is not None:
+            raise error
+
+    return harness_methods
+
+
+def status(plugins: Plugins, name: str):
+    (found,) = [status for status in plugins.statuses if status.name == name]
+    return found
+
+
+def test_builtins_come_through_the_same_hooks():
+    plugins = Plugins(found=[])
+    (builtin,) = plugins.statuses
+    assert builtin.status == "loaded"
+    assert "supervised" in builtin.registered["methods"]
+    assert set(plugins.methods) == set(builtin.registered["methods"])
+
+
+def test_a_plugin_registers(install):
+    plugins = Plugins(found=[install("good", harness_methods=methods(CARD))])
+    assert status(plugins, "good").registered["methods"] == ("new",)
+    assert "new" in plugins.methods
+
+
+@pytest.mark.parametrize("error", [RuntimeError("half way"), SystemExit(7)])
+def test_a_plugin_that_fails_half_way_leaves_nothing(install, error):
+    plugins = Plugins(found=[install("bad", harness_methods=methods(CARD, error=error)), install("other")])
+    assert status(plugins, "bad").status == "failed"
+    assert type(error).__name__ in status(plugins, "bad").complaint
+    assert "new" not in plugins.methods
+    assert status(plugins, "other").status == "loaded"
+
+
+def test_a_plugin_that_cannot_be_imported(tmp_path, monkeypatch):
+    (tmp_path / "plugin_exits.py").write_text("import sys\nsys.exit(7)\n")
+    (tmp_path / "plugin_broken.py").write_text("import a_module_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins(found=[EntryPoint(n, f"plugin_{n}", "harness") for n in ("exits", "broken", "missing")])
+    assert {s.name for s in plugins.failed} == {"exits", "broken", "missing"}
+    assert "SystemExit: 7" in status(plugins, "exits").error
+    assert "a_module_nobody_has" in status(plugins, "broken").complaint
+    assert "\n" not in status(plugins, "broken").complaint
+
+
+def test_interrupting_an_import_interrupts(tmp_path, monkeypatch):
+    (tmp_path / "plugin_interrupted.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        Plugins(found=[EntryPoint("interrupted", "plugin_interrupted", "harness")])
+
+
+def test_two_plugins_registering_one_name(install):
+    first, second = (install(name, harness_methods=methods(CARD)) for name in ("first", "second"))
+    plugins = Plugins(found=[second, first])
+    assert status(plugins, "first").status == "loaded"
+    complaint = status(plugins, "second").complaint
+    assert "'new' is registered by both first and second" in complaint
+
+
+def test_two_distributions_with_one_plugin_name(install):
+    points = [install("same"), EntryPoint("same", "somewhere_else", "harness")]
+    plugins = Plugins(found=points)
+    assert [s.status for s in plugins.statuses[1:]] in (["loaded", "failed"], ["failed", "loaded"])
+    assert "taken by" in plugins.failed[0].error
+
+
+def test_strict_raises(install):
+    with pytest.raises(PluginError, match="bad"):
+        Plugins(found=[install("bad", harness_methods=methods(error=RuntimeError("no")))], strict=True)
+
+
+def test_blocked_plugins_are_not_imported(monkeypatch):
+    point = EntryPoint("blocked", "plugin_that_does_not_exist", "harness")
+    assert status(Plugins(found=[point], block=["blocked"]), "blocked").status == "blocked"
+    monkeypatch.setenv("HARNESS_BLOCK_PLUGINS", "x,blocked")
+    assert status(Plugins(found=[point]), "blocked").status == "blocked"
+
+
+def test_misspelled_hook_and_argument_are_refused(install):
+    @hookimpl
+    def harness_method(registry):
+        pass
+
+    @hookimpl
+    def harness_methods(registrie):
+        pass
+
+    plugins = Plugins(
+        found=[install("hook", harness_method=harness_method), install("arg", harness_methods=harness_methods)]
+    )
+    assert "harness_method" in status(plugins, "hook").error
+    assert "registrie" in status(plugins, "arg").error
+
+
+def test_a_misspelled_hook_does_not_spoil_the_next_plugin(install):
+    @hookimpl
+    def harness_method(registry):
+        pass
+
+    bad, good = install("a_bad", harness_method=harness_method), install("b_good", harness_methods=methods(CARD))
+    plugins = Plugins(found=[bad, good])
+    assert status(plugins, "b_good").status == "loaded"
+
+
+def test_a_hook_that_raises_does_not_stop_the_others(install):
+    heard = []
+
+    @hookimpl
+    def harness_run_started(cell):
+        heard.append(cell)
+
+    def raising():
+        @hookimpl(specname="harness_run_started")
+        def raises(cell):
+            msg = "deaf"
+            raise RuntimeError(msg)
+
+        return raises
+
+    plugins = Plugins(
+        found=[install("deaf", raises=raising()), install("good", harness_run_started=harness_run_started)]
+    )
+    complaints = plugins.run_started("cell")
+    assert heard == ["cell"]
+    assert len(complaints) == 1
+    assert "'deaf'" in complaints[0]
+
+
+@pytest.fixture
+def numbers(install, tmp_path, monkeypatch):
+    """A plugin with a file of references, of the content given."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def numbers(name, content):
+        package = tmp_path / f"{name}_data"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "references.yaml").write_bytes(content)
+
+        @hookimpl
+        def harness_references(registry):
+            registry.register(name, f"{name}_data:references.yaml")
+
+        return install(name, harness_references=harness_references, harness_methods=methods(CARD))
+
+    return numbers
+
+
+NUMBERS = b"""
+paper: {title: A paper, authors: Somebody, year: 2019, venue: CVIU}
+groups: [{table: Table 1, evaluator: knn, data: ucf101, metric: top1, pretraining: none,
+          numbers: [{method: One, value: 1.5}, {method: Two, value: 2}]}]
+"""
+
+
+def test_references_are_read_when_asked_for(numbers):
+    plugins = Plugins(found=[numbers("good", NUMBERS)])
+    assert status(plugins, "good").registered["references"] == ("good",)
+    published, complaints = plugins.published()
+    assert [(one.method, one.value) for one in published["good"]] == [("One", 1.5), ("Two", 2.0)]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("content", [b"paper: [", b"\xff", b"paper: {}", b"", b"paper: !!python/object:os.system {}"])
+def test_a_broken_file_of_references_is_a_line_and_its_plugin_works(numbers, content):
+    points = [numbers("bad", content)]
+    plugins = Plugins(found=points)
+    published, (complaint,) = plugins.published()
+    assert published == {}
+    assert complaint.startswith("references 'bad' of bad: ")
+    assert complaint.endswith("(--block bad silences this)")
+    assert "\n" not in complaint
+    assert "new" in plugins.methods
+    with pytest.raises(PluginError, match="references 'bad'"):
+        Plugins(found=points, strict=True)
+
+
+def test_one_broken_file_of_references_leaves_the_others(numbers, install):
+    @hookimpl
+    def harness_references(registry):
+        registry.register("nowhere", "no_such_package:references.yaml")
+
+    gone = install("gone", harness_references=harness_references)
+    second = numbers("second", NUMBERS.replace(b"One", b"Uno"))
+    plugins = Plugins(found=[gone, second])
+    published, (complaint,) = plugins.published()
+    assert [one.method for one in published["second"]] == ["Uno", "Two"]
+    assert "references 'nowhere' of gone: no_such_package:references.yaml cannot be read" in complaint
+
+
+def test_every_hook_is_documented():
+    hooks = [value for name, value in vars(hookspecs).items() if name.startswith("harness_")]
+    assert len(hooks) == 8
+    for hook in hooks:
+        assert "alled " in hook.__doc__, f"{hook.__name__} does not say when it is called"
+        arguments = hook.__code__.co_varnames[: hook.__code__.co_argcount]
+        assert all(f":param {argument}:" in hook.__doc__ for argument in arguments)

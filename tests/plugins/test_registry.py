@@ -1,0 +1,150 @@
+"""Registries: strict names, clashes, lazy imports, checked options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from harness.cards import MethodCard
+from harness.errors import PluginError, UsageError
+from harness.plugins.registry import Origin, Registry, SuiteRegistry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARD = MethodCard(name="thing", summary="A thing.")
+
+
+@dataclass(frozen=True)
+class Base:
+    margin: float = 0.5
+
+
+@dataclass(frozen=True)
+class Thing(Base):
+    card: ClassVar[MethodCard] = CARD
+    folder: Path | None = None
+    layers: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        if self.margin < 0:
+            msg = "margin must not be negative"
+            raise ValueError(msg)
+
+
+class Plain:
+    card = MethodCard(name="plain", summary="No dataclass.")
+
+    def __init__(self, k: int = 3):
+        self.k = k
+
+
+@pytest.fixture
+def registry():
+    registry: Registry[Thing] = Registry("method")
+    registry.register(CARD, f"{__name__}:Thing")
+    registry.register(Plain.card, f"{__name__}:Plain")
+    return registry
+
+
+def test_build_gives_options_their_declared_types(registry):
+    thing = registry.build("thing", {"margin": 2, "layers": [1, 2]})
+    assert thing == Thing(margin=2.0, layers=(1, 2))
+    assert isinstance(thing.margin, float)
+    assert registry.build("plain", {"k": 7}).k == 7
+
+
+def test_iterates_sorted(registry):
+    assert list(registry) == ["plain", "thing"]
+    assert len(registry) == 2
+
+
+def test_options_are_completed_by_the_constructors_defaults(registry):
+    everything = {"margin": 0.5, "folder": None, "layers": ()}
+    assert registry.completed("thing", {}) == everything
+    written = registry.completed("thing", {"margin": "0.5", "layers": []})  # YAML reads 5e-1 as text
+    assert written == everything
+    assert isinstance(written["margin"], float)
+    assert registry.completed("plain", {"k": 3, "layer": "fc6"}) == {"k": 3, "layer": "fc6"}
+    with pytest.raises(UsageError, match="option margin"):
+        registry.completed("thing", {"margin": "wide"})
+
+
+@pytest.mark.parametrize("name", ["os.system", "subprocess.getoutput", "thin"])
+def test_only_registered_short_names_are_found(registry, name):
+    with pytest.raises(UsageError, match="unknown method"):
+        registry.build(name, {"command": "true"})
+
+
+def test_unknown_name_names_the_nearest(registry):
+    with pytest.raises(UsageError, match="did you mean 'thing'"):
+        registry.entry("thinq")
+
+
+def test_unknown_option_names_the_nearest(registry):
+    with pytest.raises(UsageError, match="'margn'; did you mean 'margin'"):
+        registry.build("thing", {"margn": 1})
+
+
+@pytest.mark.parametrize("value", ["wide", None, [1]])
+def test_option_of_the_wrong_type(registry, value):
+    with pytest.raises(UsageError, match="option margin"):
+        registry.build("thing", {"margin": value})
+
+
+def test_option_of_the_wrong_value(registry):
+    with pytest.raises(UsageError, match="margin must not be negative"):
+        registry.build("thing", {"margin": -1})
+
+
+def test_clash_names_both_origins(registry):
+    registry.origin = Origin("other", "harness-other", "1.2")
+    with pytest.raises(PluginError, match=r"builtin and harness-other 1\.2"):
+        registry.register(CARD, "somewhere:Else")
+
+
+@pytest.mark.parametrize("target", ["nowhere", "a.b:c.d", ":C", "a.b:"])
+def test_target_must_be_module_and_attribute(target):
+    with pytest.raises(PluginError, match="not of the form"):
+        Registry("method").register(CARD, target)
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("missing_module:C", "ModuleNotFoundError"),
+        (f"{__name__}:Missing", "AttributeError"),
+        (f"{__name__}:Plain", "card"),
+    ],
+)
+def test_broken_target_is_the_plugins_fault(target, problem):
+    registry: Registry[Thing] = Registry("method")
+    registry.register(CARD, target)
+    with pytest.raises(PluginError, match=problem):
+        registry.load("thing")
+
+
+def test_rollback_forgets(registry):
+    before = registry.snapshot()
+    registry.register(MethodCard(name="more", summary="More."), "m:C")
+    registry.rollback(before)
+    assert "more" not in registry
+
+
+def test_suites():
+    suites = SuiteRegistry()
+    suites.register("quickstart", "harness.suites:quickstart.yaml")
+    assert "methods:" in suites.text("quickstart")
+    with pytest.raises(PluginError, match="both"):
+        suites.register("quickstart", "a:b.yaml")
+    with pytest.raises(PluginError, match="not of the form"):
+        suites.register("more", "b.yaml")
+    with pytest.raises(PluginError, match="short name"):
+        suites.register("../x", "a:b.yaml")
+    with pytest.raises(UsageError, match="did you mean 'quickstart'"):
+        suites.text("quickstrat")
+    suites.register("gone", "harness.suites:gone.yaml")
+    with pytest.raises(PluginError, match="cannot be read"):
+        suites.text("gone")

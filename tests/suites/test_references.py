@@ -1,0 +1,167 @@
+"""References: files that are only data, and numbers that are of exactly one data set and protocol."""
+
+from __future__ import annotations
+
+import pydantic
+import pytest
+import yaml
+
+from harness.cards import Paper
+from harness.errors import PluginError
+from harness.plugins.manager import Plugins
+from harness.store.runs import Named
+from harness.suites.references import Matcher, parse
+from harness.suites.schema import Choice
+
+FILE = {
+    "paper": {"title": "A paper", "authors": "Somebody", "year": 2019, "venue": "CVIU", "url": "https://x.org/a(1)"},
+    "groups": [
+        {
+            "table": "Table 2",
+            "evaluator": {"name": "clustering", "algorithm": "spectral"},
+            "data": "ucf101",
+            "metric": "conditional_entropy",
+            "pretraining": "UCF101 split 1, no labels",
+            "backbone": "AlexNet",
+            "note": "shared",
+            "numbers": [
+                {"method": "Lq", "value": 3.39, "std": 0.01},
+                {"method": "VGG", "value": 3, "pretraining": "100K videos", "backbone": "", "note": "own"},
+            ],
+        }
+    ],
+}
+
+
+def parsed(content):
+    return parse(yaml.safe_dump(content), "file x")
+
+
+def test_what_a_line_says_itself_holds_instead_of_what_its_group_says():
+    first, second = parsed(FILE)
+    assert first.paper == second.paper == Paper(**FILE["paper"])
+    assert (first.table, first.value, first.std) == ("Table 2", 3.39, 0.01)
+    assert first.evaluator == Named(name="clustering", options={"algorithm": "spectral"})
+    assert first.data == Named(name="ucf101")
+    assert (first.pretraining, first.backbone, first.note) == ("UCF101 split 1, no labels", "AlexNet", "shared")
+    assert (second.pretraining, second.backbone, second.note) == ("100K videos", "", "own")
+    assert (second.value, second.std) == (3.0, None)
+
+
+def broken(*path, value=None):
+    """FILE with the value at `path` changed, or taken away."""
+    content = yaml.safe_load(yaml.safe_dump(FILE))
+    inner = content
+    for step in path[:-1]:
+        inner = inner[step]
+    if value is None:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ("paper", "file x: the file: "),
+        (broken("more", value=1), "more: Extra"),
+        (broken("paper"), "paper: Field required"),
+        (broken("paper", "yaer", value=2019), "paper: .*did you mean 'year'"),
+        (broken("paper", "year"), "paper.*year"),
+        (broken("paper", "url", value="javascript:alert(1)"), "not one of http or https"),
+        (broken("paper", "url", value="https://x.org/> [a](b)"), "not one of http or https"),
+        (broken("groups", value=[]), "groups: "),
+        (broken("groups", 0, "metrics", value="top1"), r"groups\.0\.metrics: Extra"),
+        (broken("groups", 0, "metric"), r"groups\.0\.metric: Field required"),
+        (broken("groups", 0, "pretraining", value=""), r"groups\.0\.pretraining: "),
+        (broken("groups", 0, "evaluator", value=["knn"]), r"groups\.0\.evaluator: .*registered name"),
+        (broken("groups", 0, "numbers", value=[]), r"groups\.0\.numbers: "),
+        (broken("groups", 0, "numbers", 0, "value", value="3.39 +- 0.01"), r"numbers\.0\.value: "),
+        (broken("groups", 0, "numbers", 0, "value", value=True), r"numbers\.0\.value: "),
+        (broken("groups", 0, "numbers", 0, "value", value=float("nan")), r"numbers\.0\.value: "),
+        (broken("groups", 0, "numbers", 0, "std", value=-0.1), r"numbers\.0\.std: "),
+        (broken("groups", 0, "numbers", 0, "metric", value="nmi"), r"numbers\.0\.metric: Extra"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line(content, where):
+    with pytest.raises(PluginError, match=where) as caught:
+        parsed(content)
+    assert str(caught.value).startswith("file x: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "a: b: c", "!!python/object/apply:os.system ['true']", "\x00"])
+def test_only_plain_yaml_is_read(text):
+    with pytest.raises(PluginError, match="file x: not plain YAML data"):
+        parse(text, "file x")
+
+
+@pytest.fixture(scope="module")
+def plugins():
+    return Plugins(found=[])
+
+
+def reference(evaluator, data):
+    content = broken("groups", 0, "evaluator", value=evaluator)
+    content["groups"][0]["data"] = data
+    return parsed(content)[0]
+
+
+def same(plugins, theirs, ours):
+    """Whether a reference of `theirs` is of `ours`, both (evaluator, data), and the other way round."""
+    choice = pydantic.TypeAdapter(Choice).validate_python
+    named = [tuple(map(choice, pair)) for pair in (theirs, ours)]
+    found = {Matcher(plugins).same(reference(*one), *other) for one, other in ((theirs, named[1]), (ours, named[0]))}
+    (answer,) = found
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (("clustering", "ucf101"), ("clustering", "ucf101")),
+        (("clustering", "ucf101"), ({"name": "clustering", "algorithm": "kmeans", "repeats": 10}, "ucf101")),
+        (("clustering", {"name": "ucf101", "fold": 1}), ("clustering", "ucf101")),
+        (("clustering", {"name": "ucf101", "subset_seed": 0}), ("clustering", {"name": "ucf101", "joined": False})),
+        (("finetune", "cifar10"), ({"name": "finetune", "lrs": [3e-4, 1e-3, 3e-3]}, "cifar10")),
+        (("finetune", "cifar10"), ({"name": "finetune", "lrs": ["3e-4", "1e-3", "3e-3"]}, "cifar10")),
+        (("clustering", "ucf101"), ({"name": "clustering", "layer": None}, "ucf101")),
+        (({"name": "clustering", "layer": "fc6"}, "ucf101"), ({"layer": "fc6", "name": "clustering"}, "ucf101")),
+    ],
+)
+def test_a_default_is_the_same_written_or_not(plugins, theirs, ours):
+    assert same(plugins, theirs, ours)
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        ("knn", "ucf101"),
+        ("clustering", "hmdb51"),
+        ({"name": "clustering", "algorithm": "spectral"}, "ucf101"),
+        ({"name": "clustering", "repeats": 5}, "ucf101"),
+        ({"name": "clustering", "layer": "fc6"}, "ucf101"),
+        ("clustering", {"name": "ucf101", "fold": 2}),
+        ("clustering", {"name": "ucf101", "subset": 100}),
+        ("clustering", {"name": "ucf101", "images": 5}),
+        ("clustering", {"name": "ucf101", "labels": {"action": "other.csv"}}),
+    ],
+)
+def test_another_option_is_another_protocol_or_other_data(plugins, ours):
+    assert not same(plugins, ("clustering", "ucf101"), ours)
+
+
+def test_two_layers_are_two_protocols(plugins):
+    layers = [({"name": "clustering", "layer": layer}, "ucf101") for layer in ("fc6", "fc7")]
+    assert not same(plugins, *layers)
+
+
+def test_an_option_of_the_wrong_type_is_said_once_and_never_shown(plugins, capsys):
+    matcher, ours = Matcher(plugins), (Named(name="clustering"), Named(name="ucf101"))
+    wrong = reference({"name": "clustering", "repeats": "many"}, "ucf101")
+    assert not matcher.same(wrong, *ours)
+    assert not matcher.same(wrong, *ours)
+    said = capsys.readouterr().err
+    assert said.count("option repeats='many'") == 1
+    assert said.count("\n") == 1
