@@ -13,7 +13,7 @@ from harness.cards import MethodCard
 from harness.encoders.network import normalise
 from harness.interfaces import Budget
 from harness.methods.supervised import Supervised
-from harness.system.seeding import derived, seeded
+from harness.system.seeding import derive_seed, seeded
 from harness.testing.fixtures import MovingSquares
 from harness_temporal_coherency.alexnet import AlexNet
 from harness_temporal_coherency.quadruplet import Quadruplet
@@ -45,7 +45,7 @@ def test_training_step(beside, tmp_path, method, backbone):
 
     def bare():
         network = backbone.build(seed=0)
-        with seeded(derived(0)):
+        with seeded(derive_seed(0)):
             objective = method.objective(network, backbone.card, train)
         parameters = list(objective.parameters())
         decayed = [
@@ -56,7 +56,7 @@ def test_training_step(beside, tmp_path, method, backbone):
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
         objective.train()
         for step in range(STEPS):
-            batch = method.draw(train, view, size, torch.Generator().manual_seed(derived(0, step, 0)))
+            batch = method.draw(train, view, size, torch.Generator().manual_seed(derive_seed(0, step, 0)))
             clips = normalise(batch.clips, backbone.card)
             loss = objective(clips) if batch.targets is None else objective(clips, batch.targets)
             optimizer.zero_grad()

@@ -25,9 +25,10 @@ from harness.plugins.hookspecs import hookimpl
 if TYPE_CHECKING:
     from harness.encoders.frozen import Features, FrozenEncoder
     from harness.encoders.network import NetworkEncoder
-    from harness.training.gradient_method import GradientMethod
+    from harness.training.gradient_method import Batch, GradientMethod
 
 _TORCH = {
+    "Batch": "harness.training.gradient_method",
     "Features": "harness.encoders.frozen",
     "FrozenEncoder": "harness.encoders.frozen",
     "GradientMethod": "harness.training.gradient_method",
@@ -48,6 +49,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Backbone",
     "BackboneCard",
+    "Batch",
     "Budget",
     "DataError",
     "Dataset",

@@ -87,9 +87,9 @@ def _networks() -> str:
 def _training() -> str:
     import mmengine
 
-    import harness.training
+    from harness.training import loop
 
-    return f"mmengine {mmengine.__version__} behind {harness.training.__name__}"
+    return f"mmengine {mmengine.__version__} behind {loop.__name__}"
 
 
 def _store() -> str:

@@ -76,7 +76,7 @@ def publish(
     """Write the board of `plan` from what `store` has, and print its table."""
     from harness.leaderboard import build_board, render, with_pictures, with_runs
     from harness.pictures.contact_sheet import contact_sheet
-    from harness.store.runs import digest
+    from harness.system.hashing import digest
 
     suite = plan.suite
     pictures = {}

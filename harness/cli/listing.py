@@ -11,7 +11,7 @@ from harness.cli.context import AsJson, Context, print_json, print_table
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
-    from harness.plugins.registry import Entry, Registry
+    from harness.plugins.registry import Registration, Registry
 
 
 class Kind(str, enum.Enum):
@@ -56,7 +56,7 @@ def listing(
         print_table(header, [tuple(str(row.get(column, "")) for column in header) for row in rows])
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Registration) -> dict[str, Any]:
     import dataclasses
 
     card = dataclasses.asdict(entry.card)

@@ -14,7 +14,8 @@ from harness.execution import restore
 if TYPE_CHECKING:
     from harness.evaluators.labelled_features import Points
     from harness.plugins.manager import Plugins
-    from harness.store.runs import Run, Store
+    from harness.store.records import Run
+    from harness.store.runs import Store
 
 
 def map_(

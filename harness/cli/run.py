@@ -13,7 +13,7 @@ from harness.cli.context import AsJson, Context, print_json, print_table, usable
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
-    from harness.store.runs import Identity
+    from harness.store.records import CellSpec
     from harness.suites.schema import Suite
 
 SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a .yaml file.")]
@@ -95,7 +95,7 @@ def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:
         sys.stderr.write(f"{len(rows)} cells; nothing was computed\n")
 
 
-def _names(identity: Identity) -> dict[str, str | int]:
+def _names(identity: CellSpec) -> dict[str, str | int]:
     return {
         "method": identity.method.label,
         "backbone": identity.backbone.label,

@@ -12,7 +12,8 @@ from harness.cli.context import AsJson, Context, print_json
 from harness.execution import restore
 
 if TYPE_CHECKING:
-    from harness.store.runs import Run, Store
+    from harness.store.records import Run
+    from harness.store.runs import Store
 
 
 def show(

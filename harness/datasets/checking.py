@@ -79,7 +79,7 @@ def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) ->
     """
     tolerant = {"bad": "skip"} if "bad" in inspect.signature(registry.load(name)).parameters else {}
     dataset = derived.build(registry, name, {**options, **tolerant})
-    with file_index.looking_again() as looks:
+    with file_index.force_recheck() as looks:
         splits = {split: dataset.split(split) for split in dataset.card.splits}
         reports = {split: _split(found, looks) for split, found in splits.items()}
     pairs = list(itertools.combinations(splits.values(), 2))

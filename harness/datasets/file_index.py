@@ -30,7 +30,7 @@ _looks: ContextVar[dict[Path, Look] | None] = ContextVar("looks", default=None)
 
 
 @contextlib.contextmanager
-def looking_again() -> Iterator[dict[Path, Look]]:
+def force_recheck() -> Iterator[dict[Path, Look]]:
     """Every file that `records` is asked for in the block is decoded, whatever is remembered, and noted by its path."""
     looks: dict[Path, Look] = {}
     token = _looks.set(looks)
@@ -52,8 +52,8 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
         names: paths below it, with `/`.
         title: of the progress bar.
     """
-    book = paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
-    known, looks = _read(book), _looks.get()
+    index_file = paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
+    known, looks = _read(index_file), _looks.get()
     found: dict[str, Record] = {}
     todo: dict[str, tuple[int, int]] = {}
     for name in dict.fromkeys(names):
@@ -69,8 +69,8 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
             todo[name] = stamp
     if not todo:
         return found
-    book.parent.mkdir(parents=True, exist_ok=True)
-    with book.open("a", encoding="utf-8") as file, progress.bar(title, total=len(todo)) as bar:
+    index_file.parent.mkdir(parents=True, exist_ok=True)
+    with index_file.open("a", encoding="utf-8") as file, progress.bar(title, total=len(todo)) as bar:
         for name, record in _inspected(folder, list(todo)):
             found[name] = record
             if looks is not None:
@@ -81,11 +81,11 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
     return found
 
 
-def _read(book: Path) -> dict[str, tuple[tuple[int, int], Record]]:
+def _read(index_file: Path) -> dict[str, tuple[tuple[int, int], Record]]:
     """Everything written down; a line that a killed process left unfinished is skipped."""
     known = {}
-    if book.exists():
-        for line in book.read_text(encoding="utf-8", errors="replace").splitlines():
+    if index_file.exists():
+        for line in index_file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
                 name, stamp = row.pop("name"), tuple(row.pop("stamp"))
@@ -97,7 +97,7 @@ def _read(book: Path) -> dict[str, tuple[tuple[int, int], Record]]:
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """The record of each file, in order, from workers that may crash or hang."""
-    outcomes = processes.each(inspect, [folder / name for name in names], patience=PATIENCE)
+    outcomes = processes.imap_isolated(inspect, [folder / name for name in names], timeout=PATIENCE)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.HungError):
             message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"

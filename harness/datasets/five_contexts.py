@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards, locations
 from harness.datasets.folders import media, visible
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class FiveContexts:
                 msg = f"{path}: no video of train/ has this context, or this camera; rename it, or take it away"
                 raise DataError(msg)
         found = [
-            Entry(
+            ListedFile(
                 path=path.relative_to(folder).as_posix(),
                 labels={"action": contexts.index(context), "camera": cameras.index(path.stem)},
             )

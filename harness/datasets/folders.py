@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class VideoFolders:
             files = {action: self._side(folder / action, paths, name) for action, paths in every.items()}
             classes = tuple(every)
         found = [
-            Entry(path=path, id=path, labels={"action": classes.index(action)}, group=group)
+            ListedFile(path=path, id=path, labels={"action": classes.index(action)}, group=group)
             for action, paths in files.items()
             for path, group in paths.items()
         ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class HMDB51:
             if side == name:
                 film = _film(action, clip)
                 found.append(
-                    Entry(
+                    ListedFile(
                         path=f"{videos}{action}/{clip}",
                         id=f"{action}/{clip.removesuffix('.avi')}",
                         labels={"action": list(lists).index(action)},

@@ -16,7 +16,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from harness.datasets import cards, file_index, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 from harness.functional.pose import JOINTS
 from harness.system import paths, progress
@@ -180,7 +180,7 @@ class FLIC:
         joints = np.array([example.joints for example in chosen], np.float32).reshape(-1, len(COLUMNS), 2)
         files = stored(self.card.name, joints, inside(joints, sizes))
         entries = [
-            Entry(path=path, id=example.id, group=f"{name}/{example.movie}", joints=file)
+            ListedFile(path=path, id=example.id, group=f"{name}/{example.movie}", joints=file)
             for example, path, file in zip(chosen, paths, files, strict=True)
         ]
         return read_split(name, self.folder, entries, {}, dataset=self.card.name, bad=self.bad, records=records)
@@ -294,5 +294,5 @@ class LeedsSports:
                 joints[:, place] = np.stack([x, y], axis=-1) - 1
                 hidden[:, place] = flags != 0
         files = stored(self.card.name, joints, inside(joints, sizes) & ~hidden)
-        entries = [Entry(path=image, joints=file) for image, file in zip(images, files, strict=True)]
+        entries = [ListedFile(path=image, joints=file) for image, file in zip(images, files, strict=True)]
         return read_split(name, self.folder, entries, {}, dataset=self.card.name, bad=self.bad, records=records)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Kinetics400:
         classes = tuple(sorted({row.label for row in rows["train"]}))
         number = {label: index for index, label in enumerate(classes)}
         found = [
-            Entry(
+            ListedFile(
                 path=self._files.get(row.clip) or self._files.get(row.youtube_id) or _expected(name, row),
                 id=row.clip,
                 labels={"action": number[row.label]},

@@ -20,7 +20,7 @@ Bad = Literal["error", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ListedFile:
     """A video or image that the lists of a data set name."""
 
     path: str
@@ -37,7 +37,7 @@ class Entry:
 def read_split(
     name: str,
     folder: Path,
-    entries: Sequence[Entry],
+    entries: Sequence[ListedFile],
     classes: Mapping[str, tuple[str, ...]],
     *,
     dataset: str,
@@ -87,7 +87,7 @@ def read_split(
     return VideoSplit(name, tuple(videos.values()), digests, classes, left_out=left_out)
 
 
-def _video(entry: Entry, folder: Path, record: Record) -> Video:
+def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
     width, height = (record.width, record.height) if entry.box is None else entry.box.size
     return Video(
         id=entry.id or entry.path.rpartition(".")[0],

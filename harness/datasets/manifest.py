@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Manifest:
         classes = {kind: tuple(sorted({row[key] for row in rows})) for kind, key in kinds.items()}
         numbers = {kind: {label: number for number, label in enumerate(names)} for kind, names in classes.items()}
         found = [
-            Entry(
+            ListedFile(
                 path=row["path"],
                 id=row["path"],
                 labels={kind: numbers[kind][row[key]] for kind, key in kinds.items()},

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, unknown
 from harness.video.archive import Member, members
 
@@ -67,7 +67,7 @@ class Shards:
         for archive in archives:
             paths |= {f"{archive.name}/{path}": label for path, label in _samples(archive).items()}
         classes, labels = _labels(folder, paths)
-        found = [Entry(path=path, labels={"action": label}) for path, label in zip(paths, labels, strict=True)]
+        found = [ListedFile(path=path, labels={"action": label}) for path, label in zip(paths, labels, strict=True)]
         return read_split(name, folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.interfaces import Partial, Split, Video
-from harness.store.runs import digest
+from harness.system.hashing import digest
 from harness.video.decode import resized
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from harness.datasets.listed_files import Entry
+from harness.datasets.listed_files import ListedFile
 from harness.errors import DataError, UsageError, unknown
 
 VIDEOS, LISTS = "videos", "ucfTrainTestlist"
@@ -70,7 +70,7 @@ def entries(
     videos: str = VIDEOS,
     scenes: Mapping[str, int] | None = None,
     joints: Path | None = None,
-) -> list[Entry]:
+) -> list[ListedFile]:
     """What the list of the split `name` of `fold` names, in its order.
 
     Args:
@@ -99,7 +99,7 @@ def entries(
         if scenes is not None:
             labels["scene"] = scenes[bare]
         found.append(
-            Entry(
+            ListedFile(
                 path=f"{videos}/{path}" if videos else path,
                 id=bare.rpartition("/")[2],
                 labels=labels,

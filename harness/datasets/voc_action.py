@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import torch
 
 from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, Entry, read_split
+from harness.datasets.listed_files import Bad, ListedFile, read_split
 from harness.errors import DataError, UsageError, unknown
 from harness.functional.draws import draw_ranks
 from harness.video.transforms import Box
@@ -257,8 +257,8 @@ def person_box(path: Path, position: int) -> Box:
         raise DataError(msg) from error
 
 
-def _entry(folder: Path, person: Person) -> Entry:
-    return Entry(
+def _entry(folder: Path, person: Person) -> ListedFile:
+    return ListedFile(
         path=f"JPEGImages/{person.image}.jpg",
         id=f"{person.image}_{person.object}",
         labels={"action": person.action},

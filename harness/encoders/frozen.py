@@ -16,9 +16,9 @@ from torch import Tensor
 from harness.cards import View
 from harness.errors import DataError, PluginError, UsageError
 from harness.interfaces import Encoder, Layered, Split, Trainable, VideoBatch, WholeVideos
-from harness.store.runs import digest
 from harness.system import files, progress
-from harness.system.seeding import derived
+from harness.system.hashing import digest
+from harness.system.seeding import derive_seed
 from harness.video.decode import decoder
 from harness.video.loader import clips
 
@@ -190,7 +190,9 @@ class FrozenEncoder:
         if self._shuffle is None:
             return batch
         orders = [
-            torch.randperm(batch.shape[2], generator=torch.Generator().manual_seed(derived(self._shuffle, position)))
+            torch.randperm(
+                batch.shape[2], generator=torch.Generator().manual_seed(derive_seed(self._shuffle, position))
+            )
             for position in range(start, start + len(batch))
         ]
         order = torch.stack(orders).to(batch.device)

@@ -23,7 +23,7 @@ from harness.functional.folds import group_folds
 from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
-from harness.system.seeding import derived, seeded
+from harness.system.seeding import derive_seed, seeded
 from harness.video.loader import Views, batches
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Finetune:
     def _trained(self, start: _Start, train: Split, budget: Budget, lr: float) -> Classifier:
         training = _Training(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
         network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
-        with seeded(derived(budget.seed)):
+        with seeded(derive_seed(budget.seed)):
             classifier = training.objective(network, start.card, train)
         training.minimise(classifier, start.card, train, budget)
         if not all(bool(tensor.isfinite().all()) for tensor in classifier.state_dict().values()):

@@ -10,7 +10,7 @@ import torch
 from harness.evaluators.cards import TEMPORAL_ORDER
 from harness.evaluators.linear import probed
 from harness.interfaces import Evaluation, Score
-from harness.system.seeding import derived
+from harness.system.seeding import derive_seed
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
@@ -47,7 +47,7 @@ class TemporalOrder:
         Raises:
             DataError: as in the linear probe.
         """
-        seen = [encoder, *(encoder.shuffled(derived(seed, time)) for time in range(SHUFFLINGS))]
+        seen = [encoder, *(encoder.shuffled(derive_seed(seed, time)) for time in range(SHUFFLINGS))]
         found = [probed(shown, data, self.label) for shown in seen]
         stored = [evaluation.predictions for evaluation in found]
         hits = torch.stack([_hits(predictions) for predictions in stored])  # (1 + SHUFFLINGS, N)

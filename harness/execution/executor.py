@@ -15,11 +15,13 @@ from harness.cards import View
 from harness.encoders import network
 from harness.encoders.frozen import FrozenEncoder, fingerprint
 from harness.errors import DataError, DivergedError, HarnessError
-from harness.execution.plan import Cell, Plan, Planner, coverage, measuring, protocol_with_view
+from harness.execution.plan import Plan, Planner, coverage, protocol_with_view, resolve_evaluator
 from harness.interfaces import Budget, Encoder, Evaluation
-from harness.store.runs import Identity, Run, Status, Store, digest
+from harness.store.records import Cell, CellSpec, Run, Status
+from harness.store.runs import Store
 from harness.system import files, progress
 from harness.system.environment import provenance
+from harness.system.hashing import digest
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
@@ -179,7 +181,7 @@ class Executor:
 
     def _evaluation(self, cell: Cell, encoder: FrozenEncoder) -> Evaluation:
         identity = cell.identity
-        evaluator, layer = measuring(self._plugins, identity.evaluator)
+        evaluator, layer = resolve_evaluator(self._plugins, identity.evaluator)
         before = fingerprint(encoder.encoder)
         shown = encoder if layer is None else encoder.at(layer)
         evaluation = evaluator.evaluate(shown, self._planner.dataset(identity.data), seed=identity.seed)
@@ -211,5 +213,5 @@ def _failure(error: BaseException) -> tuple[Status, str]:
     return "failed", f"{type(error).__name__}: {text}"
 
 
-def _title(identity: Identity) -> str:
+def _title(identity: CellSpec) -> str:
     return f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}"

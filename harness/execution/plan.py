@@ -13,9 +13,9 @@ from harness.datasets import derived, locations
 from harness.datasets.split_views import left_out
 from harness.errors import PluginError, UsageError, unknown
 from harness.interfaces import Dataset, Evaluator, Prepared, Split
-from harness.store.runs import Identity, Named, digest
+from harness.store.records import Cell, CellSpec, Choice
 from harness.suites.schema import Suite
-from harness.system.hashing import source_hash
+from harness.system.hashing import digest, source_hash
 from harness.video.decode import decoder
 from harness.video.sampling import frames_digest
 
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
 
 LAYER = "layer"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One number to be: a method fitted on a backbone, measured by an evaluator on a data set, with a seed."""
-
-    identity: Identity
-    fit_key: str
-    key: str
-    protocol: Mapping[str, Any]
-    supervised: bool
-    missing: frozenset[Need] = frozenset()
-    """What the evaluator needs and the method's encoders do not offer; such a cell is not applicable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +40,7 @@ class Plan:
         return groups
 
 
-def identities(suite: Suite) -> Iterator[Identity]:
+def identities(suite: Suite) -> Iterator[CellSpec]:
     """The cells of a suite before anything is known of their data."""
     for pretraining in suite.pretraining:
         for backbone in suite.backbones:
@@ -61,7 +48,7 @@ def identities(suite: Suite) -> Iterator[Identity]:
                 for seed in suite.seeds:
                     for data in suite.data or (pretraining,):
                         for evaluator in suite.evaluators:
-                            yield Identity(
+                            yield CellSpec(
                                 method=method,
                                 backbone=backbone,
                                 pretraining=pretraining,
@@ -89,7 +76,7 @@ def check(suite: Suite, plugins: Plugins) -> None:
             raise PluginError(msg) from None
     for choice in suite.methods:
         plugins.methods.build(choice.name, choice.options)
-    layers = {layer for choice in suite.evaluators if (layer := measuring(plugins, choice)[1]) is not None}
+    layers = {layer for choice in suite.evaluators if (layer := resolve_evaluator(plugins, choice)[1]) is not None}
     for choice in suite.backbones:
         known = plugins.backbones.build(choice.name, choice.options).card.layers
         for layer in sorted(layers - set(known)):
@@ -106,7 +93,7 @@ def check(suite: Suite, plugins: Plugins) -> None:
             raise UsageError(msg)
 
 
-def measuring(plugins: Plugins, named: Named) -> tuple[Evaluator, str | None]:
+def resolve_evaluator(plugins: Plugins, named: Choice) -> tuple[Evaluator, str | None]:
     """The evaluator `named`, and the layer whose vectors it is given; None for the encoder's own.
 
     `layer` is an option of every evaluator of vectors, which the harness keeps to itself.
@@ -136,36 +123,36 @@ class Planner:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, str], Split] = {}
 
-    def dataset(self, named: Named) -> Dataset:
+    def dataset(self, named: Choice) -> Dataset:
         """The data set, built once."""
         if named.label not in self._datasets:
             self._datasets[named.label] = derived.build(self._plugins.datasets, named.name, named.options)
         return self._datasets[named.label]
 
-    def split(self, named: Named, name: str) -> Split:
+    def split(self, named: Choice, name: str) -> Split:
         """A split, read once."""
         if (named.label, name) not in self._splits:
             self._splits[named.label, name] = self.dataset(named).split(name)
         return self._splits[named.label, name]
 
-    def ready(self, identity: Identity) -> bool:
+    def ready(self, identity: CellSpec) -> bool:
         """Whether the cell's data can be read without drawing or downloading it first."""
         return all(
             dataset.ready if isinstance(dataset, Prepared) else True
             for dataset in (self.dataset(identity.pretraining), self.dataset(identity.data))
         )
 
-    def training(self, identity: Identity) -> Split:
+    def training(self, identity: CellSpec) -> Split:
         """What the method of `identity` may see: labelled only if its card says so."""
         split = self.split(identity.pretraining, "train")
         return split if self._card(identity).supervised else split.unlabelled()
 
-    def _card(self, identity: Identity) -> MethodCard:
+    def _card(self, identity: CellSpec) -> MethodCard:
         card = self._plugins.methods.entry(identity.method.name).card
         assert isinstance(card, MethodCard)
         return card
 
-    def cell(self, identity: Identity) -> Cell:
+    def cell(self, identity: CellSpec) -> Cell:
         """Keys and protocol of one cell."""
         plugins = self._plugins
         fit_key = digest(

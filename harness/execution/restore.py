@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Encoder
     from harness.plugins.manager import Plugins
-    from harness.store.runs import Run, Store
+    from harness.store.records import Run
+    from harness.store.runs import Store
 
 
 def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:

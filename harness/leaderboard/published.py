@@ -10,7 +10,7 @@ from harness.cards import Paper
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
-from harness.store.runs import Named
+from harness.store.records import Choice
 from harness.suites.references import Reference
 
 EXPLAINED = (
@@ -44,7 +44,7 @@ class Source:
 
 
 def with_references(
-    board: Board, references: Sequence[Reference], same: Callable[[Reference, Named, Named], bool]
+    board: Board, references: Sequence[Reference], same: Callable[[Reference, Choice, Choice], bool]
 ) -> Board:
     """`board` with those references that stand beside something: a run that is done, of a whole copy of the same data.
 
@@ -62,7 +62,7 @@ def with_references(
     return dataclasses.replace(board, references=tuple(found))
 
 
-def as_measured(reference: Reference, evaluator: Named, data: Named) -> bool:
+def as_measured(reference: Reference, evaluator: Choice, data: Choice) -> bool:
     """Whether a reference that has been on a board is of this evaluator and data set: it names them as the board."""
     return (reference.evaluator, reference.data) == (evaluator, data)
 

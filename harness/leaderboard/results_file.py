@@ -19,8 +19,9 @@ from harness.leaderboard.board import Board, build_board
 from harness.leaderboard.published import as_measured, with_references
 from harness.leaderboard.sections import with_pictures
 from harness.leaderboard.table import Planned
-from harness.store.runs import Identity, Run, digest
+from harness.store.records import CellSpec, Run
 from harness.suites.references import Reference
+from harness.system.hashing import digest
 
 NAME = "results.json"
 
@@ -36,7 +37,7 @@ class _Cell(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    identity: Identity
+    identity: CellSpec
     key: str
     supervised: bool
     not_applicable: str

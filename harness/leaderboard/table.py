@@ -22,8 +22,9 @@ from harness.leaderboard.statistics import (
     over_seeds,
     resample,
 )
-from harness.store.runs import Identity, Named, Run, digest
+from harness.store.records import CellSpec, Choice, Run
 from harness.system import progress
+from harness.system.hashing import digest
 
 if TYPE_CHECKING:
     from harness.execution.plan import Plan
@@ -39,7 +40,7 @@ class Planned(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    identity: Identity
+    identity: CellSpec
     key: str
     """The run key that code, data and protocol give today."""
     supervised: bool
@@ -147,8 +148,8 @@ class Cell:
 class Column:
     """An evaluator on a data set."""
 
-    evaluator: Named
-    data: Named
+    evaluator: Choice
+    data: Choice
     card: EvaluatorCard
     ranks: bool = True
     """Whether rows are ranked by it: not by speed, unless the board has nothing else."""
@@ -163,7 +164,7 @@ class Column:
 class Row:
     """A method on a backbone, learnt from a data set within a budget."""
 
-    identity: Identity
+    identity: CellSpec
     """Of its first cell; method, backbone, pretraining and frames are the row's."""
     supervised: bool
     """A reference: shown, never ranked."""

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.execution.plan import Cell
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
     from harness.plugins.registry import ReferenceRegistry, Registry, SuiteRegistry
-    from harness.store.runs import Run
+    from harness.store.records import Cell, Run
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")

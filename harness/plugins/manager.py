@@ -16,9 +16,8 @@ from harness.plugins import builtin, hookspecs
 from harness.plugins.registry import BUILTIN, FileRegistry, Origin, ReferenceRegistry, Registry, SuiteRegistry
 
 if TYPE_CHECKING:
-    from harness.execution.plan import Cell
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
-    from harness.store.runs import Run
+    from harness.store.records import Cell, Run
     from harness.suites.references import Reference
 
 GROUP = "harness"

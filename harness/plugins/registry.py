@@ -33,7 +33,7 @@ BUILTIN = Origin("builtin")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Registration:
     """One registered name."""
 
     card: Card
@@ -62,7 +62,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.origin = BUILTIN
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, Registration] = {}
 
     @cached_property
     def _built(self) -> Any:
@@ -85,7 +85,7 @@ class Registry(Generic[T]):
         if not module or not attribute.isidentifier():
             msg = f"{self.kind} {card.name!r} of {self.origin}: {target!r} is not of the form package.module:Class"
             raise PluginError(msg)
-        self._entries[card.name] = Entry(card, target, self.origin)
+        self._entries[card.name] = Registration(card, target, self.origin)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._entries))
@@ -96,7 +96,7 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> Registration:
         """The card, target and origin registered as `name`.
 
         Raises:
@@ -106,11 +106,11 @@ class Registry(Generic[T]):
             raise unknown(self.kind, name, self._entries)
         return self._entries[name]
 
-    def snapshot(self) -> dict[str, Entry]:
+    def snapshot(self) -> dict[str, Registration]:
         """What is registered now, to go back to."""
         return dict(self._entries)
 
-    def rollback(self, snapshot: dict[str, Entry]) -> None:
+    def rollback(self, snapshot: dict[str, Registration]) -> None:
         """Forget everything registered since `snapshot`."""
         self._entries = dict(snapshot)
 

@@ -12,8 +12,8 @@ import yaml
 
 from harness.cards import Paper
 from harness.errors import PluginError, UsageError, unknown
-from harness.store.runs import Named
-from harness.suites.schema import Choice
+from harness.store.records import Choice
+from harness.suites.schema import WrittenChoice
 from harness.system import progress
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Reference(pydantic.BaseModel):
     std: Spread | None = None
     metric: Text
     """The id of a metric of the evaluator's card."""
-    evaluator: Named
-    data: Named
+    evaluator: Choice
+    data: Choice
     pretraining: Text
     """What was learnt from, in the paper's words."""
     backbone: str = ""
@@ -88,8 +88,8 @@ class _Group(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     table: Text
-    evaluator: Choice
-    data: Choice
+    evaluator: WrittenChoice
+    data: WrittenChoice
     metric: Text
     pretraining: Text
     backbone: str = ""
@@ -164,7 +164,7 @@ class Matcher:
         self._plugins = plugins
         self._known: dict[tuple[str, str], dict[str, Any] | None] = {}
 
-    def same(self, reference: Reference, evaluator: Named, data: Named) -> bool:
+    def same(self, reference: Reference, evaluator: Choice, data: Choice) -> bool:
         """Whether `reference` is of `evaluator` on `data`; False where its options are wrong, which is said once."""
         if (reference.evaluator.name, reference.data.name) != (evaluator.name, data.name):
             return False
@@ -172,7 +172,7 @@ class Matcher:
         options = [(self._options(kind, theirs), self._options(kind, ours)) for kind, theirs, ours in pairs]
         return all(theirs is not None and theirs == ours for theirs, ours in options)
 
-    def _options(self, kind: str, named: Named) -> dict[str, Any] | None:
+    def _options(self, kind: str, named: Choice) -> dict[str, Any] | None:
         """All options of `named`, given or not; None where one has the wrong type."""
         key = (kind, named.model_dump_json())
         if key not in self._known:
@@ -183,7 +183,7 @@ class Matcher:
                 self._known[key] = None
         return self._known[key]
 
-    def _completed(self, kind: str, named: Named) -> dict[str, Any]:
+    def _completed(self, kind: str, named: Choice) -> dict[str, Any]:
         # Both need numpy and torch, which listing references does without.
         from harness.datasets.derived import Derivation
         from harness.execution.plan import LAYER

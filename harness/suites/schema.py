@@ -11,26 +11,27 @@ import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.runs import Named
+from harness.store.records import Choice
 
 if TYPE_CHECKING:
     from harness.plugins.registry import SuiteRegistry
 
 
-def _named(value: Any) -> Any:
+def _parse_choice(value: Any) -> Any:
     """`knn` or `{name: knn, k: 5}` -> a name with options."""
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
         options = {key: option for key, option in value.items() if key != "name"}
         return {"name": value["name"], "options": options}
-    if isinstance(value, Named):
+    if isinstance(value, Choice):
         return value
     msg = "write a registered name, or a mapping with `name` and the options"
     raise ValueError(msg)
 
 
-Choice = Annotated[Named, pydantic.BeforeValidator(_named)]
+WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(_parse_choice)]
+"""A choice as files write it."""
 
 
 class Suite(pydantic.BaseModel):
@@ -52,13 +53,13 @@ class Suite(pydantic.BaseModel):
     """Distributions whose plugins it uses."""
     frames: int = pydantic.Field(gt=0)
     """Budget of every fit: training frames shown to the network."""
-    methods: tuple[Choice, ...] = pydantic.Field(min_length=1)
-    backbones: tuple[Choice, ...] = pydantic.Field(min_length=1)
-    pretraining: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    methods: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
+    backbones: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
+    pretraining: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     """Data sets whose training splits are learnt from."""
-    data: tuple[Choice, ...] = ()
+    data: tuple[WrittenChoice, ...] = ()
     """Data sets measured on; the pretraining set itself when empty."""
-    evaluators: tuple[Choice, ...] = pydantic.Field(min_length=1)
+    evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
     paths: dict[str, str] = {}
     """Where data sets lie on this machine, by name; no part of what is measured."""

@@ -6,8 +6,10 @@ import ast
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 def source_hash(target: type | str) -> str:
@@ -81,3 +83,13 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 def _typing_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """A short hash of JSON-like `value`: 20 hexadecimal digits, equal for equal content in any order.
+
+    >>> digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

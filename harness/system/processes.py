@@ -35,15 +35,15 @@ class HungError(Exception):
     """A worker process was killed because it took too long.
 
     Args:
-        patience: seconds that it had.
+        timeout: seconds that it had.
     """
 
-    def __init__(self, patience: float) -> None:
-        super().__init__(f"the worker was not done in {patience:g} s")
+    def __init__(self, timeout: float) -> None:
+        super().__init__(f"the worker was not done in {timeout:g} s")
 
 
-def each(
-    work: Callable[[Item], Result], items: Iterable[Item], *, patience: float, workers: int | None = None
+def imap_isolated(
+    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Each item with what `work` made of it, in order; what it raised, or a crash or hang, is its result.
 
@@ -52,7 +52,7 @@ def each(
     Args:
         work: importable, as are its arguments and results.
         items: what is worked on.
-        patience: seconds that one item may take before its worker is killed.
+        timeout: seconds that one item may take before its worker is killed.
         workers: processes; as many as there are processors when None.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
@@ -61,22 +61,22 @@ def each(
     with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
         try:
             for item in items:
-                pending.append((item, pool.schedule(work, args=[item], timeout=patience)))
+                pending.append((item, pool.schedule(work, args=[item], timeout=timeout)))
                 if len(pending) > AHEAD * count:
-                    yield _first(pending, patience)
+                    yield _first(pending, timeout)
             while pending:
-                yield _first(pending, patience)
+                yield _first(pending, timeout)
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
 
 
-def _first(pending: deque[tuple[Item, Future[Result]]], patience: float) -> tuple[Item, Result | Exception]:
+def _first(pending: deque[tuple[Item, Future[Result]]], timeout: float) -> tuple[Item, Result | Exception]:
     item, future = pending.popleft()
     try:
         return item, future.result()
     except TookTooLong:
-        return item, HungError(patience)
+        return item, HungError(timeout)
     except pebble.ProcessExpired as error:
         return item, CrashedError(error.exitcode)
     except Exception as error:

@@ -30,7 +30,7 @@ def seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-def derived(*numbers: int) -> int:
+def derive_seed(*numbers: int) -> int:
     """A seed for each tuple of non-negative `numbers` (seed, step, rank); neighbouring tuples are unrelated.
 
     >>> derived(0, 1) == derived(0, 1), derived(0, 1) == derived(1, 0)

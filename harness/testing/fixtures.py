@@ -17,7 +17,7 @@ from harness.cards import BackboneCard, DatasetCard, View
 from harness.encoders.network import NetworkEncoder
 from harness.errors import unknown
 from harness.interfaces import Video, VideoBatch
-from harness.store.runs import digest
+from harness.system.hashing import digest
 from harness.system.seeding import seeded
 from harness.video.decode import resized
 from harness.video.write import write_video

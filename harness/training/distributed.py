@@ -11,7 +11,7 @@ from torch import distributed
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Process:
     """Which of the processes this is, and the device it computes on."""
 
     rank: int
@@ -19,16 +19,16 @@ class Place:
     device: torch.device
 
 
-def join(device: str) -> Place:
+def init_process_group(device: str) -> Process:
     """Join the process group that the environment describes; alone when it describes none.
 
     mmengine's own `init_dist` wants CUDA. The group is left when the process ends and not before: whoever joins the
     group of one `torchrun` a second time waits for ever.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Place(0, 1, torch.device(device))
+        return Process(0, 1, torch.device(device))
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
         atexit.register(distributed.destroy_process_group)
-    return Place(distributed.get_rank(), distributed.get_world_size(), own)
+    return Process(distributed.get_rank(), distributed.get_world_size(), own)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from harness.cards import BackboneCard, MethodCard, View
 from harness.encoders.network import NetworkEncoder
 from harness.errors import PluginError, UsageError
-from harness.store.runs import digest
-from harness.system.seeding import derived, seeded
+from harness.system.hashing import digest
+from harness.system.seeding import derive_seed, seeded
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Budget, Encoder, Split
@@ -81,7 +81,7 @@ class GradientMethod(ABC):
             PluginError: when a batch shows more frames than `frames_per_example` says.
         """
         network = backbone.build(seed=budget.seed)
-        with seeded(derived(budget.seed)):
+        with seeded(derive_seed(budget.seed)):
             objective = self.objective(network, backbone.card, train)
         self.minimise(objective, backbone.card, train, budget)
         return NetworkEncoder(network, backbone.card)
@@ -104,12 +104,12 @@ class GradientMethod(ABC):
         from harness.training.loop import train as run
 
         view = card.view
-        place = distributed.join(budget.device)
+        place = distributed.init_process_group(budget.device)
         size = self._examples(view, budget, place.world)
         frames = size * self.frames_per_example(view)
 
         def draw(step: int) -> Batch:
-            generator = torch.Generator().manual_seed(derived(budget.seed, step, place.rank))
+            generator = torch.Generator().manual_seed(derive_seed(budget.seed, step, place.rank))
             batch = self.draw(train, view, size, generator)
             self._check(batch, frames)
             return batch

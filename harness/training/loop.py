@@ -17,7 +17,7 @@ from harness.cards import BackboneCard
 from harness.encoders.network import normalise
 from harness.system import progress
 from harness.system.prefetch import Batches
-from harness.system.seeding import derived
+from harness.system.seeding import derive_seed
 from harness.training._mmengine import (
     BaseModel,
     IterBasedTrainLoop,
@@ -29,8 +29,8 @@ from harness.training._mmengine import (
     contained,
 )
 from harness.training.checkpoints import Checkpoints
-from harness.training.distributed import Place
-from harness.training.monitor import Watch
+from harness.training.distributed import Process
+from harness.training.monitor import TrainingMonitor
 
 EVERY = 10
 """Steps between two looks at the loss and at the clock."""
@@ -56,7 +56,7 @@ class Fit:
 
 def train(
     fit: Fit,
-    place: Place,
+    place: Process,
     *,
     objective: nn.Module,
     card: BackboneCard,
@@ -87,7 +87,7 @@ def train(
         if place.rank == 0:
             bar = stack.enter_context(progress.bar(f"fitting {fit.name}", total=fit.steps * fit.frames))
         logs = fit.folder / "tensorboard" if fit.folder is not None and place.rank == 0 else None
-        watch = Watch(fit.name, bar, frames=fit.frames, every=EVERY, folder=logs)
+        watch = TrainingMonitor(fit.name, bar, frames=fit.frames, every=EVERY, folder=logs)
         stack.callback(watch.close)
         checkpoints = None
         if fit.folder is not None:
@@ -95,7 +95,7 @@ def train(
         wrapped = _Optimizer(optimizer, fit.clip_gradients, place.device)
 
         def before_step(step: int) -> None:
-            _seed(derived(fit.seed, step, place.rank), place.device)
+            _seed(derive_seed(fit.seed, step, place.rank), place.device)
             if step % fit.epoch == 0:
                 start_epoch(step // fit.epoch)
                 objective.train()
@@ -197,13 +197,13 @@ class _Runner(Runner):  # type: ignore[misc]  # mmengine has no types
         self,
         model: _Model,
         *,
-        place: Place,
+        place: Process,
         batches: Batches,
         steps: int,
         before_step: Callable[[int], None],
         optimizer: _Optimizer,
         scheduler: Any,
-        watch: Watch,
+        watch: TrainingMonitor,
         checkpoints: Checkpoints | None,
         scratch: Path,
     ) -> None:

@@ -14,7 +14,7 @@ from harness.system.progress import Bar
 from harness.training._mmengine import Hook
 
 
-class Watch(Hook):  # type: ignore[misc]  # mmengine has no types
+class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
     """Reports the mean loss of every few steps to the progress bar and to TensorBoard.
 
     Args:

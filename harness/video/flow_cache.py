@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from harness.errors import DataError
-from harness.store.runs import digest
 from harness.system import files, paths, progress
-from harness.system.processes import HungError, each
+from harness.system.hashing import digest
+from harness.system.processes import HungError, imap_isolated
 from harness.video import container
 from harness.video.decode import decode, decoder, probe
 from harness.video.flow import SMALLEST, Algorithm, flow, quantised, recipe
@@ -124,7 +124,7 @@ class FlowCache:
         """
         failures: list[DataError] = []
         with progress.bar(f"{self.algorithm} flow", total=len(videos)) as bar:
-            for video, outcome in each(self._ensure, videos, patience=timeout, workers=workers):
+            for video, outcome in imap_isolated(self._ensure, videos, timeout=timeout, workers=workers):
                 if outcome is not None:
                     failures.append(_failure(video, outcome))
                 bar.advance(note=video.name)

@@ -16,7 +16,7 @@ from torch import Tensor
 from harness.cards import View
 from harness.interfaces import Split
 from harness.system.prefetch import Batches
-from harness.system.seeding import derived
+from harness.system.seeding import derive_seed
 from harness.video.sampling import clip_frames, random_clips
 from harness.video.transforms import crops, random_crop
 
@@ -77,7 +77,7 @@ def shown(split: Split, index: int, view: View, views: Views, *, seed: int) -> T
     if views == "view":
         return video_clips(split, index, view)
     n_frames = split.videos[index].frames
-    first = starts(n_frames, view, views, torch.Generator().manual_seed(derived(seed, index)))
+    first = starts(n_frames, view, views, torch.Generator().manual_seed(derive_seed(seed, index)))
     frames = (first[:, None] + torch.arange(view.frames) * view.stride) % n_frames
     short_side = max(view.short_side, round(view.size * 8 / 7)) if views == "25x10" else view.short_side
     read = split.read(index, frames.flatten().tolist(), short_side=short_side)

@@ -59,7 +59,7 @@ class TestMemory:
         again = records(folder, ["a.avi", "b.avi"], title="looking")
         assert again["a.avi"].sha256 == first["b.avi"].sha256
         assert self.seen == ["a.avi", "b.avi", "a.avi"]
-        with file_index.looking_again() as looks:
+        with file_index.force_recheck() as looks:
             records(folder, ["a.avi"], title="looking")
             records(folder, ["a.avi", "b.avi"], title="looking")
         assert self.seen[3:] == ["a.avi", "b.avi"]

@@ -32,7 +32,7 @@ FRAME = 2
 def lsp(drawn, tmp_path, place, monkeypatch):
     """`lsp_dataset/` with 12 pictures on each side; of the last picture joint 7 (the right wrist) is hidden."""
     monkeypatch.setattr(image_pose, "COUNT", COUNT)
-    monkeypatch.setattr(image_pose, "SIDES", {"train": range(12), "test": range(12, COUNT)})
+    monkeypatch.setattr(image_pose, "LEEDS_SIDES", {"train": range(12), "test": range(12, COUNT)})
     folder = tmp_path / "lsp_dataset"
     (folder / "images").mkdir(parents=True)
     published = np.zeros((3, 14, COUNT))

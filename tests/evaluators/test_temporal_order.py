@@ -15,7 +15,7 @@ from harness.errors import DataError
 from harness.evaluators.linear import LinearProbe
 from harness.evaluators.temporal_order import TemporalOrder
 from harness.functional.statistics import of_predictions
-from harness.system.seeding import derived
+from harness.system.seeding import derive_seed
 from harness.testing import MovingSquares, informed_encoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 
@@ -67,7 +67,7 @@ def test_an_encoder_of_motion_is_left_with_the_axis(seed):
 def test_scores_are_those_of_the_linear_probe():
     frozen = FrozenEncoder(UntrainedEncoder(), key="x")
     found = TemporalOrder().evaluate(frozen, MovingSquares(), seed=4)
-    seen = [frozen, frozen.shuffled(derived(4, 0)), frozen.shuffled(derived(4, 1))]
+    seen = [frozen, frozen.shuffled(derive_seed(4, 0)), frozen.shuffled(derive_seed(4, 1))]
     probes = [LinearProbe().evaluate(encoder, MovingSquares(), seed=0) for encoder in seen]
     top1 = [probe.scores[0].value for probe in probes]
     assert values(found) == pytest.approx(

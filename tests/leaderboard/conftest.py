@@ -18,7 +18,8 @@ from harness.interfaces import Predictions, Score
 from harness.leaderboard.board import Board, build_board
 from harness.leaderboard.sections import with_pictures
 from harness.leaderboard.table import Planned
-from harness.store.runs import Identity, Named, Run, Status, digest
+from harness.store.records import CellSpec, Choice, Run, Status
+from harness.system.hashing import digest
 
 from .cards import CARDS, ENTROPY
 
@@ -86,13 +87,13 @@ def predict(quality: float, seed: int, salt: str, *, clustering: bool, repeats: 
 def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "done", reason: str = "") -> Run:
     """The run of a cell, done or failed."""
     metric = CARDS[column.evaluator].primary
-    identity = Identity(
-        method=Named(name=row.method, options=row.options),
-        backbone=Named(name=row.backbone),
-        pretraining=Named(name="mocap-actions", options={"size": "mini"}),
+    identity = CellSpec(
+        method=Choice(name=row.method, options=row.options),
+        backbone=Choice(name=row.backbone),
+        pretraining=Choice(name="mocap-actions", options={"size": "mini"}),
         frames=400_000,
-        evaluator=Named(name=column.evaluator, options=column.options),
-        data=Named(name=column.data, options=column.of_data),
+        evaluator=Choice(name=column.evaluator, options=column.options),
+        data=Choice(name=column.data, options=column.of_data),
         seed=seed,
     )
     key = digest(identity.model_dump())

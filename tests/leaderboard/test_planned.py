@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.execution.plan import Cell, Plan
+from harness.execution.plan import Plan
 from harness.leaderboard.table import Planned, with_runs
+from harness.store.records import Cell
 from harness.store.runs import Store
 from harness.suites.schema import Suite
 

@@ -17,7 +17,7 @@ from harness.leaderboard.results_file import dump, load_results
 from harness.leaderboard.sections import sections
 from harness.leaderboard.table_csv import table_csv
 from harness.plugins.manager import Plugins
-from harness.store.runs import Named
+from harness.store.records import Choice
 from harness.suites.references import Matcher, Reference
 
 PAPER = Paper(title="A [paper]", authors="Somebody", year=2019, venue="CVIU", url="https://x.org/a_(1)?b=1&c=2")
@@ -33,8 +33,8 @@ def reference(method="Lq", printed=3.56, std=None, *, options=FC6, evaluator="cl
         "value": printed,
         "std": std,
         "metric": "conditional_entropy",
-        "evaluator": Named(name=evaluator, options=options),
-        "data": Named(name=data),
+        "evaluator": Choice(name=evaluator, options=options),
+        "data": Choice(name=data),
         "pretraining": "UCF101 split 1, no labels",
     }
     return Reference(**{**content, **changes})

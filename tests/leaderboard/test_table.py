@@ -11,7 +11,7 @@ from harness.cards import EvaluatorCard
 from harness.errors import DataError, UsageError
 from harness.interfaces import Score
 from harness.leaderboard.table import assemble
-from harness.store.runs import Run
+from harness.store.records import Run
 
 
 def cell_of(planned, cards, method="sfa", column=0):

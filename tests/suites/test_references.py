@@ -9,9 +9,9 @@ import yaml
 from harness.cards import Paper
 from harness.errors import PluginError
 from harness.plugins.manager import Plugins
-from harness.store.runs import Named
+from harness.store.records import Choice
 from harness.suites.references import Matcher, parse
-from harness.suites.schema import Choice
+from harness.suites.schema import WrittenChoice
 
 FILE = {
     "paper": {"title": "A paper", "authors": "Somebody", "year": 2019, "venue": "CVIU", "url": "https://x.org/a(1)"},
@@ -41,8 +41,8 @@ def test_what_a_line_says_itself_holds_instead_of_what_its_group_says():
     first, second = parsed(FILE)
     assert first.paper == second.paper == Paper(**FILE["paper"])
     assert (first.table, first.value, first.std) == ("Table 2", 3.39, 0.01)
-    assert first.evaluator == Named(name="clustering", options={"algorithm": "spectral"})
-    assert first.data == Named(name="ucf101")
+    assert first.evaluator == Choice(name="clustering", options={"algorithm": "spectral"})
+    assert first.data == Choice(name="ucf101")
     assert (first.pretraining, first.backbone, first.note) == ("UCF101 split 1, no labels", "AlexNet", "shared")
     assert (second.pretraining, second.backbone, second.note) == ("100K videos", "", "own")
     assert (second.value, second.std) == (3.0, None)
@@ -110,7 +110,7 @@ def reference(evaluator, data):
 
 def same(plugins, theirs, ours):
     """Whether a reference of `theirs` is of `ours`, both (evaluator, data), and the other way round."""
-    choice = pydantic.TypeAdapter(Choice).validate_python
+    choice = pydantic.TypeAdapter(WrittenChoice).validate_python
     named = [tuple(map(choice, pair)) for pair in (theirs, ours)]
     found = {Matcher(plugins).same(reference(*one), *other) for one, other in ((theirs, named[1]), (ours, named[0]))}
     (answer,) = found
@@ -158,7 +158,7 @@ def test_two_layers_are_two_protocols(plugins):
 
 
 def test_an_option_of_the_wrong_type_is_said_once_and_never_shown(plugins, capsys):
-    matcher, ours = Matcher(plugins), (Named(name="clustering"), Named(name="ucf101"))
+    matcher, ours = Matcher(plugins), (Choice(name="clustering"), Choice(name="ucf101"))
     wrong = reference({"name": "clustering", "repeats": "many"}, "ucf101")
     assert not matcher.same(wrong, *ours)
     assert not matcher.same(wrong, *ours)

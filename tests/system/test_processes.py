@@ -7,29 +7,29 @@ import operator
 import os
 import time
 
-from harness.system.processes import CrashedError, HungError, each
+from harness.system.processes import CrashedError, HungError, imap_isolated
 
 
 def test_results_come_in_order_and_what_is_raised_is_a_result():
-    outcomes = list(each(math.sqrt, [4.0, -1.0, 9.0], patience=60, workers=2))
+    outcomes = list(imap_isolated(math.sqrt, [4.0, -1.0, 9.0], timeout=60, workers=2))
     assert [item for item, _ in outcomes] == [4.0, -1.0, 9.0]
     assert (outcomes[0][1], outcomes[2][1]) == (2.0, 3.0)
     assert isinstance(outcomes[1][1], ValueError)
-    assert list(each(math.sqrt, [], patience=60)) == []
+    assert list(imap_isolated(math.sqrt, [], timeout=60)) == []
 
 
 def test_a_crash_and_a_hang_are_results_and_the_others_go_on():
-    crashed = dict(each(os._exit, [7], patience=60, workers=1))
+    crashed = dict(imap_isolated(os._exit, [7], timeout=60, workers=1))
     assert isinstance(crashed[7], CrashedError)
     assert "exit code 7" in str(crashed[7])
-    hung = dict(each(time.sleep, [60, 0], patience=2, workers=1))
+    hung = dict(imap_isolated(time.sleep, [60, 0], timeout=2, workers=1))
     assert isinstance(hung[60], HungError)
     assert str(hung[60]) == "the worker was not done in 2 s"
     assert hung[0] is None
 
 
 def test_workers_compute_with_one_thread():
-    ((_, threads),) = each(operator.methodcaller("get_num_threads"), [_Torch()], patience=60)
+    ((_, threads),) = imap_isolated(operator.methodcaller("get_num_threads"), [_Torch()], timeout=60)
     assert threads == 1
 
 

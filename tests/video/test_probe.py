@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from harness.datasets.listed_files import Entry, read_split
+from harness.datasets.listed_files import ListedFile, read_split
 from harness.errors import DataError
 from harness.video.probe import REASONS, REMARKS, inspect
 from harness.video.write import write_video
@@ -79,7 +79,7 @@ def test_files_that_cannot_be_used(tmp_path, make, reasons):
 def split_of(folder, record, bad):
     write_video(folder / "good.avi", drift(5), 25)
     records = {"video.avi": record, "good.avi": inspect(folder / "good.avi")}
-    entries = [Entry(path=name, labels={"action": 0}) for name in records]
+    entries = [ListedFile(path=name, labels={"action": 0}) for name in records]
     return read_split("train", folder, entries, {"action": ("a",)}, dataset="test", bad=bad, records=records)
 
 

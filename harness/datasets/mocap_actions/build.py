@@ -26,7 +26,7 @@ from harness.datasets.mocap_actions.plan import SIZES, TESTED, Group, Size, Spec
 from harness.datasets.mocap_actions.scene import clip, scene
 from harness.errors import DataError, UsageError
 from harness.system import files, progress
-from harness.system.processes import CrashedError, HungError, each
+from harness.system.processes import CrashedError, HungError, imap_isolated
 from harness.video.write import write_video
 
 NAME = "mocap-actions"
@@ -181,7 +181,7 @@ def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: in
             cv2.setNumThreads(threads)
         return
     work = functools.partial(draw_group, draft, spec=spec, seed=seed)
-    for _, outcome in each(work, planned, patience=PATIENCE, workers=workers):
+    for _, outcome in imap_isolated(work, planned, timeout=PATIENCE, workers=workers):
         if isinstance(outcome, CrashedError | HungError):
             msg = f"{draft.parent}: {outcome} while drawing, perhaps for want of memory; run it again"
             raise DataError(msg) from outcome

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from harness.functional.heatmaps import balanced_loss, heatmap_points, heatmap_targets
 from harness.functional.pose import JOINTS
 from harness.system import progress
-from harness.system.seeding import derived, seeded
+from harness.system.seeding import derive_seed, seeded
 
 STRIDE = 4
 KERNEL = 8
@@ -61,9 +61,9 @@ def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progres
         seed: of the weights and of the order.
         bar: advanced by 1 for each step.
     """
-    with seeded(derived(seed, 0)):
+    with seeded(derive_seed(seed, 0)):
         head = Head(maps).to(maps.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    order = torch.Generator().manual_seed(derived(seed, 1))
+    order = torch.Generator().manual_seed(derive_seed(seed, 1))
     optimizer = torch.optim.Adam(head.parameters(), lr)
     known = points.to(maps)
     for step in range(STEPS):

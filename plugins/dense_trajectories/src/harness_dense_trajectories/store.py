@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from harness.errors import DataError
-from harness.store.runs import digest
 from harness.system import files
+from harness.system.hashing import digest
 from harness_dense_trajectories.gmm import Gmm
 from harness_dense_trajectories.pca import Pca
 from harness_dense_trajectories.sketch import Sketch

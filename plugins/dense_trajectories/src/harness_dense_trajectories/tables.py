@@ -14,9 +14,8 @@ import numpy as np
 
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
-from harness.store.runs import digest
 from harness.system import files, paths, processes, progress
-from harness.system.hashing import source_hash
+from harness.system.hashing import digest, source_hash
 from harness.video.decode import decoder
 from harness_dense_trajectories.boxes import read_boxes
 from harness_dense_trajectories.extract import extract
@@ -67,8 +66,8 @@ class Tables:
         targets: dict[int, Path] = {}
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
-            for (index, *_), outcome in processes.each(
-                work, self._jobs(split, chosen, targets, bar), patience=PATIENCE
+            for (index, *_), outcome in processes.imap_isolated(
+                work, self._jobs(split, chosen, targets, bar), timeout=PATIENCE
             ):
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):
