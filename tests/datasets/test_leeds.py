@@ -53,7 +53,7 @@ def test_it_keeps_what_a_data_set_has_to(lsp):
 
 def test_the_published_sides():
     assert image_pose.COUNT == 2000
-    assert {"train": range(1000), "test": range(1000, 2000)} == image_pose.SIDES
+    assert {"train": range(1000), "test": range(1000, 2000)} == image_pose.LEEDS_SIDES
 
 
 def test_joints(lsp, drawn, place):
