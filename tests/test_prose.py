@@ -12,8 +12,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LONGEST = 80
 CLAUSE = re.compile(r"(and|as|but|how|of|that|what|when|where|whether|which|whose?)\b", re.IGNORECASE)
-    ["and", "as", "but", "how", "of", "that", "what", "when", "where", "whether", "which", "who", "whose"]
-)
 ALLOWED = {
     "harness/__init__.py": 1,
     "harness/backbones": 8,
