@@ -41,7 +41,6 @@ def data(
     """Say how a clip's time splits into decoding, transforming, transfer and the network, and who waits for whom."""
     import dataclasses
 
-    from harness.datasets import derived
     from harness.profiling import pipeline
 
     options: Context = context.obj
@@ -49,7 +48,7 @@ def data(
     settings = chosen(changes)
     if name is None:
         name, settings = "mocap-actions", {"size": "mini", **settings}
-    dataset = derived.build(plugins.datasets, name, settings)
+    dataset = plugins.datasets.build(name, settings)
     network = plugins.backbones.build(backbone)
     where = usable_device(device)
     report = pipeline.measure(dataset.split("train"), network, device=where, batch_size=batch_size, batches=batches)

@@ -74,12 +74,11 @@ def show(
     changes: Options = None,
 ) -> None:
     """Make a contact sheet: a row of frames for each class."""
-    from harness.datasets import derived
     from harness.pictures.contact_sheet import contact_sheet
     from harness.system import files
 
     options: Context = context.obj
-    dataset = derived.build(options.plugins().datasets, name, chosen(changes))
+    dataset = options.plugins().datasets.build(name, chosen(changes))
     path = output or Path(f"{name}.png")
     files.write_bytes(path, contact_sheet(dataset.split(split)))
     sys.stdout.write(f"{path}\n")

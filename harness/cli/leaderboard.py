@@ -58,7 +58,7 @@ def leaderboard(
     plugins = options.plugins()
     loaded = schema.load(source, plugins.suites, changes=changes or ())
     plan.check(loaded, plugins)
-    planner = plan.Planner(plugins)
+    planner = plan.Planner(plugins, loaded.paths)
     store = Store(paths.store())
     publish(planner.plan(loaded), planner, plugins, store, output, command=command(source, changes), as_json=as_json)
 

@@ -55,7 +55,7 @@ def run(
     from harness.execution.executor import Executor
     from harness.store.runs import Store
 
-    planner = plan.Planner(plugins)
+    planner = plan.Planner(plugins, loaded.paths)
     store = Store(paths.store())
     executor = Executor(plugins, planner, store, device=usable_device(device))
     planned = planner.plan(loaded)
@@ -76,7 +76,7 @@ def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:
     from harness.store.runs import Store
     from harness.system import paths
 
-    planner, store = Planner(plugins), Store(paths.store())
+    planner, store = Planner(plugins, suite.paths), Store(paths.store())
     rows = []
     for identity in identities(suite):
         row = {**_names(identity), "key": "", "state": "data not drawn yet"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import os
 from collections import Counter
@@ -11,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.datasets import derived, file_index
+from harness.datasets import file_index
 from harness.datasets.split_views import left_out
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.system import progress
 
 if TYPE_CHECKING:
-    from harness.interfaces import Dataset, Split
-    from harness.plugins.registry import Registry
+    from harness.interfaces import Split
+    from harness.plugins.registry import DatasetRegistry
 
 SHORT = 16
 """Frames: videos with fewer are looped by the usual clip."""
@@ -68,7 +67,7 @@ class Report:
         return all(split.sound for split in self.splits.values()) and not self.leaking and not self.doubled
 
 
-def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) -> Report:
+def check(registry: DatasetRegistry, name: str, options: Mapping[str, Any]) -> Report:
     """Decode every file of the data set `name`.
 
     Files that cannot be used are left out and reported, whatever the data set's policy.
@@ -77,8 +76,8 @@ def check(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) ->
         UsageError: when the name, an option or the place is unknown.
         DataError: when the lists are wrong, or nothing can be used.
     """
-    tolerant = {"bad": "skip"} if "bad" in inspect.signature(registry.load(name)).parameters else {}
-    dataset = derived.build(registry, name, {**options, **tolerant})
+    tolerant = {"bad": "skip"} if "bad" in registry.parameters(name) else {}
+    dataset = registry.build(name, {**options, **tolerant})
     with file_index.force_recheck() as looks:
         splits = {split: dataset.split(split) for split in dataset.card.splits}
         reports = {split: _split(found, looks) for split, found in splits.items()}

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets import cards, locations
+from harness.datasets import cards
+from harness.datasets.located import LocatedDataset
 from harness.datasets.splits import ArraySplit, images_of
 from harness.errors import DataError, unknown
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
-"""Numbers of an image: all red ones row by row, then green, then blue."""
+"""Bytes of an image: all red ones row by row, then green, then blue."""
 
 FILE_BYTES = 2**28
 """No published file is larger; the largest has 155 MB."""
@@ -31,18 +32,18 @@ FILE_BYTES = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a variant keeps what."""
+    """File names and keys of a variant."""
 
     folder: str
     files: Mapping[str, tuple[str, ...]]
-    """Of each split, in order."""
+    """Files of each split, in order."""
     names: str
     """The file with the names of the classes."""
     labels: Mapping[str, tuple[bytes, bytes]]
-    """For each kind of label the key of its numbers, and that of its names."""
+    """Keys of the numbers and of the names of each kind of label."""
 
 
-class CIFAR10:
+class CIFAR10(LocatedDataset):
     """60,000 colour images of 32 x 32 pixels in 10 classes of things, 6,000 of each; the label is called `action`.
 
     Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
@@ -68,11 +69,10 @@ class CIFAR10:
             UsageError: when nothing says where the data set lies.
             DataError: when it is not there.
         """
-        places = (self.layout.folder, "")
-        return locations.holding(self.card.name, self.layout.names, places, "unpack the version for Python there")
+        return self.holding(self.layout.names, (self.layout.folder, ""), "unpack the version for Python there")
 
     def split(self, name: str) -> ArraySplit:
-        """The labelled split `name`, `train` or `test`, in the published order.
+        """Labelled split `name`, `train` or `test`, in the published order.
 
         Raises:
             UsageError: when there is no such split, or nothing says where the data set lies.
@@ -99,14 +99,14 @@ class CIFAR10:
     def _classes(self) -> dict[str, tuple[str, ...]]:
         path = self.folder / self.layout.names
         content = unpickled(path)
-        found = {}
+        classes = {}
         for kind, (_, key) in self.layout.labels.items():
             names = content.get(key)
             if not isinstance(names, list) or not names or not all(isinstance(name, bytes) for name in names):
                 msg = f"{path}: has no list of names {key.decode()!r}; get the official version for Python"
                 raise DataError(msg)
-            found[kind] = tuple(name.decode("utf-8", "replace") for name in names)
-        return found
+            classes[kind] = tuple(name.decode("utf-8", "replace") for name in names)
+        return classes
 
 
 class CIFAR100(CIFAR10):
@@ -129,7 +129,7 @@ class CIFAR100(CIFAR10):
 
 
 def unpickled(path: Path) -> dict[Any, Any]:
-    """The dictionary in a pickle of dictionaries, lists, numbers, texts and arrays of bytes; nothing is executed.
+    """Read a pickle of dictionaries, lists, numbers, texts and arrays of bytes; nothing is executed.
 
     Raises:
         DataError: when the file is missing, too large or broken, holds something else, or names a function or class.
@@ -155,7 +155,7 @@ def unpickled(path: Path) -> dict[Any, Any]:
 
 # In Python, not C: a number in a pickle can make the one in C fill all memory with its table of what was seen.
 class _Reader(pickle._Unpickler):
-    """Gives stand-ins for the names that an array's pickle contains, and refuses every other name."""
+    """Unpickler with stand-ins for the names in an array's pickle; refuses every other name."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.BytesIO(path.read_bytes()), encoding="bytes")
@@ -171,7 +171,7 @@ class _Reader(pickle._Unpickler):
 
 
 class _Pickled:
-    """An array, or its type, as the pickle describes it."""
+    """An array, or its type, in the pickle's description."""
 
     def __init__(self, *description: Any) -> None:
         self.description = description
@@ -182,13 +182,13 @@ class _Pickled:
 
 
 def _stand_ins() -> dict[tuple[str, str], Callable[..., Any] | str]:
-    """What each name becomes; made anew for each file, because a pickle may write into what it gets."""
+    """Make a stand-in for each name; anew for each file, because a pickle may write into them."""
 
     def described(*description: Any) -> _Pickled:
         return _Pickled(*description)
 
     def encoded(text: Any, encoding: Any) -> bytes:
-        """Python 3 writes the bytes of old protocols as text."""
+        """Encode text as bytes: Python 3 writes the bytes of old protocols so."""
         if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
             msg = "bytes that are written in another way than as latin1"
             raise ValueError(msg)
@@ -205,7 +205,7 @@ def _stand_ins() -> dict[tuple[str, str], Callable[..., Any] | str]:
 
 
 def _images(content: Mapping[Any, Any], path: Path) -> NDArray[np.uint8]:
-    """(N, 32, 32, 3) of the file's array (N, 3072)."""
+    """Reshape the file's array (N, 3072) to (N, 32, 32, 3)."""
     match content.get(b"data"):
         case _Pickled(
             state=(_, (int(count), shape), _Pickled(description=("u1" | b"u1", *_)), by_columns, bytes(pixels))

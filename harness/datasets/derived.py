@@ -1,69 +1,51 @@
-"""What can be made of any data set by an option, without a copy: fewer videos, one video, images, more labels."""
+"""Options of every data set: fewer videos, all videos as one, images, further labels; nothing is copied."""
 
 from __future__ import annotations
 
 import csv
-import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 import pydantic
 
 from harness.datasets.split_views import Joined, Pictures, Relabelled, Selected
-from harness.errors import DataError, UsageError, unknown
+from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.plugins.registry import Registry
 
 Count = Annotated[int, pydantic.Field(gt=0)]
 
 
 class Derivation(pydantic.BaseModel):
-    """The options that every data set has beside its own."""
+    """Options that every data set has beside its own."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 
     subset: Count | None = None
-    """So many videos of `train`; a larger subset contains the smaller ones."""
+    """Number of videos of `train`; a larger subset contains the smaller ones."""
     subset_seed: int = 0
-    """Of the draw of the subset."""
+    """Seed of the draw of the subset."""
     images: Count | None = None
-    """So many frames of each video, each as an image of its own."""
+    """Number of frames of each video, each as an image of its own."""
     joined: bool = False
     """All videos of `train` as one, in random order and without labels."""
     labels: Mapping[str, str] | None = None
-    """For further kinds of label (`scene`), a CSV file with the columns `video` (an id) or `class`, and `label`."""
+    """CSV file of each further kind of label (`scene`), with the columns `video` (an id) or `class`, and `label`."""
 
 
-def build(registry: Registry[Dataset], name: str, options: Mapping[str, Any]) -> Dataset:
-    """The data set registered as `name` with its own options, and what the others make of it.
-
-    Raises:
-        UsageError: when the name or an option is unknown or wrong.
-        PluginError: when the class cannot be imported.
-    """
-    own = inspect.signature(registry.load(name)).parameters
-    for option in options:
-        if option not in own and option not in Derivation.model_fields:
-            raise unknown(f"option of data set {name!r}:", option, [*own, *Derivation.model_fields])
-    common = {key: value for key, value in options.items() if key in Derivation.model_fields and key not in own}
-    dataset = registry.build(name, {key: value for key, value in options.items() if key not in common})
-    if not common:
+def derive(dataset: Dataset, derivation: Derivation) -> Dataset:
+    """Apply the options to `dataset`."""
+    if derivation == Derivation():
         return dataset
-    try:
-        return cast("Dataset", Derived(dataset, Derivation.model_validate(common)))  # its card is the other's
-    except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        msg = f"data set {name!r}: option {problem['loc'][0]}={problem['input']!r}: {problem['msg']}"
-        raise UsageError(msg) from error
+    return cast("Dataset", Derived(dataset, derivation))  # its card is the other's
 
 
 class Derived:
-    """A data set made of another."""
+    """Data set with derived splits."""
 
     def __init__(self, dataset: Dataset, derivation: Derivation) -> None:
         self._dataset = dataset
@@ -72,11 +54,11 @@ class Derived:
 
     @property
     def ready(self) -> bool:
-        """Whether the files of the data set it is made of are there."""
+        """Whether the files of the data set that it derives from are there."""
         return self._dataset.ready if isinstance(self._dataset, Prepared) else True
 
     def split(self, name: str) -> Split:
-        """The split `name`, derived.
+        """Derive the split `name`.
 
         Raises:
             UsageError: when there is no such split, or fewer videos than the subset should have.
@@ -126,7 +108,7 @@ def _key(split: Split, column: str) -> Callable[[int], str]:
 
 
 def _table(path: Path) -> tuple[str, dict[str, str]]:
-    """What the first column is (`video` or `class`), and the label of each."""
+    """Read a file of labels; returns the name of its first column (`video` or `class`), and the label of each."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))
@@ -136,10 +118,10 @@ def _table(path: Path) -> tuple[str, dict[str, str]]:
     if not rows or rows[0] not in (["video", "label"], ["class", "label"]):
         msg = f"{path}: the first line should be `video,label` or `class,label`"
         raise DataError(msg)
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) != 2 or not all(row) or row[0] in found:
+        if len(row) != 2 or not all(row) or row[0] in labels:
             msg = f"{path}: line {number} should be a {rows[0][0]} that was not named before, and its label"
             raise DataError(msg)
-        found[row[0]] = row[1]
-    return rows[0][0], found
+        labels[row[0]] = row[1]
+    return rows[0][0], labels

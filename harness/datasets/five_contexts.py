@@ -1,20 +1,20 @@
-"""5-Contexts: what a person wearing a camera sees in five places."""
+"""5-Contexts: a day of a person wearing a camera, in five places."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.datasets import cards, locations
+from harness.datasets import cards
 from harness.datasets.folders import media, visible
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, unknown
+from harness.datasets.listed_files import ListedFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 
-class FiveContexts:
+class FiveContexts(ListedDataset):
     """Five contexts of a person's day, filmed by four wearable cameras: short videos to train on, long ones to test.
 
     Source: Furnari, Farinella and Battiato, "Recognizing personal contexts from egocentric images", 2015: car, coffee
@@ -26,30 +26,16 @@ class FiveContexts:
 
     The context is the label `action`, the camera the label `camera`. Videos have no group, so that each counts for
     itself: person, places and cameras are the same in train and test, by the protocol of the paper.
-
-    Args:
-        bad: what becomes of videos that cannot be used.
     """
 
     card: ClassVar[DatasetCard] = cards.FIVE_CONTEXTS
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
-
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call decodes every video once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when folders or videos are missing or wrong.
-        """
-        if name not in self.card.splits:
-            raise unknown("split", name, self.card.splits)
-        folder = locations.located(self.card.name)
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Walk the folders of the contexts."""
         files = {
             side: [
                 (context.name, path)
-                for context in visible(folder / side)
+                for context in visible(self.folder / side)
                 if context.is_dir()
                 for path in media(visible(context))
             ]
@@ -61,12 +47,11 @@ class FiveContexts:
             if context not in contexts or path.stem not in cameras:
                 msg = f"{path}: no video of train/ has this context, or this camera; rename it, or take it away"
                 raise DataError(msg)
-        found = [
+        listed = [
             ListedFile(
-                path=path.relative_to(folder).as_posix(),
+                path=path.relative_to(self.folder).as_posix(),
                 labels={"action": contexts.index(context), "camera": cameras.index(path.stem)},
             )
             for context, path in files[name]
         ]
-        classes = {"action": contexts, "camera": cameras}
-        return read_split(name, folder, found, classes, dataset=self.card.name, bad=self.bad)
+        return listed, {"action": contexts, "camera": cameras}

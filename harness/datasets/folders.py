@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, UsageError, unknown
+from harness.datasets import cards
+from harness.datasets.listed_files import ListedFile, OnBadFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 VIDEOS = frozenset(
     (".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
@@ -21,7 +21,7 @@ VIDEOS = frozenset(
 IMAGES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 
 
-class VideoFolders:
+class VideoFolders(ListedDataset):
     """A folder of videos or images by class.
 
     Expected: `<folder>/train/<class>/<file>` and `<folder>/test/<class>/<file>`, or `<folder>/<class>/<file>` alone. A
@@ -37,6 +37,7 @@ class VideoFolders:
     Args:
         test_share: of the groups of a class that are test, where the folder has no `train/` and `test/`.
         bad: what becomes of files that cannot be used.
+        location: see `LocatedDataset`.
 
     Raises:
         UsageError: when `test_share` is not between 0 and 1.
@@ -44,24 +45,16 @@ class VideoFolders:
 
     card: ClassVar[DatasetCard] = cards.VIDEO_FOLDERS
 
-    def __init__(self, test_share: float = 0.3, bad: Bad = "error") -> None:
+    def __init__(self, test_share: float = 0.3, bad: OnBadFile = "error", *, location: Path | None = None) -> None:
+        super().__init__(bad, location=location)
         if not 0 < test_share < 1:
             msg = f"data set {self.card.name!r}: test_share must be between 0 and 1, got {test_share}"
             raise UsageError(msg)
         self.test_share = test_share
-        self.bad: Bad = bad
 
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call decodes every file once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when there are no class folders, one is empty or cannot be split, `train/` and `test/` do not
-                fit each other, or files cannot be used.
-        """
-        if name not in self.card.splits:
-            raise unknown("split", name, self.card.splits)
-        folder = locations.located(self.card.name)
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Walk the class folders, and split them where there are no `train/` and `test/`."""
+        folder = self.folder
         if all((folder / side).is_dir() for side in self.card.splits):
             sides = {side: _files(folder, f"{side}/") for side in self.card.splits}
             _expect_fit(folder, sides)
@@ -71,15 +64,15 @@ class VideoFolders:
             every = _files(folder, "")
             files = {action: self._side(folder / action, paths, name) for action, paths in every.items()}
             classes = tuple(every)
-        found = [
+        listed = [
             ListedFile(path=path, id=path, labels={"action": classes.index(action)}, group=group)
             for action, paths in files.items()
             for path, group in paths.items()
         ]
-        return read_split(name, folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
+        return listed, {"action": classes}
 
     def _side(self, folder: Path, paths: dict[str, str], name: str) -> dict[str, str]:
-        """The files of one class that are in split `name`."""
+        """Select the files of one class that are in the split `name`."""
         keys = sorted(
             {group or path for path, group in paths.items()}, key=lambda key: hashlib.sha256(key.encode()).digest()
         )
@@ -92,7 +85,7 @@ class VideoFolders:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What a folder holds that is not hidden, in the order of names.
+    """List the files and folders that are not hidden, in the order of names.
 
     Raises:
         DataError: when it is no folder, or cannot be read.
@@ -105,13 +98,13 @@ def visible(folder: Path) -> list[Path]:
 
 
 def media(paths: Iterable[Path]) -> list[Path]:
-    """Those that are named as a video or an image."""
+    """Select the paths that are named as a video or an image."""
     return [path for path in paths if path.suffix.lower() in VIDEOS | IMAGES and not path.is_dir()]
 
 
 def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
-    """For each class its files, as paths below `root`, each with its group."""
-    found = {}
+    """List the files of each class, as paths below `root`, each with its group."""
+    classes = {}
     for folder in visible(root / below):
         if not folder.is_dir():
             continue
@@ -124,11 +117,11 @@ def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
         if not paths:
             msg = f"{folder}: no video or image in this class folder; fill it, or remove it"
             raise DataError(msg)
-        found[folder.name] = paths
-    if not found:
+        classes[folder.name] = paths
+    if not classes:
         msg = f"{root / below}: no folders of classes; put the files of each class into a folder of its own"
         raise DataError(msg)
-    return found
+    return classes
 
 
 def _below(root: Path, path: Path) -> str:

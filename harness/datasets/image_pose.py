@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 import hashlib
 import shutil
 from collections import Counter
@@ -15,19 +17,62 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from harness.datasets import cards, file_index, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, unknown
+from harness.datasets import cards, file_index
+from harness.datasets.listed_files import ListedFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError
 from harness.functional.pose import JOINTS
 from harness.system import paths, progress
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
+
+IMAGES = "images"
+
+
+class ImagePose(ListedDataset):
+    """Pictures of people with their joints, and no labels; subclasses read the annotations.
+
+    On disk: the file of annotations beside `images/`; the location may be that folder or the one that holds it.
+    """
+
+    annotations: ClassVar[str]
+    """Name of the file of annotations."""
+    published_as: ClassVar[str]
+    """Name of the folder when it is unpacked."""
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder that holds the annotations.
+
+        Raises:
+            UsageError: when nothing says where the data set lies.
+            DataError: when they are not there.
+        """
+        return self.holding(self.annotations, ("", self.published_as), "unpack the data set there")
+
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read the annotations; a joint is visible when it is known, seen and inside of its picture."""
+        pictures, joints, seen = self.annotated(name)
+        names = [picture.path for picture in pictures]
+        records = file_index.records(self.folder, names, title=f"looking at {self.card.name} {name}")
+        sizes = np.array([(records[path].width, records[path].height) for path in names]).reshape(-1, 2)
+        files = store_joints(self.card.name, joints, inside(joints, sizes) & seen)
+        return [dataclasses.replace(one, joints=file) for one, file in zip(pictures, files, strict=True)], {}
+
+    @abc.abstractmethod
+    def annotated(self, name: str) -> tuple[list[ListedFile], NDArray[np.float32], NDArray[np.bool_]]:
+        """Read the N pictures of the split `name`, their joints (N, 9, 2), and which of them are seen (N, 9).
+
+        Joints are in pixels, the centre of the first at 0, in FLIC's order; NaN for an unknown one.
+
+        Raises:
+            DataError: when the annotations are missing, or wrong.
+        """
 
 
 def inside(joints: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which joints are known and inside of their images, (N, K).
+    """Tell which joints are known and inside of their images, (N, K).
 
     Args:
         joints: (N, K, 2) pixels, the centre of the first at 0; NaN for an unknown one.
@@ -36,12 +81,12 @@ def inside(joints: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.
     >>> inside(np.float32([[[-0.5, 0], [9.4, 4.4], [9.5, 0], [np.nan, 1]]]), np.array([[10, 5]])).tolist()
     [[True, True, False, False]]
     """
-    found: NDArray[np.bool_] = np.all((joints >= -0.5) & (joints < sizes[:, None] - 0.5), axis=-1)
-    return found
+    contained: NDArray[np.bool_] = np.all((joints >= -0.5) & (joints < sizes[:, None] - 0.5), axis=-1)
+    return contained
 
 
-def stored(dataset: str, joints: NDArray[np.float32], visible: NDArray[np.bool_]) -> list[Path]:
-    """The path of each image's .npz with `joints` (1, 9, 2) float32 and `visible` (1, 9) bool.
+def store_joints(dataset: str, joints: NDArray[np.float32], visible: NDArray[np.bool_]) -> list[Path]:
+    """Write an .npz with `joints` (1, 9, 2) float32 and `visible` (1, 9) bool for each image; returns their paths.
 
     They lie in a folder of the cache named after their content: there whole or not at all, and written once.
 
@@ -86,8 +131,8 @@ def _write(
             bar.advance()
 
 
-def matlab(path: Path, name: str) -> NDArray[Any]:
-    """The variable `name` of a .mat file, its axes of length 1 taken away.
+def read_matlab(path: Path, name: str) -> NDArray[Any]:
+    """Read the variable `name` of a .mat file, its axes of length 1 taken away.
 
     Raises:
         DataError: when the file is missing, broken, of version 7.3 (HDF5), or has no such variable.
@@ -112,9 +157,8 @@ def matlab(path: Path, name: str) -> NDArray[Any]:
         raise DataError(msg) from error
 
 
-EXAMPLES, IMAGES = "examples.mat", "images"
 COLUMNS = (16, 0, 3, 1, 4, 2, 5, 6, 9)
-"""Where our nine joints are among the 29 of `coords`, counted from 0."""
+"""Positions of our nine joints among the 29 of `coords`, counted from 0."""
 
 FLIC_SIDES = {"train": "istrain", "test": "istest"}
 
@@ -125,14 +169,14 @@ class Example:
 
     id: str
     file: str
-    """Below `images/`."""
+    """Name below `images/`."""
     movie: str
     sides: frozenset[str]
     joints: NDArray[np.float32]
     """(9, 2) pixels, the centre of the first at 0; NaN for an unknown one."""
 
 
-class FLIC:
+class FLIC(ImagePose):
     """5,003 pictures from films with the joints of a person's upper body; there are no labels.
 
     3,987 are to train on, 1,016 to test on. The same films are on both sides of the published split, so that a group is
@@ -142,69 +186,44 @@ class FLIC:
 
     Source: Sapp and Taskar, "MODEC: multimodal decomposable models for human pose estimation", 2013.
 
-    On disk: `examples.mat` (a .mat file of version 7 or older) beside `images/`; the place told may be that folder or
-    the one that holds it as `FLIC`.
-
-    Args:
-        bad: what becomes of pictures that cannot be used.
+    On disk: `examples.mat` (a .mat file of version 7 or older) beside `images/`; the location may be that folder or the
+    one that holds it as `FLIC`.
     """
 
     card: ClassVar[DatasetCard] = cards.FLIC
+    annotations = "examples.mat"
+    published_as = "FLIC"
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
-
-    @cached_property
-    def folder(self) -> Path:
-        """The folder that holds `examples.mat`.
-
-        Raises:
-            UsageError: when nothing says where the data set lies.
-            DataError: when it is not there.
-        """
-        return locations.holding(self.card.name, EXAMPLES, ("", "FLIC"), "unpack FLIC.zip there")
-
-    def split(self, name: str) -> VideoSplit:
-        """The split `name`, `train` or `test`; the first call decodes every picture once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when annotations or pictures are missing, or wrong.
-        """
-        if name not in FLIC_SIDES:
-            raise unknown("split", name, FLIC_SIDES)
-        chosen = [example for example in examples(self.folder / EXAMPLES) if name in example.sides]
-        paths = [f"{IMAGES}/{example.file}" for example in chosen]
-        records = file_index.records(self.folder, paths, title=f"looking at {self.card.name} {name}")
-        sizes = np.array([(records[path].width, records[path].height) for path in paths]).reshape(-1, 2)
-        joints = np.array([example.joints for example in chosen], np.float32).reshape(-1, len(COLUMNS), 2)
-        files = stored(self.card.name, joints, inside(joints, sizes))
-        entries = [
-            ListedFile(path=path, id=example.id, group=f"{name}/{example.movie}", joints=file)
-            for example, path, file in zip(chosen, paths, files, strict=True)
+    def annotated(self, name: str) -> tuple[list[ListedFile], NDArray[np.float32], NDArray[np.bool_]]:
+        """Read `examples.mat`."""
+        chosen = [example for example in examples(self.folder / self.annotations) if name in example.sides]
+        pictures = [
+            ListedFile(path=f"{IMAGES}/{example.file}", id=example.id, group=f"{name}/{example.movie}")
+            for example in chosen
         ]
-        return read_split(name, self.folder, entries, {}, dataset=self.card.name, bad=self.bad, records=records)
+        joints = np.array([example.joints for example in chosen], np.float32).reshape(-1, len(JOINTS), 2)
+        return pictures, joints, np.ones(joints.shape[:2], bool)
 
 
 def examples(path: Path) -> list[Example]:
-    """What `examples.mat` holds, in its order.
+    """Read the examples of `examples.mat`, in its order.
 
     Raises:
         DataError: when the file is missing or broken, lacks a field, or an example is not what it should be.
     """
-    rows = matlab(path, "examples")
+    rows = read_matlab(path, "examples")
     needed = ("coords", "filepath", "moviename", *FLIC_SIDES.values())
     lacking = [name for name in needed if name not in (rows.dtype.names or ())]
     if lacking:
         msg = f"{path}: its examples have no field {lacking[0]!r}; get the official annotations"
         raise DataError(msg)
     seen: Counter[str] = Counter()
-    found = []
+    people = []
     for number, row in enumerate(rows, 1):
         file = row["filepath"] if isinstance(row["filepath"], str) else ""
         seen[file] += 1
-        found.append(_example(f"{path}: example {number}", row, file, seen[file]))
-    return found
+        people.append(_example(f"{path}: example {number}", row, file, seen[file]))
+    return people
 
 
 def _example(where: str, row: Any, file: str, person: int) -> Example:
@@ -225,7 +244,6 @@ def _example(where: str, row: Any, file: str, person: int) -> Example:
     return Example(stem if person == 1 else f"{stem}-{person}", file, str(row["moviename"]), sides, joints)
 
 
-ANNOTATIONS = "joints.mat"
 COUNT = 2000
 LEEDS_SIDES = {"train": range(1000), "test": range(1000, COUNT)}
 
@@ -236,7 +254,7 @@ PUBLISHED = (
 """The 14 joints in their order; left is the person's own left."""
 
 
-class LeedsSports:
+class LeedsSports(ImagePose):
     """2,000 pictures of people at sports, about 150 pixels tall, with their joints; there are no labels.
 
     The first 1,000 are to train on, the others to test on. Of the 14 joints published, eight are among our nine; the
@@ -246,53 +264,27 @@ class LeedsSports:
 
     Source: Johnson and Everingham, "Clustered pose and nonlinear appearance models for human pose estimation", 2010.
 
-    On disk: `joints.mat` (3 x 14 x 2000) beside `images/im0001.jpg` to `im2000.jpg`; the place told may be that folder
-    or the one that holds it as `lsp_dataset`.
-
-    Args:
-        bad: what becomes of pictures that cannot be used.
+    On disk: `joints.mat` (3 x 14 x 2000) beside `images/im0001.jpg` to `im2000.jpg`; the location may be that folder or
+    the one that holds it as `lsp_dataset`.
     """
 
     card: ClassVar[DatasetCard] = cards.LEEDS_SPORTS
+    annotations = "joints.mat"
+    published_as = "lsp_dataset"
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
-
-    @cached_property
-    def folder(self) -> Path:
-        """The folder that holds `joints.mat`.
-
-        Raises:
-            UsageError: when nothing says where the data set lies.
-            DataError: when it is not there.
-        """
-        return locations.holding(self.card.name, ANNOTATIONS, ("", "lsp_dataset"), "unpack the data set there")
-
-    def split(self, name: str) -> VideoSplit:
-        """The split `name`, `train` or `test`; the first call decodes every picture once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when annotations or pictures are missing, or wrong.
-        """
-        if name not in LEEDS_SIDES:
-            raise unknown("split", name, LEEDS_SIDES)
-        path = self.folder / ANNOTATIONS
-        published = matlab(path, "joints")
+    def annotated(self, name: str) -> tuple[list[ListedFile], NDArray[np.float32], NDArray[np.bool_]]:
+        """Read `joints.mat`."""
+        path = self.folder / self.annotations
+        published = read_matlab(path, "joints")
         if published.shape != (3, len(PUBLISHED), COUNT) or published.dtype.kind not in "fiu":
             msg = f"{path}: should hold joints (3, {len(PUBLISHED)}, {COUNT}), it holds {published.shape}"
             raise DataError(f"{msg}; get the original set (`lsp_dataset`), not the extended one")
         numbers = LEEDS_SIDES[name]
-        images = [f"images/im{number + 1:04d}.jpg" for number in numbers]
-        records = file_index.records(self.folder, images, title=f"looking at {self.card.name} {name}")
-        sizes = np.array([(records[image].width, records[image].height) for image in images])
-        joints = np.full((len(images), len(JOINTS), 2), np.nan, np.float32)
-        hidden = np.ones(joints.shape[:2], bool)
+        joints = np.full((len(numbers), len(JOINTS), 2), np.nan, np.float32)
+        seen = np.zeros(joints.shape[:2], bool)
         for place, joint in enumerate(JOINTS):
             if joint in PUBLISHED:
-                x, y, flags = published[:, PUBLISHED.index(joint), numbers.start : numbers.stop]
+                x, y, hidden = published[:, PUBLISHED.index(joint), numbers.start : numbers.stop]
                 joints[:, place] = np.stack([x, y], axis=-1) - 1
-                hidden[:, place] = flags != 0
-        files = stored(self.card.name, joints, inside(joints, sizes) & ~hidden)
-        entries = [ListedFile(path=image, joints=file) for image, file in zip(images, files, strict=True)]
-        return read_split(name, self.folder, entries, {}, dataset=self.card.name, bad=self.bad, records=records)
+                seen[:, place] = hidden == 0
+        return [ListedFile(path=f"{IMAGES}/im{number + 1:04d}.jpg") for number in numbers], joints, seen

@@ -9,22 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, unknown
+from harness.datasets import cards
+from harness.datasets.listed_files import ListedFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 COLUMNS = ["label", "youtube_id", "time_start", "time_end", "split"]
-"""Of the lists; `is_cc` or others may follow."""
+"""Columns of the lists; `is_cc` or others may follow."""
 
 FOLDERS = ("", "annotations")
-"""Where the lists may be, below the data set's folder."""
+"""Folders that may hold the lists, below the data set's folder."""
 
 LISTS = {"train": ("train",), "test": ("validate", "val")}
-"""For each split the names of its list, without `.csv`; the same words are in the column `split`."""
+"""Names of each split's list, without `.csv`; the same words are in the column `split`."""
 
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.0*)?")
@@ -40,7 +40,7 @@ class Row(NamedTuple):
     """`<youtube_id>_<start:06d>_<end:06d>`."""
 
 
-class Kinetics400:
+class Kinetics400(ListedDataset):
     """240,000 clips of ten seconds of 400 actions from YouTube, one a video; many are no longer to be had.
 
     Source: Kay et al., "The Kinetics human action video dataset", 2017.
@@ -52,39 +52,18 @@ class Kinetics400:
     The split `test` is the validation list, which everybody measures on: the labels of the test list are not public.
     Clips that are not there are left out, and the splits say so; a number from an incomplete copy is a number on
     other data. The group is the video on YouTube.
-
-    Args:
-        bad: what becomes of clips that are there and cannot be used.
     """
 
     card: ClassVar[DatasetCard] = cards.KINETICS400
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
+    absent = "skip"
 
-    @cached_property
-    def folder(self) -> Path:
-        """Where the data set lies.
-
-        Raises:
-            UsageError: when nothing says where.
-            DataError: when nothing is there.
-        """
-        return locations.located(self.card.name)
-
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call decodes every clip once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when lists are missing or wrong, no clip is there, or clips cannot be used.
-        """
-        if name not in LISTS:
-            raise unknown("split", name, LISTS)
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read `train.csv` or `validate.csv`, and look for the clips."""
         rows = self._rows
         classes = tuple(sorted({row.label for row in rows["train"]}))
         number = {label: index for index, label in enumerate(classes)}
-        found = [
+        files = [
             ListedFile(
                 path=self._files.get(row.clip) or self._files.get(row.youtube_id) or _expected(name, row),
                 id=row.clip,
@@ -93,14 +72,12 @@ class Kinetics400:
             )
             for row in rows[name]
         ]
-        return read_split(
-            name, self.folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad, absent="skip"
-        )
+        return files, {"action": classes}
 
     @cached_property
     def _files(self) -> dict[str, str]:
-        """Every clip below the folder by its name without `.mp4`; of equal names, the first in the order of paths."""
-        found: dict[str, str] = {}
+        """Paths of all clips by name without `.mp4`; of equal names, the first in the order of paths."""
+        clips: dict[str, str] = {}
         walked = set()
         for folder, below, names in os.walk(self.folder, followlinks=True):
             status = Path(folder).stat()
@@ -112,12 +89,12 @@ class Kinetics400:
             prefix = os.path.relpath(folder, self.folder).replace(os.sep, "/") + "/"
             for name in sorted(names):
                 if name.endswith(".mp4") and not name.startswith("."):
-                    found.setdefault(name[:-4], prefix.removeprefix("./") + name)
-        return found
+                    clips.setdefault(name[:-4], prefix.removeprefix("./") + name)
+        return clips
 
     @cached_property
     def _rows(self) -> dict[str, list[Row]]:
-        """What the lists say, by split."""
+        """Rows of both lists, by split."""
         lists = {split: self._list(split) for split in LISTS}
         train = _read(lists["train"], LISTS["train"])
         labels = {row.label for row in train.values()}
@@ -147,21 +124,18 @@ class Kinetics600(Kinetics400):
     """480,000 clips of ten seconds of 600 actions from YouTube; laid out as Kinetics-400.
 
     Source: Carreira, Noland, Banki-Horvath, Hillier and Zisserman, "A short note about Kinetics-600", 2018.
-
-    Args:
-        bad: what becomes of clips that are there and cannot be used.
     """
 
     card: ClassVar[DatasetCard] = cards.KINETICS600
 
 
 def _expected(split: str, row: Row) -> str:
-    """Where a clip would be that is not there."""
+    """Path that a missing clip is named by."""
     return f"{split}/{row.label}/{row.clip}.mp4"
 
 
 def _read(path: Path, words: tuple[str, ...]) -> dict[int, Row]:
-    """The rows of a list by line."""
+    """Read the rows of a list, by line."""
     rows: dict[int, Row] = {}
     clips = set()
     try:

@@ -1,4 +1,4 @@
-"""From what a data set's lists name to a split: the files' records, and what becomes of files that cannot be used."""
+"""Split of the files that lists name, with a policy for files that cannot be used."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from harness.interfaces import Video
 from harness.video.probe import Record
 from harness.video.transforms import Box
 
-Bad = Literal["error", "skip"]
-"""What becomes of files that cannot be used: a `DataError`, or a split without them that says so."""
+OnBadFile = Literal["error", "skip"]
+"""Policy for files that cannot be used: a `DataError`, or a split without them that says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFile:
-    """A video or image that the lists of a data set name."""
+    """Video or image that the lists of a data set name."""
 
     path: str
-    """Below the data set's folder, with `/`; `shard.tar/name` inside an archive."""
+    """Path below the data set's folder, with `/`; `shard.tar/name` inside an archive."""
     id: str = ""
     """Unique in the data set; the path without its suffix when empty."""
     labels: Mapping[str, int] = field(default_factory=dict)
@@ -37,20 +37,20 @@ class ListedFile:
 def read_split(
     name: str,
     folder: Path,
-    entries: Sequence[ListedFile],
+    listed: Sequence[ListedFile],
     classes: Mapping[str, tuple[str, ...]],
     *,
     dataset: str,
-    bad: Bad = "error",
-    absent: Bad | None = None,
+    bad: OnBadFile = "error",
+    absent: OnBadFile | None = None,
     records: Mapping[str, Record] | None = None,
 ) -> VideoSplit:
-    """The labelled split `name` of the files that `entries` name, in their order.
+    """Build the labelled split `name` of the files that lists name, in their order.
 
     Args:
         name: `train`, `test`, ...
         folder: where the files lie.
-        entries: what the lists name.
+        listed: what the lists name.
         classes: for each kind of label, the names of its classes.
         dataset: the data set's name, for messages.
         bad: what becomes of files that cannot be used.
@@ -61,15 +61,15 @@ def read_split(
         DataError: when the lists name nothing, a file twice as different videos of one id, or files that cannot be
             used and may not be left out; naming the first of them.
     """
-    if not entries:
+    if not listed:
         msg = f"{folder}: the lists of data set {dataset!r} name no videos for split {name!r}; get the official lists"
         raise DataError(msg)
     if records is None:
-        records = file_index.records(folder, [entry.path for entry in entries], title=f"looking at {dataset} {name}")
+        records = file_index.records(folder, [entry.path for entry in listed], title=f"looking at {dataset} {name}")
     videos: dict[str, Video] = {}
     digests: dict[str, str] = {}
     left_out: dict[str, str] = {}
-    for entry in entries:
+    for entry in listed:
         record = records[entry.path]
         if record.reason:
             left_out[entry.path] = record.reason
@@ -83,7 +83,7 @@ def read_split(
     absent = absent or bad
     refused = {path: why for path, why in left_out.items() if (absent if why == "missing" else bad) == "error"}
     if refused or not videos:
-        raise _refusal(folder, dataset, name, refused or left_out, len(entries), records)
+        raise _refusal(folder, dataset, name, refused or left_out, len(listed), records)
     return VideoSplit(name, tuple(videos.values()), digests, classes, left_out=left_out)
 
 

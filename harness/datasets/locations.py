@@ -1,10 +1,10 @@
-"""Where data sets lie on this machine: a suite says so, or an environment variable, or `harness dataset add`."""
+"""Folders of data sets: told by a suite, an environment variable, or `harness dataset add`."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
@@ -15,7 +15,7 @@ from harness.system import files, paths
 
 
 def variable(name: str) -> str:
-    """The environment variable that says where the data set `name` lies.
+    """Environment variable with the location of the data set `name`.
 
     >>> variable("voc-action2012")
     'HARNESS_DATA_VOC_ACTION2012'
@@ -23,24 +23,29 @@ def variable(name: str) -> str:
     return "HARNESS_DATA_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def located(name: str) -> Path:
-    """The folder (or file) of the data set `name`.
+def located(name: str, told: Path | None = None) -> Path:
+    """Find the folder (or file) of the data set `name`.
+
+    Args:
+        name: of the data set.
+        told: its location; None takes that of the environment, or else of the user's configuration.
 
     Raises:
         UsageError: when nothing says where it lies.
         DataError: when nothing is there, or the configuration file is broken.
     """
-    told = os.environ.get(variable(name))
-    source = f"${variable(name)}"
-    if not told:
-        told, source = remembered().get(name), str(paths.locations())
-    if not told:
+    text, source = os.environ.get(variable(name)), f"${variable(name)}"
+    if told is not None:
+        text, source = str(told), "`paths` of the suite"
+    elif not text:
+        text, source = remembered().get(name), str(paths.locations())
+    if not text:
         msg = (
             f"data set {name!r}: nothing says where it lies; run `harness dataset add {name} /path`, "
             f"set ${variable(name)}, or write `paths: {{{name}: /path}}` into the suite"
         )
         raise UsageError(msg)
-    path = Path(told).expanduser()
+    path = Path(text).expanduser()
     if not path.exists():
         msg = (
             f"data set {name!r}: {source} says that it lies at {path}, where nothing is; mount it, or correct the path"
@@ -49,38 +54,31 @@ def located(name: str) -> Path:
     return path.absolute()
 
 
-def holding(name: str, part: str, places: Sequence[str], remedy: str) -> Path:
-    """The folder that holds `part`: the first of some places beside where the data set `name` is told to lie.
+def holding(name: str, location: Path, part: str, places: Sequence[str], remedy: str) -> Path:
+    """Find the folder that holds `part` among some places at the location of a data set.
 
     Args:
         name: of the data set.
+        location: where it lies.
         part: a file, or folder with a `/` behind it, that is published with it.
-        places: below the folder told (`""` is that itself, `..` the one around it), in this order.
+        places: below the location (`""` is that itself, `..` the folder around it); the first that fits is taken.
         remedy: what to do when none of them holds it.
 
     Raises:
-        UsageError: when nothing says where the data set lies.
         DataError: when none holds it.
     """
-    told = located(name)
     for place in places:
-        folder = told.parent if place == ".." else told / place
+        folder = location.parent if place == ".." else location / place
         if (folder / part).exists():
             return folder
     words = {"": "", "..": " or beside it"}
     others = "".join(words.get(place, f" or in {place} below it") for place in places)
-    msg = f"data set {name!r}: no {part} in {told}{others}; {remedy}"
+    msg = f"data set {name!r}: no {part} in {location}{others}; {remedy}"
     raise DataError(msg)
 
 
-def prefer(places: Mapping[str, str]) -> None:
-    """Take these places in this process and those it starts, whatever else says."""
-    for name, path in places.items():
-        os.environ[variable(name)] = str(path)
-
-
 def remember(name: str, path: Path) -> None:
-    """Write into the user's configuration where the data set `name` lies."""
+    """Write the location of the data set `name` into the user's configuration."""
     file = paths.locations()
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_name(f".{file.name}.lock")):
@@ -89,7 +87,7 @@ def remember(name: str, path: Path) -> None:
 
 
 def remembered() -> dict[str, str]:
-    """What the user's configuration says.
+    """Locations of data sets in the user's configuration.
 
     Raises:
         DataError: when it is not `datasets: {name: path}`.

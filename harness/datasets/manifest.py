@@ -12,55 +12,51 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, unknown
+from harness.datasets import cards
+from harness.datasets.listed_files import ListedFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 REQUIRED = ("path", "split", "label")
 GROUP = "group"
 FURTHER = "label:"
-"""Before the kind of a further label: `label:scene`."""
+"""Prefix of the column of a further kind of label: `label:scene`."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
-class Manifest:
+class Manifest(ListedDataset):
     """Videos or images that a CSV file, or a JSON file with a list of objects, names.
 
     Expected: the place that is told is the file, named `*.csv` (UTF-8, with a line of column names) or `*.json`. Its
     columns, or keys, are `path` (below the file's own folder, with `/`), `split` (`train` or `test`), `label` (the
     name of the class of kind `action`), where wanted `group` (may be empty), and `label:<kind>` for each further kind
     of label. All are texts. Classes are in the order of their names, over both splits.
-
-    Args:
-        bad: what becomes of files that cannot be used.
     """
 
-    card: DatasetCard = cards.MANIFEST
-    """Once the file is read, with the kinds of labels it has."""
+    card: DatasetCard = cards.MANIFEST  # type: ignore[misc]  # of the class in the base, here of the object
+    """Card, once the file is read with the kinds of labels it has."""
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the file."""
+        return self.location.parent
 
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call decodes every file once.
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read the file.
 
         Raises:
-            UsageError: when there is no such split, or nothing says where the manifest lies.
-            DataError: when it is wrong, naming the row, counted from 1; or files cannot be used.
+            DataError: when it is wrong, naming the row, counted from 1.
         """
-        if name not in self.card.splits:
-            raise unknown("split", name, self.card.splits)
         rows = self._rows
         kinds = {"action": "label", **{key.removeprefix(FURTHER): key for key in rows[0] if key.startswith(FURTHER)}}
         self.card = dataclasses.replace(self.card, labels=tuple(kinds))
         classes = {kind: tuple(sorted({row[key] for row in rows})) for kind, key in kinds.items()}
         numbers = {kind: {label: number for number, label in enumerate(names)} for kind, names in classes.items()}
-        found = [
+        files = [
             ListedFile(
                 path=row["path"],
                 id=row["path"],
@@ -70,16 +66,12 @@ class Manifest:
             for row in rows
             if row["split"] == name
         ]
-        return read_split(name, self._file.parent, found, classes, dataset=self.card.name, bad=self.bad)
-
-    @cached_property
-    def _file(self) -> Path:
-        return locations.located(self.card.name)
+        return files, classes
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
-        """Every row, checked."""
-        file, rows = self._file, []
+        """Checked rows of the file."""
+        file, rows = self.location, []
         paths: dict[str, int] = {}
         sides: dict[str, str] = {}
         keys: set[str] = set()
@@ -102,7 +94,7 @@ class Manifest:
 
 
 def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
-    """What is wrong with a row by itself; empty when nothing is."""
+    """Describe what is wrong with a row by itself; empty when nothing is."""
     for key in sorted(row):
         kind = key.removeprefix(FURTHER)
         if key not in (*REQUIRED, GROUP) and not (kind != key and kind != "action" and NAME.fullmatch(kind)):
@@ -162,8 +154,8 @@ def _json(text: str, file: Path) -> list[dict[str, Any]]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         msg = f"an object with a key twice: {', '.join(key for key, _ in pairs)}"
         raise ValueError(msg)
-    return found
+    return unique

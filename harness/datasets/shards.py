@@ -6,29 +6,29 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, unknown
+from harness.datasets import cards
+from harness.datasets.listed_files import ListedFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError
 from harness.video.archive import Member, members
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 SUFFIXES = ("mp4", "avi", "webm", "mkv", "jpg", "png")
-"""Of the members that are read; of those with one key, the first in this order."""
+"""Suffixes of the members that are read; of those with one key, the first in this order."""
 
 UNLABELLED = "unlabelled"
-"""The one class of shards that do not say the class of every video."""
+"""Name of the one class of shards that do not give every video a class."""
 
 LONGEST = 20
-"""Bytes that a class may take."""
+"""Bytes of a class at most."""
 
 _STRANGE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _NUMBER = re.compile(rb"\s*(\d{1,18})\s*")
 
 
-class Shards:
+class Shards(ListedDataset):
     """Videos or images in a folder of tar archives, read in place: a split to learn from, none to test on.
 
     Expected: `<folder>/*.tar`, uncompressed, with members `<key>.mp4` (or `.avi`, `.webm`, `.mkv`, `.jpg`, `.png`).
@@ -38,27 +38,18 @@ class Shards:
 
     Archives are taken in the order of their names, members in that of the archive; a video's id is
     `<archive>.tar/<key>`.
-
-    Args:
-        bad: what becomes of members that cannot be used.
     """
 
     card: ClassVar[DatasetCard] = cards.SHARDS
 
-    def __init__(self, bad: Bad = "error") -> None:
-        self.bad: Bad = bad
-
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `train`; the first call decodes every member once.
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read the names of the members of every archive, and the classes.
 
         Raises:
-            UsageError: when there is no such split, or nothing says where the shards lie.
             DataError: when there are no archives, one is broken or compressed, a member's name leads out of its
-                archive, is there twice or is no text, a class is no number, or members cannot be used.
+                archive, is there twice or is no text, or a class is no number.
         """
-        if name not in self.card.splits:
-            raise unknown("split", name, self.card.splits)
-        folder = locations.located(self.card.name)
+        folder = self.folder
         archives = sorted(path for path in folder.glob("*.tar") if path.is_file() and not path.name.startswith("."))
         if not archives:
             msg = f"{folder}: no *.tar in this folder; correct the path with `harness dataset add {self.card.name}`"
@@ -67,14 +58,14 @@ class Shards:
         for archive in archives:
             paths |= {f"{archive.name}/{path}": label for path, label in _samples(archive).items()}
         classes, labels = _labels(folder, paths)
-        found = [ListedFile(path=path, labels={"action": label}) for path, label in zip(paths, labels, strict=True)]
-        return read_split(name, folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
+        files = [ListedFile(path=path, labels={"action": label}) for path, label in zip(paths, labels, strict=True)]
+        return files, {"action": classes}
 
 
 def _samples(archive: Path) -> dict[str, Member | None]:
-    """The videos of an archive, in its order, each with the member that says its class."""
+    """List the videos of an archive, in its order, each with the member that holds its class."""
     inside = members(archive)
-    found: dict[str, str] = {}
+    suffixes: dict[str, str] = {}
     for name in inside:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or _STRANGE.search(name):
@@ -82,13 +73,13 @@ def _samples(archive: Path) -> dict[str, Member | None]:
             raise DataError(msg)
         key, _, suffix = name.rpartition(".")
         if suffix in SUFFIXES and not path.name.startswith("."):
-            other = found.setdefault(key, suffix)
-            found[key] = min(suffix, other, key=SUFFIXES.index)
-    return {f"{key}.{suffix}": inside.get(f"{key}.cls") for key, suffix in found.items()}
+            other = suffixes.setdefault(key, suffix)
+            suffixes[key] = min(suffix, other, key=SUFFIXES.index)
+    return {f"{key}.{suffix}": inside.get(f"{key}.cls") for key, suffix in suffixes.items()}
 
 
 def _labels(folder: Path, paths: dict[str, Member | None]) -> tuple[tuple[str, ...], list[int]]:
-    """Names of the classes, and the class of each video."""
+    """Read the class of each video; returns the names of the classes, and each video's."""
     numbers = []
     for path, member in paths.items():
         if member is None:

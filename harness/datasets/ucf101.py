@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, read_split
+from harness.datasets import cards
+from harness.datasets.action_folds import FoldedDataset
 from harness.datasets.ucf_layout import LISTS, class_index, entries
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
-
-FOLDERS = ("UCF-101", "UCF101", "videos", "")
-"""Where the class folders are, below the folder that holds `ucfTrainTestlist/`."""
+    from harness.datasets.listed_files import ListedFile
 
 
-class UCF101:
+class UCF101(FoldedDataset):
     """13,320 videos of 101 actions from YouTube, in 25 groups an action; three official splits by group.
 
     Source: Soomro, Zamir and Shah, "UCF101: a dataset of 101 human actions classes from videos in the wild", 2012.
 
-    Args:
-        fold: which of the three official splits.
-        bad: what becomes of videos that cannot be used.
+    Expected: `<folder>/<class>/v_<class>_gXX_cYY.avi` (in the folder itself or in `UCF-101`, `UCF101` or `videos` below
+    it) and the lists of `<folder>/ucfTrainTestlist/`.
     """
 
     card: ClassVar[DatasetCard] = cards.UCF101
+    lists = LISTS
+    places = ("UCF-101", "UCF101", "videos", "")
 
-    def __init__(self, fold: Literal[1, 2, 3] = 1, bad: Bad = "error") -> None:
-        self.fold = fold
-        self.bad: Bad = bad
-
-    @cached_property
-    def folder(self) -> Path:
-        """The folder that holds `ucfTrainTestlist/`.
-
-        Raises:
-            UsageError: when nothing says where the data set lies.
-            DataError: when the lists are not there.
-        """
-        return locations.holding(
-            self.card.name, f"{LISTS}/", ("", ".."), "get the official split lists and unpack them there"
-        )
-
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call decodes every video once.
-
-        Raises:
-            UsageError: when there is no such split, or nothing says where the data set lies.
-            DataError: when lists or videos are missing, or wrong.
-        """
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read `trainlist0N.txt` or `testlist0N.txt`, and `classInd.txt`."""
         classes = tuple(class_index(self.folder))
-        inside = (self.folder / videos / classes[0] for videos in FOLDERS) if classes else ()
-        videos = next((folder.parent for folder in inside if folder.is_dir()), self.folder / FOLDERS[0])
-        below = videos.relative_to(self.folder).as_posix()
-        found = entries(self.folder, name, self.fold, videos="" if below == "." else below)
-        return read_split(name, self.folder, found, {"action": classes}, dataset=self.card.name, bad=self.bad)
+        place = self.place(classes)
+        videos = self.places[0] if place is None else place
+        return entries(self.folder, name, self.fold, videos=videos), {"action": classes}

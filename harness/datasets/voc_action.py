@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 
 import torch
 
-from harness.datasets import cards, locations
-from harness.datasets.listed_files import Bad, ListedFile, read_split
-from harness.errors import DataError, UsageError, unknown
+from harness.datasets import cards
+from harness.datasets.listed_files import ListedFile, OnBadFile
+from harness.datasets.located import ListedDataset
+from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
 from harness.video.transforms import Box
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.datasets.splits import VideoSplit
 
 ACTIONS_2010 = (
     *("phoning", "playinginstrument", "reading", "ridingbike", "ridinghorse"),
@@ -40,16 +40,16 @@ _LINE = re.compile(r"(?P<image>\w+)\s+(?P<object>[1-9]\d*)\s+(?P<flag>-1|0|1)")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who does one of the actions."""
+    """Someone doing one of the actions."""
 
     image: str
-    """Without suffix."""
+    """Name without suffix."""
     object: int
     """Position among the objects of the image's annotation, from 1."""
     action: int
 
 
-class VOCAction2010:
+class VOCAction2010(ListedDataset):
     """People in photographs from Flickr who do one of 9 actions, each cut out by the annotated box.
 
     A person is a picture of its own; its image is its group. Someone who does several of the actions, or none of them
@@ -67,6 +67,7 @@ class VOCAction2010:
         test_images: people to test on, drawn from the list `val`; None takes all.
         draw: the seed of both draws.
         bad: what becomes of images that cannot be used.
+        location: see `LocatedDataset`.
 
     Raises:
         UsageError: when a number is not positive, or `draw` negative.
@@ -77,8 +78,15 @@ class VOCAction2010:
     actions: ClassVar[tuple[str, ...]] = ACTIONS_2010
 
     def __init__(
-        self, images_per_class: int | None = 5, test_images: int | None = None, draw: int = 0, bad: Bad = "error"
+        self,
+        images_per_class: int | None = 5,
+        test_images: int | None = None,
+        draw: int = 0,
+        bad: OnBadFile = "error",
+        *,
+        location: Path | None = None,
     ) -> None:
+        super().__init__(bad, location=location)
         for option, number, least in (
             ("images_per_class", images_per_class, 1),
             ("test_images", test_images, 1),
@@ -90,7 +98,6 @@ class VOCAction2010:
         self.images_per_class = images_per_class
         self.test_images = test_images
         self.draw = draw
-        self.bad: Bad = bad
 
     @cached_property
     def folder(self) -> Path:
@@ -102,39 +109,29 @@ class VOCAction2010:
         """
         year = f"VOC{self.year}"
         remedy = "unpack the training/validation data of that year there"
-        folder = locations.holding(self.card.name, f"{LISTS.as_posix()}/", ("", year, f"VOCdevkit/{year}"), remedy)
+        folder = self.holding(f"{LISTS.as_posix()}/", ("", year, f"VOCdevkit/{year}"), remedy)
         if self.year == 2010 and (folder / LISTS / "jumping_train.txt").exists():
             msg = f"{folder}: has the action 'jumping', so it is not VOC2010; say where VOC2010 lies"
             raise DataError(msg)
         return folder
 
-    def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test` (VOC's `val`); the first call decodes every image drawn.
+    def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
+        """Read the people in the lists of the split, draw some, and read their boxes.
 
         Raises:
-            UsageError: when there is no such split, nothing says where the data set lies, or more people are asked for
-                than there are.
-            DataError: when lists, annotations or images are missing, or wrong.
+            UsageError: when more people are asked for than there are.
+            DataError: when lists or annotations are missing, or wrong.
         """
-        if name not in SIDES:
-            raise unknown("split", name, SIDES)
-        sides = {side: listed(self.folder, SIDES[side], self.actions) for side in SIDES}
+        sides = {side: read_people(self.folder, SIDES[side], self.actions) for side in SIDES}
         train, test = ({person.image for person in people} for people in sides.values())
         if train & test:
             msg = f"{self.folder / LISTS}: image {min(train & test)!r} is in train and in val; get the official lists"
             raise DataError(msg)
         people = self._few(sides[name]) if name == "train" else self._drawn(sides[name])
-        return read_split(
-            name,
-            self.folder,
-            [_entry(self.folder, person) for person in people],
-            {"action": self.actions},
-            dataset=self.card.name,
-            bad=self.bad,
-        )
+        return [_listed_file(self.folder, person) for person in people], {"action": self.actions}
 
     def _few(self, people: Sequence[Person]) -> list[Person]:
-        """As many of each class."""
+        """Draw as many people of each class."""
         if self.images_per_class is None or not people:
             return list(people)
         labels = torch.tensor([person.action for person in people])
@@ -170,6 +167,7 @@ class VOCAction2012(VOCAction2010):
         test_images: people to test on, drawn from the list `val`; None takes all.
         draw: the seed of both draws.
         bad: what becomes of images that cannot be used.
+        location: see `LocatedDataset`.
     """
 
     card: ClassVar[DatasetCard] = cards.VOC_ACTION2012
@@ -177,13 +175,19 @@ class VOCAction2012(VOCAction2010):
     actions: ClassVar[tuple[str, ...]] = ACTIONS_2012
 
     def __init__(
-        self, images_per_class: int | None = 5, test_images: int | None = 2000, draw: int = 0, bad: Bad = "error"
+        self,
+        images_per_class: int | None = 5,
+        test_images: int | None = 2000,
+        draw: int = 0,
+        bad: OnBadFile = "error",
+        *,
+        location: Path | None = None,
     ) -> None:
-        super().__init__(images_per_class, test_images, draw, bad)
+        super().__init__(images_per_class, test_images, draw, bad, location=location)
 
 
-def listed(folder: Path, side: str, actions: Sequence[str]) -> list[Person]:
-    """The people whom the lists `<action>_<side>.txt` give exactly one of `actions`, in the lists' order.
+def read_people(folder: Path, side: str, actions: Sequence[str]) -> list[Person]:
+    """Read who does exactly one of `actions` by the lists `<action>_<side>.txt`, in the lists' order.
 
     A line is `<image> <object> <flag>`: 1 does it, -1 does not, and someone with a 0 (not sure) is left out.
 
@@ -214,14 +218,14 @@ def listed(folder: Path, side: str, actions: Sequence[str]) -> list[Person]:
             msg = f"{path}: lacks object {position} of image {image!r}, which the list of {actions[0]!r} names"
             raise DataError(f"{msg}; get the official lists")
     return [
-        Person(image, position, found.index("1"))
-        for (image, position), found in flags.items()
-        if found.count("1") == 1 and "0" not in found
+        Person(image, position, known.index("1"))
+        for (image, position), known in flags.items()
+        if known.count("1") == 1 and "0" not in known
     ]
 
 
 def person_box(path: Path, position: int) -> Box:
-    """The box of object `position` (from 1) of an annotation, which has to be a person.
+    """Read the box of object `position` (from 1) of an annotation, which has to be a person.
 
     VOC counts pixels from 1 and the last one belongs to the box; fractions are rounded to the nearest pixel.
 
@@ -238,18 +242,18 @@ def person_box(path: Path, position: int) -> Box:
         raise DataError(msg)
     try:
         objects = ElementTree.fromstring(text).findall("object")  # noqa: S314 - no entities, and of a limited size
-        found = objects[position - 1]
+        person = objects[position - 1]
     except ElementTree.ParseError as error:
         msg = f"{path}: is no XML ({error}); get the official annotations"
         raise DataError(msg) from error
     except IndexError as error:
         msg = f"{path}: has {len(objects)} objects, but the lists name number {position}; get the official annotations"
         raise DataError(msg) from error
-    if found.findtext("name") != "person":
-        msg = f"{path}: object {position} is {found.findtext('name')!r}, not a person; get the official annotations"
+    if person.findtext("name") != "person":
+        msg = f"{path}: object {position} is {person.findtext('name')!r}, not a person; get the official annotations"
         raise DataError(msg)
     try:
-        ends = [float(found.findtext(f"bndbox/{end}", "")) for end in ("xmin", "ymin", "xmax", "ymax")]
+        ends = [float(person.findtext(f"bndbox/{end}", "")) for end in ("xmin", "ymin", "xmax", "ymax")]
         left, top, right, bottom = (round(end) for end in ends)
         return Box(left - 1, top - 1, right, bottom)
     except (ValueError, OverflowError) as error:
@@ -257,7 +261,7 @@ def person_box(path: Path, position: int) -> Box:
         raise DataError(msg) from error
 
 
-def _entry(folder: Path, person: Person) -> ListedFile:
+def _listed_file(folder: Path, person: Person) -> ListedFile:
     return ListedFile(
         path=f"JPEGImages/{person.image}.jpg",
         id=f"{person.image}_{person.object}",
@@ -268,7 +272,7 @@ def _entry(folder: Path, person: Person) -> ListedFile:
 
 
 def _text(path: Path, limit: int | None = None) -> str:
-    """The file as UTF-8: what it declares as its encoding could hide what is refused."""
+    """Read the file as UTF-8: the encoding that it declares could hide what is refused."""
     try:
         if limit is not None and path.stat().st_size > limit:
             msg = f"{path}: has more than {limit} bytes, so it is no annotation of VOC; get the official file"

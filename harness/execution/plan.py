@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Need, View
-from harness.datasets import derived, locations
 from harness.datasets.split_views import left_out
 from harness.errors import PluginError, UsageError, unknown
 from harness.interfaces import Dataset, Evaluator, Prepared, Split
@@ -62,8 +62,6 @@ def identities(suite: Suite) -> Iterator[CellSpec]:
 def check(suite: Suite, plugins: Plugins) -> None:
     """Build every name of the suite once, so that nothing runs when one of them is wrong.
 
-    The places that the suite gives to data sets hold from now on.
-
     Raises:
         PluginError: when a distribution that the suite requires is not installed.
         UsageError: when a name or an option is unknown or wrong.
@@ -83,9 +81,8 @@ def check(suite: Suite, plugins: Plugins) -> None:
             raise unknown(f"layer of backbone {choice.name!r}:", layer, known)
     for name in suite.paths:
         plugins.datasets.entry(name)
-    locations.prefer(suite.paths)
     for choice in (*suite.pretraining, *suite.data):
-        derived.build(plugins.datasets, choice.name, choice.options)
+        plugins.datasets.build(choice.name, choice.options, locations=suite.paths)
     for choice in suite.data or suite.pretraining:
         card = plugins.datasets.entry(choice.name).card
         if isinstance(card, DatasetCard) and "test" not in card.splits:
@@ -116,17 +113,21 @@ class Planner:
 
     Args:
         plugins: where names are looked up.
+        locations: folders of data sets by name, which a suite gives.
     """
 
-    def __init__(self, plugins: Plugins) -> None:
+    def __init__(self, plugins: Plugins, locations: Mapping[str, Path] | None = None) -> None:
         self._plugins = plugins
+        self._locations = locations
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, str], Split] = {}
 
     def dataset(self, named: Choice) -> Dataset:
         """The data set, built once."""
         if named.label not in self._datasets:
-            self._datasets[named.label] = derived.build(self._plugins.datasets, named.name, named.options)
+            self._datasets[named.label] = self._plugins.datasets.build(
+                named.name, named.options, locations=self._locations
+            )
         return self._datasets[named.label]
 
     def split(self, named: Choice, name: str) -> Split:

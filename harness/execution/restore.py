@@ -33,6 +33,4 @@ def dataset(plugins: Plugins, run: Run) -> Dataset:
     Raises:
         UsageError: when it is not installed, or an option of it is wrong.
     """
-    from harness.datasets import derived
-
-    return derived.build(plugins.datasets, run.identity.data.name, run.identity.data.options)
+    return plugins.datasets.build(run.identity.data.name, run.identity.data.options)

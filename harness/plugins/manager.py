@@ -13,10 +13,18 @@ import pluggy
 
 from harness.errors import PluginError
 from harness.plugins import builtin, hookspecs
-from harness.plugins.registry import BUILTIN, FileRegistry, Origin, ReferenceRegistry, Registry, SuiteRegistry
+from harness.plugins.registry import (
+    BUILTIN,
+    DatasetRegistry,
+    FileRegistry,
+    Origin,
+    ReferenceRegistry,
+    Registry,
+    SuiteRegistry,
+)
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.interfaces import Backbone, Evaluator, Method
     from harness.store.records import Cell, Run
     from harness.suites.references import Reference
 
@@ -57,7 +65,7 @@ class Plugins:
     ) -> None:
         self.methods: Registry[Method] = Registry("method")
         self.backbones: Registry[Backbone] = Registry("backbone")
-        self.datasets: Registry[Dataset] = Registry("data set")
+        self.datasets = DatasetRegistry()
         self.evaluators: Registry[Evaluator] = Registry("evaluator")
         self.suites = SuiteRegistry()
         self.references = ReferenceRegistry()

@@ -9,12 +9,20 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from harness.cards import NAME, Card
 from harness.errors import PluginError, UsageError, unknown
 
+if TYPE_CHECKING:
+    from harness.datasets.derived import Derivation
+    from harness.interfaces import Dataset
+
 T = TypeVar("T")
+
+LOCATION = "location"
+"""Keyword of a data set's constructor: the folder (or file) in which it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ def strict_registry(kind: str) -> Any:
 
 
 class Registry(Generic[T]):
-    """The methods, backbones, data sets or evaluators that the loaded plugins offer.
+    """Methods, backbones, data sets or evaluators that the loaded plugins offer.
 
     Args:
         kind: what is registered, for messages: "method", "backbone", "data set", "evaluator".
@@ -134,25 +142,25 @@ class Registry(Generic[T]):
         return loaded
 
     def build(self, name: str, options: Mapping[str, Any] | None = None) -> T:
-        """A new object of the class registered as `name`, constructed with `options`.
+        """Construct an object of the class registered as `name` with `options`.
 
         Raises:
             UsageError: when the name or an option is unknown, or an option has the wrong type or value.
             PluginError: when the class cannot be imported.
         """
-        loaded = self.load(name)
-        checked = self._checked(name, loaded, dict(options or {}))
-        if name not in self._built:
-            self._built.register_module(name=name, module=loaded)
-        try:
-            built: T = self._built.build({"type": name, **checked})
-        except (TypeError, ValueError) as error:
-            msg = f"{self.kind} {name!r}: {_one_line(error)}"
-            raise UsageError(msg) from error
-        return built
+        return self._construct(name, self._checked(name, options or {}))
+
+    def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
+        """Parameters of the constructor that options set.
+
+        Raises:
+            UsageError: when the name is unknown.
+            PluginError: when the class cannot be imported.
+        """
+        return inspect.signature(self.load(name)).parameters
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """`options` in their declared types, with the constructor's defaults for those not given.
+        """Convert `options` to their declared types, with the constructor's defaults for those not given.
 
         Those that the constructor does not have stay as they are.
 
@@ -160,30 +168,110 @@ class Registry(Generic[T]):
             UsageError: when the name is unknown, or an option has the wrong type.
             PluginError: when the class cannot be imported.
         """
-        loaded = self.load(name)
-        parameters = inspect.signature(loaded).parameters
+        parameters = self.parameters(name)
         defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
         own = {key: value for key, value in options.items() if key in parameters}
-        return {**defaults, **options, **self._checked(name, loaded, own)}
+        return {**defaults, **options, **self._checked(name, own)}
 
-    def _checked(self, name: str, loaded: type[T], options: dict[str, Any]) -> dict[str, Any]:
+    def _construct(self, name: str, arguments: Mapping[str, Any]) -> T:
+        if name not in self._built:
+            self._built.register_module(name=name, module=self.load(name))
+        try:
+            built: T = self._built.build({"type": name, **arguments})
+        except (TypeError, ValueError) as error:
+            msg = f"{self.kind} {name!r}: {_one_line(error)}"
+            raise UsageError(msg) from error
+        return built
+
+    def _checked(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         import pydantic
 
-        parameters = inspect.signature(loaded).parameters
+        parameters = self.parameters(name)
         for option in options:
             if option not in parameters:
                 raise unknown(f"option of {self.kind} {name!r}:", option, parameters)
-        hints = _annotations(loaded)
+        hints = _annotations(self.load(name))
+        checked = dict(options)
         for option, value in options.items():
             if option not in hints:
                 continue
             try:
-                options[option] = pydantic.TypeAdapter(hints[option]).validate_python(value)
+                checked[option] = pydantic.TypeAdapter(hints[option]).validate_python(value)
             except pydantic.ValidationError as error:
-                problem = error.errors()[0]["msg"]
-                msg = f"{self.kind} {name!r}: option {option}={value!r}: {problem}"
-                raise UsageError(msg) from error
-        return options
+                raise self._wrong(name, option, value, error.errors()[0]["msg"]) from error
+        return checked
+
+    def _wrong(self, name: str, option: object, value: object, problem: str) -> UsageError:
+        return UsageError(f"{self.kind} {name!r}: option {option}={value!r}: {problem}")
+
+
+class DatasetRegistry(Registry["Dataset"]):
+    """Data sets, with the options that all of them have, and where they lie.
+
+    The options of `harness.datasets.derived.Derivation` (`subset`, `images`, ...) belong to every data set; one whose
+    constructor has a parameter of such a name keeps it for itself. The keyword `location` of a constructor is no
+    option: what is measured does not depend on it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("data set")
+
+    def build(
+        self, name: str, options: Mapping[str, Any] | None = None, *, locations: Mapping[str, Path] | None = None
+    ) -> Dataset:
+        """Construct the data set registered as `name`, and apply the derived options.
+
+        Args:
+            name: of the data set.
+            options: its own, and derived ones.
+            locations: folder (or file) of data sets by name; those that are not there look for themselves.
+
+        Raises:
+            UsageError: when the name or an option is unknown or wrong, or its location is given and it takes none.
+            PluginError: when the class cannot be imported.
+        """
+        from harness.datasets.derived import derive  # loads torch, which listing does without
+
+        own, derivation = self._separated(name, options or {})
+        arguments = self._checked(name, own)
+        if locations and name in locations:
+            if LOCATION not in super().parameters(name):
+                msg = f"data set {name!r}: its class has no keyword {LOCATION!r}, so that no path can be given to it"
+                raise UsageError(msg)
+            arguments[LOCATION] = locations[name]
+        return derive(self._construct(name, arguments), derivation)
+
+    def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
+        """Parameters of the constructor that options set, `location` left out."""
+        return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
+
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert `options` to their declared types, with the defaults of its own and derived ones.
+
+        Raises:
+            UsageError: when the name or an option is unknown, or an option has the wrong type.
+            PluginError: when the class cannot be imported.
+        """
+        own, derivation = self._separated(name, options)
+        return {**derivation.model_dump(), **super().completed(name, own)}
+
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Derivation]:
+        """Separate a data set's own options from the derived ones."""
+        import pydantic
+
+        from harness.datasets.derived import Derivation
+
+        parameters = self.parameters(name)
+        derived = {option: None for option in Derivation.model_fields if option not in parameters}
+        for option in options:
+            if option not in parameters and option not in derived:
+                raise unknown(f"option of data set {name!r}:", option, [*parameters, *derived])
+        own = {option: value for option, value in options.items() if option in parameters}
+        try:
+            return own, Derivation.model_validate({key: value for key, value in options.items() if key in derived})
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
 
 
 def _annotations(loaded: type) -> dict[str, Any]:

@@ -184,11 +184,8 @@ class Matcher:
         return self._known[key]
 
     def _completed(self, kind: str, named: Choice) -> dict[str, Any]:
-        # Both need numpy and torch, which listing references does without.
-        from harness.datasets.derived import Derivation
-        from harness.execution.plan import LAYER
+        from harness.execution.plan import LAYER  # needs torch, which listing references does without
 
         if kind == "evaluator":
             return {LAYER: None, **self._plugins.evaluators.completed(named.name, named.options)}
-        own = self._plugins.datasets.completed(named.name, named.options)
-        return {**Derivation().model_dump(), **own}
+        return self._plugins.datasets.completed(named.name, named.options)

@@ -61,8 +61,8 @@ class Suite(pydantic.BaseModel):
     """Data sets measured on; the pretraining set itself when empty."""
     evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
-    paths: dict[str, str] = {}
-    """Where data sets lie on this machine, by name; no part of what is measured."""
+    paths: dict[str, Path] = {}
+    """Folder (or file) of data sets on this machine, by name; no part of what is measured."""
 
 
 def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> Suite:

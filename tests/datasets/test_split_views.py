@@ -3,33 +3,55 @@
 from __future__ import annotations
 
 import csv
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from harness.datasets import derived
 from harness.datasets.split_views import Selected
 from harness.errors import DataError, UsageError
 from harness.plugins.manager import Plugins
-from harness.plugins.registry import Registry
+from harness.plugins.registry import DatasetRegistry
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
 
 @pytest.fixture(scope="module")
-def registry() -> Registry:
+def registry() -> DatasetRegistry:
     return Plugins().datasets
 
 
 @pytest.fixture
 def build(registry, ucf101, place):
     place("ucf101", ucf101)
-    return lambda **options: derived.build(registry, "ucf101", options)
+    return lambda **options: registry.build("ucf101", options)
 
 
 def ids(split):
     return [video.id for video in split.videos]
+
+
+def test_where_it_lies_is_given_by_the_harness_alone(registry, ucf101, place):
+    place("ucf101", "/nowhere")
+    told = registry.build("ucf101", {"subset": 5}, locations={"ucf101": ucf101, "hmdb51": ucf101})
+    assert len(pickle.loads(pickle.dumps(told)).split("train")) == 5
+    assert "location" not in registry.completed("ucf101", {})
+    with pytest.raises(UsageError, match="unknown option of data set 'ucf101': 'location'"):
+        registry.build("ucf101", {"location": str(ucf101)})
+    with pytest.raises(UsageError, match="no keyword 'location'"):
+        registry.build("mocap-actions", locations={"mocap-actions": ucf101})
+    with pytest.raises(DataError, match="`paths` of the suite says that it lies at /elsewhere"):
+        registry.build("ucf101", locations={"ucf101": Path("/elsewhere")}).split("train")
+
+
+def test_options_are_completed(registry):
+    everything = registry.completed("ucf101", {"subset": 5, "fold": 2})
+    derived = {"subset": 5, "subset_seed": 0, "images": None, "joined": False, "labels": None}
+    assert everything == {**derived, "fold": 2, "bad": "error"}
+    with pytest.raises(UsageError, match="did you mean 'subset'"):
+        registry.completed("ucf101", {"subzet": 5})
 
 
 def test_without_options_it_is_the_data_set_itself(build):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.datasets.image_pose import stored
+from harness.datasets.image_pose import store_joints
 from harness.errors import DataError
 from harness.system import paths
 
@@ -14,7 +14,7 @@ VISIBLE = np.random.default_rng(1).random((3, 9)) < 0.5
 
 
 def test_one_file_an_image():
-    files = stored("flic", JOINTS, VISIBLE)
+    files = store_joints("flic", JOINTS, VISIBLE)
     for file, joints, visible in zip(files, JOINTS, VISIBLE, strict=True):
         with np.load(file, allow_pickle=False) as found:
             assert np.array_equal(found["joints"], joints[None])
@@ -22,19 +22,19 @@ def test_one_file_an_image():
 
 
 def test_other_content_lies_elsewhere_and_the_same_is_written_once(monkeypatch):
-    first = stored("flic", JOINTS, VISIBLE)
-    assert not set(stored("flic", JOINTS, ~VISIBLE)) & set(first)
-    assert not set(stored("flic", JOINTS + 1, VISIBLE)) & set(first)
-    assert not set(stored("leeds-sports", JOINTS, VISIBLE)) & set(first)
+    first = store_joints("flic", JOINTS, VISIBLE)
+    assert not set(store_joints("flic", JOINTS, ~VISIBLE)) & set(first)
+    assert not set(store_joints("flic", JOINTS + 1, VISIBLE)) & set(first)
+    assert not set(store_joints("leeds-sports", JOINTS, VISIBLE)) & set(first)
     monkeypatch.setattr(np, "savez", None)
-    assert stored("flic", JOINTS, VISIBLE) == first
+    assert store_joints("flic", JOINTS, VISIBLE) == first
 
 
 def test_what_a_killed_process_left_is_thrown_away():
-    folder = stored("flic", JOINTS, VISIBLE)[0].parent
+    folder = store_joints("flic", JOINTS, VISIBLE)[0].parent
     draft = folder.rename(folder.with_name(f".{folder.name}.writing"))
     (draft / "half.npz").touch()
-    files = stored("flic", JOINTS, VISIBLE)
+    files = store_joints("flic", JOINTS, VISIBLE)
     assert sorted(folder.iterdir()) == files
     assert not draft.exists()
 
@@ -45,5 +45,5 @@ def test_a_full_disk_leaves_nothing_behind(monkeypatch):
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(DataError, match=r"No space left.*make room there"):
-        stored("flic", JOINTS, VISIBLE)
+        store_joints("flic", JOINTS, VISIBLE)
     assert not [path for path in (paths.datasets() / "flic").iterdir() if path.suffix != ".lock"]

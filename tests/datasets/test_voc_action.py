@@ -12,8 +12,8 @@ from harness.datasets.voc_action import (
     Person,
     VOCAction2010,
     VOCAction2012,
-    listed,
     person_box,
+    read_people,
 )
 from harness.errors import DataError, UsageError
 from harness.testing import failures
@@ -163,7 +163,7 @@ class TestLists:
         def write(**lists):
             for action, text in lists.items():
                 (folder / f"{action}_train.txt").write_text(text)
-            return listed(tmp_path, "train", tuple(lists))
+            return read_people(tmp_path, "train", tuple(lists))
 
         return write
 

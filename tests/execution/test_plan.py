@@ -44,26 +44,25 @@ def suite(**changes):
 
 def test_a_suite_may_say_where_data_lies(plugins, ucf101):
     told = suite(paths={"ucf101": str(ucf101)})
+    environment = dict(os.environ)
     check(told, plugins)
-    assert os.environ[locations.variable("ucf101")] == str(ucf101)
-    planner = Planner(plugins)
+    assert dict(os.environ) == environment
+    planner = Planner(plugins, told.paths)
     (identity,) = identities(told)
     before = planner.cell(identity)
     assert "coverage" not in before.protocol
     moved = ucf101.with_name("moved")
     ucf101.rename(moved)
-    check(suite(paths={"ucf101": str(moved)}), plugins)
-    assert Planner(plugins).cell(identity).key == before.key
+    assert Planner(plugins, {"ucf101": moved}).cell(identity).key == before.key
 
 
 def test_a_partial_copy_is_part_of_the_protocol(plugins, ucf101):
-    check(suite(paths={"ucf101": str(ucf101)}), plugins)
     (identity,) = identities(suite())
-    whole = Planner(plugins).cell(identity)
+    whole = Planner(plugins, {"ucf101": ucf101}).cell(identity)
     videos = sorted((ucf101 / "UCF-101" / "Backflip").iterdir())
     videos[0].unlink()  # of test
     videos[1].write_bytes(b"")
-    planner = Planner(plugins)
+    planner = Planner(plugins, {"ucf101": ucf101})
     cell = planner.cell(identity)
     assert cell.fit_key == whole.fit_key
     assert cell.key != whole.key
