@@ -12,7 +12,7 @@ from harness.cli.context import AsJson, Context, print_json, usable_device
 from harness.execution import restore
 
 if TYPE_CHECKING:
-    from harness.evaluators.labelled_features import Points
+    from harness.evaluators.labelled_features import ClusteringSamples
     from harness.plugins.manager import Plugins
     from harness.store.records import Run
     from harness.store.runs import Store
@@ -39,7 +39,7 @@ def map_(
     store = Store(paths.store())
     run = store.find(key)
     found = _points(options.plugins(), store, run, label)
-    shown, frames = thinned(found.labelled, found.frames, points, seed=seed)
+    shown, frames = thinned(found.features, found.frames, points, seed=seed)
     identity = run.identity
     title = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}, test of {identity.data.label}"
     written = embedding_files(shown, frames, title=title, seed=seed)
@@ -53,7 +53,7 @@ def map_(
     sys.stderr.write(f"`tensorboard --logdir {output}` shows them in three dimensions\n")
 
 
-def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> Points:
+def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> ClusteringSamples:
     """What the run's evaluator measured of test: videos, or where it is told so clips or frames of them.
 
     Raises:
@@ -62,7 +62,7 @@ def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> Poin
     from harness.encoders.frozen import FrozenEncoder
     from harness.errors import DataError
     from harness.evaluators.cards import CLUSTERING
-    from harness.evaluators.labelled_features import points
+    from harness.evaluators.labelled_features import clustering_samples
     from harness.execution.plan import LAYER
 
     try:
@@ -82,4 +82,4 @@ def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> Poin
         raise DataError(msg)
     kind = label or measured.options.get("label") or next(iter(kinds))
     units = measured.options if measured.name == CLUSTERING.name else {}  # others count other clips
-    return points(frozen, data, "test", kind, clips=units.get("clips"), stride=units.get("stride"))
+    return clustering_samples(frozen, data, "test", kind, clips=units.get("clips"), stride=units.get("stride"))

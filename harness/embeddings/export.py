@@ -13,7 +13,7 @@ from harness.datasets.split_views import Part
 from harness.embeddings.projector import projector
 from harness.embeddings.scatter import picture, thumbnails
 from harness.embeddings.tsne import tsne
-from harness.evaluators.labelled_features import Labelled
+from harness.evaluators.labelled_features import LabelledFeatures
 from harness.system import progress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def embedding_files(points: Labelled, frames: Sequence[int], *, title: str, seed: int) -> dict[str, bytes]:
+def embedding_files(points: LabelledFeatures, frames: Sequence[int], *, title: str, seed: int) -> dict[str, bytes]:
     """Files by name: the t-SNE of the points as `tsne.png` and `tsne.csv`, and those of TensorBoard's projector.
 
     Args:
@@ -53,7 +53,9 @@ def embedding_files(points: Labelled, frames: Sequence[int], *, title: str, seed
     }
 
 
-def thinned(points: Labelled, frames: Sequence[int], count: int, *, seed: int) -> tuple[Labelled, list[int]]:
+def thinned(
+    points: LabelledFeatures, frames: Sequence[int], count: int, *, seed: int
+) -> tuple[LabelledFeatures, list[int]]:
     """`count` random points and their frames, in their order; all where there are no more."""
     if len(points) <= count:
         return points, list(frames)
@@ -61,11 +63,11 @@ def thinned(points: Labelled, frames: Sequence[int], count: int, *, seed: int) -
     chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:count].sort().values
     where, positions = chosen.to(points.vectors.device), chosen.tolist()
     part = Part(points.split, positions)
-    few = Labelled(points.vectors[where], points.labels[where], points.classes, part)
+    few = LabelledFeatures(points.vectors[where], points.labels[where], points.classes, part)
     return few, [frames[position] for position in positions]
 
 
-def _table(points: Labelled, frames: Sequence[int], places: NDArray[np.float32]) -> bytes:
+def _table(points: LabelledFeatures, frames: Sequence[int], places: NDArray[np.float32]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("video", "frame", "class", "x", "y"))

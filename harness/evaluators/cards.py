@@ -6,33 +6,25 @@ from typing import Literal
 
 from harness.cards import EvaluatorCard, Metric, Paper, Point
 
-TOP1 = Metric(
-    id="top1",
-    title="Top-1 accuracy",
-    unit="%",
-    higher_is_better=True,
-    bounds=(0.0, 1.0),
-    statistic="accuracy",
-)
 
-TOP5 = Metric(
-    id="top5",
-    title="Top-5 accuracy",
-    unit="%",
-    higher_is_better=True,
-    bounds=(0.0, 1.0),
-    statistic="mean",
-)
+def _share(name: str, title: str, statistic: str = "mean", point: Point | None = None, least: float = 0.0) -> Metric:
+    """Build a metric in percent, where more is better."""
+    return Metric(
+        id=name, title=title, unit="%", higher_is_better=True, bounds=(least, 1.0), statistic=statistic, point=point
+    )
 
-MEAN_CLASS = Metric(
-    id="mean_class_accuracy",
-    title="Mean class accuracy",
-    unit="%",
-    higher_is_better=True,
-    bounds=(0.0, 1.0),
-    statistic="mean_class_accuracy",
-)
 
+TOP1 = _share("top1", "Top-1 accuracy", "accuracy")
+TOP5 = _share("top5", "Top-5 accuracy")
+MEAN_CLASS = _share("mean_class_accuracy", "Mean class accuracy", "mean_class_accuracy")
+
+_GOYAL_2019 = Paper(
+    title="Scaling and benchmarking self-supervised visual representation learning",
+    authors="Priya Goyal, Dhruv Mahajan, Abhinav Gupta, Ishan Misra",
+    year=2019,
+    venue="ICCV",
+    url="https://arxiv.org/abs/1905.01235",
+)
 
 LINEAR_PROBE = EvaluatorCard(
     name="linear_probe",
@@ -52,17 +44,10 @@ LINEAR_PROBE = EvaluatorCard(
     metrics=(TOP1, TOP5, MEAN_CLASS),
 )
 
-
 LINEAR_SVM = EvaluatorCard(
     name="linear_svm",
     summary="One linear support vector machine a class on frozen features: is the class linearly readable?",
-    paper=Paper(
-        title="Scaling and benchmarking self-supervised visual representation learning",
-        authors="Priya Goyal, Dhruv Mahajan, Abhinav Gupta, Ishan Misra",
-        year=2019,
-        venue="ICCV",
-        url="https://arxiv.org/abs/1905.01235",
-    ),
+    paper=_GOYAL_2019,
     protocol=(
         "Goyal et al. 2019: one-vs-rest linear SVM with squared hinge on features of length 1, positives weighted "
         "twice, C by cross-validation. Here: features averaged over clips and crops; C from 1e-3 to 1e3; 3-fold "
@@ -74,13 +59,9 @@ LINEAR_SVM = EvaluatorCard(
 
 def _top1_shots(shots: int | None) -> Metric:
     number = "all" if shots is None else str(shots)
-    return Metric(
-        id=f"top1_{number}",
-        title=f"Top-1 accuracy, {number} video{'' if shots == 1 else 's'} a class",
-        unit="%",
-        higher_is_better=True,
-        bounds=(0.0, 1.0),
-        statistic="mean",
+    return _share(
+        f"top1_{number}",
+        f"Top-1 accuracy, {number} video{'' if shots == 1 else 's'} a class",
         point=Point(curve="top-1", axis="training videos a class", at=shots),
     )
 
@@ -88,13 +69,7 @@ def _top1_shots(shots: int | None) -> Metric:
 FEW_SHOT = EvaluatorCard(
     name="few_shot",
     summary="A linear classifier from a few labelled videos a class: how many labels does the encoder save?",
-    paper=Paper(
-        title="Scaling and benchmarking self-supervised visual representation learning",
-        authors="Priya Goyal, Dhruv Mahajan, Abhinav Gupta, Ishan Misra",
-        year=2019,
-        venue="ICCV",
-        url="https://arxiv.org/abs/1905.01235",
-    ),
+    paper=_GOYAL_2019,
     protocol=(
         "Goyal et al. 2019, low-shot: n labelled videos a class drawn from train, a linear classifier on frozen "
         "features, all of test; mean over draws. Here: logistic regression on features standardised by the drawn "
@@ -104,19 +79,14 @@ FEW_SHOT = EvaluatorCard(
     metrics=tuple(_top1_shots(shots) for shots in (5, 1, 10, 20, None)),
 )
 
-
 NEIGHBOURS = (1, 10, 20, 100, 200)
-"""How many vote, of the metrics beside the primary one."""
+"""Numbers of voting neighbours that are scored beside the primary one."""
 
 
 def _top1_neighbours(k: int) -> Metric:
-    return Metric(
-        id=f"top1_{k}",
-        title=f"Top-1 accuracy, {k} neighbour{'' if k == 1 else 's'}",
-        unit="%",
-        higher_is_better=True,
-        bounds=(0.0, 1.0),
-        statistic="mean",
+    return _share(
+        f"top1_{k}",
+        f"Top-1 accuracy, {k} neighbour{'' if k == 1 else 's'}",
         point=Point(curve="top-1", axis="neighbours that vote", at=k),
     )
 
@@ -138,20 +108,12 @@ KNN = EvaluatorCard(
     metrics=(TOP1, *(_top1_neighbours(k) for k in NEIGHBOURS)),
 )
 
-
 RANKS = (1, 5, 10, 20, 50)
+"""Values of k that recall is scored at."""
 
 
 def _recall(k: int) -> Metric:
-    return Metric(
-        id=f"recall_{k}",
-        title=f"R@{k}",
-        unit="%",
-        higher_is_better=True,
-        bounds=(0.0, 1.0),
-        statistic="mean",
-        point=Point(curve="recall", axis="videos retrieved", at=k),
-    )
+    return _share(f"recall_{k}", f"R@{k}", point=Point(curve="recall", axis="videos retrieved", at=k))
 
 
 RETRIEVAL = EvaluatorCard(
@@ -170,7 +132,6 @@ RETRIEVAL = EvaluatorCard(
     ),
     metrics=tuple(_recall(k) for k in RANKS),
 )
-
 
 FINETUNE = EvaluatorCard(
     name="finetune",
@@ -193,8 +154,12 @@ FINETUNE = EvaluatorCard(
 )
 
 
-def _agreement(name: str, title: str, statistic: str, unit: Literal["%", "1"] = "1", least: float = 0.0) -> Metric:
-    return Metric(id=name, title=title, unit=unit, higher_is_better=True, bounds=(least, 1.0), statistic=statistic)
+def _agreement(name: str, title: str, statistic: str, least: float = 0.0) -> Metric:
+    return Metric(id=name, title=title, unit="1", higher_is_better=True, bounds=(least, 1.0), statistic=statistic)
+
+
+def _entropy(name: str, title: str, statistic: str) -> Metric:
+    return Metric(id=name, title=title, unit="bits", higher_is_better=False, statistic=statistic)
 
 
 CLUSTERING = EvaluatorCard(
@@ -215,43 +180,29 @@ CLUSTERING = EvaluatorCard(
         "after Ng, Jordan and Weiss 2001, the kernel as wide as the median distance"
     ),
     metrics=(
-        Metric(
-            id="conditional_entropy",
-            title="Conditional entropy",
-            unit="bits",
-            higher_is_better=False,
-            statistic="conditional_entropy",
-        ),
+        _entropy("conditional_entropy", "Conditional entropy", "conditional_entropy"),
         _agreement("nmi", "Normalised mutual information", "normalized_mutual_information"),
         _agreement("ami", "Adjusted mutual information", "", least=-1.0),
         _agreement("ari", "Adjusted Rand index", "adjusted_rand_index", least=-1.0),
-        _agreement("hungarian_accuracy", "Hungarian accuracy", "matched_accuracy", unit="%"),
-        _agreement("purity", "Purity", "purity", unit="%"),
+        _share("hungarian_accuracy", "Hungarian accuracy", "matched_accuracy"),
+        _share("purity", "Purity", "purity"),
         _agreement("homogeneity", "Homogeneity", "homogeneity"),
         _agreement("completeness", "Completeness", "completeness"),
-        Metric(
-            id="video_conditional_entropy",
-            title="Conditional entropy of videos",
-            unit="bits",
-            higher_is_better=False,
-        ),
+        _entropy("video_conditional_entropy", "Conditional entropy of videos", ""),
     ),
 )
 
-
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4)
-"""Of PDJ, in torso diameters."""
+"""Thresholds of PDJ, in torso diameters."""
 
 
 def pdj_id(joint: str, threshold: float, diagonal: str = "lsho_rhip") -> str:
-    """`pdj_elbow_0.2_lsho_rhip`: the joint, the threshold, and between which joints the torso is measured."""
+    """Name a PDJ metric by joint, threshold and torso diagonal.
+
+    >>> pdj_id("elbow", 0.2)
+    'pdj_elbow_0.2_lsho_rhip'
+    """
     return f"pdj_{joint}_{threshold}_{diagonal}"
-
-
-def _share(name: str, title: str, point: Point | None = None) -> Metric:
-    return Metric(
-        id=name, title=title, unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="mean", point=point
-    )
 
 
 POSE = EvaluatorCard(
@@ -281,14 +232,13 @@ POSE = EvaluatorCard(
             _share(
                 pdj_id(joint, threshold),
                 f"PDJ {joint} @ {threshold}",
-                Point(curve=joint, axis="threshold, torso diameters", at=threshold),
+                point=Point(curve=joint, axis="threshold, torso diameters", at=threshold),
             )
             for joint in ("elbow", "wrist")
             for threshold in THRESHOLDS
         ),
     ),
 )
-
 
 TEMPORAL_ORDER = EvaluatorCard(
     name="temporal_order",
@@ -306,38 +256,19 @@ TEMPORAL_ORDER = EvaluatorCard(
         "in an order of its own; mean of two shufflings"
     ),
     metrics=(
-        Metric(
-            id="top1_lost",
-            title="Top-1 accuracy lost by shuffling frames",
-            unit="%",
-            higher_is_better=True,
-            bounds=(-1.0, 1.0),
-            statistic="mean",
-        ),
-        Metric(
-            id="top1",
-            title="Top-1 accuracy of clips in order",
-            unit="%",
-            higher_is_better=True,
-            bounds=(0.0, 1.0),
-            statistic="mean",
-        ),
-        Metric(
-            id="top1_shuffled",
-            title="Top-1 accuracy of shuffled clips",
-            unit="%",
-            higher_is_better=True,
-            bounds=(0.0, 1.0),
-            statistic="mean",
-        ),
+        _share("top1_lost", "Top-1 accuracy lost by shuffling frames", least=-1.0),
+        _share("top1", "Top-1 accuracy of clips in order"),
+        _share("top1_shuffled", "Top-1 accuracy of shuffled clips"),
     ),
 )
 
 
-def _metric(
-    name: str, title: str, unit: Literal["clips/s", "MiB", "GFLOP", "M"], *, higher_is_better: bool = False
-) -> Metric:
-    return Metric(id=name, title=title, unit=unit, higher_is_better=higher_is_better)
+def _speed(name: str, title: str) -> Metric:
+    return Metric(id=name, title=title, unit="clips/s", higher_is_better=True)
+
+
+def _cost(name: str, title: str, unit: Literal["MiB", "GFLOP", "M"]) -> Metric:
+    return Metric(id=name, title=title, unit=unit, higher_is_better=False)
 
 
 THROUGHPUT = EvaluatorCard(
@@ -353,13 +284,13 @@ THROUGHPUT = EvaluatorCard(
     ),
     time=True,
     metrics=(
-        _metric("encode_clips_per_s", "Encoding", "clips/s", higher_is_better=True),
-        _metric("train_clips_per_s", "Training", "clips/s", higher_is_better=True),
-        _metric("decode_clips_per_s", "Decoding", "clips/s", higher_is_better=True),
-        _metric("transfer_clips_per_s", "Transfer to the device", "clips/s", higher_is_better=True),
-        _metric("encode_memory", "Peak memory of encoding", "MiB"),
-        _metric("train_memory", "Peak memory of training", "MiB"),
-        _metric("parameters", "Parameters", "M"),
-        _metric("operations", "Operations of a clip", "GFLOP"),
+        _speed("encode_clips_per_s", "Encoding"),
+        _speed("train_clips_per_s", "Training"),
+        _speed("decode_clips_per_s", "Decoding"),
+        _speed("transfer_clips_per_s", "Transfer to the device"),
+        _cost("encode_memory", "Peak memory of encoding", "MiB"),
+        _cost("train_memory", "Peak memory of training", "MiB"),
+        _cost("parameters", "Parameters", "M"),
+        _cost("operations", "Operations of a clip", "GFLOP"),
     ),
 )

@@ -1,4 +1,4 @@
-"""Clusters of frozen features against classes."""
+"""Clustering: clusters of frozen features against classes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import CLUSTERING
-from harness.evaluators.labelled_features import points
+from harness.evaluators.labelled_features import clustering_samples, expect_classes
 from harness.evaluators.pictures import top_clusters
-from harness.evaluators.scoring import scored
+from harness.evaluators.scoring import score
 from harness.functional.agreement import adjusted_mutual_information
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy, entropy
@@ -34,22 +34,22 @@ class Clustering:
 
     Scores are means over `repeats` runs of k-means, seeded by `seed * repeats`, `seed * repeats + 1`, and so on; the
     notes have the sample standard deviation over the runs, and H(class). The baseline is the mean over random
-    assignments to as many clusters of the same points. The picture is of the run with the least inertia. Spectral
-    clustering is the same on the rows of `spectral_embedding`: on all pairs up to 20,000 points, above that on a graph
-    of neighbours.
+    assignments of the same samples to as many clusters. The picture is of the run with the least inertia. Spectral
+    clustering is the same on the rows of `spectral_embedding`: on all pairs up to 20,000 samples, above that on a
+    graph of neighbours.
 
-    A point is a video, or with `clips` each of so many clips of a video (a frame, for an encoder of single frames), or
+    A sample is a video, or with `clips` each of so many clips of a video (a frame, for an encoder of single frames), or
     with `stride` the first frame of a video and every `stride`-th after it, for an encoder of single frames. Then every
-    metric is of points, and the conditional entropy is also given of videos, each in the cluster that most of its
-    points are in (of equal ones the first).
+    metric is of samples, and the conditional entropy is also given of videos, each in the cluster of most of its
+    samples (of equal ones the first).
 
     Args:
         label: which kind of class the clusters are held against.
         algorithm: `kmeans` or `spectral`.
         repeats: runs of k-means.
-        normalise: scale each point's vector to length 1 first. The paper does not; it helps where lengths vary.
-        clips: of each video, spread evenly over it, as points of their own; None averages the encoder's own clips.
-        stride: frames from one point of a video to its next, in place of `clips`; long videos give more points.
+        normalise: scale each vector to length 1 first. The paper does not; it helps where lengths vary.
+        clips: of each video, spread evenly over it, as samples of their own; None averages the encoder's own clips.
+        stride: frames from one sample of a video to its next, in place of `clips`; long videos give more samples.
 
     Raises:
         UsageError: when `repeats`, `clips` or `stride` is below 1, or both of the latter are given.
@@ -74,7 +74,7 @@ class Clustering:
                 msg = f"evaluator 'clustering': {name} must be at least 1, got {number}"
                 raise UsageError(msg)
         if clips is not None and stride is not None:
-            msg = f"evaluator 'clustering': clips={clips} and stride={stride} both say what a point is; give one"
+            msg = f"evaluator 'clustering': clips={clips} and stride={stride} both say what a sample is; give one"
             raise UsageError(msg)
         self.label = label
         self.algorithm = algorithm
@@ -87,56 +87,58 @@ class Clustering:
         """Cluster test; train is not looked at.
 
         Raises:
-            UsageError: as in `points`.
-            DataError: as in `labelled`, or when test has one class only, or fewer points than the label has classes.
+            UsageError: as in `clustering_samples`.
+            DataError: as in `labelled_features`, or when test has one class only, or fewer samples than the label has
+                classes.
         """
-        test, frames, videos = points(encoder, data, "test", self.label, clips=self.clips, stride=self.stride)
+        samples = clustering_samples(encoder, data, "test", self.label, clips=self.clips, stride=self.stride)
+        test, videos = samples.features, samples.videos
         labels, count = test.labels, len(test.classes)
         whole = self.clips is None and self.stride is None
-        where = f"test of data set {data.card.name!r}"
-        if count - len(test.absent) < 2:
-            msg = f"{where} has one class of {self.label!r} only; there is nothing to tell apart"
-            raise DataError(msg)
+        expect_classes(test, data, self.label)
         if count > len(test):
             what = "videos" if whole else "clips" if self.stride is None else "frames"
-            msg = f"{where} has {len(test)} {what}, too few for the {count} clusters that its {self.label!r} asks for"
+            msg = (
+                f"test of data set {data.card.name!r} has {len(test)} {what}, too few for the {count} clusters that "
+                f"its {self.label!r} asks for"
+            )
             raise DataError(msg)
         vectors = F.normalize(test.vectors, dim=1) if self.normalise else test.vectors
         if self.algorithm == "spectral":
             vectors = spectral_embedding(vectors, count)
-        found = kmeans(vectors, count, range(seed * self.repeats, (seed + 1) * self.repeats))
+        clusters = kmeans(vectors, count, range(seed * self.repeats, (seed + 1) * self.repeats))
         generator = torch.Generator().manual_seed(seed)
         guessed = torch.randint(count, (RANDOM_DRAWS, len(test)), generator=generator).to(labels)
-        scores, predictions = scored(self.card, test, found.assignments, guessed)
-        ami = [float(adjusted_mutual_information(labels, rows).mean()) for rows in (found.assignments, guessed)]
+        scores, predictions = score(self.card, test, clusters.assignments, guessed)
+        ami = [float(adjusted_mutual_information(labels, rows).mean()) for rows in (clusters.assignments, guessed)]
         scores = (*scores, Score("ami", *ami))
         if not whole:
-            of_videos = [_of_videos(labels, rows, videos.to(labels)) for rows in (found.assignments, guessed)]
-            scores = (*scores, Score("video_conditional_entropy", *of_videos))
-        entropies = conditional_entropy(labels, found.assignments)
-        best = int(found.inertia.argmin())
+            entropies = [_video_entropy(labels, rows, videos.to(labels)) for rows in (clusters.assignments, guessed)]
+            scores = (*scores, Score("video_conditional_entropy", *entropies))
+        bits = conditional_entropy(labels, clusters.assignments)
+        best = int(clusters.inertia.argmin())
         return Evaluation(
             scores,
             predictions,
             {
-                "conditional_entropy_std": float(entropies.std()) if self.repeats > 1 else None,
-                "conditional_entropy_of_least_inertia": float(entropies[best]),
+                "conditional_entropy_std": float(bits.std()) if self.repeats > 1 else None,
+                "conditional_entropy_of_least_inertia": float(bits[best]),
                 "class_entropy_bits": float(entropy(labels)),
                 "clusters": count,
                 "points": len(test),
                 "classes_absent_from_test": list(test.absent),
             },
-            {"top-clusters": top_clusters(test, frames, found.assignments[best], seed=seed)},
+            {"top-clusters": top_clusters(test, samples.frames, clusters.assignments[best], seed=seed)},
         )
 
 
-def _of_videos(labels: Tensor, clusters: Tensor, videos: Tensor) -> float:
-    """Mean conditional entropy of videos, each in the cluster of most of its points.
+def _video_entropy(labels: Tensor, clusters: Tensor, videos: Tensor) -> float:
+    """Mean conditional entropy of videos, each in the cluster of most of its samples.
 
     Args:
-        labels: (N,) of points.
+        labels: (N,) of samples.
         clusters: (R, N).
-        videos: (N,) the video of each point, in ascending order.
+        videos: (N,) the video of each sample, in ascending order.
     """
     count, kinds = int(videos[-1]) + 1, int(clusters.max()) + 1
     votes = labels.new_zeros(len(clusters), count * kinds)

@@ -1,4 +1,4 @@
-"""A linear classifier from a few labelled videos a class."""
+"""Few-shot classification: logistic regression from a few labelled videos a class."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy import stats
 
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import FEW_SHOT
-from harness.evaluators.labelled_features import train_and_test
-from harness.evaluators.scoring import majority, scored
+from harness.evaluators.labelled_features import split_notes, train_and_test
+from harness.evaluators.scoring import score_variants
 from harness.functional.draws import draw_ranks
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import scaling
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from harness.cards import EvaluatorCard
     from harness.encoders.frozen import FrozenEncoder
-    from harness.evaluators.labelled_features import Labelled
+    from harness.evaluators.labelled_features import LabelledFeatures
     from harness.interfaces import Dataset
 
 SHOTS = (1, 5, 10, 20)
 
 TOLERANCE = 2e-5
-"""Of the largest entry of a gradient: objectives no higher than scikit-learn leaves them by default."""
+"""Largest entry of a gradient at the solution: objectives are no higher than scikit-learn's by default."""
 
 
 class FewShot:
@@ -75,43 +75,38 @@ class FewShot:
         drawn = {f"top1_{shots}": (ranks < shots).nonzero()[:, 1].view(self.draws, -1) for shots in self.shots}
         drawn["top1_all"] = torch.arange(len(train), device=ranks.device)[None]
         predicted: dict[str, Tensor] = {}
-        unsolved = []
+        not_converged = []
         with progress.bar("few shots", total=len(drawn)) as bar:
             for name, videos in drawn.items():
-                predicted[name], converged = _classified(train, test, videos)
+                predicted[name], converged = _classify(train, test, videos)
                 if not converged:
-                    unsolved.append(name)
+                    not_converged.append(name)
                 bar.advance()
-        values = {name: (rows == test.labels).float() for name, rows in predicted.items()}
-        guessed = majority(train, test)
-        chance = dict.fromkeys(values, (guessed == test.labels).float())
-        found, predictions = scored(self.card, test, predicted["top1_5"], guessed, values, chance)
+        scores, predictions = score_variants(self.card, train, test, predicted["top1_5"], predicted)
+        accuracies = {name: (rows == test.labels).float().mean(1) for name, rows in predicted.items()}
         return Evaluation(
-            found,
+            scores,
             predictions,
             {
-                "over_draws": {name: _spread(rows.mean(1)) for name, rows in values.items() if len(rows) > 1},
+                "over_draws": {name: _spread(draws) for name, draws in accuracies.items() if len(draws) > 1},
                 "draws": self.draws,
-                "not_converged": unsolved,
-                "train_videos": len(train),
-                "test_videos": len(test),
-                "classes_absent_from_test": list(test.absent),
+                "not_converged": not_converged,
+                **split_notes(train, test),
             },
         )
 
-    def _check(self, train: Labelled, data: str) -> None:
-        counts = train.labels.bincount(minlength=len(train.classes)).tolist()
-        fewest, name = min((count, name) for count, name in zip(counts, train.classes, strict=True) if count)
-        if fewest < max(self.shots):
+    def _check(self, train: LabelledFeatures, data: str) -> None:
+        fewest, name = train.smallest_class
+        most = max(self.shots)
+        if fewest < most:
             possible = [shots for shots in self.shots if shots <= fewest]
             way = f"give shots: {possible}" if 5 in possible else "this protocol needs 5 of every class"
-            most = max(self.shots)
             msg = f"class {name!r} of data set {data!r} has {fewest} training videos, and {most} are to be drawn; {way}"
             raise DataError(msg)
 
 
-def _classified(train: Labelled, test: Labelled, drawn: Tensor) -> tuple[Tensor, bool]:
-    """(R, N) classes of test as learnt from the training videos `drawn` (R, M), and whether all solves converged."""
+def _classify(train: LabelledFeatures, test: LabelledFeatures, drawn: Tensor) -> tuple[Tensor, bool]:
+    """Learn from the training videos `drawn` (R, M): (R, N) classes of test, and whether all solves converged."""
     x, labels = train.vectors[drawn], train.labels[drawn]
     mean, factor = scaling(x)  # (R, 1, D)
     strengths = x.new_full((len(drawn),), 1 / drawn.shape[1])
@@ -124,6 +119,7 @@ def _classified(train: Labelled, test: Labelled, drawn: Tensor) -> tuple[Tensor,
 
 
 def _spread(accuracies: Tensor) -> dict[str, Any]:
+    """Mean, standard deviation and 95 % t interval over draws (R,)."""
     mean, deviation = float(accuracies.mean()), float(accuracies.std())
     half = float(stats.t.ppf(0.975, len(accuracies) - 1)) * deviation / len(accuracies) ** 0.5
     return {"mean": mean, "std": deviation, "low": mean - half, "high": mean + half}

@@ -1,4 +1,4 @@
-"""Training the whole network on with labels."""
+"""Fine-tuning: a linear classifier and the whole network, trained with labels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from harness.datasets.split_views import Part
 from harness.encoders.network import normalise
 from harness.errors import DataError, DivergedError, PluginError, UsageError
 from harness.evaluators.cards import FINETUNE
-from harness.evaluators.labelled_features import Labelled, drawn, train_and_test
-from harness.evaluators.scoring import FOLDS, hits, majority, majority_hits, scored
+from harness.evaluators.labelled_features import LabelledFeatures, few_shot_subsets, split_notes, train_and_test
+from harness.evaluators.scoring import FOLDS, score_logits
 from harness.functional.folds import group_folds
 from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
@@ -35,11 +35,12 @@ Average = Literal["softmax", "logits"]
 
 
 class Finetune:
-    """A linear classifier on a copy of the encoder's network, both trained with labels, tested on whole videos.
+    """Linear classifier on a copy of the encoder's network, both trained with labels.
 
     Every learning rate is tried on two thirds of train's groups; the one with the highest top-1 accuracy on the videos
     of the others, seen by the encoder's own view (of equal ones the first), is used to train on all of train. The
-    baselines are those of the linear probe. A training is one of the method `supervised`, from another start.
+    baselines are those of the linear probe. A training is one of the method `supervised`, from another start; test
+    scores are averaged over clips and crops of a video.
 
     Args:
         frames: training frames that each training shows, the same for every encoder.
@@ -113,37 +114,30 @@ class Finetune:
         train, test = train_and_test(encoder, data, self.label)
         parts = [train]
         if self.shots is not None:
-            parts = drawn(train, self.shots, self.draws, seed, data.card.name)
-        count = len(train.classes)
+            parts = few_shot_subsets(train, self.shots, self.draws, seed, data.card.name)
         rates, validated, rows = [], [], []
         trainings = len(self.lrs) * (len(self.lrs) > 1) + 1
         with progress.bar("fine-tuning", total=trainings * len(parts)) as bar:
             for part in parts:
-                accuracies = self._validated(start, part, budget, bar) if len(self.lrs) > 1 else {}
+                accuracies = self._validate(start, part, budget, bar) if len(self.lrs) > 1 else {}
                 lr, classifier = self._best(start, part.split, budget, accuracies)
                 rows.append(self._scores(classifier, start, test.split, self.views, budget).to(test.labels.device))
                 rates.append(lr)
                 validated.append({f"{rate:g}": accuracy for rate, accuracy in accuracies.items()})
                 bar.advance()
-        scores = torch.stack(rows)  # (R, N, classes)
-        values = {"top5": hits(scores, test.labels, 5)} if count > 5 else {}
-        found, predictions = scored(
-            self.card, test, scores.argmax(2), majority(train, test), values, {"top5": majority_hits(train, test, 5)}
-        )
+        scores, predictions = score_logits(self.card, train, test, torch.stack(rows))
         notes: dict[str, Any] = {
             "lr": rates[0] if self.shots is None else rates,
             "validation_top1": validated[0] if self.shots is None else validated,
             "frozen_stages": ["+".join(stage) for stage in stages(start.module)[: self.frozen]],
-            "train_videos": len(parts[0]),
-            "test_videos": len(test),
-            "classes_absent_from_test": list(test.absent),
+            **split_notes(parts[0], test),
         }
-        return Evaluation(found, predictions, notes)
+        return Evaluation(scores, predictions, notes)
 
-    def _validated(
-        self, start: _Start, train: Labelled, budget: Budget, bar: progress.Bar
+    def _validate(
+        self, start: _Start, train: LabelledFeatures, budget: Budget, bar: progress.Bar
     ) -> dict[float, float | None]:
-        """Top-1 accuracy of each learning rate on the first fold of train; None where it diverged."""
+        """Validate each learning rate on the first fold of train: top-1 accuracy, None where it diverged."""
         held_out = (group_folds(train.labels, train.groups, FOLDS) == 0).cpu()
         if held_out.all():
             msg = f"train has one group only ({train.groups[0]!r}); choosing the learning rate needs at least two"
@@ -153,7 +147,7 @@ class Finetune:
         accuracies: dict[float, float | None] = {}
         for lr in self.lrs:
             try:
-                classifier = self._trained(start, rest, budget, lr)
+                classifier = self._train(start, rest, budget, lr)
                 scores = self._scores(classifier, start, validation, "view", budget)
                 accuracies[lr] = float((scores.argmax(1) == labels).double().mean())
             except DivergedError:
@@ -164,18 +158,18 @@ class Finetune:
     def _best(
         self, start: _Start, train: Split, budget: Budget, accuracies: dict[float, float | None]
     ) -> tuple[float, Classifier]:
-        """The learning rate that validated best of those that do not diverge on all of train, and its classifier."""
+        """Train on all of train by the learning rate that validated best, or the next one where it diverges."""
         known = {lr: accuracies.get(lr, 0.0) for lr in self.lrs}
         ranked = sorted((lr for lr in self.lrs if known[lr] is not None), key=lambda lr: -(known[lr] or 0.0))
         for lr in ranked:
             try:
-                return lr, self._trained(start, train, budget, lr)
+                return lr, self._train(start, train, budget, lr)
             except DivergedError:
                 continue
         msg = f"fine-tuning diverged at every learning rate: {', '.join(f'{lr:g}' for lr in self.lrs)}; lower lrs"
         raise DivergedError(msg)
 
-    def _trained(self, start: _Start, train: Split, budget: Budget, lr: float) -> Classifier:
+    def _train(self, start: _Start, train: Split, budget: Budget, lr: float) -> Classifier:
         training = _Training(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
         network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
         with seeded(derive_seed(budget.seed)):
@@ -202,12 +196,12 @@ def video_scores(
     seed: int,
     device: str = "cpu",
 ) -> Tensor:
-    """(N, classes) float64 on the CPU: the mean over what is shown of each video.
+    """Average a classifier's scores over clips and crops: (N, classes) float64 on the CPU.
 
     Args:
         classifier: put into evaluation mode.
         card: how clips are normalised, and their frames, stride and size.
-        split: whose videos.
+        split: the N videos.
         views: which clips and crops of each.
         average: `softmax` averages probabilities, which then sum to 1.
         seed: of random clips.
@@ -234,21 +228,21 @@ def video_scores(
 
 @dataclass(kw_only=True)
 class _Training(Supervised):
-    """The method `supervised` under the name that messages and progress tell."""
+    """Method `supervised`, under this evaluator's name in messages and progress."""
 
     card: ClassVar[MethodCard] = MethodCard(name="finetune", summary=FINETUNE.summary, supervised=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What every training starts from."""
+    """Network and card that every training starts from."""
 
     module: nn.Module
     card: BackboneCard
 
 
 def _start(encoder: FrozenEncoder) -> _Start:
-    """The encoder's network, and its backbone's card with the encoder's own view."""
+    """Get the encoder's network, and its backbone's card with the encoder's own view."""
     given = encoder.encoder
     card = getattr(given, "card", None)
     if not isinstance(given, Trainable) or not isinstance(card, BackboneCard):

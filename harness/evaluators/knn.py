@@ -1,15 +1,13 @@
-"""A vote of the nearest training videos."""
+"""k-NN classification: a vote of the nearest training videos."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import torch
-
 from harness.errors import DataError, UsageError
 from harness.evaluators import cards
-from harness.evaluators.labelled_features import train_and_test
-from harness.evaluators.scoring import majority, scored
+from harness.evaluators.labelled_features import split_notes, train_and_test
+from harness.evaluators.scoring import score_variants
 from harness.functional.knn import nearest, vote
 from harness.interfaces import Evaluation
 
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class KNN:
-    """Weighted vote of the training videos most similar to a test video, by the cosine of their features.
+    """Weighted vote of the most similar training videos, by cosine similarity.
 
     `k` of them vote for the primary metric, and other numbers for the metrics that name them, where train has so many.
-    A `k` above the size of the smallest class, which the notes tell, cannot be won by that class alone. The baseline
-    is train's most frequent class.
+    With a `k` above its size, which the notes give, the smallest class cannot win a vote alone. The baseline is train's
+    most frequent class.
 
     Args:
         k: neighbours that vote.
@@ -67,17 +65,7 @@ class KNN:
         predicted = {
             k: vote(similarities[:, :k], neighbours[:, :k], temperature=self.temperature) for k in {self.k, *possible}
         }
-        guessed = majority(train, test)
-        values = {f"top1_{k}": (predicted[k] == test.labels).float()[None] for k in possible}
-        chance = dict.fromkeys(values, (guessed == test.labels).float())
-        found, predictions = scored(self.card, test, predicted[self.k][None], guessed, values, chance)
-        return Evaluation(
-            found,
-            predictions,
-            {
-                "videos_of_smallest_class": int(torch.unique(train.labels, return_counts=True)[1].min()),
-                "train_videos": len(train),
-                "test_videos": len(test),
-                "classes_absent_from_test": list(test.absent),
-            },
-        )
+        variants = {f"top1_{k}": predicted[k][None] for k in possible}
+        scores, predictions = score_variants(self.card, train, test, predicted[self.k][None], variants)
+        notes = {"videos_of_smallest_class": train.smallest_class[0], **split_notes(train, test)}
+        return Evaluation(scores, predictions, notes)

@@ -1,9 +1,9 @@
-"""Features with labels, clustering samples and few-shot subsets."""
+"""Labelled features of a split, clustering samples and few-shot subsets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledFeatures:
     """The videos of a split as vectors with classes."""
 
     vectors: Tensor
@@ -35,18 +35,30 @@ class Labelled:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The group of each video."""
+        """Group of each video."""
         return tuple(video.group for video in self.split.videos)
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """Names of the classes that no video has."""
+        """Names of the classes without a video."""
         seen = set(self.labels.tolist())
         return tuple(name for index, name in enumerate(self.classes) if index not in seen)
 
+    @property
+    def smallest_class(self) -> tuple[int, str]:
+        """Number of videos of the smallest class that is not absent, and its name."""
+        counts = self.labels.bincount(minlength=len(self.classes)).tolist()
+        return min((count, name) for count, name in zip(counts, self.classes, strict=True) if count)
 
-def labelled(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> Labelled:
-    """Split `name` of `data`, encoded, with the classes of the kind `label`.
+    def select(self, positions: Tensor) -> LabelledFeatures:
+        """Select the videos at `positions` (M,) int64, in that order."""
+        where = positions.to(self.vectors.device)
+        subset = Part(self.split, positions.tolist())
+        return LabelledFeatures(self.vectors[where], self.labels[where], self.classes, subset)
+
+
+def labelled_features(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> LabelledFeatures:
+    """Encode split `name` of `data`, with the classes of the kind `label`.
 
     Raises:
         DataError: when the split is empty, has no such label, a class index without a name, or a vector that is
@@ -68,19 +80,19 @@ def labelled(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> La
     if len(split) > 1 and float((vectors - vectors[0]).abs().max()) <= 1e-6 * float(vectors.abs().max()):
         msg = f"the encoder gives all {len(split)} videos of {where} the same vector: it has collapsed"
         raise DataError(msg)
-    return Labelled(vectors, labels, classes, split)
+    return LabelledFeatures(vectors, labels, classes, split)
 
 
-def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[Labelled, Labelled]:
-    """Both splits of `data` for a protocol that learns classes on one and predicts them on the other.
+def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[LabelledFeatures, LabelledFeatures]:
+    """Encode the training split to learn classes from, and the test split to predict them on.
 
     A class that is absent from test is allowed; test metrics then speak of the other classes.
 
     Raises:
-        DataError: as in `labelled`; when the splits name different classes, when train has one class only, or when
-            a class of test is absent from train.
+        DataError: as in `labelled_features`; when the splits name different classes, when train has one class only,
+            or when a class of test is absent from train.
     """
-    train, test = (labelled(encoder, data, name, label) for name in ("train", "test"))
+    train, test = (labelled_features(encoder, data, name, label) for name in ("train", "test"))
     if train.classes != test.classes:
         msg = f"train and test of data set {data.card.name!r} name different classes of {label!r}"
         raise DataError(msg)
@@ -88,91 +100,105 @@ def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[L
         if name not in test.absent:
             msg = f"class {name!r} of data set {data.card.name!r} has test videos but none in train"
             raise DataError(msg)
-    if len(train.classes) - len(train.absent) < 2:
-        msg = f"train of data set {data.card.name!r} has one class of {label!r} only; there is nothing to tell apart"
-        raise DataError(msg)
+    expect_classes(train, data, label)
     return train, test
 
 
-class Points(NamedTuple):
-    """N points with their classes."""
+def expect_classes(features: LabelledFeatures, data: Dataset, label: str) -> None:
+    """Expect videos of at least two classes.
 
-    labelled: Labelled
+    Raises:
+        DataError: when there are fewer.
+    """
+    if len(features.classes) - len(features.absent) < 2:
+        msg = (
+            f"{features.split.name} of data set {data.card.name!r} has one class of {label!r} only; "
+            "there is nothing to tell apart"
+        )
+        raise DataError(msg)
+
+
+def split_notes(train: LabelledFeatures, test: LabelledFeatures) -> dict[str, Any]:
+    """Describe the splits of an evaluation, for its notes."""
+    return {
+        "train_videos": len(train),
+        "test_videos": len(test),
+        "classes_absent_from_test": list(test.absent),
+    }
+
+
+class ClusteringSamples(NamedTuple):
+    """N samples to cluster or to map: videos, clips or frames, each with its video's class and group."""
+
+    features: LabelledFeatures
     frames: list[int]
-    """For each point, the number of a frame of its video that shows it."""
+    """Number of a frame that shows each sample, in its video of `features.split`."""
     videos: Tensor
-    """(N,) int64 position of the video that each point is of; those of a video stand together."""
+    """(N,) int64 position of each sample's video in the data set's split; samples of a video stand together."""
 
 
-def points(
+def clustering_samples(
     encoder: FrozenEncoder, data: Dataset, name: str, label: str, *, clips: int | None, stride: int | None
-) -> Points:
-    """The points of a split.
+) -> ClusteringSamples:
+    """Build the samples to cluster from split `name` of `data`.
 
-    A point is a video, its vector the mean over the encoder's own clips. With `clips`, each of so many clips, spread
-    evenly over a video, is a point; with `stride`, each video's first frame and every `stride`-th after it. Clips and
-    frames have their video's class and group.
+    A sample is a video, its vector the mean over the encoder's own clips. With `clips`, each of so many clips, spread
+    evenly over a video, is a sample; with `stride`, each video's first frame and every `stride`-th after it.
 
     Raises:
         UsageError: when `stride` is given and the encoder sees clips of several frames.
-        DataError: as in `labelled`.
+        DataError: as in `labelled_features`.
     """
     if stride is not None:
-        return _frames(encoder, data, name, label, stride)
-    if clips is None:
-        videos = labelled(encoder, data, name, label)
-        shown = [video.frames // 2 for video in videos.split.videos]
-        return Points(videos, shown, torch.arange(len(videos)))
-    wide = encoder.with_clips(clips)
-    videos = labelled(wide, data, name, label)
-    vectors = wide.features(videos.split).views.view(len(videos), clips, wide.view.crops, -1).mean(2)
-    owners = torch.arange(len(videos)).repeat_interleave(clips)
-    frames = [
-        int(number)
-        for video in videos.split.videos
-        for number in clip_frames(video.frames, wide.view)[:, wide.view.frames // 2]
+        return _frame_samples(encoder, data, name, label, stride)
+    if clips is not None:
+        return _clip_samples(encoder.with_clips(clips), data, name, label)
+    features = labelled_features(encoder, data, name, label)
+    middles = [video.frames // 2 for video in features.split.videos]
+    return ClusteringSamples(features, middles, torch.arange(len(features)))
+
+
+def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> ClusteringSamples:
+    videos, view = labelled_features(encoder, data, name, label), encoder.view
+    vectors = encoder.features(videos.split).views.view(len(videos), view.clips, view.crops, -1).mean(2)
+    owners = torch.arange(len(videos)).repeat_interleave(view.clips)
+    middles = [
+        int(number) for video in videos.split.videos for number in clip_frames(video.frames, view)[:, view.frames // 2]
     ]
-    labels = videos.labels.repeat_interleave(clips)
-    found = Labelled(vectors.flatten(0, 1), labels, videos.classes, Part(videos.split, owners.tolist()))
-    return Points(found, frames, owners)
+    labels = videos.labels.repeat_interleave(view.clips)
+    subset = Part(videos.split, owners.tolist())
+    return ClusteringSamples(LabelledFeatures(vectors.flatten(0, 1), labels, videos.classes, subset), middles, owners)
 
 
-def _frames(encoder: FrozenEncoder, data: Dataset, name: str, label: str, stride: int) -> Points:
+def _frame_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, stride: int) -> ClusteringSamples:
     if encoder.view.whole or encoder.view.frames != 1:
-        msg = f"stride={stride} makes points of single frames, and the encoder is shown more at once; give `clips`"
+        msg = f"stride={stride} makes samples of single frames, and the encoder is shown more at once; give `clips`"
         raise UsageError(msg)
-    images = _Images(data, stride)
-    found = labelled(encoder, cast("Dataset", images), name, label)  # its card is the other's
-    assert isinstance(found.split, Pictures)
-    return Points(found, [0] * len(found), torch.tensor(found.split.films))
+    images = Pictures.every(data.split(name), stride)
+    features = labelled_features(encoder, cast("Dataset", _OneSplit(data, images)), name, label)
+    return ClusteringSamples(features, [0] * len(features), torch.tensor(images.films))
 
 
-class _Images:
-    """A data set whose videos are every `stride`-th frame of another's, each alone."""
+class _OneSplit:
+    """Data set with one split, in place of another's."""
 
-    def __init__(self, data: Dataset, stride: int) -> None:
-        self._data = data
-        self._stride = stride
+    def __init__(self, data: Dataset, split: Split) -> None:
         self.card = data.card
+        self._split = split
 
-    def split(self, name: str) -> Pictures:
-        return Pictures.every(self._data.split(name), self._stride)
+    def split(self, name: str) -> Split:
+        return self._split
 
 
-def drawn(train: Labelled, shots: int, draws: int, seed: int, data: str) -> list[Labelled]:
-    """`shots` videos of each class of `train`, `draws` times; they depend on the seed and not on the encoder.
+def few_shot_subsets(train: LabelledFeatures, shots: int, draws: int, seed: int, data: str) -> list[LabelledFeatures]:
+    """Draw `shots` videos of each class of `train`, `draws` times, independently of the encoder.
 
     Raises:
         DataError: when a class has fewer, naming it and the data set.
     """
-    counts = train.labels.bincount(minlength=len(train.classes)).tolist()
-    fewest, name = min((count, name) for count, name in zip(counts, train.classes, strict=True) if count)
+    fewest, name = train.smallest_class
     if fewest < shots:
         msg = f"class {name!r} of data set {data!r} has {fewest} training videos, {shots} are to be drawn; lower shots"
         raise DataError(msg)
-    found = []
-    for ranks in draw_ranks(train.labels, train.groups, draws, seed):
-        chosen = (ranks < shots).nonzero().flatten()
-        part = Part(train.split, chosen.tolist())
-        found.append(Labelled(train.vectors[chosen], train.labels[chosen], train.classes, part))
-    return found
+    ranks = draw_ranks(train.labels, train.groups, draws, seed)
+    return [train.select((row < shots).nonzero().flatten()) for row in ranks]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
 
 import torch.nn.functional as F
 
 from harness.evaluators.cards import LINEAR_PROBE, LINEAR_SVM
-from harness.evaluators.labelled_features import train_and_test
+from harness.evaluators.labelled_features import split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
-from harness.evaluators.scoring import FOLDS, hits, majority, majority_hits, scored, validated
+from harness.evaluators.scoring import FOLDS, score_logits, validate
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import standardise
 from harness.functional.svm import fit_svm
@@ -22,162 +22,22 @@ if TYPE_CHECKING:
 
     from harness.cards import EvaluatorCard
     from harness.encoders.frozen import FrozenEncoder
+    from harness.functional.logistic import Logistic
     from harness.functional.svm import Svm
-    from harness.interfaces import Dataset, Evaluation
+    from harness.interfaces import Dataset
 
 
-class Classifiers(Protocol):
-    """P linear classifiers of N points in C classes."""
+class _Linear(ABC):
+    """Linear classifier of frozen features whose regularisation is chosen inside train.
 
-    @property
-    def weight(self) -> Tensor:
-        """(P, C, D)."""
-        ...
-
-    @property
-    def bias(self) -> Tensor:
-        """(P, C)."""
-        ...
-
-    @property
-    def converged(self) -> Tensor:
-        """(P,) bool."""
-        ...
-
-    def predict(self, x: Tensor) -> Tensor:
-        """(P, N) int64 classes of (N, D)."""
-        ...
-
-
-def evaluate_linear(
-    card: EvaluatorCard,
-    encoder: FrozenEncoder,
-    data: Dataset,
-    label: str,
-    *,
-    option: str,
-    candidates: Sequence[float],
-    scale: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
-    fit: Callable[[Tensor, Tensor, Tensor, int], Classifiers],
-) -> Evaluation:
-    """Classify test by the candidate of highest top-1 accuracy over the held-out groups of train, refitted on train.
-
-    The baselines are train's most frequent class, and for top-5, which is left out where there are no more than 5
-    classes, its most frequent five.
-
-    Args:
-        card: of the evaluator.
-        encoder: what is measured.
-        data: what it is measured on.
-        label: which kind of class to predict.
-        option: what the candidates are, in the notes.
-        candidates: of equal ones the first is taken.
-        scale: train's vectors and others', both by train's.
-        fit: scaled vectors (N, D), labels (N,), candidates (P,) and the number of classes -> P classifiers.
-
-    Raises:
-        DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
-    """
-    train, test = train_and_test(encoder, data, label)
-    count = len(train.classes)
-
-    def fitted(x: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
-        x, queries = scale(x, queries)
-        return fit(x, labels, x.new_tensor(candidates), count).predict(queries)
-
-    with progress.bar(card.name, total=FOLDS + 1) as bar:
-        accuracies = validated(train, fitted, bar)
-        best = max(range(len(candidates)), key=lambda i: (accuracies[i], -i))
-        x, queries = scale(train.vectors, test.vectors)
-        final = fit(x, train.labels, x.new_tensor([candidates[best]]), count)
-        bar.advance()
-    scores = queries @ final.weight.mT + final.bias[:, None]  # (1, N, C)
-    values = {"top5": hits(scores, test.labels, 5)} if count > 5 else {}
-    found, predictions = scored(
-        card, test, scores.argmax(2), majority(train, test), values, {"top5": majority_hits(train, test, 5)}
-    )
-    return Evaluation(
-        found,
-        predictions,
-        {
-            option: candidates[best],
-            "validation_top1": {f"{c:g}": accuracy for c, accuracy in zip(candidates, accuracies, strict=True)},
-            "converged": bool(final.converged.all()),
-            "train_videos": len(train),
-            "test_videos": len(test),
-            "classes_absent_from_test": list(test.absent),
-        },
-    )
-
-
-STRENGTHS = tuple(10.0**exponent for exponent in range(2, -7, -1))
-"""The L2 penalties tried, beside the mean cross-entropy; scikit-learn's C is 1 / (N * strength)."""
-
-
-class LinearProbe:
-    """Logistic regression on standardised features, its L2 strength chosen by videos of other groups inside train.
-
-    All strengths are solved at once on each fold; the one with the highest top-1 accuracy over all held-out
-    videos (of equal ones the strongest) is refitted on all of train.
-
-    Args:
-        label: which kind of class to predict.
-
-    Source: Kornblith et al., "Do better ImageNet models transfer better?", CVPR 2019.
+    All candidates are solved at once on each fold; the one with the highest top-1 accuracy over all held-out videos (of
+    equal ones the first) is refitted on all of train.
     """
 
-    card: ClassVar[EvaluatorCard] = LINEAR_PROBE
-
-    def __init__(self, label: str = "action") -> None:
-        self.label = label
-
-    def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
-        """Probe `encoder`; nothing here is random, so `seed` changes nothing.
-
-        Raises:
-            DataError: as in `evaluate_linear`.
-        """
-        return with_confusion(probed(encoder, data, self.label), data.split("test").classes[self.label])
-
-
-def probed(encoder: FrozenEncoder, data: Dataset, label: str) -> Evaluation:
-    """What the linear probe finds, without its picture.
-
-    Raises:
-        DataError: as in `evaluate_linear`.
-    """
-    return evaluate_linear(
-        LINEAR_PROBE,
-        encoder,
-        data,
-        label,
-        option="strength",
-        candidates=STRENGTHS,
-        scale=standardise,
-        fit=lambda x, labels, strengths, classes: fit_logistic(x, labels, strengths, classes=classes),
-    )
-
-
-COSTS = tuple(10.0**exponent for exponent in range(-3, 4))
-"""The values of C tried: the weight of the summed squared hinge beside |w|^2 / 2."""
-
-POSITIVE_WEIGHT = 2.0
-"""Of the loss of a class's own videos."""
-
-
-class LinearSVM:
-    """One-vs-rest squared hinge on features of length 1, its C chosen by videos of other groups inside train.
-
-    All values of C and all classes are solved in one call on each fold; the C of highest top-1 accuracy over all
-    held-out videos (of equal ones the smallest) is refitted on all of train.
-
-    Args:
-        label: which kind of class to predict.
-
-    Source: Goyal et al., "Scaling and benchmarking self-supervised visual representation learning", ICCV 2019.
-    """
-
-    card: ClassVar[EvaluatorCard] = LINEAR_SVM
+    card: ClassVar[EvaluatorCard]
+    option: ClassVar[str]
+    """Name of the candidates in the notes."""
+    candidates: ClassVar[tuple[float, ...]]
 
     def __init__(self, label: str = "action") -> None:
         self.label = label
@@ -186,17 +46,100 @@ class LinearSVM:
         """Classify test; nothing here is random, so `seed` changes nothing.
 
         Raises:
-            DataError: as in `evaluate_linear`.
+            DataError: as in `classify`.
         """
-        found = evaluate_linear(
-            self.card, encoder, data, self.label, option="cost", candidates=COSTS, scale=_unit, fit=_fitted
+        return with_confusion(self.classify(encoder, data), data.split("test").classes[self.label])
+
+    def classify(self, encoder: FrozenEncoder, data: Dataset) -> Evaluation:
+        """Classify test, without a picture.
+
+        Raises:
+            DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
+        """
+        train, test = train_and_test(encoder, data, self.label)
+        count = len(train.classes)
+
+        def fit_predict(x: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
+            x, queries = self.scale(x, queries)
+            return self.fit(x, labels, x.new_tensor(self.candidates), count).predict(queries)
+
+        with progress.bar(self.card.name, total=FOLDS + 1) as bar:
+            accuracies = validate(train, fit_predict, bar)
+            best = max(range(len(accuracies)), key=lambda i: (accuracies[i], -i))
+            x, queries = self.scale(train.vectors, test.vectors)
+            final = self.fit(x, train.labels, x.new_tensor([self.candidates[best]]), count)
+            bar.advance()
+        logits = queries @ final.weight.mT + final.bias[:, None]  # (1, N, C)
+        scores, predictions = score_logits(self.card, train, test, logits)
+        return Evaluation(
+            scores,
+            predictions,
+            {
+                self.option: self.candidates[best],
+                "validation_top1": {f"{c:g}": top1 for c, top1 in zip(self.candidates, accuracies, strict=True)},
+                "converged": bool(final.converged.all()),
+                **split_notes(train, test),
+            },
         )
-        return with_confusion(found, data.split("test").classes[self.label])
+
+    @staticmethod
+    @abstractmethod
+    def scale(train: Tensor, others: Tensor) -> tuple[Tensor, ...]:
+        """Scale vectors (N, D) of train, and others (M, D) in the same way."""
+
+    @staticmethod
+    @abstractmethod
+    def fit(x: Tensor, labels: Tensor, candidates: Tensor, classes: int) -> Logistic | Svm:
+        """Fit P classifiers to scaled vectors (N, D) and labels (N,), one for each of the candidates (P,)."""
 
 
-def _unit(reference: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    return F.normalize(reference, dim=1), F.normalize(others, dim=1)
+class LinearProbe(_Linear):
+    """Logistic regression on standardised features, its L2 strength chosen by videos of other groups inside train.
+
+    Args:
+        label: which kind of class to predict.
+
+    Source: Kornblith et al., "Do better ImageNet models transfer better?", CVPR 2019.
+    """
+
+    card = LINEAR_PROBE
+    option = "strength"
+    candidates = tuple(10.0**exponent for exponent in range(2, -7, -1))
+    """L2 penalties beside the mean cross-entropy; scikit-learn's C is 1 / (N * strength)."""
+
+    @staticmethod
+    def scale(train: Tensor, others: Tensor) -> tuple[Tensor, ...]:
+        """Standardise each dimension by train."""
+        return standardise(train, others)
+
+    @staticmethod
+    def fit(x: Tensor, labels: Tensor, candidates: Tensor, classes: int) -> Logistic:
+        """Fit P logistic regressions, one for each strength (P,)."""
+        return fit_logistic(x, labels, candidates, classes=classes)
 
 
-def _fitted(x: Tensor, labels: Tensor, costs: Tensor, classes: int) -> Svm:
-    return fit_svm(x, labels, costs, classes=classes, positive_weight=POSITIVE_WEIGHT)
+class LinearSVM(_Linear):
+    """One-vs-rest squared hinge on features of length 1, its C chosen by videos of other groups inside train.
+
+    The loss of a class's own videos weighs twice.
+
+    Args:
+        label: which kind of class to predict.
+
+    Source: Goyal et al., "Scaling and benchmarking self-supervised visual representation learning", ICCV 2019.
+    """
+
+    card = LINEAR_SVM
+    option = "cost"
+    candidates = tuple(10.0**exponent for exponent in range(-3, 4))
+    """Values of C: the weight of the summed squared hinge beside |w|^2 / 2."""
+
+    @staticmethod
+    def scale(train: Tensor, others: Tensor) -> tuple[Tensor, ...]:
+        """Scale each vector to length 1."""
+        return F.normalize(train, dim=1), F.normalize(others, dim=1)
+
+    @staticmethod
+    def fit(x: Tensor, labels: Tensor, candidates: Tensor, classes: int) -> Svm:
+        """Fit P one-vs-rest machines, one for each C (P,)."""
+        return fit_svm(x, labels, candidates, classes=classes, positive_weight=2.0)

@@ -1,4 +1,4 @@
-"""Confusion matrices and montages of clusters."""
+"""Pictures of an evaluation: confusion matrices and frames of the top clusters."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from harness.pictures.sheet import Frame, sheet
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.evaluators.labelled_features import Labelled
+    from harness.evaluators.labelled_features import LabelledFeatures
     from harness.interfaces import Evaluation
 
 
-def confusion(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """(C, C) int64: how many videos of each class (row) were taken for each (column).
+def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
+    """Count the videos of each class (row) that were taken for each (column): (C, C) int64.
 
     Args:
         labels: (N,) int64.
         predicted: (N,) int64.
         classes: C.
 
-    >>> confusion(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2).tolist()
+    >>> confusion_matrix(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
     """
     return torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, classes)
 
 
 def with_confusion(evaluation: Evaluation, classes: Sequence[str]) -> Evaluation:
-    """The evaluation with the picture `confusion` of its first repeat."""
+    """Add the picture `confusion` of the first repeat to an evaluation."""
     predictions = evaluation.predictions
     assert predictions is not None
     picture = confusion_picture(torch.tensor(predictions.labels), torch.tensor(predictions.predicted[0]), classes)
@@ -44,14 +44,14 @@ def with_confusion(evaluation: Evaluation, classes: Sequence[str]) -> Evaluation
 
 
 def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str]) -> bytes:
-    """A PNG of the confusion matrix: shares of each class's videos, in the order of `classes`.
+    """Draw the confusion matrix as a PNG: shares of each class's videos.
 
     Args:
         labels: (N,) int64.
         predicted: (N,) int64.
-        classes: names.
+        classes: names, in the order of rows and columns.
     """
-    counts = confusion(labels, predicted, len(classes)).cpu()
+    counts = confusion_matrix(labels, predicted, len(classes)).cpu()
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     rows, columns = counts.nonzero(as_tuple=True)
     records = [
@@ -60,9 +60,8 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
     ]
     step = 22 if len(classes) <= 30 else 10
     names = [" ".join(name.split())[:24] for name in classes]
-    labelled = f"{json.dumps(names)}[datum.value]"
     axis: dict[str, Any] = {
-        "labelExpr": labelled,
+        "labelExpr": f"{json.dumps(names)}[datum.value]",
         "labelLimit": 150,
         "labelFontSize": min(11, step),
         "ticks": False,
@@ -87,14 +86,14 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
 
 ROWS, COLUMNS = 6, 8
 HEIGHT = 80
-"""Of a frame, in pixels."""
+"""Height of a frame, in pixels."""
 
 BORDER, COLOUR = 4, (213, 94, 0)
-"""Around frames of other classes than the cluster's: vermilion of Okabe and Ito's palette."""
+"""Border around frames of other classes than the cluster's: vermilion of Okabe and Ito's palette."""
 
 
-def told(labels: Tensor, clusters: Tensor) -> Tensor:
-    """How many bits each cluster adds to the mutual information of class and cluster: (K,) float64.
+def information_gain(labels: Tensor, clusters: Tensor) -> Tensor:
+    """Bits that each cluster adds to the mutual information with classes: (K,) float64.
 
     p(cluster) times the divergence of its classes from those of all videos; they sum to H(class) - H(class | cluster).
 
@@ -102,7 +101,7 @@ def told(labels: Tensor, clusters: Tensor) -> Tensor:
         labels: (N,) int64.
         clusters: (N,) int64, in [0, K).
 
-    >>> told(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1])).tolist()
+    >>> information_gain(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 1, 1])).tolist()
     [0.5, 0.5]
     """
     table = torch.zeros(int(clusters.max()) + 1, int(labels.max()) + 1, dtype=torch.float64, device=labels.device)
@@ -112,16 +111,17 @@ def told(labels: Tensor, clusters: Tensor) -> Tensor:
     return torch.where(joint > 0, joint * (joint / expected).log2(), 0.0).sum(1)
 
 
-def top_clusters(points: Labelled, frames: Sequence[int], clusters: Tensor, *, seed: int) -> bytes:
-    """A PNG with a row for each of the 6 clusters that tell most: the frames of 8 random points of the cluster.
+def top_clusters(features: LabelledFeatures, frames: Sequence[int], clusters: Tensor, *, seed: int) -> bytes:
+    """Draw frames of the 6 clusters with the highest information gain as a PNG.
 
-    Beside them the cluster's size and its most frequent class; points of other classes have a border in vermilion.
+    A row shows 8 random samples of a cluster, its size and its most frequent class; samples of other classes have a
+    border in vermilion.
 
     Args:
-        points: N videos, or clips of them.
+        features: N videos, clips or frames.
         frames: the number of the frame that shows each.
         clusters: (N,) int64.
-        seed: of the choice of points.
+        seed: of the choice of samples.
 
     Raises:
         DataError: when a video does not decode.
@@ -129,8 +129,8 @@ def top_clusters(points: Labelled, frames: Sequence[int], clusters: Tensor, *, s
     Source: the figure of top clusters in Redondo-Cabrera and López-Sastre, "Unsupervised learning from videos using
     temporal coherency deep networks", CVIU 2019.
     """
-    labels = points.labels
-    order = torch.sort(told(labels, clusters), descending=True, stable=True).indices[:ROWS].tolist()
+    labels = features.labels
+    order = torch.sort(information_gain(labels, clusters), descending=True, stable=True).indices[:ROWS].tolist()
     generator = torch.Generator().manual_seed(seed)
     rows = []
     for cluster in order:
@@ -141,13 +141,14 @@ def top_clusters(points: Labelled, frames: Sequence[int], clusters: Tensor, *, s
         name = int(own.bincount().argmax())
         share = float((own == name).double().mean())
         chosen = members[torch.randperm(len(members), generator=generator)[:COLUMNS]].sort().values.tolist()
-        shown = [_frame(points, point, frames[point], other=int(labels[point]) != name) for point in chosen]
-        rows.append((f"{points.classes[name]}\n{share:.0%} of {len(members)}", shown))
+        shown = [_frame(features, one, frames[one], other=int(labels[one]) != name) for one in chosen]
+        rows.append((f"{features.classes[name]}\n{share:.0%} of {len(members)}", shown))
     return sheet(rows, HEIGHT)
 
 
-def _frame(points: Labelled, point: int, number: int, *, other: bool) -> Frame:
-    frame: Frame = points.split.read(point, [number], short_side=HEIGHT)[0].numpy()
+def _frame(features: LabelledFeatures, sample: int, number: int, *, other: bool) -> Frame:
+    """Read frame `number` of a sample, with a border when it is of another class."""
+    frame: Frame = features.split.read(sample, [number], short_side=HEIGHT)[0].numpy()
     if other:
         width = max(1, round(BORDER * frame.shape[0] / HEIGHT))
         inside = frame[width:-width, width:-width]

@@ -1,4 +1,4 @@
-"""Finding videos of the same class."""
+"""Retrieval: recall of videos of the same class among the nearest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 
 from harness.errors import DataError
 from harness.evaluators.cards import RANKS, RETRIEVAL
-from harness.evaluators.labelled_features import labelled, train_and_test
-from harness.evaluators.scoring import scored
+from harness.evaluators.labelled_features import expect_classes, labelled_features, train_and_test
+from harness.evaluators.scoring import score
 from harness.functional.knn import nearest
 from harness.interfaces import Evaluation
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Retrieval:
-    """Recall: is a video of a test video's class among its k nearest, by the cosine of their features?
+    """Recall at k: is a video of the query's class among its k nearest by cosine?
 
-    The baseline is the chance of it when the gallery comes in random order. A k is left out where the gallery has no
+    The baseline is the chance of it in a random order of the gallery. A k is left out where the gallery has no
     more than k videos, because then every order would do. A test video that searches its own split never finds itself;
     one that is alone in its class there is missed.
 
@@ -45,23 +45,20 @@ class Retrieval:
         """Search with every test video; nothing here is random, so `seed` changes nothing.
 
         Raises:
-            DataError: as in `train_and_test` (of a gallery of test: as in `labelled`), or when the gallery has too few
-                videos, or test as a gallery one class only.
+            DataError: as in `train_and_test` or `labelled_features`, or when the gallery has too few videos, or test as
+                a gallery one class only.
         """
-        where = f"{self.gallery} of data set {data.card.name!r}"
         if self.gallery == "train":
             train, test = train_and_test(encoder, data, self.label)
             gallery, own = train, 0
         else:
-            test = labelled(encoder, data, "test", self.label)
+            test = labelled_features(encoder, data, "test", self.label)
             gallery, own = test, 1
-            if len(test.classes) - len(test.absent) < 2:
-                msg = f"{where} has one class of {self.label!r} only; there is nothing to tell apart"
-                raise DataError(msg)
+            expect_classes(test, data, self.label)
         size = len(gallery) - own
         possible = [k for k in RANKS if k < size]
         if not possible:
-            msg = f"{where} has {len(gallery)} videos, too few to search"
+            msg = f"{self.gallery} of data set {data.card.name!r} has {len(gallery)} videos, too few to search"
             raise DataError(msg)
         _, index = nearest(gallery.vectors, None if own else test.vectors, k=max(possible))
         same = gallery.labels[index] == test.labels[:, None]
@@ -69,9 +66,9 @@ class Retrieval:
         values = {f"recall_{k}": same[:, :k].any(1).float()[None] for k in possible}
         chance = {f"recall_{k}": chance_of_recall(relevant, size, k)[None] for k in possible}
         predicted = gallery.labels[index[:, :1]].mT
-        found, predictions = scored(self.card, test, predicted, predicted, values, chance)
+        scores, predictions = score(self.card, test, predicted, predicted, values, chance)
         return Evaluation(
-            found,
+            scores,
             predictions,
             {
                 "gallery_videos": len(gallery),
@@ -83,9 +80,10 @@ class Retrieval:
 
 
 def chance_of_recall(relevant: Tensor, size: int, k: int) -> Tensor:
-    """The chance that one of `relevant` (N,) of `size` videos is among the first `k` of a random order: (N,) float64.
+    """Chance of a relevant video among the first `k` of `size` in random order.
 
-    1 - C(size - relevant, k) / C(size, k), the complement of a hypergeometric distribution's 0.
+    (N,) float64 for `relevant` (N,), the numbers of relevant videos: 1 - C(size - relevant, k) / C(size, k), the
+    complement of a hypergeometric distribution's 0.
 
     >>> chance_of_recall(torch.tensor([0, 1, 2, 4]), size=4, k=2).tolist()
     [0.0, 0.5, 0.8333333333333334, 1.0]

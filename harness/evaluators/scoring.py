@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.evaluators.labelled_features import Labelled
+    from harness.evaluators.labelled_features import LabelledFeatures
     from harness.system import progress
 
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
-def scored(
+def score(
     card: EvaluatorCard,
-    test: Labelled,
+    test: LabelledFeatures,
     predicted: Tensor,
     guessed: Tensor,
     values: Mapping[str, Tensor] = NONE,
     guessed_values: Mapping[str, Tensor] = NONE,
 ) -> tuple[tuple[Score, ...], Predictions]:
-    """The metrics of `card` that have a statistic, each the mean over repeats, and what they were computed from.
+    """Score predictions by each metric of `card` that has a statistic; a score is the mean over repeats.
 
     A metric whose statistic is `mean` is left out where `values` has none of it.
 
@@ -39,11 +39,11 @@ def scored(
         card: names the statistics.
         test: the videos.
         predicted: (R, N) classes or clusters.
-        guessed: (G, N) what somebody who knows nothing would predict: gives the baselines.
-        values: (R, N) of a metric, what each video adds to it; NaN leaves a video out.
+        guessed: (G, N) predictions without any knowledge, which give the baselines.
+        values: (R, N) for each metric, the share of each video in it; NaN leaves a video out.
         guessed_values: the same for the guesses.
     """
-    found = []
+    scores = []
     for metric in card.metrics:
         if not metric.statistic or (metric.statistic == "mean" and metric.id not in values):
             continue
@@ -52,41 +52,77 @@ def scored(
         if metric.statistic == "mean":
             ours, theirs = values[metric.id], guessed_values[metric.id]
         value, baseline = (float(statistic(test.labels, rows).mean()) for rows in (ours, theirs))
-        found.append(Score(metric.id, value, baseline))
-    return tuple(found), stored(test, predicted, values)
+        scores.append(Score(metric.id, value, baseline))
+    return tuple(scores), to_predictions(test, predicted, values)
 
 
-def stored(test: Labelled, predicted: Tensor, values: Mapping[str, Tensor] = NONE) -> Predictions:
-    """What was predicted, (R, N), and the values of metrics, beside the videos they are of."""
+def score_logits(
+    card: EvaluatorCard, train: LabelledFeatures, test: LabelledFeatures, logits: Tensor
+) -> tuple[tuple[Score, ...], Predictions]:
+    """Score a classifier by its logits or probabilities (R, N, C) of the test videos.
+
+    The baselines are train's most frequent class, and for top-5, which is left out where there are no more than 5
+    classes, its most frequent five.
+    """
+    values = {"top5": topk_hits(logits, test.labels, 5)} if len(train.classes) > 5 else {}
+    guessed_values = {"top5": majority_hits(train, test, 5)}
+    return score(card, test, logits.argmax(2), majority_class(train, test), values, guessed_values)
+
+
+def score_variants(
+    card: EvaluatorCard,
+    train: LabelledFeatures,
+    test: LabelledFeatures,
+    predicted: Tensor,
+    variants: Mapping[str, Tensor],
+) -> tuple[tuple[Score, ...], Predictions]:
+    """Score a classifier by its predictions (R, N), and variants of it by the accuracy of theirs.
+
+    The baseline of each is train's most frequent class.
+
+    Args:
+        card: names the statistics.
+        train: the videos whose classes were learnt.
+        test: the N videos whose classes were predicted.
+        predicted: (R, N) classes.
+        variants: (R, N) classes for each metric of a variant.
+    """
+    guessed = majority_class(train, test)
+    values = {name: (rows == test.labels).float() for name, rows in variants.items()}
+    return score(card, test, predicted, guessed, values, dict.fromkeys(values, (guessed == test.labels).float()))
+
+
+def to_predictions(test: LabelledFeatures, predicted: Tensor, values: Mapping[str, Tensor] = NONE) -> Predictions:
+    """Convert predictions (R, N) and each metric's values (R, N) to what is stored of the test videos."""
     return Predictions(
         videos=tuple(video.id for video in test.split.videos),
         groups=test.groups,
         labels=tuple(test.labels.tolist()),
         predicted=tuple(tuple(row) for row in predicted.tolist()),
-        values=stored_values(values),
+        values=to_values(values),
     )
 
 
-def stored_values(values: Mapping[str, Tensor]) -> dict[str, tuple[tuple[float | None, ...], ...]]:
-    """For each metric what every video adds to it, (R, N), with None in the place of NaN."""
+def to_values(values: Mapping[str, Tensor]) -> dict[str, tuple[tuple[float | None, ...], ...]]:
+    """Convert each metric's values (R, N) to tuples, NaN to None."""
     return {
         name: tuple(tuple(None if number != number else number for number in row) for row in rows.tolist())
         for name, rows in values.items()
     }
 
 
-def hits(scores: Tensor, labels: Tensor, k: int) -> Tensor:
+def topk_hits(scores: Tensor, labels: Tensor, k: int) -> Tensor:
     """(..., N) float32: 1 where the true class is among the `k` highest scores (..., N, C), else 0."""
     best = scores.topk(k, dim=-1).indices
     return (best == labels[:, None]).any(-1).float()
 
 
-def majority(train: Labelled, test: Labelled) -> Tensor:
-    """(1, N) the most frequent class of train (of equal ones the first) as the guess for every test video."""
+def majority_class(train: LabelledFeatures, test: LabelledFeatures) -> Tensor:
+    """(1, N) int64: train's most frequent class (of equal ones the first) for every test video."""
     return train.labels.bincount().argmax().expand(1, len(test))
 
 
-def majority_hits(train: Labelled, test: Labelled, k: int) -> Tensor:
+def majority_hits(train: LabelledFeatures, test: LabelledFeatures, k: int) -> Tensor:
     """(1, N) float32: 1 where the true class is one of train's `k` most frequent (of equal ones the first)."""
     counts = train.labels.bincount(minlength=len(train.classes))
     frequent = torch.sort(counts, descending=True, stable=True).indices[:k]
@@ -95,12 +131,12 @@ def majority_hits(train: Labelled, test: Labelled, k: int) -> Tensor:
 
 FOLDS = 3
 
-Fitted = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
+FitPredict = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 """Points (N, D), labels (N,) and queries (M, D) -> (P, M) classes predicted with each of P candidates."""
 
 
-def validated(train: Labelled, fitted: Fitted, bar: progress.Bar) -> list[float]:
-    """Top-1 accuracy of each candidate over all of train, each video predicted by the fold that did not see it.
+def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar) -> list[float]:
+    """Cross-validate each candidate on train, no group in two of 3 folds: top-1 accuracy over all of its videos.
 
     Raises:
         DataError: when train has one group only, so that nothing can validate.
@@ -113,7 +149,7 @@ def validated(train: Labelled, fitted: Fitted, bar: progress.Bar) -> list[float]
     for fold in range(FOLDS):
         held_out = folds == fold
         if held_out.any():
-            predicted = fitted(train.vectors[~held_out], train.labels[~held_out], train.vectors[held_out])
+            predicted = fit_predict(train.vectors[~held_out], train.labels[~held_out], train.vectors[held_out])
             hits = hits + (predicted == train.labels[held_out]).sum(1)
         bar.advance()
     return [count / len(train) for count in hits.tolist()]

@@ -1,4 +1,4 @@
-"""What an encoder loses when the frames of every clip are shuffled."""
+"""Temporal order: the accuracy lost when the frames of every clip are shuffled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from harness.evaluators.cards import TEMPORAL_ORDER
-from harness.evaluators.linear import probed
+from harness.evaluators.linear import LinearProbe
 from harness.interfaces import Evaluation, Score
 from harness.system.seeding import derive_seed
 
@@ -21,7 +21,7 @@ SHUFFLINGS = 2
 
 
 class TemporalOrder:
-    """The linear probe on clips in order and on shuffled ones; the accuracy between them is what time is used for.
+    """Linear probe on clips in order less that on clips with shuffled frames.
 
     An encoder that averages the vectors of single frames loses nothing. The most that can be lost is what the probe
     has in order above what poses and places alone tell, so that the loss of one data set says nothing about another.
@@ -47,37 +47,36 @@ class TemporalOrder:
         Raises:
             DataError: as in the linear probe.
         """
-        seen = [encoder, *(encoder.shuffled(derive_seed(seed, time)) for time in range(SHUFFLINGS))]
-        found = [probed(shown, data, self.label) for shown in seen]
-        stored = [evaluation.predictions for evaluation in found]
-        hits = torch.stack([_hits(predictions) for predictions in stored])  # (1 + SHUFFLINGS, N)
+        shown = [encoder, *(encoder.shuffled(derive_seed(seed, time)) for time in range(SHUFFLINGS))]
+        probe = LinearProbe(self.label)
+        evaluations = [probe.classify(one, data) for one in shown]
+        predictions = [evaluation.predictions for evaluation in evaluations if evaluation.predictions is not None]
+        hits = torch.stack([_hits(one) for one in predictions])  # (1 + SHUFFLINGS, N)
         values = {"top1_lost": hits[:1] - hits[1:], "top1": hits[:1], "top1_shuffled": hits[1:]}
-        baseline = found[0].scores[0].baseline
-        assert stored[0] is not None
+        baseline = evaluations[0].scores[0].baseline
         return Evaluation(
             tuple(
                 Score(name, float(rows.mean()), None if name == "top1_lost" else baseline)
                 for name, rows in values.items()
             ),
             dataclasses.replace(
-                stored[0],
-                predicted=tuple(row for predictions in stored if predictions for row in predictions.predicted),
+                predictions[0],
+                predicted=tuple(row for one in predictions for row in one.predicted),
                 values={name: tuple(tuple(row) for row in rows.tolist()) for name, rows in values.items()},
             ),
-            _notes(found),
+            _notes(evaluations),
         )
 
 
-def _hits(predictions: Predictions | None) -> torch.Tensor:
-    assert predictions is not None
+def _hits(predictions: Predictions) -> torch.Tensor:
     return (torch.tensor(predictions.predicted[0]) == torch.tensor(predictions.labels)).double()
 
 
-def _notes(found: list[Evaluation]) -> dict[str, Any]:
-    """What the probes agree on, and what each of them chose."""
+def _notes(evaluations: list[Evaluation]) -> dict[str, Any]:
+    """Notes that the probes share, and the strength and accuracy of each."""
     shared = ("train_videos", "test_videos", "classes_absent_from_test")
     return {
-        **{name: found[0].notes[name] for name in shared},
-        "strengths": [evaluation.notes["strength"] for evaluation in found],
-        "top1_of_each_shuffling": [evaluation.scores[0].value for evaluation in found[1:]],
+        **{name: evaluations[0].notes[name] for name in shared},
+        "strengths": [evaluation.notes["strength"] for evaluation in evaluations],
+        "top1_of_each_shuffling": [evaluation.scores[0].value for evaluation in evaluations[1:]],
     }

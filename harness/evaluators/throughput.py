@@ -1,4 +1,4 @@
-"""How fast an encoder is, and how large."""
+"""Throughput: speed, memory, parameters and operations of an encoder."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Throughput:
-    """Clips a second of everything that is done with a clip; and what a network holds and computes.
+    """Clips a second of decoding, transfer, encoding and training; size and operations.
 
     Only numbers of one device, number of threads, version of torch and batch size are ranked together. Memory is that
-    of a CUDA device, transfer too; a process on a CPU shares its memory with decoded videos, so there is none to tell.
+    of a CUDA device, transfer too; on a CPU decoded videos lie in the same memory, so it is left out.
 
     Args:
         batch_size: clips at a time; whole videos are taken one by one.
@@ -94,36 +94,36 @@ class Throughput:
         )
 
     def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
-        """As many clips as a batch has, or more, from files spread over the split; nothing where there are none."""
+        """Time decoding a batch or more of clips, from files spread over the split, if there are any."""
         videos = timing.files(split, -(-self.batch_size // view.count))
         if videos:
-            found = timing.decode_seconds(videos, view, threads=THREADS, repeats=self.repeats)
-            measured.add("decode", len(videos) * view.count, found)
+            seconds = timing.decode_seconds(videos, view, threads=THREADS, repeats=self.repeats)
+            measured.add("decode", len(videos) * view.count, seconds)
 
 
 @dataclass
 class _Measured:
-    """What was found so far."""
+    """Values measured so far."""
 
     device: torch.device
     repeats: int
     values: dict[str, float] = field(default_factory=dict)
     spread: dict[str, list[float]] = field(default_factory=dict)
-    """The least and the greatest of the repeats."""
+    """Minimum and maximum over the repeats."""
 
     def speed(self, stage: str, clips: int, run: Callable[[], object]) -> None:
-        """Clips a second of `run`, which works through `clips` of them: the median over repeats after a warm-up."""
+        """Time `run`, which works through `clips`: clips a second, after a warm-up."""
         self.add(stage, clips, timing.seconds(run, self.device, repeats=self.repeats))
 
     def add(self, stage: str, clips: int, seconds: Sequence[float]) -> None:
-        """Clips a second, where each of the repeats worked through `clips` of them in its `seconds`."""
-        found = [clips / taken for taken in seconds]
+        """Add clips a second, the median over repeats that took `seconds` each for `clips`."""
+        speeds = [clips / taken for taken in seconds]
         name = f"{stage}_clips_per_s"
-        self.values[name], self.spread[name] = statistics.median(found), [min(found), max(found)]
+        self.values[name], self.spread[name] = statistics.median(speeds), [min(speeds), max(speeds)]
 
     @contextlib.contextmanager
     def memory(self, stage: str) -> Iterator[None]:
-        """The most that torch's tensors take on a CUDA device during the block; nothing elsewhere."""
+        """Measure the peak of torch's tensors on a CUDA device during the block, in MiB."""
         if self.device.type != "cuda":
             yield
             return
@@ -135,7 +135,7 @@ class _Measured:
 
 
 def _network(measured: _Measured, module: nn.Module, clips: Tensor) -> None:
-    """Parameters and operations of a network, and the speed of training a copy of it."""
+    """Measure parameters and operations of a network, and the speed of training a copy."""
     network = copy.deepcopy(module).to(clips.device)
     parameters = list(network.requires_grad_(True).parameters())
     measured.values["parameters"] = sum(parameter.numel() for parameter in parameters) / 1e6

@@ -11,13 +11,13 @@ import torch
 
 from harness.embeddings.export import embedding_files, thinned
 from harness.embeddings.tsne import tsne
-from harness.evaluators.labelled_features import Labelled
+from harness.evaluators.labelled_features import LabelledFeatures
 from harness.testing import MovingSquares
 
 SPLIT = MovingSquares().split("test")
 LABELS = torch.tensor([video.labels["action"] for video in SPLIT.videos])
 VECTORS = torch.randn(len(SPLIT), 6, generator=torch.Generator().manual_seed(0)) + 5 * LABELS[:, None]
-POINTS = Labelled(VECTORS, LABELS, SPLIT.classes["action"], SPLIT)
+POINTS = LabelledFeatures(VECTORS, LABELS, SPLIT.classes["action"], SPLIT)
 FRAMES = [n % 24 for n in range(len(SPLIT))]
 
 

@@ -333,9 +333,9 @@ def test_every_so_many_th_frame_can_be_a_point():
 
 
 def test_a_stride_is_for_encoders_of_single_frames():
-    with pytest.raises(UsageError, match=r"stride=5 makes points of single frames.* give `clips`"):
+    with pytest.raises(UsageError, match=r"stride=5 makes samples of single frames.* give `clips`"):
         evaluate(Clustering(stride=5), encoder=Noisy())
-    with pytest.raises(UsageError, match="clips=2 and stride=5 both say what a point is"):
+    with pytest.raises(UsageError, match="clips=2 and stride=5 both say what a sample is"):
         Clustering(clips=2, stride=5)
 
 

@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from sklearn.metrics import mutual_info_score
 
-from harness.evaluators.labelled_features import Labelled
-from harness.evaluators.pictures import COLOUR, HEIGHT, told, top_clusters
+from harness.evaluators.labelled_features import LabelledFeatures
+from harness.evaluators.pictures import COLOUR, HEIGHT, information_gain, top_clusters
 from harness.testing import MovingSquares
 
 SPLIT = MovingSquares().split("test")
 LABELS = torch.tensor([video.labels["action"] for video in SPLIT.videos])
-POINTS = Labelled(torch.zeros(len(SPLIT), 1), LABELS, SPLIT.classes["action"], SPLIT)
+POINTS = LabelledFeatures(torch.zeros(len(SPLIT), 1), LABELS, SPLIT.classes["action"], SPLIT)
 MIDDLE = [12] * len(SPLIT)
 
 
@@ -33,13 +33,13 @@ def vermilion(picture):
 def test_what_clusters_tell_sums_to_the_mutual_information(seed):
     generator = torch.Generator().manual_seed(seed)
     labels, clusters = (torch.randint(5, (60,), generator=generator) for _ in range(2))
-    found = told(labels, clusters)
+    found = information_gain(labels, clusters)
     assert float(found.sum()) == pytest.approx(mutual_info_score(labels, clusters) / np.log(2))
     assert (found >= -1e-12).all()
 
 
 def test_a_pure_cluster_tells_more_than_a_mixed_one_of_its_size():
-    found = told(torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 2, 1, 2]))
+    found = information_gain(torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 2, 1, 2]))
     assert float(found[0]) == pytest.approx(np.log2(3) / 3)
     assert found.argmax() == 0
 

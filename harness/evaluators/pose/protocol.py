@@ -14,7 +14,7 @@ from harness.evaluators.pose.feature_maps import GRID, feature_maps, input_size
 from harness.evaluators.pose.frames import Frames, frames_with_people
 from harness.evaluators.pose.head import fit_head, predict
 from harness.evaluators.pose.pictures import skeletons
-from harness.evaluators.scoring import stored_values
+from harness.evaluators.scoring import to_values
 from harness.functional.folds import group_folds
 from harness.functional.metrics import mean
 from harness.functional.pose import ARMS, DIAGONAL, JOINTS, OTHER_DIAGONAL, pdj, strict_pcp, torso_diameter
@@ -82,7 +82,7 @@ class Pose:
                 videos=tuple(video.id for video in test.split.videos),
                 groups=tuple(video.group for video in test.split.videos),
                 labels=tuple(labels.tolist()),
-                values=stored_values({name: values[None] for name, values in found.items()}),
+                values=to_values({name: values[None] for name, values in found.items()}),
             ),
             {
                 "learning_rate": lr,
