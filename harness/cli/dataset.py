@@ -56,7 +56,9 @@ def check(context: typer.Context, name: Name, changes: Options = None, as_json: 
     from harness.datasets import checking
 
     options: Context = context.obj
-    report = checking.check(options.plugins().datasets, name, chosen(changes))
+    registry = options.plugins().datasets
+    tolerant = {"bad": "skip"} if "bad" in registry.parameters(name) else {}
+    report = checking.check(registry.build(name, {**chosen(changes), **tolerant}))
     if as_json:
         print_json({"dataset": name, "sound": report.sound, **dataclasses.asdict(report)})
     else:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.datasets import file_index
 from harness.datasets.split_views import left_out
@@ -17,8 +17,7 @@ from harness.errors import DataError
 from harness.system import progress
 
 if TYPE_CHECKING:
-    from harness.interfaces import Split
-    from harness.plugins.registry import DatasetRegistry
+    from harness.interfaces import Dataset, Split
 
 SHORT = 16
 """Frames: videos with fewer are looped by the usual clip."""
@@ -67,17 +66,15 @@ class Report:
         return all(split.sound for split in self.splits.values()) and not self.leaking and not self.doubled
 
 
-def check(registry: DatasetRegistry, name: str, options: Mapping[str, Any]) -> Report:
-    """Decode every file of the data set `name`.
+def check(dataset: Dataset) -> Report:
+    """Decode every file of `dataset`.
 
-    Files that cannot be used are left out and reported, whatever the data set's policy.
+    Files that it leaves out are reported; one that refuses files that cannot be used ends the check at the first.
 
     Raises:
-        UsageError: when the name, an option or the place is unknown.
+        UsageError: when nothing says where it lies.
         DataError: when the lists are wrong, or nothing can be used.
     """
-    tolerant = {"bad": "skip"} if "bad" in registry.parameters(name) else {}
-    dataset = registry.build(name, {**options, **tolerant})
     with file_index.force_recheck() as looks:
         splits = {split: dataset.split(split) for split in dataset.card.splits}
         reports = {split: _split(found, looks) for split, found in splits.items()}

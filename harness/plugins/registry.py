@@ -50,7 +50,7 @@ class Registration:
 
 
 def strict_registry(kind: str) -> Any:
-    """An mmengine registry of short names: nothing is imported by path, no parent scope is searched."""
+    """Make an mmengine registry of short names that imports nothing by path."""
     from mmengine import registry  # costs half a second, which listing need not pay
 
     class Strict(registry.Registry):  # type: ignore[misc]  # mmengine has no types
@@ -115,7 +115,7 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def snapshot(self) -> dict[str, Registration]:
-        """What is registered now, to go back to."""
+        """Registrations so far, to go back to."""
         return dict(self._entries)
 
     def rollback(self, snapshot: dict[str, Registration]) -> None:
@@ -160,7 +160,7 @@ class Registry(Generic[T]):
         return inspect.signature(self.load(name)).parameters
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert `options` to their declared types, with the constructor's defaults for those not given.
+        """Convert options to their declared types, and add the constructor's defaults.
 
         Those that the constructor does not have stay as they are.
 
@@ -246,7 +246,7 @@ class DatasetRegistry(Registry["Dataset"]):
         return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert `options` to their declared types, with the defaults of its own and derived ones.
+        """Convert options to their declared types, and add defaults, derived ones too.
 
         Raises:
             UsageError: when the name or an option is unknown, or an option has the wrong type.
@@ -275,7 +275,7 @@ class DatasetRegistry(Registry["Dataset"]):
 
 
 def _annotations(loaded: type) -> dict[str, Any]:
-    """Types of the constructor's parameters (of a dataclass, of its fields), as far as they can be resolved."""
+    """Resolve the types of the constructor's parameters, as far as that is possible."""
     found: dict[str, Any] = {}
     for owner in reversed(loaded.__mro__):
         fields = inspect.get_annotations(owner) if "__dataclass_fields__" in vars(owner) else {}
@@ -297,7 +297,7 @@ class FileRegistry:
     """YAML files that the loaded plugins ship inside their packages."""
 
     kind: ClassVar[str]
-    """What a file is, for messages."""
+    """Kind of the files, for messages."""
 
     def __init__(self) -> None:
         self.origin = BUILTIN
@@ -350,7 +350,7 @@ class FileRegistry:
             raise PluginError(msg) from error
 
     def snapshot(self) -> dict[str, tuple[str, Origin]]:
-        """What is registered now, to go back to."""
+        """Registrations so far, to go back to."""
         return dict(self._entries)
 
     def rollback(self, snapshot: dict[str, tuple[str, Origin]]) -> None:
