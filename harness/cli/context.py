@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from harness.leaderboard import Board
     from harness.plugins.manager import Plugins
 
+SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a .yaml file.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the suite: frames=1000, seeds=[0], methods.1.margin=1."),
+]
+BoardFolder = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Where the board goes; leaderboards/<suite> by default.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
@@ -68,3 +78,14 @@ def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in [header, *rows]:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         sys.stdout.write(line.rstrip() + "\n")
+
+
+def print_board(board: Board, *, as_json: bool) -> None:
+    """Print the tables of a board, or every number of them as JSON."""
+    from harness.leaderboard.readme import tables
+    from harness.leaderboard.results_file import lines
+
+    if as_json:
+        print_json(lines(board))
+    else:
+        sys.stdout.write(tables(board) + "\n")

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json, print_table, usable_device
+from harness.cli.context import (
+    AsJson,
+    BoardFolder,
+    Changes,
+    Context,
+    SuiteArgument,
+    print_board,
+    print_json,
+    print_table,
+    usable_device,
+)
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
     from harness.store.records import CellSpec
     from harness.suites.schema import Suite
-
-SuiteArgument = Annotated[str, typer.Argument(metavar="SUITE", help="Name of a suite, or a .yaml file.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change the suite: frames=1000, seeds=[0], methods.1.margin=1."),
-]
-BoardFolder = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Where the board goes; leaderboards/<suite> by default.")
-]
 
 
 def run(
@@ -51,7 +50,7 @@ def run(
         _dry_run(loaded, plugins, as_json=as_json)
         return
 
-    from harness.cli.leaderboard import publish
+    from harness import api
     from harness.execution.executor import Executor
     from harness.store.runs import Store
 
@@ -60,14 +59,12 @@ def run(
     executor = Executor(plugins, planner, store, device=usable_device(device))
     planned = planner.plan(loaded)
     runs = executor.execute(planned, retry_failed=retry_failed)
-    publish(planned, planner, plugins, store, output, command=command(suite, changes), as_json=as_json)
+    command = api.run_command(suite, changes or ())
+    board = api.board_of_plan(planned, planner, plugins, store, command=command)
+    api.publish(board, output)
+    print_board(board, as_json=as_json)
     if any(run.status != "done" for run in runs):
         raise typer.Exit(1)
-
-
-def command(suite: str, changes: list[str] | None) -> str:
-    """What a reader of the board types to make its runs."""
-    return shlex.join(["harness", "run", suite, *(part for change in changes or () for part in ("--set", change))])
 
 
 def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:

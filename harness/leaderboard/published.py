@@ -5,13 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from harness.cards import Paper
+from harness.errors import PluginError, UsageError
+from harness.execution.plan import LAYER
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
+from harness.plugins.manager import Plugins
 from harness.store.records import Choice
 from harness.suites.references import Reference
+from harness.system import progress
 
 EXPLAINED = (
     "The papers' own runs of the same data and protocol, not runs of this harness; they are in no rank, interval or "
@@ -60,6 +65,48 @@ def with_references(
         if _measured(board, j, reference.metric) and same(reference, column.evaluator, column.data)
     ]
     return dataclasses.replace(board, references=tuple(found))
+
+
+class Matcher:
+    """Match published references with the columns of a board.
+
+    They match when evaluator and data set have the same names, and the same options once those that were not given
+    stand at the constructor's defaults.
+
+    Args:
+        plugins: where names are looked up.
+    """
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+        self._options_of: dict[tuple[str, str], dict[str, Any] | None] = {}
+
+    def same(self, reference: Reference, evaluator: Choice, data: Choice) -> bool:
+        """Compare a reference's protocol and data with those of a column.
+
+        One whose options have a wrong type matches nothing, which is said once on stderr.
+        """
+        if (reference.evaluator.name, reference.data.name) != (evaluator.name, data.name):
+            return False
+        pairs = (("evaluator", reference.evaluator, evaluator), ("data set", reference.data, data))
+        options = [(self._options(kind, theirs), self._options(kind, ours)) for kind, theirs, ours in pairs]
+        return all(theirs is not None and theirs == ours for theirs, ours in options)
+
+    def _options(self, kind: str, choice: Choice) -> dict[str, Any] | None:
+        """All options of `choice`, given or not; None where one has the wrong type."""
+        key = (kind, choice.model_dump_json())
+        if key not in self._options_of:
+            try:
+                self._options_of[key] = self._completed(kind, choice)
+            except (UsageError, PluginError) as error:
+                progress.say(f"references of {choice.label} are not shown: {error}")
+                self._options_of[key] = None
+        return self._options_of[key]
+
+    def _completed(self, kind: str, choice: Choice) -> dict[str, Any]:
+        if kind == "evaluator":
+            return {LAYER: None, **self._plugins.evaluators.completed(choice.name, choice.options)}
+        return self._plugins.datasets.completed(choice.name, choice.options)
 
 
 def as_measured(reference: Reference, evaluator: Choice, data: Choice) -> bool:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pydantic
 import yaml
 
 from harness.cards import Paper
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import PluginError, unknown
 from harness.store.records import Choice
 from harness.suites.schema import WrittenChoice
-from harness.system import progress
-
-if TYPE_CHECKING:
-    from harness.plugins.manager import Plugins
 
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 """Pages make a link of it: nothing that a browser would run, nothing that ends a link in Markdown."""
@@ -148,44 +144,3 @@ def parse(text: str, source: str) -> tuple[Reference, ...]:
 def _reference(paper: Paper, group: _Group, number: _Number) -> Reference:
     shared = {key: getattr(group, key) for key in _Group.model_fields if key != "numbers"}
     return Reference(paper=paper, **{**shared, **number.model_dump(exclude_none=True)})
-
-
-class Matcher:
-    """Tells whether a reference is of the data and protocol of a column of a board.
-
-    It is when evaluator and data set have the same names, and the same options once those that were not given stand
-    at the constructor's defaults.
-
-    Args:
-        plugins: where names are looked up.
-    """
-
-    def __init__(self, plugins: Plugins) -> None:
-        self._plugins = plugins
-        self._known: dict[tuple[str, str], dict[str, Any] | None] = {}
-
-    def same(self, reference: Reference, evaluator: Choice, data: Choice) -> bool:
-        """Whether `reference` is of `evaluator` on `data`; False where its options are wrong, which is said once."""
-        if (reference.evaluator.name, reference.data.name) != (evaluator.name, data.name):
-            return False
-        pairs = (("evaluator", reference.evaluator, evaluator), ("data set", reference.data, data))
-        options = [(self._options(kind, theirs), self._options(kind, ours)) for kind, theirs, ours in pairs]
-        return all(theirs is not None and theirs == ours for theirs, ours in options)
-
-    def _options(self, kind: str, named: Choice) -> dict[str, Any] | None:
-        """All options of `named`, given or not; None where one has the wrong type."""
-        key = (kind, named.model_dump_json())
-        if key not in self._known:
-            try:
-                self._known[key] = self._completed(kind, named)
-            except (UsageError, PluginError) as error:
-                progress.say(f"references of {named.label} are not shown: {error}")
-                self._known[key] = None
-        return self._known[key]
-
-    def _completed(self, kind: str, named: Choice) -> dict[str, Any]:
-        from harness.execution.plan import LAYER  # needs torch, which listing references does without
-
-        if kind == "evaluator":
-            return {LAYER: None, **self._plugins.evaluators.completed(named.name, named.options)}
-        return self._plugins.datasets.completed(named.name, named.options)

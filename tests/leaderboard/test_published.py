@@ -6,19 +6,21 @@ import dataclasses
 import json
 import re
 
+import pydantic
 import pytest
 from markdown_it import MarkdownIt
 
 from harness.cards import Paper
 from harness.leaderboard import with_references
-from harness.leaderboard.published import as_measured, sources, value
+from harness.leaderboard.published import Matcher, as_measured, sources, value
 from harness.leaderboard.render import board_files, render, stale
 from harness.leaderboard.results_file import dump, load_results
 from harness.leaderboard.sections import sections
 from harness.leaderboard.table_csv import table_csv
 from harness.plugins.manager import Plugins
 from harness.store.records import Choice
-from harness.suites.references import Matcher, Reference
+from harness.suites.references import Reference
+from harness.suites.schema import WrittenChoice
 
 PAPER = Paper(title="A [paper]", authors="Somebody", year=2019, venue="CVIU", url="https://x.org/a_(1)?b=1&c=2")
 FILES = {"index.html", "table.csv", "results.json"}
@@ -214,3 +216,64 @@ def test_hostile_texts_stay_text(ours, hostile):
     assert "html_block" not in {token.type for token in tokens}
     assert {child.content for child in inline if child.type == "html_inline"} == {"<br>"}
     assert {child.attrs["href"] for child in inline if child.type == "link_open"} == FILES
+
+
+def match(matcher, theirs, ours):
+    """Match a reference of `theirs` with `ours`, both (evaluator, data), and the other way round."""
+    choice = pydantic.TypeAdapter(WrittenChoice).validate_python
+    pairs = [tuple(map(choice, pair)) for pair in (theirs, ours)]
+    answers = set()
+    for (evaluator, data), other in (pairs, pairs[::-1]):
+        answers.add(matcher.same(reference().model_copy(update={"evaluator": evaluator, "data": data}), *other))
+    (answer,) = answers
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (("clustering", "ucf101"), ("clustering", "ucf101")),
+        (("clustering", "ucf101"), ({"name": "clustering", "algorithm": "kmeans", "repeats": 10}, "ucf101")),
+        (("clustering", {"name": "ucf101", "fold": 1}), ("clustering", "ucf101")),
+        (("clustering", {"name": "ucf101", "subset_seed": 0}), ("clustering", {"name": "ucf101", "joined": False})),
+        (("finetune", "cifar10"), ({"name": "finetune", "lrs": [3e-4, 1e-3, 3e-3]}, "cifar10")),
+        (("finetune", "cifar10"), ({"name": "finetune", "lrs": ["3e-4", "1e-3", "3e-3"]}, "cifar10")),
+        (("clustering", "ucf101"), ({"name": "clustering", "layer": None}, "ucf101")),
+        (({"name": "clustering", "layer": "fc6"}, "ucf101"), ({"layer": "fc6", "name": "clustering"}, "ucf101")),
+    ],
+)
+def test_a_default_is_the_same_written_or_not(matcher, theirs, ours):
+    assert match(matcher, theirs, ours)
+
+
+@pytest.mark.parametrize(
+    "ours",
+    [
+        ("knn", "ucf101"),
+        ("clustering", "hmdb51"),
+        ({"name": "clustering", "algorithm": "spectral"}, "ucf101"),
+        ({"name": "clustering", "repeats": 5}, "ucf101"),
+        ({"name": "clustering", "layer": "fc6"}, "ucf101"),
+        ("clustering", {"name": "ucf101", "fold": 2}),
+        ("clustering", {"name": "ucf101", "subset": 100}),
+        ("clustering", {"name": "ucf101", "images": 5}),
+        ("clustering", {"name": "ucf101", "labels": {"action": "other.csv"}}),
+    ],
+)
+def test_another_option_is_another_protocol_or_other_data(matcher, ours):
+    assert not match(matcher, ("clustering", "ucf101"), ours)
+
+
+def test_two_layers_are_two_protocols(matcher):
+    layers = [({"name": "clustering", "layer": layer}, "ucf101") for layer in ("fc6", "fc7")]
+    assert not match(matcher, *layers)
+
+
+def test_an_option_of_the_wrong_type_is_said_once_and_never_shown(matcher, capsys):
+    ours = (Choice(name="clustering"), Choice(name="ucf101"))
+    wrong = reference(options={"repeats": "many"})
+    assert not matcher.same(wrong, *ours)
+    assert not matcher.same(wrong, *ours)
+    said = capsys.readouterr().err
+    assert said.count("option repeats='many'") == 1
+    assert said.count("\n") == 1

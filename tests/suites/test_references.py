@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pydantic
 import pytest
 import yaml
 
 from harness.cards import Paper
 from harness.errors import PluginError
-from harness.plugins.manager import Plugins
 from harness.store.records import Choice
-from harness.suites.references import Matcher, parse
-from harness.suites.schema import WrittenChoice
+from harness.suites.references import parse
 
 FILE = {
     "paper": {"title": "A paper", "authors": "Somebody", "year": 2019, "venue": "CVIU", "url": "https://x.org/a(1)"},
@@ -95,73 +92,3 @@ def test_what_is_wrong_is_named_in_one_line(content, where):
 def test_only_plain_yaml_is_read(text):
     with pytest.raises(PluginError, match="file x: not plain YAML data"):
         parse(text, "file x")
-
-
-@pytest.fixture(scope="module")
-def plugins():
-    return Plugins(found=[])
-
-
-def reference(evaluator, data):
-    content = broken("groups", 0, "evaluator", value=evaluator)
-    content["groups"][0]["data"] = data
-    return parsed(content)[0]
-
-
-def same(plugins, theirs, ours):
-    """Whether a reference of `theirs` is of `ours`, both (evaluator, data), and the other way round."""
-    choice = pydantic.TypeAdapter(WrittenChoice).validate_python
-    named = [tuple(map(choice, pair)) for pair in (theirs, ours)]
-    found = {Matcher(plugins).same(reference(*one), *other) for one, other in ((theirs, named[1]), (ours, named[0]))}
-    (answer,) = found
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("theirs", "ours"),
-    [
-        (("clustering", "ucf101"), ("clustering", "ucf101")),
-        (("clustering", "ucf101"), ({"name": "clustering", "algorithm": "kmeans", "repeats": 10}, "ucf101")),
-        (("clustering", {"name": "ucf101", "fold": 1}), ("clustering", "ucf101")),
-        (("clustering", {"name": "ucf101", "subset_seed": 0}), ("clustering", {"name": "ucf101", "joined": False})),
-        (("finetune", "cifar10"), ({"name": "finetune", "lrs": [3e-4, 1e-3, 3e-3]}, "cifar10")),
-        (("finetune", "cifar10"), ({"name": "finetune", "lrs": ["3e-4", "1e-3", "3e-3"]}, "cifar10")),
-        (("clustering", "ucf101"), ({"name": "clustering", "layer": None}, "ucf101")),
-        (({"name": "clustering", "layer": "fc6"}, "ucf101"), ({"layer": "fc6", "name": "clustering"}, "ucf101")),
-    ],
-)
-def test_a_default_is_the_same_written_or_not(plugins, theirs, ours):
-    assert same(plugins, theirs, ours)
-
-
-@pytest.mark.parametrize(
-    "ours",
-    [
-        ("knn", "ucf101"),
-        ("clustering", "hmdb51"),
-        ({"name": "clustering", "algorithm": "spectral"}, "ucf101"),
-        ({"name": "clustering", "repeats": 5}, "ucf101"),
-        ({"name": "clustering", "layer": "fc6"}, "ucf101"),
-        ("clustering", {"name": "ucf101", "fold": 2}),
-        ("clustering", {"name": "ucf101", "subset": 100}),
-        ("clustering", {"name": "ucf101", "images": 5}),
-        ("clustering", {"name": "ucf101", "labels": {"action": "other.csv"}}),
-    ],
-)
-def test_another_option_is_another_protocol_or_other_data(plugins, ours):
-    assert not same(plugins, ("clustering", "ucf101"), ours)
-
-
-def test_two_layers_are_two_protocols(plugins):
-    layers = [({"name": "clustering", "layer": layer}, "ucf101") for layer in ("fc6", "fc7")]
-    assert not same(plugins, *layers)
-
-
-def test_an_option_of_the_wrong_type_is_said_once_and_never_shown(plugins, capsys):
-    matcher, ours = Matcher(plugins), (Choice(name="clustering"), Choice(name="ucf101"))
-    wrong = reference({"name": "clustering", "repeats": "many"}, "ucf101")
-    assert not matcher.same(wrong, *ours)
-    assert not matcher.same(wrong, *ours)
-    said = capsys.readouterr().err
-    assert said.count("option repeats='many'") == 1
-    assert said.count("\n") == 1
