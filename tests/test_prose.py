@@ -21,7 +21,7 @@ ALLOWED = {
     "harness/embeddings": 11,
     "harness/encoders": 8,
     "harness/errors.py": 5,
-    "harness/evaluators": 80,
+    "harness/evaluators": 61,
     "harness/execution": 12,
     "harness/functional": 85,
     "harness/interfaces.py": 28,
@@ -35,7 +35,6 @@ ALLOWED = {
     "harness/system": 22,
     "harness/testing": 98,
     "harness/training": 23,
-    "harness/video": 83,
     "plugins/dense_trajectories": 139,
     "plugins/temporal_coherency": 41,
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.system import paths, processes, progress
 from harness.video import container
-from harness.video.probe import Record, inspect, unusable
+from harness.video.probe import Record, probe, unusable
 
 PATIENCE = 120.0
 """Seconds that a worker may take for one file before it is killed."""
@@ -60,7 +60,7 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
         try:
             stamp = container.identity(folder / name)[1:]
         except OSError:
-            found[name] = inspect(folder / name)
+            found[name] = probe(folder / name)
             continue
         remembered = name in known and known[name][0] == stamp
         if remembered and (looks is None or folder / name in looks):
@@ -97,7 +97,7 @@ def _read(index_file: Path) -> dict[str, tuple[tuple[int, int], Record]]:
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """The record of each file, in order, from workers that may crash or hang."""
-    outcomes = processes.imap_isolated(inspect, [folder / name for name in names], timeout=PATIENCE)
+    outcomes = processes.imap_isolated(probe, [folder / name for name in names], timeout=PATIENCE)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.HungError):
             message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"

@@ -20,7 +20,7 @@ from harness.errors import DataError
 from harness.interfaces import Video
 from harness.video import frame_cache
 from harness.video.decode import decode, resized
-from harness.video.transforms import Box, cut
+from harness.video.transforms import Box, crop_box
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class VideoSplit:
             raise IndexError(msg)
         if video.box is not None:
             whole = torch.from_numpy(decode(video.path, frames, total=video.frames))
-            return cut(whole if frames is not None else _complete(whole, video), video.box, short_side)
+            return crop_box(whole if frames is not None else _complete(whole, video), video.box, short_side)
         if self._bytes(short_side) > frame_cache.shared.limit:
             found = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
             return found if frames is not None else _complete(found, video)
@@ -184,7 +184,7 @@ class ArraySplit:
             raise IndexError(msg)
         image = self.images[index][None]
         whole = Box(0, 0, image.shape[2], image.shape[1])
-        return cut(torch.from_numpy(image), whole, short_side)[wanted]
+        return crop_box(torch.from_numpy(image), whole, short_side)[wanted]
 
     def unlabelled(self) -> ArraySplit:
         """The same images without labels, groups and telling names."""

@@ -24,7 +24,8 @@ from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
 from harness.system.seeding import derive_seed, seeded
-from harness.video.loader import Views, batches
+from harness.video.loader import sampled_batches
+from harness.video.sampling import ClipSampling
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
@@ -69,7 +70,7 @@ class Finetune:
         lrs: tuple[float, ...] = (3e-4, 1e-3, 3e-3),
         batch_size: int = 16,
         frozen: int = 0,
-        views: Views = "view",
+        views: ClipSampling = "view",
         average: Average = "softmax",
         mirror: bool = True,
         label: str = "action",
@@ -92,7 +93,7 @@ class Finetune:
         self.lrs = lrs
         self.batch_size = batch_size
         self.frozen = frozen
-        self.views: Views = views
+        self.views: ClipSampling = views
         self.average: Average = average
         self.mirror = mirror
         self.label = label
@@ -180,7 +181,9 @@ class Finetune:
             raise DivergedError(msg)
         return classifier
 
-    def _scores(self, classifier: Classifier, start: _Start, split: Split, views: Views, budget: Budget) -> Tensor:
+    def _scores(
+        self, classifier: Classifier, start: _Start, split: Split, views: ClipSampling, budget: Budget
+    ) -> Tensor:
         seed, device = budget.seed, budget.device
         return video_scores(classifier, start.card, split, views=views, average=self.average, seed=seed, device=device)
 
@@ -191,7 +194,7 @@ def video_scores(
     card: BackboneCard,
     split: Split,
     *,
-    views: Views,
+    views: ClipSampling,
     average: Average,
     seed: int,
     device: str = "cpu",
@@ -215,7 +218,7 @@ def video_scores(
     counts = torch.zeros(len(split), 1, dtype=torch.float64)
     with progress.bar(f"testing on {split.name}", total=len(split)) as bar:
         done = 0
-        for videos, clips in batches(split, card.view, views, seed=seed):
+        for videos, clips in sampled_batches(split, card.view, views, seed=seed):
             logits = classifier.logits(normalise(clips.to(device), card)).double()
             each = logits.softmax(1) if average == "softmax" else logits
             sums.index_add_(0, videos, each.cpu())

@@ -22,7 +22,7 @@ from harness.profiling import timing
 from harness.system import progress
 from harness.system.environment import hardware
 from harness.video import seek_index
-from harness.video.loader import THREADS, clips, cut, video_clips
+from harness.video.loader import THREADS, clips, cut_clips, video_clips
 
 CPU = torch.device("cpu")
 REPEATS = 5
@@ -192,7 +192,7 @@ def _rest(split: Split, encoder: NetworkEncoder, device: torch.device, batch_siz
     there = batch.to(device)
     inputs = normalise(there, encoder.card)
     found = {
-        "transform": _milliseconds(lambda: cut(frames, view), view.count)
+        "transform": _milliseconds(lambda: cut_clips(frames, view), view.count)
         + _milliseconds(lambda: normalise(there, encoder.card), batch_size, device),
         "transfer": 0.0,
     }

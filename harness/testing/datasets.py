@@ -99,7 +99,7 @@ def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
             number > 0,
             expected=f"video {video.id!r} to have positive {name}",
             got=number,
-            remedy="harness.video.decode.probe(path) tells them",
+            remedy="harness.video.probe.probe(path) tells them",
         )
     expect(
         video.path.is_file() or member(video.path) is not None,

@@ -1,1 +1,1 @@
-"""Video files in and out: decoding, sampling, transforms, loading, writing."""
+"""Video files: decoding, sampling, transforms, loading, flow, writing."""

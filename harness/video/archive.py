@@ -1,4 +1,4 @@
-"""Files inside uncompressed tar archives, named `shard.tar/member.mp4` and read in place."""
+"""Files inside tar archives, named `shard.tar/member.mp4` and read in place."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from harness.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where a file lies inside an archive."""
+    """Place of a file inside an archive, in bytes."""
 
     archive: Path
     start: int
-    """Bytes before it."""
     size: int
-    """Bytes."""
 
 
 def member(path: Path) -> Member | None:
-    """The member that `path` names, when one of its parents is a tar archive that has it; else None.
+    """Find the member that `path` names; None when no parent is a tar archive with it.
 
     Raises:
         DataError: when the archive is no tar archive, or is compressed or cut short.
@@ -34,7 +32,9 @@ def member(path: Path) -> Member | None:
 
 
 def members(archive: Path) -> dict[str, Member]:
-    """The regular files of an archive by name (`./a.mp4` is `a.mp4`), in its order.
+    """List the regular files of an archive by name, in its order.
+
+    `./a.mp4` is `a.mp4`.
 
     Links, devices and folders are left out. Nothing is unpacked, so that names with `..` or from the root lead nowhere.
 
@@ -48,7 +48,7 @@ def members(archive: Path) -> dict[str, Member]:
 
 @functools.lru_cache(maxsize=4096)
 def _members(archive: Path, size: int, changed: int) -> dict[str, Member]:
-    found: dict[str, Member] = {}
+    files: dict[str, Member] = {}
     try:
         with tarfile.open(archive, "r:") as file:
             for entry in file:
@@ -59,22 +59,22 @@ def _members(archive: Path, size: int, changed: int) -> dict[str, Member]:
                     raise _broken(archive, f"cut short inside {entry.name!r}")
                 if entry.issparse():
                     raise _broken(archive, f"{name!r} has holes")
-                if name in found:
+                if name in files:
                     raise _broken(archive, f"{name!r} is in it twice")
-                found[name] = Member(archive, entry.offset_data, entry.size)
+                files[name] = Member(archive, entry.offset_data, entry.size)
             with archive.open("rb") as end:  # tarfile stops at a header that it cannot read as if it were the end
                 end.seek(file.offset)
                 rest = end.read(2**20)
             if len(rest) < tarfile.BLOCKSIZE:
                 raise _broken(archive, "cut short")
             if rest.strip(b"\0"):
-                raise _broken(archive, f"broken after {next(reversed(found), 'its start')!r}")
+                raise _broken(archive, f"broken after {next(reversed(files), 'its start')!r}")
     except (tarfile.TarError, ValueError, OverflowError, MemoryError) as error:  # the last three: sizes beyond reason
         msg = (
             f"{archive}: not an uncompressed tar archive ({error}); fetch it again, or unpack and pack it with `tar cf`"
         )
         raise DataError(msg, reason="not-video") from error
-    return found
+    return files
 
 
 def _broken(archive: Path, what: str) -> DataError:

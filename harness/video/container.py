@@ -1,4 +1,4 @@
-"""Opens video files and walks their frames, with errors that say what is wrong with the file."""
+"""Open video files and walk their frames, with errors that name the fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container at `path` and its best video stream, decoded by one thread.
+    """Open the container at `path` and its best video stream for one thread.
 
     Only the file itself is read: a play list that names other files or addresses is not followed.
 
@@ -55,9 +55,10 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def frames(
     container: InputContainer, stream: VideoStream, needless: Collection[int] = frozenset()
 ) -> Iterator[VideoFrame]:
-    """Frames in the order they are shown, from where the container stands; packets that do not decode give none.
+    """Decode frames in presentation order, from where the container stands.
 
-    Frames whose time stamp is `needless` may be missing, where no other frame depends on them.
+    Packets that do not decode give none. Frames whose time stamp is `needless` may be missing, where no other frame
+    depends on them.
     """
     codec = stream.codec_context
     if not drops(stream):
@@ -69,12 +70,15 @@ def frames(
 
 
 def drops(stream: VideoStream) -> bool:
-    """Whether frames that no other depends on can be told: those of H.264; HEVC's may be referred to all the same."""
+    """Tell if the codec marks frames that no other depends on, as H.264 does.
+
+    Frames that HEVC marks may be referred to all the same.
+    """
     return stream.codec_context.name == "h264"
 
 
 def identity(path: Path) -> tuple[str, int, int]:
-    """Path, bytes and time of the last change: equal as long as the file is the same.
+    """Path, size and time of the last change: equal while the file is the same.
 
     Raises:
         OSError: when there is no such file.
@@ -102,7 +106,7 @@ def digest(path: Path) -> tuple[str, int]:
 
 
 def _located(path: Path) -> Member | None:
-    """Where the file lies inside an archive; None when it lies in a folder, as most do."""
+    """Locate the file inside an archive; None when it lies in a folder, as most do."""
     place = None
     if not path.is_file():
         place = member(path)

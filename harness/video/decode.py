@@ -1,9 +1,8 @@
-"""Video files to frames."""
+"""Decode frames of video files."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
@@ -13,7 +12,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from harness.errors import DataError
 from harness.video.container import opened
-from harness.video.seek_index import WrongSeekError, every, numbered
+from harness.video.seek_index import WrongSeekError, all_frames, wanted_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,28 +26,19 @@ if TYPE_CHECKING:
     _Walk = Callable[[Path, InputContainer, VideoStream], Iterator[tuple[int, VideoFrame]]]
 
 SCALED = "gbrp"
-"""What the scaler writes: RGB in planes, to within one level what it writes as rgb24 at half the speed."""
+"""Pixel format of the scaler: planar RGB.
+
+To within one level what it writes as rgb24 at half the speed.
+"""
 _FULL_COLOUR = 1 << 13
-"""libswscale's SWS_FULL_CHR_H_INT, which PyAV 17, the last for Python 3.10, has no name for: without it even widths get
-half the colour that odd ones get.
+"""libswscale's SWS_FULL_CHR_H_INT, which PyAV 17 (Python 3.10) does not name.
+
+Without it even widths get half the colour that odd ones get.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a video file holds."""
-
-    frames: int
-    """Frames that decode, counted, whatever the header claims."""
-    fps: float
-    """Frames per second; 0 where the file does not say."""
-    width: int
-    height: int
-    """Pixels, as shown: after the rotation that the file asks for."""
-
-
 def decoder() -> str:
-    """What turns files into pixels, with versions and the format it scales to: part of every protocol id.
+    """Versions of the decoder and the pixel format: part of every protocol id.
 
     >>> decoder().split()[0]
     'PyAV'
@@ -58,7 +48,9 @@ def decoder() -> str:
 
 
 def resized(width: int, height: int, short_side: int | None) -> tuple[int, int]:
-    """Width and height when the short side becomes `short_side`, the other in proportion, to the nearest pixel.
+    """Width and height in pixels once the short side is `short_side`.
+
+    The long side follows in proportion, to the nearest pixel.
 
     >>> resized(320, 240, 112)
     (149, 112)
@@ -78,7 +70,7 @@ def decode(
     short_side: int | None = None,
     total: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Frames of a file as (T, H, W, 3) uint8 RGB.
+    """Decode frames of a file as (T, H, W, 3) uint8 RGB.
 
     Frame n is the n-th that decodes, counted from 0. The file is passed once, up to the last wanted frame, and only
     wanted frames are converted. Conversion and resizing are one step of FFmpeg's scaler with its area filter (the
@@ -101,42 +93,36 @@ def decode(
         raise ValueError(msg)
     if frames is None:
         return _decode_all(path, short_side)
-    wanted, places = np.unique(np.asarray(frames, dtype=np.int64), return_inverse=True)
+    wanted, inverse = np.unique(np.asarray(frames, dtype=np.int64), return_inverse=True)
     if len(wanted) and wanted[0] < 0:
         msg = f"frame numbers count from 0, got {wanted[0]}"
         raise ValueError(msg)
     numbers = wanted.tolist()
     try:
-        found = _decode_some(path, numbers, short_side, functools.partial(numbered, wanted=numbers, total=total))
+        decoded = _decode_some(path, numbers, short_side, functools.partial(wanted_frames, wanted=numbers, total=total))
     except WrongSeekError:
-        found = _decode_some(path, numbers, short_side, every)
-    return found if np.array_equal(places, np.arange(len(found))) else found[places]
+        decoded = _decode_some(path, numbers, short_side, all_frames)
+    return decoded if np.array_equal(inverse, np.arange(len(decoded))) else decoded[inverse]
 
 
-def probe(path: Path) -> Info:
-    """Decode the whole file to say what it holds.
+def count_frames(path: Path) -> int:
+    """Decode the whole file to count its frames, whatever the header claims.
 
     Raises:
         DataError: when the file is missing, is no video, or no frame decodes.
     """
-    count, turns = 0, 0
     with opened(path) as (container, stream):
-        for number, frame in every(path, container, stream):
-            count, turns = number + 1, _quarter_turns(frame)
-        rate = stream.average_rate or stream.guessed_rate
-        width, height = stream.codec_context.width, stream.codec_context.height
+        count = sum(1 for _ in all_frames(path, container, stream))
     if not count:
         raise _nothing_decodes(path)
-    if turns % 2:
-        width, height = height, width
-    return Info(count, float(rate or 0), width, height)
+    return count
 
 
 def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
     pictures = []
     with opened(path) as (container, stream):
         convert = _Converter(stream, short_side)
-        for _, frame in every(path, container, stream):
+        for _, frame in all_frames(path, container, stream):
             picture = np.empty(convert.shape, np.uint8)
             convert(frame, picture)
             pictures.append(picture)
@@ -177,7 +163,10 @@ def _quarter_turns(frame: VideoFrame) -> int:
 
 
 class _Converter:
-    """Frames of one stream to RGB of one size: one scaler context for all of them, PyAV's own builds one for each."""
+    """Convert frames of one stream to RGB of one size.
+
+    One scaler context serves all of them; PyAV's own builds one for each.
+    """
 
     def __init__(self, stream: VideoStream, short_side: int | None) -> None:
         context = stream.codec_context
@@ -206,5 +195,5 @@ class _Converter:
         self._turns = _quarter_turns(frame)
 
     def turned(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The pictures (T, H, W, 3) as they are to be shown."""
+        """Turn pictures (T, H, W, 3) upright, as the file asks."""
         return np.ascontiguousarray(np.rot90(pictures, self._turns, axes=(1, 2)))

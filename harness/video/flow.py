@@ -1,4 +1,4 @@
-"""Dense optical flow of a clip, its form in 8 bits, and its mirror images in space and time."""
+"""Dense optical flow: computation, 8-bit quantisation, flips in space and time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.system.hashing import source_hash
 from harness.video.tvl1 import tvl1
 
 Algorithm = Literal["farneback", "dis", "tvl1"]
-"""How flow is computed.
+"""Algorithms of optical flow.
 
 - `farneback`: Farneback 2003, OpenCV's, with `FARNEBACK`.
 - `dis`: dense inverse search, Kroeger et al. 2016, OpenCV's, with its preset "medium".
@@ -32,21 +32,22 @@ FARNEBACK: dict[str, Any] = {
 }
 """Parameters of `cv2.calcOpticalFlowFarneback`."""
 SMALLEST = 16
-"""Pixels of the shorter side of a frame: all three algorithms need room for their patches."""
+"""Pixels that the short side of a frame has at least, for the patches to fit."""
 BOUND = 20.0
-"""Pixels per frame that 8 bits reach in either direction (Simonyan and Zisserman 2014)."""
+"""Largest displacement in 8 bits, pixels per frame (Simonyan and Zisserman 2014)."""
 ZERO = 128
 """The byte of no motion; motion of `BOUND` is 127 bytes away."""
 _TVL1_CODE = source_hash("harness.video.tvl1")
 _PIXELS = {"cpu": 2**18, "cuda": 2**24}
-"""Of the pairs that TV-L1 takes at a time: what stays in a processor's cache is twice as fast."""
+"""Pixels in a batch of TV-L1; small ones stay in the processor's cache."""
 
 
 def flow(frames: Tensor, algorithm: Algorithm) -> Tensor:
-    """Flow between consecutive frames, (T, H, W, 3) RGB or (T, H, W) grey, uint8 -> (T - 1, 2, H, W) float32.
+    """Compute flow between consecutive frames: uint8 -> (T - 1, 2, H, W) float32.
 
-    Pixels per frame; channel 0 is the horizontal component, positive to the right, channel 1 the vertical, positive
-    down: frame t at x shows what frame t + 1 shows at x + flow[t, :, x].
+    Frames are (T, H, W, 3) RGB or (T, H, W) grey. Flow is in pixels per frame; channel 0 is the horizontal component,
+    positive to the right, channel 1 the vertical, positive down: frame t at x shows what frame t + 1 shows at x +
+    flow[t, :, x].
 
     TV-L1 runs in torch on the frames' device, on processors too, where it is as close to the truth as OpenCV's and
     several times as fast: one name is one algorithm everywhere. The others are OpenCV's and run on the CPU.
@@ -70,12 +71,12 @@ def flow(frames: Tensor, algorithm: Algorithm) -> Tensor:
         parts = zip(torch.split(grey[:-1], pairs), torch.split(grey[1:], pairs), strict=True)
         return torch.cat([tvl1(first, second) for first, second in parts])
     pictures = grey.cpu().numpy()
-    found = np.stack([_opencv(first, second, algorithm) for first, second in itertools.pairwise(pictures)])
-    return torch.from_numpy(found).permute(0, 3, 1, 2).contiguous().to(frames.device)
+    fields = np.stack([_opencv(first, second, algorithm) for first, second in itertools.pairwise(pictures)])
+    return torch.from_numpy(fields).permute(0, 3, 1, 2).contiguous().to(frames.device)
 
 
 def recipe(algorithm: Algorithm) -> dict[str, Any]:
-    """What the flow depends on besides the frames: part of the name of whatever is computed from it.
+    """Algorithm, parameters and code: part of the key of all that flow enters.
 
     >>> sorted(recipe("dis"))
     ['algorithm', 'opencv', 'preset']
@@ -87,10 +88,11 @@ def recipe(algorithm: Algorithm) -> dict[str, Any]:
 
 
 def quantised(flow: Tensor) -> Tensor:
-    """Flow in pixels to uint8 of the same shape, clipped to 20 pixels: 128 is 0, 1 is -20, 255 is 20, 0 is not used.
+    """Quantise flow in pixels to uint8 of the same shape.
 
-    Zero comes back as exactly zero, anything up to 20 within 10/127 pixels (Simonyan and Zisserman 2014 name no
-    centre; this one is a byte, and negation is exact).
+    It is clipped to 20 pixels: 128 is 0, 1 is -20, 255 is 20, 0 is not used. Zero comes back as exactly zero, anything
+    up to 20 within 10/127 pixels (Simonyan and Zisserman 2014 name no centre; this one is a byte, and negation is
+    exact).
 
     >>> quantised(torch.tensor([-99.0, -20.0, 0.0, 0.1, 20.0])).tolist()
     [1, 1, 128, 129, 255]
@@ -99,13 +101,15 @@ def quantised(flow: Tensor) -> Tensor:
         ValueError: when the flow is NaN somewhere.
     """
     if bool(flow.isnan().any()):
-        msg = "flow is NaN, which 8 bits cannot hold"
+        msg = "expected flow in pixels, got NaN, which 8 bits cannot hold"
         raise ValueError(msg)
     return (flow.clamp(-BOUND, BOUND) * (127 / BOUND)).round_().add_(ZERO).to(torch.uint8)
 
 
 def displacement(quantised: Tensor) -> Tensor:
-    """The flow in pixels, float32, that `quantised` was made from; 0, which it never makes, is read as 1.
+    """Recover flow in pixels, float32, from `quantised`.
+
+    The byte 0, which quantisation never makes, is read as 1.
 
     >>> displacement(torch.tensor([1, 128, 255], dtype=torch.uint8)).tolist()
     [-20.0, 0.0, 20.0]
@@ -114,7 +118,9 @@ def displacement(quantised: Tensor) -> Tensor:
 
 
 def flip_flow(flow: Tensor) -> Tensor:
-    """Flow of the clip mirrored left to right, (..., 2, H, W): mirrored, with its horizontal component negated.
+    """Mirror flow (..., 2, H, W) left to right, as that of the mirrored clip.
+
+    The horizontal component is negated.
 
     >>> flip_flow(torch.tensor([[[1.0, 2.0]], [[3.0, 4.0]]])).tolist()
     [[[-2.0, -1.0]], [[4.0, 3.0]]]
@@ -128,8 +134,9 @@ def flip_flow(flow: Tensor) -> Tensor:
 
 
 def reverse_flow(flow: Tensor) -> Tensor:
-    """Flow of the clip played backwards, (..., T, 2, H, W): in reverse order, both components negated.
+    """Reverse flow (..., T, 2, H, W) in time, as that of the clip played backwards.
 
+    Both components are negated.
     What moved from x to x + u moves back by -u; that it does so from x + u, not x, is left out.
 
     >>> reverse_flow(torch.tensor([1.0, 2.0, 3.0, 4.0]).view(2, 2, 1, 1)).flatten().tolist()
@@ -146,7 +153,7 @@ def _negated(flow: Tensor) -> Tensor:
 
 
 def _grey(frames: Tensor) -> Tensor:
-    """(T, H, W) uint8, by the weights of ITU-R BT.601."""
+    """Convert to grey, (T, H, W) uint8, by the weights of ITU-R BT.601."""
     if frames.dtype != torch.uint8 or not (frames.ndim == 3 or (frames.ndim == 4 and frames.shape[3] == 3)):
         msg = f"frames must be (T, H, W, 3) or (T, H, W) uint8, got {tuple(frames.shape)} {frames.dtype}"
         raise ValueError(msg)
@@ -160,10 +167,10 @@ def _grey(frames: Tensor) -> Tensor:
 
 
 def _opencv(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], algorithm: str) -> np.ndarray[Any, Any]:
-    """(H, W, 2) float32."""
+    """Flow (H, W, 2) float32 between two grey pictures."""
     nothing: Any = None  # to start from; OpenCV's own stubs do not know that it may be left out
     if algorithm == "farneback":
-        found = cv2.calcOpticalFlowFarneback(first, second, nothing, **FARNEBACK)
+        field = cv2.calcOpticalFlowFarneback(first, second, nothing, **FARNEBACK)
     else:
-        found = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, nothing)
-    return np.asarray(found, np.float32)
+        field = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, nothing)
+    return np.asarray(field, np.float32)

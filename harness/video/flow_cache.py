@@ -1,4 +1,4 @@
-"""Flow of video files on disk, computed once, in 8 bits, read frame by frame."""
+"""Cache of optical flow on disk: computed once, in 8 bits, read frame by frame."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from harness.system import files, paths, progress
 from harness.system.hashing import digest
 from harness.system.processes import HungError, imap_isolated
 from harness.video import container
-from harness.video.decode import decode, decoder, probe
+from harness.video.decode import count_frames, decode, decoder
 from harness.video.flow import SMALLEST, Algorithm, flow, quantised, recipe
 
 QUALITY = 95
-"""Of the JPEG pictures: adds about a tenth to the mean error that 8 bits alone make."""
-PATIENCE = 1800.0
+"""JPEG quality; adds about a tenth to the mean error of 8 bits."""
+TIMEOUT = 1800.0
 """Seconds that a worker may take for one video before it is killed."""
 _SEGMENT = 64
 """Pairs of frames in memory at a time."""
@@ -43,7 +43,7 @@ _BROKEN = (
     RuntimeError,
     cv2.error,
 )
-"""What reading a damaged file may raise."""
+"""Errors that reading a damaged file may raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class FlowCache:
             raise ValueError(msg)
 
     def path(self, video: Path) -> Path:
-        """Where the flow of `video` is kept, once it is computed.
+        """Path of the flow of `video`, computed or not.
 
         Raises:
             DataError: when there is no such video.
@@ -83,10 +83,10 @@ class FlowCache:
         return paths.flow() / name[:2] / f"{name}.zip"
 
     def read(self, video: Path, numbers: Sequence[int] | None = None) -> Tensor:
-        """Flow from each frame in `numbers` to the next one, (n, 2, H, W) uint8; only these pictures are decoded.
+        """Read flow from each frame in `numbers` to the next one, (n, 2, H, W) uint8.
 
-        `harness.video.flow.displacement` turns it into pixels. When the flow is not on disk, that of the whole
-        video is computed first.
+        Only these pictures are decoded; `harness.video.flow.displacement` turns them into pixels. When the flow is not
+        on disk, that of the whole video is computed first.
 
         Args:
             video: a video file.
@@ -109,10 +109,11 @@ class FlowCache:
         self._compute(path, video)
         return self._read(path, video, numbers)
 
-    def precompute(self, videos: Sequence[Path], *, workers: int | None = None, timeout: float = PATIENCE) -> None:
-        """Compute the flow of all videos that have none yet, each in a worker process that may crash or hang.
+    def precompute(self, videos: Sequence[Path], *, workers: int | None = None, timeout: float = TIMEOUT) -> None:
+        """Compute the flow of all videos that have none yet, in worker processes.
 
-        A video whose flow fails does not stop the others. What is done stays done, also after `kill -9`.
+        A worker may crash or hang. A video whose flow fails does not stop the others. What is done stays done, also
+        after `kill -9`.
 
         Args:
             videos: files.
@@ -154,17 +155,17 @@ class FlowCache:
             if max(wanted, default=0) >= count:
                 msg = f"{video}: flow from frame {max(wanted)} on was asked for, but {count + 1} frames decode"
                 raise DataError(msg)
-            found = np.empty((len(wanted), 2, height, width), np.uint8)
-            for place, number in zip(found, wanted, strict=True):
+            fields = np.empty((len(wanted), 2, height, width), np.uint8)
+            for field, number in zip(fields, wanted, strict=True):
                 picture = cv2.imdecode(np.frombuffer(archive.read(_name(number)), np.uint8), cv2.IMREAD_GRAYSCALE)
                 if picture is None:
                     msg = f"picture {number} is no JPEG"
                     raise ValueError(msg)
-                place[:] = picture.reshape(place.shape)  # (2H, W)
-        return torch.from_numpy(found).clamp_min_(1)
+                field[:] = picture.reshape(field.shape)  # (2H, W)
+        return torch.from_numpy(fields).clamp_min_(1)
 
     def _compute(self, path: Path, video: Path) -> None:
-        pairs = probe(video).frames - 1
+        pairs = count_frames(video) - 1
         if pairs < 1:
             msg = f"{video}: flow needs at least 2 frames, but one decodes; leave it out of the data set"
             raise DataError(msg)
@@ -189,7 +190,7 @@ def _name(number: int) -> str:
 
 
 def _content(video: Path) -> str:
-    """SHA-256 of the file, read again only when the file has changed."""
+    """SHA-256 of the file, computed again only when the file has changed."""
     try:
         return _hashed(video, container.identity(video))
     except OSError:

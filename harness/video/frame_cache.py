@@ -1,4 +1,4 @@
-"""Decoded videos kept in memory, so that an epoch after the first decodes nothing."""
+"""Cache of decoded videos in memory, so that later epochs decode nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = 2 * 2**30
 
 
 class FrameCache:
-    """Whole videos at one size, the least recently used forgotten first; safe to use from several threads.
+    """Least-recently-used cache of whole videos; safe to use from several threads.
 
     Args:
         limit: bytes.
@@ -30,7 +30,7 @@ class FrameCache:
         self._videos: OrderedDict[tuple[Path, int | None], Future[Tensor]] = OrderedDict()
 
     def video(self, path: Path, short_side: int | None) -> Tensor:
-        """All frames of the file, (T, H, W, C) uint8; not to be written to.
+        """Decode or recall all frames of a file, (T, H, W, C) uint8, not to be changed.
 
         Threads that want the same video at the same time wait for one of them to decode it.
 
@@ -60,7 +60,7 @@ class FrameCache:
         return frames
 
     def _forget(self, newest: tuple[Path, int | None]) -> None:
-        """Drop decoded videos, the least recently used first, until the others fit; the newest stays."""
+        """Drop the least recently used videos until the others fit; the newest stays."""
         for key, future in list(self._videos.items()):
             if self._bytes <= self.limit:
                 break
@@ -69,4 +69,4 @@ class FrameCache:
 
 
 shared = FrameCache()
-"""The cache of this process: all methods, seeds and evaluators read the same videos."""
+"""Cache of this process, as methods, seeds and evaluators read the same videos."""

@@ -1,4 +1,4 @@
-"""What a video or image file holds, or why it cannot be used: the whole file is decoded to know."""
+"""Probe video and image files by decoding them whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import DataError
-from harness.video import container as files
+from harness.video import container
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ REASONS = {
     "crashed": "the decoder crashed on it",
     "hung": "the decoder did not come to an end",
 }
-"""Why a file cannot be used."""
+"""Reasons that make a file unusable."""
 
 REMARKS = {
     "one-frame": "an image, or a video of one frame",
@@ -35,15 +35,18 @@ REMARKS = {
     "variable-rate": "the time between frames varies",
     "miscounted": "not exactly as many frames decode as its header declares",
 }
-"""What is unusual about a file that can be used."""
+"""Oddities of files that can be used."""
 
 LOST = 0.05
-"""Share of the declared frames (and 2 more) that may be missing: headers of whole files are wrong by a few."""
+"""Share of the declared frames (and 2 more) that may be missing.
+
+Headers of whole files are wrong by a few.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is known of a video or image file without decoding it again."""
+    """Contents of a probed video or image file."""
 
     sha256: str
     frames: int
@@ -54,36 +57,37 @@ class Record:
     """Pixels, as shown: after the rotation that the file asks for."""
     bytes: int = 0
     reason: str = ""
-    """The key of `REASONS` why it cannot be used; empty when it can."""
+    """Key of `REASONS`; empty when the file can be used."""
     message: str = ""
-    """The same in one line."""
+    """The reason in one line, with the file and the remedy."""
     remarks: tuple[str, ...] = ()
     """Keys of `REMARKS`."""
 
 
 def unusable(reason: str, message: str) -> Record:
-    """The record of a file that cannot be used."""
+    """Record of a file that cannot be used."""
     return Record(sha256="", frames=0, fps=0.0, width=0, height=0, reason=reason, message=message)
 
 
-def inspect(path: Path) -> Record:
-    """Decode the whole file and say what it holds; a file that cannot be used is no error, but a record with a reason.
+def probe(path: Path) -> Record:
+    """Decode the whole file and record its contents.
 
-    A crash or an endless loop inside the decoder is not caught here: see `harness.datasets.file_index`.
+    A file that cannot be used is no error, but a record with a reason. A crash or an endless loop inside the decoder is
+    not caught here: see `harness.datasets.file_index`.
     """
     try:
-        content = files.digest(path)
-        return _decoded(path, *content)
+        sha256, size = container.digest(path)
+        return _decode(path, sha256, size)
     except DataError as error:
         return unusable(error.reason, str(error))
     except OSError as error:
         return unusable("unreadable", f"{path}: cannot be read ({error.strerror}); check its permissions and the disk")
 
 
-def _decoded(path: Path, sha256: str, size: int) -> Record:
+def _decode(path: Path, sha256: str, size: int) -> Record:
     count, corrupt, turns, times = 0, 0, 0, []
-    with files.opened(path) as (container, stream):
-        for frame in files.frames(container, stream):
+    with container.opened(path) as (file, stream):
+        for frame in container.frames(file, stream):
             count += 1
             corrupt += frame.is_corrupt
             turns = round(frame.rotation / 90) % 4
@@ -91,8 +95,8 @@ def _decoded(path: Path, sha256: str, size: int) -> Record:
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         width, height = stream.codec_context.width, stream.codec_context.height
         length = stream.duration and stream.time_base and float(stream.duration * stream.time_base)
-        if not length and container.duration:
-            length = container.duration / 1e6
+        if not length and file.duration:
+            length = file.duration / 1e6
         promised = stream.frames
         declared = promised or round((length or 0) * rate)
     if turns % 2:
@@ -123,7 +127,7 @@ def _decoded(path: Path, sha256: str, size: int) -> Record:
         bytes=size,
         reason=reason,
         message=message,
-        remarks=tuple(name for name, found in remarks.items() if found),
+        remarks=tuple(name for name, holds in remarks.items() if holds),
     )
 
 

@@ -1,4 +1,4 @@
-"""Frame numbers of a file, learnt once, so that a later seek can be proved right.
+"""Index of a file's frames, built once, so that a later seek can be proved right.
 
 Neither header nor packets say for sure which frame is the n-th that decodes. So the first visit of a file decodes
 from its start and notes each frame's time stamp and each key frame's checksum. Where the number of frames that decode
@@ -18,7 +18,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.video import container as files
+from harness.video.container import drops, frames, identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,15 +39,15 @@ class WrongSeekError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """What is known of a file's first frames."""
+class FrameIndex:
+    """Time stamps and key frames of a file's first frames."""
 
     times: array[int] = field(default_factory=lambda: array("q"))
     """Time stamp of each frame, increasing, in units of the stream's time base."""
     keys: list[int] = field(default_factory=list)
     """Numbers of the key frames, increasing."""
     sums: list[int | None] = field(default_factory=list)
-    """Checksum of each key frame's first plane; None where it has not been decoded yet."""
+    """Checksum of each key frame's first plane; None before it is decoded."""
 
     def add(self, frame: VideoFrame) -> bool:
         """Note the next frame; False when its time stamp cannot tell it from the others."""
@@ -60,14 +60,14 @@ class Timeline:
         return True
 
 
-_known: OrderedDict[tuple[str, int, int], Timeline] = OrderedDict()
+_known: OrderedDict[tuple[str, int, int], FrameIndex] = OrderedDict()
 _lock = threading.Lock()
 
 
-def numbered(
+def wanted_frames(
     path: Path, container: InputContainer, stream: VideoStream, *, wanted: Sequence[int], total: int | None = None
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Number and frame of the wanted frames in order, and of some before and between them.
+    """Number and decode the wanted frames in order, and some before and between them.
 
     Args:
         path: of the container.
@@ -77,21 +77,21 @@ def numbered(
         total: how many frames of the file decode, where that is known.
 
     Raises:
-        WrongSeekError: when the file is not as it was noted; open it again and walk `every` frame.
+        WrongSeekError: when the file is not as it was noted; open it again and walk `all_frames`.
     """
-    identity = files.identity(path)
+    file = identity(path)
     with _lock:
-        known = _known.get(identity)
+        known = _known.get(file)
         if known is not None:
-            _known.move_to_end(identity)
+            _known.move_to_end(file)
     fresh = True
     if known is None and total is not None and _worth_a_scan(stream):
-        known, fresh = _scanned(container, stream, total), False
-        _remember(identity, known)
+        known, fresh = _scan(container, stream, total), False
+        _remember(file, known)
     if known is None or not known.keys or wanted[0] < known.keys[0] or wanted[-1] >= len(known.times):
         if not fresh:
             raise WrongSeekError
-        yield from every(path, container, stream)
+        yield from all_frames(path, container, stream)
         return
     try:
         for run in _runs(known.keys, wanted):
@@ -99,45 +99,48 @@ def numbered(
             fresh = False
     except WrongSeekError:
         with _lock:
-            _known.pop(identity, None)
+            _known.pop(file, None)
         raise
 
 
-def every(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
-    """Number and frame of every frame that decodes; the container is just opened."""
-    identity = files.identity(path)
-    seen = Timeline()
+def all_frames(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, VideoFrame]]:
+    """Number and decode every frame; the container is just opened."""
+    file = identity(path)
+    seen = FrameIndex()
     orderly = True
     try:
-        for number, frame in enumerate(files.frames(container, stream)):
+        for number, frame in enumerate(frames(container, stream)):
             orderly = orderly and seen.add(frame)
             yield number, frame
     finally:
-        _remember(identity, seen)
+        _remember(file, seen)
 
 
 def forget() -> None:
-    """Know nothing of any file again, as a process that just started."""
+    """Forget all files, as a process that just started."""
     with _lock:
         _known.clear()
 
 
-def _remember(identity: tuple[str, int, int], seen: Timeline) -> None:
+def _remember(file: tuple[str, int, int], seen: FrameIndex) -> None:
     with _lock:
-        known = _known.get(identity)
+        known = _known.get(file)
         if known is None or len(seen.times) > len(known.times):
-            _known[identity] = seen
+            _known[file] = seen
         while len(_known) > LIMIT:
             _known.popitem(last=False)
 
 
 def _worth_a_scan(stream: VideoStream) -> bool:
-    """Whether something can be left out, as far as the container's index says."""
-    return files.drops(stream) or any(entry.is_keyframe for entry in stream.index_entries[1:])
+    """Tell from the container's index if decoding could leave something out."""
+    return drops(stream) or any(entry.is_keyframe for entry in stream.index_entries[1:])
 
 
-def _scanned(container: InputContainer, stream: VideoStream, total: int) -> Timeline:
-    """The timeline that index or packets tell; an empty one where they are not exactly the `total` frames."""
+def _scan(container: InputContainer, stream: VideoStream, total: int) -> FrameIndex:
+    """Build the index from the container's or from packets, without decoding.
+
+    It is empty where they are not exactly the `total` frames.
+    """
     entries = stream.index_entries
     if len(entries) == total and not stream.codec_context.has_b_frames:  # else the index lacks the order of showing
         stamps = [(entry.timestamp, entry.is_keyframe) for entry in entries if entry.size and not entry.is_discard]
@@ -147,13 +150,13 @@ def _scanned(container: InputContainer, stream: VideoStream, total: int) -> Time
     stamps.sort()
     times = [time for time, _ in stamps]
     if len(times) != total or any(one == other for one, other in itertools.pairwise(times)):
-        return Timeline()
+        return FrameIndex()
     keys = [number for number, (_, key) in enumerate(stamps) if key]
-    return Timeline(array("q", times), keys, [None] * len(keys))
+    return FrameIndex(array("q", times), keys, [None] * len(keys))
 
 
 def _runs(keys: list[int], wanted: Sequence[int]) -> list[list[int]]:
-    """The wanted frames in groups, each of which is worth a seek to the last key frame before it.
+    """Group the wanted frames: each group is worth a seek to its key frame.
 
     >>> _runs([0, 12, 24, 36], [2, 13, 14, 30, 40])
     [[2], [13, 14], [30], [40]]
@@ -169,9 +172,9 @@ def _runs(keys: list[int], wanted: Sequence[int]) -> list[list[int]]:
 
 
 def _from_key(
-    container: InputContainer, stream: VideoStream, known: Timeline, run: list[int], *, fresh: bool
+    container: InputContainer, stream: VideoStream, known: FrameIndex, run: list[int], *, fresh: bool
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames from the last key frame before the first of `run` to the last of it; `fresh` when just opened."""
+    """Decode from the key frame before `run` to its end; `fresh` when just opened."""
     key = bisect.bisect_right(known.keys, run[0]) - 1
     number = start = known.keys[key]
     times = known.times
@@ -179,7 +182,7 @@ def _from_key(
     if sought:
         container.seek(times[start], stream=stream)
     needless = {*times[start + 1 : run[-1]]}.difference(times[wanted] for wanted in run)
-    for frame in files.frames(container, stream, needless):
+    for frame in frames(container, stream, needless):
         if frame.pts is not None and frame.pts < times[start]:
             continue  # FFmpeg may land on an earlier key frame, and shows what still depends on it
         while frame.pts != times[number]:
@@ -195,8 +198,8 @@ def _from_key(
     raise WrongSeekError
 
 
-def _same(frame: VideoFrame, known: Timeline, key: int) -> bool:
-    """Whether `frame` is the key frame that was noted; notes it when nothing but its time was known."""
+def _same(frame: VideoFrame, known: FrameIndex, key: int) -> bool:
+    """Compare `frame` with the noted key frame; note it when only its time was known."""
     if known.sums[key] is None and frame.key_frame:
         known.sums[key] = _checksum(frame)
     return _checksum(frame) == known.sums[key]

@@ -1,4 +1,4 @@
-"""Resize, crop and normalise clips."""
+"""Resize, crop, flip and recolour clips."""
 
 from __future__ import annotations
 
@@ -37,13 +37,14 @@ class Box:
         return self.right - self.left, self.bottom - self.top
 
 
-def cut(frames: Tensor, box: Box, short_side: int | None = None) -> Tensor:
-    """The part `box` of frames (T, H, W, C) uint8, its short side resized to `short_side` pixels.
+def crop_box(frames: Tensor, box: Box, short_side: int | None = None) -> Tensor:
+    """Cut `box` out of frames (T, H, W, C) uint8 and resize its short side.
 
-    Pixels beyond the picture are black. Resizing takes the mean of the pixels covered; bilinear when enlarging.
+    `short_side` is in pixels; None keeps the size. Pixels beyond the picture are black. Resizing takes the mean of the
+    pixels covered; bilinear when enlarging.
 
     >>> picture = torch.arange(16, dtype=torch.uint8).view(1, 4, 4, 1)
-    >>> cut(picture, Box(2, 2, 5, 4))[0, :, :, 0].tolist()
+    >>> crop_box(picture, Box(2, 2, 5, 4))[0, :, :, 0].tolist()
     [[10, 11, 0], [14, 15, 0]]
     """
     inside = frames[:, max(box.top, 0) : max(box.bottom, 0), max(box.left, 0) : max(box.right, 0)]
@@ -58,11 +59,11 @@ def cut(frames: Tensor, box: Box, short_side: int | None = None) -> Tensor:
 
 
 SCALES = (1.0, 2**-0.25, 2**-0.5, 2**-0.75, 0.5)
-"""Sides of multi-scale crops, as shares of the frame's short side (Hara, Kataoka and Satoh 2018)."""
+"""Sides of multi-scale crops, relative to the short side (Hara et al. 2018)."""
 
 
 def crops(clips: Tensor, size: int, count: int) -> Tensor:
-    """Squares of `size` pixels: (B, C, T, H, W) -> (B, count, C, T, size, size).
+    """Crop squares of `size` pixels: (B, C, T, H, W) -> (B, count, C, T, size, size).
 
     One crop is the centre; three are the two ends and the centre of the longer side; five are the four corners (top
     left, top right, bottom left, bottom right) and the centre; ten are these five and their mirror images.
@@ -86,14 +87,14 @@ def crops(clips: Tensor, size: int, count: int) -> Tensor:
     elif count in (5, 10):
         places = [(0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)]
     else:
-        msg = f"a view has 1, 3, 5 or 10 crops, got {count}"
+        msg = f"expected 1, 3, 5 or 10 crops, got {count}"
         raise ValueError(msg)
-    found = torch.stack([clips[..., top : top + size, left : left + size] for top, left in places], dim=1)
-    return torch.cat([found, found.flip(-1)], dim=1) if count == 10 else found
+    squares = torch.stack([clips[..., top : top + size, left : left + size] for top, left in places], dim=1)
+    return torch.cat([squares, squares.flip(-1)], dim=1) if count == 10 else squares
 
 
 def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """A square of `size` pixels from a random place of each clip: (B, C, T, H, W) -> (B, C, T, size, size).
+    """Crop a random square of each clip: (B, C, T, H, W) -> (B, C, T, size, size).
 
     Args:
         clips: any type.
@@ -114,9 +115,10 @@ def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 
 def multi_scale_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """A corner or the centre of each clip, at a random scale: (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8.
+    """Crop a corner or the centre at a random scale and resize it to a square.
 
-    The square's side is one of `SCALES` of the frame's short side; it is resized as in `resized_crops`.
+    (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8. The square's side is one of `SCALES` of the frame's short
+    side; it is resized as in `resized_crops`.
 
     Source: Hara, Kataoka and Satoh 2018; Wang et al., "Temporal segment networks", 2016.
 
@@ -135,10 +137,11 @@ def multi_scale_crop(clips: Tensor, size: int, generator: torch.Generator) -> Te
 
 
 def resized_crops(clips: Tensor, boxes: Tensor, size: int) -> Tensor:
-    """A rectangle of each clip as a square: (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8.
+    """Crop a rectangle of each clip and resize it to a square.
 
-    Bilinear, with the filter as wide as an output pixel where the crop is reduced (as Pillow's and torchvision's
-    `antialias`): a matrix for the rows and one for the columns of each clip, so that a whole batch is two products.
+    (B, C, T, H, W) uint8 -> (B, C, T, size, size) uint8. Bilinear, with the filter as wide as an output pixel where the
+    crop is reduced (as Pillow's and torchvision's `antialias`): a matrix for the rows and one for the columns of each
+    clip, so that a whole batch is two products.
 
     Args:
         clips: uint8.
@@ -150,23 +153,24 @@ def resized_crops(clips: Tensor, boxes: Tensor, size: int) -> Tensor:
     rows = _bilinear(boxes[:, 0], boxes[:, 2], height, size)  # (B, size, H)
     columns = _bilinear(boxes[:, 1], boxes[:, 3], width, size)  # (B, size, W)
     flat = clips.flatten(1, 2).float()  # (B, C T, H, W)
-    found = rows[:, None] @ (flat @ columns.mT[:, None])
-    return found.round_().clamp_(0, 255).to(torch.uint8).view(*clips.shape[:3], size, size)
+    squares = rows[:, None] @ (flat @ columns.mT[:, None])
+    return squares.round_().clamp_(0, 255).to(torch.uint8).view(*clips.shape[:3], size, size)
 
 
 def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the clips (B, C, T, H, W) left to right, at random by a CPU `generator`.
+    """Mirror a random half of the clips (B, C, T, H, W) left to right.
 
-    A clip of optical flow must also have its horizontal component negated: `harness.video.flow.flip_flow`.
+    The generator is on the CPU. A clip of optical flow must also have its horizontal component negated:
+    `harness.video.flow.flip_flow`.
     """
     flipped = torch.rand(len(clips), generator=generator) < 0.5
     return torch.where(flipped.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(-1), clips)
 
 
 def random_reversal(clips: Tensor, generator: torch.Generator) -> Tensor:
-    """Play half of the clips (B, C, T, H, W) backwards, at random by a CPU `generator`.
+    """Reverse a random half of the clips (B, C, T, H, W) in time.
 
-    A clip of optical flow must also be negated: `harness.video.flow.reverse_flow`.
+    The generator is on the CPU. A clip of optical flow must also be negated: `harness.video.flow.reverse_flow`.
     """
     backwards = torch.rand(len(clips), generator=generator) < 0.5
     return torch.where(backwards.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(2), clips)
@@ -179,10 +183,10 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def colour_jitter(clips: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Change the colours of each clip (B, C, T, H, W) uint8 at random, and make a fifth of them grey.
+    """Jitter brightness, contrast, saturation and hue of clips (B, C, T, H, W) uint8.
 
-    Brightness, contrast and saturation are multiplied by factors from [1 - strength, 1 + strength], one after the
-    other, and the hue is turned by a share of the circle from [-strength, strength].
+    A fifth of the clips become grey. Brightness, contrast and saturation are multiplied by factors from [1 - strength,
+    1 + strength], one after the other, and the hue is turned by a share of the circle from [-strength, strength].
 
     Source: the settings of Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", 2018,
     are a strength of 0.4.
@@ -196,7 +200,7 @@ def colour_jitter(clips: Tensor, strength: float, generator: torch.Generator) ->
         ValueError: when the strength is not from 0 to 0.5.
     """
     if not 0 <= strength <= 0.5:
-        msg = f"the strength of colour jitter must be from 0 to 0.5, got {strength}"
+        msg = f"expected a strength of colour jitter from 0 to 0.5, got {strength}"
         raise ValueError(msg)
     drawn = (torch.rand(5, len(clips), generator=generator) * 2 - 1).to(clips.device).view(5, -1, 1, 1, 1, 1)
     brightness, contrast, saturation = 1 + strength * drawn[:3]
@@ -217,7 +221,7 @@ def _blend(clips: Tensor, other: Tensor, share: Tensor) -> Tensor:
 
 
 def _hue_turned(clips: Tensor, turn: Tensor) -> Tensor:
-    """Clips (B, C, T, H, W) of hue, saturation and value; only the hue changes. `turn` is (B, 1, 1, 1, 1) circles."""
+    """Rotate the hue of clips (B, C, T, H, W) by `turn` (B, 1, 1, 1, 1) circles."""
     value, brightest = clips.max(1, keepdim=True)
     chroma = value - clips.amin(1, keepdim=True)
     red, green, blue = clips.unbind(1)
@@ -229,7 +233,7 @@ def _hue_turned(clips: Tensor, turn: Tensor) -> Tensor:
 
 
 def _slack(clips: Tensor, size: int) -> tuple[int, int]:
-    """How far a crop can be moved down and to the right."""
+    """Largest offsets of a crop, down and to the right, in pixels."""
     height, width = clips.shape[-2:]
     if min(height, width) < size:
         msg = f"cannot crop {size} pixels from frames of {height} x {width}"
@@ -238,7 +242,7 @@ def _slack(clips: Tensor, size: int) -> tuple[int, int]:
 
 
 def _bilinear(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
-    """(B, size, pixels) float32: what each of `pixels` adds to each of `size` places along a crop's side."""
+    """Interpolation matrices (B, size, pixels) along one side of the crops."""
     step = (length / size)[:, None, None]
     support = step.clamp(min=1)
     centre = start[:, None, None] + (torch.arange(size, device=start.device)[:, None] + 0.5) * step

@@ -1,4 +1,4 @@
-"""TV-L1 optical flow of many pairs of frames at once, on any device."""
+"""TV-L1 optical flow of batches of frame pairs, on any device."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 DATA_WEIGHT = 0.15
-"""Lambda, of the data term, for grey levels from 0 to 255."""
+"""Lambda, weight of the data term for grey levels from 0 to 255."""
 COUPLING = 0.3
-"""Theta: how far the thresholded flow may be from the smooth one, in pixels squared."""
+"""Theta, coupling of the thresholded and the smooth flow, in pixels squared."""
 TIME_STEP = 0.25
-"""Tau, of the dual ascent; 1/4 is the largest that is known to converge."""
+"""Tau, step of the dual ascent; 1/4 is the largest that is known to converge."""
 LEVELS = 5
-"""Of the pyramid, each half as large as the one below."""
+"""Levels of the pyramid, each half as large as the one below."""
 SMALLEST = 12
 """Pixels of the short side of the smallest level."""
 WARPS = 5
 """Linearisations of the second frame at each level."""
 ITERATIONS = 15
-"""Of the primal-dual algorithm after each warp."""
+"""Iterations of the primal-dual algorithm after each warp."""
 _FLAT = 1e-4
-"""A squared gradient below this says nothing about motion."""
+"""Squared gradient below which a pixel has no data term."""
 
 
 def tvl1(first: Tensor, second: Tensor) -> Tensor:
-    """Flow from each frame of `first` to its partner in `second`, (B, H, W) -> (B, 2, H, W) float32, in pixels.
+    """Compute flow (B, 2, H, W) float32 in pixels from `first` to `second` (B, H, W).
 
     Minimises lambda |second(x + u(x)) - first(x)| + |grad u_x| + |grad u_y|, summed over the pixels.
     Zach, Pock and Bischof 2007: the data term is linearised around the flow of the level above, then thresholding
@@ -78,7 +78,7 @@ def _enlarged(flow: Tensor, height: int, width: int) -> Tensor:
 
 
 def _level(flow: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """The flow of one level of the pyramid, from that of the level above."""
+    """Refine the flow of the level above on one level of the pyramid."""
     batch, _, height, width = flow.shape
     padded = F.pad(second, (1, 1, 1, 1), mode="replicate")
     across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
@@ -97,7 +97,7 @@ def _level(flow: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def _warped(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Pictures (B, C, H, W) at the places where the flow leads, and (B, 1, H, W) whether these lie inside."""
+    """Warp pictures (B, C, H, W) by the flow; (B, 1, H, W) mask of places inside."""
     height, width = flow.shape[2:]
     x = flow[:, 0] + torch.arange(width, device=flow.device)
     y = flow[:, 1] + torch.arange(height, device=flow.device)[:, None]
@@ -108,7 +108,7 @@ def _warped(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _iterated(flow: Tensor, slope: Tensor, direction: Tensor, offset: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """Thresholding and dual ascent in turns.
+    """Alternate thresholding and dual ascent.
 
     Args:
         flow: (B, 2, H, W).
@@ -136,7 +136,7 @@ def _iterated(flow: Tensor, slope: Tensor, direction: Tensor, offset: Tensor, ac
 
 
 def _median(flow: Tensor) -> Tensor:
-    """The median of 3x3 pixels: columns are sorted first, which neighbours share."""
+    """Median of 3x3 pixels; columns are sorted first, which neighbours share."""
     padded = F.pad(flow, (1, 1, 1, 1), mode="replicate")
     above, middle, below = padded[..., :-2, :], padded[..., 1:-1, :], padded[..., 2:, :]
     low, high = torch.minimum(above, middle), torch.maximum(above, middle)

@@ -1,4 +1,4 @@
-"""Frames to a video file, equal frames to equal bytes."""
+"""Write frames to video files, equal frames to equal bytes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 FORMATS = {".avi": "avi", ".mp4": "mp4", ".mkv": "matroska"}
 QUANTISER = 4
-"""Of MPEG-4, 1 (best) to 31; H.264 keeps its own constant quality."""
+"""Quantiser of MPEG-4, 1 (best) to 31; H.264 keeps its own constant quality."""
 LAMBDA_PER_QUANTISER = 118
 """FFmpeg's FF_QP2LAMBDA, the unit of `global_quality`."""
 
 
 def write_video(path: Path, frames: NDArray[np.uint8], fps: float, codec: str = "mpeg4") -> None:
-    """Encode `frames` (T, H, W, 3) uint8 RGB into `path`, which is there whole or not at all.
+    """Encode `frames` (T, H, W, 3) uint8 RGB into `path`.
 
-    One thread, fixed quality and no time of day inside: equal frames give equal bytes with the same FFmpeg.
-    MPEG-4 has a key frame every 12 frames, H.264 one every 250.
+    The file is there whole or not at all. One thread, fixed quality and no time of day inside: equal frames give equal
+    bytes with the same FFmpeg. MPEG-4 has a key frame every 12 frames, H.264 one every 250.
 
     >>> import tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -36,7 +36,7 @@ def place(monkeypatch):
 def in_process(monkeypatch):
     """Files are looked at in this process: starting workers costs seconds. `test_index.py` tests the workers."""
     monkeypatch.setattr(
-        file_index, "_inspected", lambda folder, names: ((name, file_index.inspect(folder / name)) for name in names)
+        file_index, "_inspected", lambda folder, names: ((name, file_index.probe(folder / name)) for name in names)
     )
 
 

@@ -8,18 +8,18 @@ import pytest
 
 from harness.datasets import file_index
 from harness.datasets.file_index import records
-from harness.video.probe import inspect
+from harness.video.probe import probe
 
 DECODER = """
 import os, time
-from harness.video.probe import inspect
+from harness.video.probe import probe
 
 def fragile(path):
     if "crash" in path.name:
         os._exit(3)
     if "hang" in path.name:
         time.sleep(60)
-    return inspect(path)
+    return probe(path)
 """
 
 
@@ -35,12 +35,12 @@ def folder(footage, tmp_path):
 def test_crashing_and_hanging_decoders_are_survived(folder, tmp_path, monkeypatch):
     (tmp_path / "decoder_of_the_test.py").write_text(DECODER)  # where a worker can import it
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(file_index, "inspect", importlib.import_module("decoder_of_the_test").fragile)
+    monkeypatch.setattr(file_index, "probe", importlib.import_module("decoder_of_the_test").fragile)
     monkeypatch.setattr(file_index, "PATIENCE", 6.0)
     found = records(folder, ["a.avi", "crash.avi", "hang.avi", "b.avi", "absent.avi"], title="looking")
     reasons = {name: record.reason for name, record in found.items()}
     assert reasons == {"a.avi": "", "b.avi": "", "crash.avi": "crashed", "hang.avi": "hung", "absent.avi": "missing"}
-    assert found["a.avi"] == inspect(folder / "a.avi")
+    assert found["a.avi"] == probe(folder / "a.avi")
     assert "exit code 3" in found["crash.avi"].message
 
 
@@ -49,7 +49,7 @@ class TestMemory:
     @pytest.fixture(autouse=True)
     def counting(self, monkeypatch):
         self.seen = []
-        monkeypatch.setattr(file_index, "inspect", lambda path: self.seen.append(path.name) or inspect(path))
+        monkeypatch.setattr(file_index, "probe", lambda path: self.seen.append(path.name) or probe(path))
 
     def test_a_file_is_decoded_once_until_it_changes(self, folder):
         first = records(folder, ["a.avi", "b.avi"], title="looking")
@@ -69,10 +69,10 @@ class TestMemory:
         def stop(path):
             if path.name == "b.avi":
                 raise KeyboardInterrupt
-            return inspect(path)
+            return probe(path)
 
         with monkeypatch.context() as broken:
-            broken.setattr(file_index, "inspect", stop)
+            broken.setattr(file_index, "probe", stop)
             with pytest.raises(KeyboardInterrupt):
                 records(folder, ["a.avi", "b.avi"], title="looking")
         records(folder, ["a.avi", "b.avi"], title="looking")

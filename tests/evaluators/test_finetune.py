@@ -20,7 +20,7 @@ from harness.methods.supervised import Classifier, Supervised
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, informed_encoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.testing.watching import RelabelledTest
-from harness.video.loader import shown
+from harness.video.loader import sampled_clips
 
 POLICIES = ["view", "random5", "25x10", "sliding", "dense"]
 
@@ -216,7 +216,7 @@ def test_scores_are_the_mean_over_a_videos_views(views, average):
     scores = video_scores(network, card, split, views=views, average=average, seed=3)
     for video in range(len(split)):
         rows = []
-        for clip in shown(split, video, card.view, views, seed=3):
+        for clip in sampled_clips(split, video, card.view, views, seed=3):
             with torch.no_grad():
                 logits = network.head(network.network(normalise(clip[None], card)))[0].double()
             rows.append(logits.exp() / logits.exp().sum() if average == "softmax" else logits)

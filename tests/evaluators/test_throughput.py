@@ -22,7 +22,7 @@ from harness.system.environment import hardware
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.video import frame_cache
-from harness.video.loader import cut, video_clips
+from harness.video.loader import cut_clips, video_clips
 
 
 def evaluate(encoder=None, data=None, **options):
@@ -100,7 +100,7 @@ def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     split = MovingSquares(tmp_path).split("test")
     files = VideoSplit("test", split.videos, {})
     view = View(frames=4, stride=3, size=32, resize=40, clips=2, crops=3)
-    assert torch.equal(cut(timing.decoded(split.videos[5], view), view), video_clips(files, 5, view))
+    assert torch.equal(cut_clips(timing.decoded(split.videos[5], view), view), video_clips(files, 5, view))
 
     decoded = []
     monkeypatch.setattr(timing, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))

@@ -32,7 +32,7 @@ def plugins():
 @pytest.fixture(autouse=True)
 def quick(home, monkeypatch):
     def looked(folder, names):
-        return ((name, file_index.inspect(folder / name)) for name in names)
+        return ((name, file_index.probe(folder / name)) for name in names)
 
     monkeypatch.setattr(file_index, "_inspected", looked)
     monkeypatch.setenv(locations.variable("ucf101"), "/nowhere")  # which the suite's own path is stronger than

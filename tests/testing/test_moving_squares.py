@@ -8,7 +8,8 @@ import torch
 from harness.errors import UsageError
 from harness.testing import MovingSquares
 from harness.testing.fixtures import DIRECTIONS, SIDE
-from harness.video.decode import decode, probe
+from harness.video.decode import decode
+from harness.video.probe import probe
 
 
 def centres(clip):

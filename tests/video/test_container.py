@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from harness.video.decode import decode, probe
+from harness.video.decode import count_frames, decode
 from harness.video.write import write_video
 
 from .conftest import drift, pyav_frames
@@ -43,7 +43,7 @@ def header_alone(path):
     path.write_bytes(path.read_bytes()[:5000].partition(b"movi")[0] + b"movi")
 
 
-@pytest.mark.parametrize("read", [decode, probe, lambda path: decode(path, [0])])
+@pytest.mark.parametrize("read", [decode, count_frames, lambda path: decode(path, [0])])
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -73,7 +73,7 @@ def test_a_file_cut_short_gives_the_frames_that_decode(files, tmp_path, name):
     cut.write_bytes(content[: len(content) * 6 // 10])
     there = len(pyav_frames(cut))
     assert 2 < there < 28
-    assert probe(cut).frames == there
+    assert count_frames(cut) == there
     assert len(decode(cut)) == there
     assert np.array_equal(decode(cut, [there - 1])[0], pyav_frames(cut)[-1])
     with pytest.raises(DataError, match=f"{there} decode"):
@@ -89,7 +89,7 @@ def test_a_file_cut_short_says_what_its_header_claims(files, tmp_path):
 
 
 def test_a_packet_that_does_not_decode_is_no_frame(files, tmp_path):
-    """Damage in the middle: frames are counted as they decode, by probe and decode alike."""
+    """Damage in the middle: frames are counted as they decode, by count_frames and decode alike."""
     with av.open(str(files["h264.mkv"])) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][15]
         start, size = packet.pos, packet.size
@@ -97,7 +97,7 @@ def test_a_packet_that_does_not_decode_is_no_frame(files, tmp_path):
     content[start + 8 : start + size] = bytes(size - 8)
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(bytes(content))
-    count = probe(broken).frames
+    count = count_frames(broken)
     assert 20 <= count < 30
     whole = decode(broken)
     assert len(whole) == count

@@ -9,7 +9,8 @@ import pytest
 from av.video.reformatter import Interpolation
 
 from harness.errors import DataError
-from harness.video.decode import Info, decode, decoder, probe
+from harness.video.decode import count_frames, decode, decoder
+from harness.video.probe import probe
 from harness.video.write import write_video
 
 from .conftest import drift, pyav_frames
@@ -91,15 +92,15 @@ def test_odd_sizes_keep_their_place(tmp_path, height, width):
 
 def test_one_frame(tmp_path):
     write_video(tmp_path / "one.avi", drift(1), 25)
-    assert probe(tmp_path / "one.avi").frames == 1
+    assert count_frames(tmp_path / "one.avi") == 1
     assert decode(tmp_path / "one.avi", [0, 0]).shape == (2, 96, 128, 3)
     with pytest.raises(DataError, match="frame 1 was asked for, but 1 decode; ask for 0 to 0"):
         decode(tmp_path / "one.avi", [1])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_probe(files, name):
-    assert probe(files[name]) == Info(frames=30, fps=25.0, width=128, height=96)
+def test_frames_are_counted(files, name):
+    assert count_frames(files[name]) == 30
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
@@ -120,6 +121,7 @@ def test_a_turned_file_is_shown_upright(tmp_path, degrees):
     assert found.shape == other.shape
     assert np.abs(found.astype(int) - other).max() <= 2
     info = probe(turned)
+    assert info.remarks == ("rotated",)
     assert (info.height, info.width) == found.shape[1:3]
     small = decode(turned, [2], short_side=24)
     assert small.shape[1:3] == ((32, 24) if degrees != 180 else (24, 32))

@@ -32,10 +32,10 @@ def computed(home, monkeypatch):
 
     def counted(video):
         videos.append(video.name)
-        return probe(video)
+        return count_frames(video)
 
-    probe = flow_cache.probe
-    monkeypatch.setattr(flow_cache, "probe", counted)
+    count_frames = flow_cache.count_frames
+    monkeypatch.setattr(flow_cache, "count_frames", counted)
     return videos
 
 

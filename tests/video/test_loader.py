@@ -1,15 +1,21 @@
-"""Clips of whole splits, in order and in the right layout."""
+"""Clips of splits, in order and in the right layout; crops counted by hand."""
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 
 from harness.cards import View
 from harness.errors import DataError
 from harness.testing import MovingSquares
-from harness.video.loader import AHEAD, clips
+from harness.video.loader import AHEAD, clips, sampled_batches, sampled_clips, video_clips
 from harness.video.sampling import clip_frames
+from harness.video.transforms import crops
+
+VIEW = View(frames=4, stride=2, size=32)  # a clip spans 7 of the 24 frames
 
 
 class Numbered:
@@ -83,3 +89,64 @@ def test_whole_videos_come_alone_with_all_their_frames():
     split = MovingSquares().split("test")
     sizes = [batch.shape for _, batch in clips(split, View(whole=True), batch_size=8)]
     assert sizes == [(1, 3, video.frames, video.height, video.width) for video in split.videos]
+
+
+def test_each_video_has_its_own_random_clips():
+    split = MovingSquares().split("test")
+    same = dataclasses.replace(split, videos=split.videos[:1] * 2, frames=split.frames[:1] * 2)
+    first, second, other = (sampled_clips(same, i, VIEW, "random5", seed=s) for i, s in ((0, 3), (1, 3), (0, 4)))
+    assert torch.equal(first, sampled_clips(same, 0, VIEW, "random5", seed=3))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_the_views_own_clips_are_the_loaders():
+    split, view = MovingSquares().split("test"), dataclasses.replace(VIEW, clips=2, crops=3)
+    assert torch.equal(sampled_clips(split, 5, view, "view", seed=0), video_clips(split, 5, view))
+
+
+def test_every_one_of_250_views():
+    split = MovingSquares().split("test")
+    found = sampled_clips(split, 3, VIEW, "25x10", seed=0)
+    assert found.shape == (250, 3, 4, 32, 32)
+    frames = split.read(3, short_side=37)  # 8/7 of 32
+    assert frames.shape[1:3] == (37, 49)
+    for i, start in enumerate(np.round(np.linspace(0, 24 - 7, 25)).astype(int)):
+        clip = frames[start : start + 7 : 2].permute(3, 0, 1, 2)
+        places = [(0, 0), (0, 17), (5, 0), (5, 17), (2, 8)]
+        five = [clip[..., y : y + 32, x : x + 32] for y, x in places]
+        for j, crop in enumerate([*five, *(crop.flip(-1) for crop in five)]):
+            assert torch.equal(found[10 * i + j], crop)
+
+
+def test_windows_show_the_centre_of_consecutive_frames():
+    split = MovingSquares().split("test")
+    clip = split.read(0, [14, 16, 18, 20], short_side=32).permute(3, 0, 1, 2)[None]
+    assert torch.equal(sampled_clips(split, 0, VIEW, "sliding", seed=0)[2:], crops(clip, 32, 1)[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("views", "count"), [("view", 1), ("random5", 5), ("sliding", 1), ("dense", 1), ("25x10", 250)]
+)
+def test_a_video_shorter_than_a_clip_is_looped(views, count):
+    split = MovingSquares().split("test")
+    short = dataclasses.replace(
+        split,
+        videos=(dataclasses.replace(split.videos[0], frames=3),),
+        frames=(split.frames[0][:3],),
+    )
+    found = sampled_clips(short, 0, VIEW, views, seed=0)
+    assert found.shape == (count, 3, 4, 32, 32)
+    assert torch.equal(found[:, :, 0], found[:, :, 3])  # frames 0, 2, 1, 0 of the three, whatever the start
+
+
+@pytest.mark.parametrize("views", ["view", "random5", "25x10", "sliding", "dense"])
+def test_batches_hold_what_is_shown_of_each_video(views):
+    whole = MovingSquares().split("test")
+    split = dataclasses.replace(whole, videos=whole.videos[:5], frames=whole.frames[:5])
+    parts = list(sampled_batches(split, VIEW, views, seed=1, batch_size=7))
+    assert all(len(videos) == len(clips) == 7 for videos, clips in parts[:-1])
+    videos, clips = (torch.cat(part) for part in zip(*parts, strict=True))
+    expected = [sampled_clips(split, i, VIEW, views, seed=1) for i in range(5)]
+    assert torch.equal(clips, torch.cat(expected))
+    assert videos.tolist() == [i for i, each in enumerate(expected) for _ in each]

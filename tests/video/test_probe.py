@@ -11,7 +11,7 @@ import pytest
 
 from harness.datasets.listed_files import ListedFile, read_split
 from harness.errors import DataError
-from harness.video.probe import REASONS, REMARKS, inspect
+from harness.video.probe import REASONS, REMARKS, probe
 from harness.video.write import write_video
 
 from .conftest import drift
@@ -66,7 +66,7 @@ def header_alone(path):
 def test_files_that_cannot_be_used(tmp_path, make, reasons):
     path = tmp_path / "video.avi"
     make(path)
-    record = inspect(path)
+    record = probe(path)
     assert record.reason in reasons <= set(REASONS)
     assert str(path) in record.message
     assert "\n" not in record.message
@@ -78,7 +78,7 @@ def test_files_that_cannot_be_used(tmp_path, make, reasons):
 
 def split_of(folder, record, bad):
     write_video(folder / "good.avi", drift(5), 25)
-    records = {"video.avi": record, "good.avi": inspect(folder / "good.avi")}
+    records = {"video.avi": record, "good.avi": probe(folder / "good.avi")}
     entries = [ListedFile(path=name, labels={"action": 0}) for name in records]
     return read_split("train", folder, entries, {"action": ("a",)}, dataset="test", bad=bad, records=records)
 
@@ -127,7 +127,7 @@ def turned(path):
 def test_files_that_are_unusual_but_can_be_used(tmp_path, name, make, remarks, frames, size):
     path = tmp_path / name
     make(path)
-    record = inspect(path)
+    record = probe(path)
     assert (record.reason, record.message) == ("", "")
     assert set(record.remarks) == remarks <= set(REMARKS)
     assert (record.frames, record.width, record.height) == (frames, *size)
@@ -139,7 +139,7 @@ def test_an_image_is_a_video_of_one_frame(tmp_path):
     for suffix in ("jpg", "png", "bmp"):
         path = tmp_path / f"image.{suffix}"
         cv2.imwrite(str(path), np.full((30, 40, 3), 200, np.uint8))
-        record = inspect(path)
+        record = probe(path)
         assert (record.reason, record.frames, record.width, record.height) == ("", 1, 40, 30)
         assert record.fps > 0
 
@@ -151,6 +151,6 @@ def test_a_file_that_the_system_does_not_let_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("harness.video.container.digest", refused)
-    record = inspect(tmp_path / "video.avi")
+    record = probe(tmp_path / "video.avi")
     assert record.reason == "unreadable"
     assert "Permission denied" in record.message

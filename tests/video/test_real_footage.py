@@ -9,7 +9,7 @@ import pytest
 
 from harness.video import seek_index
 from harness.video.decode import decode
-from harness.video.probe import inspect
+from harness.video.probe import probe
 
 from .conftest import pyav_frames
 
@@ -25,7 +25,7 @@ def located(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_any_frames_in_any_order_first_and_after_seeking(name):
     path = located(name)
-    record = inspect(path)
+    record = probe(path)
     assert record.reason == ""
     wanted = np.random.default_rng(0).integers(0, record.frames, 6)
     expected = pyav_frames(path)

@@ -15,7 +15,7 @@ from harness.errors import DataError
 from harness.video import seek_index
 from harness.video.container import frames as decoded
 from harness.video.container import opened
-from harness.video.decode import decode, probe
+from harness.video.decode import count_frames, decode
 from harness.video.write import write_video
 
 from .conftest import drift, pyav_frames
@@ -60,7 +60,7 @@ def test_only_frames_seen_before_are_sought(short_gop, seeks):
 @settings(max_examples=15, deadline=None)
 @given(frames=st.lists(st.integers(0, 29), min_size=1, max_size=6))
 def test_frames_after_a_seek_are_those_without(files, name, frames):
-    probe(files[name])
+    count_frames(files[name])
     assert np.array_equal(decode(files[name], frames), pyav_frames(files[name])[frames])
 
 
@@ -109,7 +109,7 @@ def test_a_packet_that_does_not_decode_shifts_the_frames_after_it(short_gop, tmp
 
 def test_what_lies_between_wanted_frames_is_jumped_over(short_gop, seeks):
     path, whole = short_gop
-    probe(path)
+    count_frames(path)
     for frames in ([1, 2, 27, 28, 50], [3, 9, 15, 21, 27], list(range(0, 60, 3)), [0, 59]):
         assert np.array_equal(decode(path, frames), whole[frames])
     assert seeks == [[27, 28], [50], [59]]
@@ -141,7 +141,7 @@ def spoil_keys(known):
 @pytest.mark.parametrize("spoil", [spoil_times, spoil_sums, spoil_keys])
 def test_a_seek_that_meets_other_frames_is_given_up(short_gop, seeks, spoil):
     path, whole = short_gop
-    probe(path)
+    count_frames(path)
     (known,) = seek_index._known.values()
     spoil(known)
     assert np.array_equal(decode(path, [39, 40]), whole[[39, 40]])
@@ -151,7 +151,7 @@ def test_a_seek_that_meets_other_frames_is_given_up(short_gop, seeks, spoil):
 def test_another_file_in_its_place_is_decoded_anew(tmp_path, seeks):
     path = tmp_path / "a.avi"
     write_video(path, drift(40), 25)
-    probe(path)
+    count_frames(path)
     write_video(path, drift(40, seed=1), 25)
     os.utime(path, ns=(1, 1))
     assert np.array_equal(decode(path, [30]), pyav_frames(path)[[30]])
@@ -162,7 +162,7 @@ def test_a_process_remembers_a_bounded_number_of_files(tmp_path, seeks, monkeypa
     monkeypatch.setattr(seek_index, "LIMIT", 2)
     for name in ("a.avi", "b.avi", "c.avi"):
         write_video(tmp_path / name, drift(3), 25)
-        probe(tmp_path / name)
+        count_frames(tmp_path / name)
     assert [os.path.basename(path) for path, _, _ in seek_index._known] == ["b.avi", "c.avi"]  # noqa: PTH119
 
 

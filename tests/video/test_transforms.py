@@ -141,3 +141,11 @@ def test_no_strength_changes_no_colour_but_makes_some_clips_grey():
     assert abs(float(same.float().mean()) - (1 - GREY)) < 0.06
     with pytest.raises(ValueError, match=r"from 0 to 0\.5, got 0\.6"):
         colour_jitter(clips, 0.6, torch.Generator())
+
+
+def test_ten_crops_equal_torchvisions():
+    _torchvision.models()
+    functional = importlib.import_module("torchvision.transforms.v2.functional")
+    clips = torch.randint(256, (2, 3, 4, 20, 30), dtype=torch.uint8)
+    theirs = torch.stack(functional.ten_crop(clips, [16, 16]), dim=1)  # mirrors first, so left and right change places
+    assert torch.equal(crops(clips, 16, 10), theirs[:, [0, 1, 2, 3, 4, 6, 5, 8, 7, 9]])

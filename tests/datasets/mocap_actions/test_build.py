@@ -16,7 +16,7 @@ from harness.datasets.mocap_actions.build import build, build_spec, complete
 from harness.datasets.mocap_actions.places import KINDS
 from harness.datasets.mocap_actions.plan import SIZES, Spec
 from harness.errors import DataError, UsageError
-from harness.video.decode import probe
+from harness.video.probe import probe
 
 TINY = Spec(clips=2, frames=5, fps=12.5, width=64, height=48, groups=22, classes=2)
 TINIEST = Spec(clips=1, frames=2, fps=12.5, width=64, height=48, groups=2, classes=1)
