@@ -34,7 +34,7 @@ _TORCH = {
     "GradientMethod": "harness.training.gradient_method",
     "NetworkEncoder": "harness.encoders.network",
 }
-"""Names whose modules import torch, found when first used, so that listing plugins stays fast."""
+"""Names from modules that import torch, which listing does without."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code a user's script sees."""
+"""Errors, each with the exit code that a user's script sees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class HarnessError(Exception):
-    """An expected failure: its message is one line naming the thing, what is wrong and the way out."""
+    """An expected failure; the message names the thing, the fault and the remedy."""
 
     exit_code = 1
 
@@ -19,13 +19,13 @@ class UsageError(HarnessError):
 
 
 class PluginError(HarnessError):
-    """A plugin that cannot be loaded, clashes with another, or does not keep its contract."""
+    """A plugin that does not load, clashes with another or breaks its contract."""
 
     exit_code = 3
 
 
 class DataError(HarnessError):
-    """A data set, video, checkpoint or result file that is missing, corrupt or not what it claims.
+    """A missing or corrupt data set, video, checkpoint or result file.
 
     Args:
         message: one line.
@@ -44,7 +44,7 @@ class DivergedError(HarnessError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that nobody registered, with the nearest names that somebody did.
+    """Build the error for an unregistered name, with the nearest registered ones.
 
     >>> print(unknown("method", "supervisd", ["random_init", "supervised"]))
     unknown method 'supervisd'; did you mean 'supervised'?

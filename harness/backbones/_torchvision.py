@@ -1,4 +1,4 @@
-"""The one place that imports torchvision's models, also beside a torch that is built without CUDA."""
+"""Import torchvision's models, also beside a torch that is built without CUDA."""
 
 from __future__ import annotations
 

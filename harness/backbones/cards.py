@@ -1,4 +1,4 @@
-"""The built-in backbones: what is known of each, without importing them."""
+"""Cards of the built-in backbones."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class PerFrame(nn.Module):
-    """Averages an image network's vectors over a clip's frames.
+    """Average an image network's vectors over a clip's frames.
 
     Batch normalisation sees each frame as a sample of its own.
 

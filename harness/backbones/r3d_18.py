@@ -19,7 +19,7 @@ class R3D18:
     card: ClassVar[BackboneCard] = R3D_18
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 512); equal seeds give equal weights."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 512)."""
         with seeded(seed):
             network: nn.Module = _torchvision.models().video.r3d_18(weights=None)
         network.fc = nn.Identity()

@@ -14,12 +14,12 @@ from harness.system.seeding import seeded
 
 
 class ResNet18:
-    """ResNet-18 (He et al. 2016) without its classifier, on each frame; the mean over time is the vector."""
+    """ResNet-18 (He et al. 2016) without its classifier, averaged over frames."""
 
     card: ClassVar[BackboneCard] = RESNET18
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 512); equal seeds give equal weights."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 512)."""
         with seeded(seed):
             image = _torchvision.models().resnet18(weights=None)
         *feature_map, pool, _ = image.children()

@@ -13,7 +13,7 @@ from harness.system.seeding import seeded
 
 
 class Small2D:
-    """Four 2D convolutions on each frame; the vector is the maximum over space, averaged over time.
+    """Four 2D convolutions on each frame, maximum over space, mean over time.
 
     The maximum keeps what a person who fills a tenth of the frame does; an average would drown it in the place. The
     network is as wide as two CPU cores can train in half a minute.
@@ -22,7 +22,7 @@ class Small2D:
     card: ClassVar[BackboneCard] = SMALL_2D
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 128); equal seeds give equal weights."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 128)."""
         with seeded(seed):
             feature_map = nn.Sequential(
                 *_stage(3, 24, kernel=5, stride=2),

@@ -13,7 +13,7 @@ from harness.system.seeding import seeded
 
 
 class Small3D:
-    """Four 3D convolutions; the vector is the maximum over space, averaged over time.
+    """Four 3D convolutions, maximum over space, mean over time.
 
     The maximum keeps what a person who fills a tenth of the frame does; an average would drown it in the place. The
     network is as wide as two CPU cores can train in half a minute.
@@ -22,7 +22,7 @@ class Small3D:
     card: ClassVar[BackboneCard] = SMALL_3D
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 128); equal seeds give equal weights."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 128)."""
         with seeded(seed):
             network = nn.Sequential(
                 *_stage(3, 24, kernel=(3, 5, 5), stride=(2, 2, 2)),

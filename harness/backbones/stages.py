@@ -1,4 +1,4 @@
-"""A network whose first stages do not learn."""
+"""Freeze the first stages of a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from harness.errors import UsageError
 
 
 class Frozen(nn.Module):
-    """A network whose first stages stay as they are: no gradient, no weight decay, BN statistics that do not move.
+    """A network with frozen first stages.
+
+    They have no gradient and no weight decay, and their BN statistics do not move.
 
     Args:
         network: what is trained, normalised float clips (B, C, T, H, W) -> (B, dim).
@@ -20,13 +22,13 @@ class Frozen(nn.Module):
 
     def __init__(self, network: nn.Module, count: int) -> None:
         super().__init__()
-        found = stages(network)
-        if count > len(found):
-            known = ", ".join("+".join(stage) for stage in found) or "none"
-            msg = f"{count} stages are to be frozen, but the network has {len(found)}: {known}"
+        parts = stages(network)
+        if count > len(parts):
+            known = ", ".join("+".join(stage) for stage in parts) or "none"
+            msg = f"{count} stages are to be frozen, but the network has {len(parts)}: {known}"
             raise UsageError(msg)
         self.network = network
-        self._parts = tuple(network.get_submodule(name) for stage in found[:count] for name in stage)
+        self._parts = tuple(network.get_submodule(name) for stage in parts[:count] for name in stage)
         for part in self._parts:
             part.requires_grad_(False)
 
@@ -36,7 +38,7 @@ class Frozen(nn.Module):
         return vectors
 
     def train(self, mode: bool = True) -> Frozen:
-        """Training mode for everything that is not frozen."""
+        """Set the mode of everything that is not frozen."""
         super().train(mode)
         for part in self._parts:
             part.eval()
@@ -57,16 +59,16 @@ def stages(network: nn.Module) -> list[list[str]]:
     """
     children = dict(network.named_children())
     weighty = [name for name, child in children.items() if any(weight.ndim > 1 for weight in child.parameters())]
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
     waiting: list[str] = []  # what comes before the first stage belongs to it
     for name, child in children.items():
         if name in weighty:
             inner = stages(child) if len(weighty) == 1 else []
-            found += [[f"{name}.{part}" for part in stage] for stage in inner] or [[name]]
-            found[0] = waiting + found[0]
+            groups += [[f"{name}.{part}" for part in stage] for stage in inner] or [[name]]
+            groups[0] = waiting + groups[0]
             waiting = []
-        elif found:
-            found[-1].append(name)
+        elif groups:
+            groups[-1].append(name)
         else:
             waiting.append(name)
-    return found
+    return groups

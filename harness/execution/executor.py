@@ -42,7 +42,7 @@ class Executor:
         self._planner = planner
         self._store = store
         self._device = device
-        self._provenance = provenance(plugins, device)
+        self._provenance = provenance(plugins.versions, device)
 
     def execute(self, plan: Plan, *, retry_failed: bool = False) -> list[Run]:
         """The run of every applicable cell of `plan`, in its order: those stored, and the others once computed.

@@ -1,4 +1,4 @@
-"""A picture of a split that people can look at: a row of frames, or of images, for each class."""
+"""Contact sheet of a split: a row of frames or images for each class."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from harness.interfaces import Split
 from harness.pictures.sheet import Frame, sheet
 
 UNLABELLED = "unlabelled"
-"""The text of the only row where there are no classes."""
+"""Text of the only row where there are no classes."""
 
 
 def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, height: int = 80) -> bytes:
-    """A PNG with a row for each class of `label`: `columns` frames, evenly spaced over one of its videos.
+    """Draw a PNG with a row for each class of `label`.
 
-    Where all of a class's videos are images, its row shows as many of them, evenly spaced over the split. The rows of
-    videos show a different group each where they can, so that people, places and cameras vary down the sheet. A split
-    without any labels gets one row.
+    A row has `columns` frames, evenly spaced over one video of the class. Where all of a class's videos are images, its
+    row shows as many of them, evenly spaced over the split. The rows of videos show a different group each where they
+    can, so that people, places and cameras vary down the sheet. A split without any labels gets one row.
 
     Args:
         split: labelled or not.
@@ -44,7 +44,7 @@ def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, heig
 
 
 def _row(split: Split, positions: Sequence[int], index: int, columns: int) -> list[Frame]:
-    """Images spread over the videos at `positions`, or frames of the one of them whose turn it is in row `index`."""
+    """Images of the videos at `positions`, or frames of one of them, evenly spaced."""
     if all(split.videos[position].frames == 1 for position in positions):
         chosen = _spread(len(positions), min(columns, len(positions)))
         return [split.read(positions[place], [0])[0].numpy() for place in chosen]

@@ -1,4 +1,4 @@
-"""Rows of frames with a text each, as a picture."""
+"""Draw rows of frames, each with a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Frame = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 def sheet(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> bytes:
-    """A PNG with a row for each text, which stands on the left of its frames.
+    """Draw a PNG of rows, each with its text on the left of its frames.
 
     Args:
         rows: texts, whose lines are separated by newlines, and frames (H, W, 3) uint8 RGB, at least one in all.

@@ -135,6 +135,12 @@ class Plugins:
             raise PluginError(status.complaint)
 
     @property
+    def versions(self) -> dict[str, str]:
+        """Version of each distribution that a loaded plugin came from."""
+        origins = [status.origin for status in self.statuses if status.status == "loaded"]
+        return {origin.distribution: origin.version for origin in origins if origin.distribution}
+
+    @property
     def failed(self) -> list[PluginStatus]:
         """The plugins that did not load."""
         return [status for status in self.statuses if status.status == "failed"]

@@ -1,1 +1,1 @@
-"""Time that each stage of reading a clip takes."""
+"""Time that each stage of reading and encoding a clip takes."""

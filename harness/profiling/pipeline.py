@@ -1,4 +1,4 @@
-"""How a clip's time splits on its way through a network, and how long the network waits for data."""
+"""Measure the stages of a clip's way through a network, and the wait for data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = 300
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What was found while a network worked through data."""
+    """Throughput of a network in a pass over data."""
 
     clips: int
     clips_per_s: float
@@ -42,23 +42,26 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found, and with what."""
+    """Time of each stage, and the hardware and settings it was measured with."""
 
     device: str
-    """Model of what the network runs on."""
+    """Model of the accelerator or processor that the network runs on."""
     processor: str
     threads: int
-    """Of torch on the processor."""
+    """Threads of torch on the processor."""
     decode_threads: int
     batch_size: int
     milliseconds: dict[str, float]
-    """For one clip: `decode` and `transform` (crops, normalisation) by one thread, `transfer`, `model`."""
+    """Time per clip of each stage.
+
+    `decode` and `transform` (crops, normalisation) by one thread, `transfer`, `model`.
+    """
     frames_per_s: float
-    """Frames handed over a second when all threads do nothing but decode; 0 where there are no files to decode."""
+    """Frames decoded a second by all threads; 0 where there are no files to decode."""
     first: Pass
-    """Videos that this process has not seen before."""
+    """Pass over videos that this process has not seen before."""
     later: Pass
-    """The same again: from memory where they fit."""
+    """Pass over the same videos again: from memory where they fit."""
 
     @property
     def shares(self) -> dict[str, float]:
@@ -68,7 +71,9 @@ class Report:
 
 
 def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size: int = 32, batches: int = 8) -> Report:
-    """Measure the way of clips of `split` through a new network of `backbone`, in evaluation mode.
+    """Measure the stages of clips of `split` through a new network of `backbone`.
+
+    The network is in evaluation mode.
 
     Args:
         split: videos that this process has not read yet.
@@ -83,7 +88,10 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
     """
     view, card = backbone.card.view, backbone.card
     if view.whole or min(batch_size, batches) < 1:
-        msg = f"backbone {card.name!r} with {batches} batches of {batch_size}: clips are measured, and at least one"
+        msg = (
+            f"backbone {card.name!r}: expected a view of clips and at least 1 batch of 1 clip, "
+            f"got {view}, {batches} batches of {batch_size}"
+        )
         raise UsageError(msg)
     if not len(split):
         msg = f"split {split.name!r} has no videos to measure"
@@ -114,7 +122,7 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
 
 
 def train_head(vectors: Tensor, labels: Tensor, *, batch_size: int = 256) -> Pass:
-    """Train a linear head on features by SGD for `STEPS` steps; the share of a step that goes into drawing its batch.
+    """Train a linear head on features by SGD for `STEPS` steps, and time it.
 
     The features are put into a random order once, so that a batch is a slice and copies nothing; every epoch goes
     through the batches in another order.
@@ -130,7 +138,7 @@ def train_head(vectors: Tensor, labels: Tensor, *, batch_size: int = 256) -> Pas
     head = nn.Linear(points.shape[1], int(labels.max()) + 1).to(device)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
     waited = taken = 0.0
-    drawing = _drawn(points, labels, size)
+    drawing = _draw_batches(points, labels, size)
     for step in range(STEPS + timing.WARM_UP):
         if step == timing.WARM_UP:
             waited = taken = 0.0
@@ -147,7 +155,7 @@ def train_head(vectors: Tensor, labels: Tensor, *, batch_size: int = 256) -> Pas
     return Pass(STEPS * size, STEPS * size / taken, waited / taken)
 
 
-def _drawn(points: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _draw_batches(points: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(len(points), generator=generator).to(points.device)
     points, labels = points[order], labels[order]
@@ -175,7 +183,7 @@ def _pass(split: Split, encoder: NetworkEncoder, device: str, batch_size: int, b
 
 
 def _decoding(split: Split, view: View, batch_size: int) -> tuple[dict[str, float], float]:
-    """Milliseconds to decode a clip, and frames a second of all threads; of data without files, those to read it."""
+    """Milliseconds to decode or else read a clip, and frames a second of all threads."""
     videos = timing.files(split, -(-batch_size // view.count))
     if not videos:
         return {"decode": _milliseconds(lambda: video_clips(split, 0, view), view.count)}, 0.0
@@ -191,17 +199,17 @@ def _rest(split: Split, encoder: NetworkEncoder, device: torch.device, batch_siz
     batch = timing.batch(split, view, batch_size)
     there = batch.to(device)
     inputs = normalise(there, encoder.card)
-    found = {
+    milliseconds = {
         "transform": _milliseconds(lambda: cut_clips(frames, view), view.count)
         + _milliseconds(lambda: normalise(there, encoder.card), batch_size, device),
         "transfer": 0.0,
     }
     if device.type == "cuda":
         pinned = batch.pin_memory()
-        found["transfer"] = _milliseconds(lambda: pinned.to(device, non_blocking=True), batch_size, device)
+        milliseconds["transfer"] = _milliseconds(lambda: pinned.to(device, non_blocking=True), batch_size, device)
     with torch.inference_mode():
-        found["model"] = _milliseconds(lambda: encoder.module(inputs), batch_size, device)
-    return found
+        milliseconds["model"] = _milliseconds(lambda: encoder.module(inputs), batch_size, device)
+    return milliseconds
 
 
 def _milliseconds(run: Callable[[], object], clips: int, device: torch.device = CPU) -> float:

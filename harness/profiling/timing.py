@@ -1,4 +1,4 @@
-"""How long things take on a clip's way from a file to a vector."""
+"""Time the steps of a clip's way from a file to a vector."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ WARM_UP = 3
 
 
 def seconds(run: Callable[[], object], device: torch.device, *, repeats: int, warm_up: int = WARM_UP) -> list[float]:
-    """Seconds of each of `repeats` calls after a warm-up, with what they left to do on the device."""
+    """Time each of `repeats` calls in seconds, with their work on the device."""
     for _ in range(warm_up):
         run()
-    found = []
+    taken = []
     for _ in range(repeats):
         wait(device)
         start = time.perf_counter()
         run()
         wait(device)
-        found.append(time.perf_counter() - start)
-    return found
+        taken.append(time.perf_counter() - start)
+    return taken
 
 
 def wait(device: torch.device) -> None:
-    """Until a CUDA device has done what it was told; others have."""
+    """Wait until a CUDA device has done its work; others have."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def files(split: Split, count: int) -> list[Video]:
-    """At most `count` videos, spread over the split, that are files to decode; of some data sets none is."""
+    """Choose at most `count` videos that are files to decode, spread over the split."""
     there = [video for video in split.videos if video.path.is_file()]
     if not there or not _decodes(there[0]):
         return []
@@ -53,7 +53,7 @@ def files(split: Split, count: int) -> list[Video]:
 def decode_seconds(
     videos: Sequence[Video], view: View, *, threads: int, repeats: int, warm_up: int = WARM_UP
 ) -> list[float]:
-    """Seconds to decode the clips of all `videos`, each time as if for the first time."""
+    """Time the decoding of the clips of all `videos`, each time as the first time."""
 
     def run() -> None:
         seek_index.forget()  # what a file's first visit learns would help the next one
@@ -64,25 +64,25 @@ def decode_seconds(
 
 
 def decoded(video: Video, view: View) -> Tensor:
-    """The frames of a file's clips, (clips * frames, H, W, C) uint8, as the loader gets them but past the cache."""
+    """Decode the frames of a file's clips, (clips * frames, H, W, C) uint8, uncached."""
     chosen = clip_frames(video.frames, view).flatten()
     short_side = None if view.whole else view.short_side
     return torch.from_numpy(decode(video.path, chosen.numpy(), short_side=short_side, total=video.frames))
 
 
 def batch(split: Split, view: View, size: int) -> Tensor:
-    """(size, C, T, H, W) uint8 RGB: clips of the first videos, again and again when they are few."""
-    found: list[Tensor] = []
+    """Batch of clips of the first videos, repeated when few, (size, C, T, H, W) uint8."""
+    read: list[Tensor] = []
     for index in range(len(split)):
-        found.append(video_clips(split, index, view))
-        if sum(map(len, found)) >= size:
+        read.append(video_clips(split, index, view))
+        if sum(map(len, read)) >= size:
             break
-    clips = torch.cat(found)
+    clips = torch.cat(read)
     return clips[torch.arange(size) % len(clips)]
 
 
 def _decodes(video: Video) -> bool:
-    """Whether the file is a video or image by itself; of some data sets it is an array of many images."""
+    """Tell if the file is a video or image, not an array of many images."""
     try:
         with opened(video.path):
             return True

@@ -1,18 +1,16 @@
-"""What took part in a run: versions, hardware, commit. Never host names, users or environment variables."""
+"""Versions, hardware and commit: never host names, users or environment variables."""
 
 from __future__ import annotations
 
 import functools
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    from harness.plugins.manager import Plugins
 
 LIBRARIES = (
     "video-harness",
@@ -26,13 +24,17 @@ LIBRARIES = (
 )
 
 
-def provenance(plugins: Plugins, device: str) -> dict[str, Any]:
-    """Versions of Python, libraries and plugins, the hardware computed on, and the harness's commit."""
-    loaded = [status.origin for status in plugins.statuses if status.status == "loaded"]
+def provenance(plugins: Mapping[str, str], device: str) -> dict[str, Any]:
+    """Record versions, hardware and the harness's commit.
+
+    Args:
+        plugins: version of each distribution that a loaded plugin came from.
+        device: where networks run.
+    """
     return {
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
-        "plugins": {origin.distribution: origin.version for origin in loaded if origin.distribution},
+        "plugins": dict(plugins),
         "hardware": hardware(device),
         "threads": torch.get_num_threads(),
         "commit": commit(),
@@ -47,7 +49,7 @@ def _version(distribution: str) -> str:
 
 
 def hardware(device: str) -> str:
-    """The model of the processor or accelerator behind `device`."""
+    """Model of the processor or accelerator behind `device`."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     information = Path("/proc/cpuinfo")
@@ -60,7 +62,7 @@ def hardware(device: str) -> str:
 
 @functools.cache
 def commit() -> str:
-    """The commit of the source tree the harness runs from, `-dirty` when it was changed; empty without a checkout."""
+    """Commit of the harness's checkout, `-dirty` when changed; empty without one."""
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return ""

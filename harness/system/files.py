@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after `kill -9` or a full disk."""
+"""Atomic writing of files, also under `kill -9` or on a full disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move what was written there onto `path` when the block ends well.
+    """Yield a temporary path that replaces `path` when the block ends well.
 
     When the block raises, `path` is as it was and the temporary file is gone.
     """
@@ -41,18 +41,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8."""
+    """Write `text` as UTF-8, atomically."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content`."""
+    """Write `content`, atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as sorted JSON.
+    """Write `value` as sorted JSON, atomically.
 
     Raises:
         ValueError: when a number is NaN or infinite, which JSON has no word for.

@@ -1,4 +1,4 @@
-"""Hashes of source code: what a result was computed by, so that changed code makes a new key."""
+"""Hashes of values, and of source code, so that changed code makes a new key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 
 
 def source_hash(target: type | str) -> str:
-    """Hash of the module that defines `target` and of all modules it imports from the same package or from `harness`.
+    """Hash the module that defines `target` and all that it imports.
+
+    Imports count within the same package and from `harness`.
 
     Args:
         target: a class, or the dotted name of a module.
@@ -45,7 +47,7 @@ def _closure(module: str) -> set[str]:
 
 @functools.cache
 def _path(module: str) -> Path | None:
-    """The module's source file; None for what is no module (an attribute) or has no source."""
+    """Source file of a module; None for an attribute or without source."""
     try:
         spec = importlib.util.find_spec(module)
     except (ModuleNotFoundError, ValueError):
@@ -65,7 +67,7 @@ def _imports(module: str) -> tuple[str, ...]:
 
 
 def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    """Dotted names imported anywhere in `tree`, except for type checking only."""
+    """List dotted names imported in `tree`, except for type checking only."""
     skipped = {id(child) for node in ast.walk(tree) if _typing_only(node) for child in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in skipped:
@@ -86,7 +88,7 @@ def _typing_only(node: ast.AST) -> bool:
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """A short hash of JSON-like `value`: 20 hexadecimal digits, equal for equal content in any order.
+    """Hash JSON-like `value` to 20 hexadecimal digits, whatever the order of keys.
 
     >>> digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     True

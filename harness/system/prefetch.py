@@ -1,4 +1,4 @@
-"""Batches read in a thread of their own, while the network computes."""
+"""Read batches in another thread while the network computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ AHEAD = 2
 
 
 class Batches:
-    """The batches of a fit, each a function of its step alone, so that a fit can go on at any step.
+    """Batches that are functions of their step alone, read ahead.
+
+    A fit can go on at any step.
 
     Args:
         draw: step -> batch; called in another thread.
@@ -29,7 +31,7 @@ class Batches:
         return self.starting(0)
 
     def starting(self, first: int) -> Generator[Any, None, None]:
-        """The batches of steps `first`, `first + 1`, ...; close the iterator to end its thread."""
+        """Yield the batches from step `first` on; close the iterator to end its thread."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
             waiting = deque(pool.submit(self._draw, step) for step in range(first, min(first + AHEAD, self._steps)))
             for step in range(first + AHEAD, self._steps + AHEAD):

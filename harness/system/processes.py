@@ -1,4 +1,4 @@
-"""Work on many things, each in a process that may crash or hang without harm."""
+"""Process pool that survives crashes and hangs."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ class HungError(Exception):
 def imap_isolated(
     work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
-    """Each item with what `work` made of it, in order; what it raised, or a crash or hang, is its result.
+    """Map `work` over items in worker processes, in order.
 
-    Items are taken a few ahead of the workers, who compute with one thread each and end with the iterator.
+    An exception, crash or hang is the item's result. Items are taken a few ahead of the workers, who compute with one
+    thread each and end with the iterator.
 
     Args:
         work: importable, as are its arguments and results.

@@ -1,4 +1,4 @@
-"""Progress on stderr: live bars on a terminal, a plain line now and then elsewhere."""
+"""Progress on stderr: live bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _LiveBar:
 
 
 class _LineBar:
-    """For logs: a line at the start, at each quarter, and at least every 30 seconds of work."""
+    """Lines for logs: at the start, at each quarter, and every 30 seconds of work."""
 
     def __init__(self, description: str, total: float) -> None:
         self._description, self._total = description, total
@@ -60,7 +60,7 @@ _live: Progress | None = None
 
 @contextlib.contextmanager
 def bar(description: str, total: float) -> Iterator[Bar]:
-    """Show `description` as a bar that is full when `advance` has counted to `total`; bars nest.
+    """Show a progress bar that is full at `total`; bars nest.
 
     >>> with bar("drawing", total=2) as drawing:
     ...     drawing.advance()

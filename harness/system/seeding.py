@@ -1,4 +1,4 @@
-"""Seeds that stay where they are used: the global random state is put back afterwards."""
+"""Seed blocks without touching the global random state, and derive seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Run the block with torch's CPU random numbers starting from `seed`; afterwards they go on as before.
+    """Seed torch's CPU random numbers in the block; restore their state afterwards.
 
     >>> before = torch.get_rng_state()
     >>> with seeded(1):
@@ -31,9 +31,11 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def derive_seed(*numbers: int) -> int:
-    """A seed for each tuple of non-negative `numbers` (seed, step, rank); neighbouring tuples are unrelated.
+    """Derive a seed from non-negative `numbers`, such as seed, step and rank.
 
-    >>> derived(0, 1) == derived(0, 1), derived(0, 1) == derived(1, 0)
+    Seeds of neighbouring tuples are unrelated.
+
+    >>> derive_seed(0, 1) == derive_seed(0, 1), derive_seed(0, 1) == derive_seed(1, 0)
     (True, False)
     """
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

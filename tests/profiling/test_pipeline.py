@@ -104,13 +104,13 @@ def test_nothing_to_measure():
     split = MovingSquares().split("train")
     with pytest.raises(DataError, match="no videos"):
         measure(dataclasses.replace(split, videos=(), frames=()), TinyBackbone())
-    with pytest.raises(UsageError, match="at least one"):
+    with pytest.raises(UsageError, match="at least 1 batch"):
         measure(split, TinyBackbone(), batches=0)
 
     class Whole(TinyBackbone):
         card = dataclasses.replace(TinyBackbone.card, view=View(whole=True))
 
-    with pytest.raises(UsageError, match="clips are measured"):
+    with pytest.raises(UsageError, match="expected a view of clips"):
         measure(split, Whole())
 
 
