@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from harness_dense_trajectories import table
-from harness_dense_trajectories.columns import STEPS
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.flow import FlowBetween
-from harness_dense_trajectories.histograms import Histograms
+from harness_dense_trajectories.histograms import Histograms, average_in_time
 from harness_dense_trajectories.levels import Levels
+from harness_dense_trajectories.motion import OpticalFlow
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import STEPS
 from harness_dense_trajectories.tubes import describe
 
 HEIGHT, WIDTH = 240, 320
@@ -66,12 +65,12 @@ def seconds(work, rounds=3):
 def test_frames_a_second(benchmark, flow, detector):
     frames = np.stack(list(video(60)))
     settings = Settings(flow=flow, detector=detector)
-    found = benchmark.pedantic(extract, (frames, settings), rounds=3, warmup_rounds=1)
-    assert len(found.table) > 1000
-    on_square = found.table[:, 1] < 10 + 1.4 * 110 + 120 + 8
+    table = benchmark.pedantic(extract, (frames, settings), rounds=3, warmup_rounds=1).table
+    assert len(table) > 1000
+    on_square = table[:, 1] < 10 + 1.4 * 110 + 120 + 8
     assert on_square.mean() > 0.98
     benchmark.extra_info.update(
-        frames_per_s=round(len(frames) / benchmark.stats.stats.median, 1), trajectories=len(found.table)
+        frames_per_s=round(len(frames) / benchmark.stats.stats.median, 1), trajectories=len(table)
     )
 
 
@@ -80,10 +79,10 @@ def test_memory_is_that_of_the_trajectories(benchmark):
 
     def peak(repeats):
         tracemalloc.start()
-        found = extract(itertools.chain.from_iterable(video(60) for _ in range(repeats)))
+        played = extract(itertools.chain.from_iterable(video(60) for _ in range(repeats)))
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return highest, sum(part.nbytes for part in (found.table, found.tracks, found.removed))
+        return highest, sum(part.nbytes for part in (played.table, played.tracks, played.removed))
 
     extract(video(17))
     (once, rows), (twice, more_rows) = benchmark.pedantic(lambda: (peak(1), peak(3)), rounds=1)
@@ -114,7 +113,7 @@ def test_describing_tubes(beside, device):
     """3,000 tubes in 40 frames at once, beside the extractor's way from frame to frame."""
     settings, random = Settings(), np.random.default_rng(0)
     frames = list(video(41))
-    between = FlowBetween(settings, 1)
+    between = OpticalFlow(settings, 1)
     pictures, flow = np.stack(frames[:-1]), np.stack([between(*pair) for pair in itertools.pairwise(frames)])
     planes = np.ascontiguousarray(flow.transpose(0, 3, 1, 2))
     start = np.sort(random.integers(0, len(pictures) - STEPS + 1, 3000))
@@ -124,7 +123,7 @@ def test_describing_tubes(beside, device):
     histograms = Histograms(Levels.of(WIDTH, HEIGHT, 1, 2**0.5, 32), settings)
 
     def frame_by_frame():
-        found, window = [], []
+        described, window = [], []
         for frame, (picture, motion) in enumerate(zip(pictures, planes, strict=True)):
             first, end = np.searchsorted(start, [frame - STEPS + 1, frame + 1])
             xy = points[np.arange(first, end), frame - start[first:end]]
@@ -132,9 +131,8 @@ def test_describing_tubes(beside, device):
             end = np.searchsorted(start, frame - STEPS + 2)
             if end > first:
                 rows = np.stack([np.arange(first, end) - begin for begin, _ in window[-STEPS:]], 1)
-                parts = table.described([part for _, part in window[-STEPS:]], rows)
-                found.append(np.concatenate([parts[name] for name in ("hog", "hof", "mbh_x", "mbh_y")], 1))
-        return np.concatenate(found)
+                described.append(average_in_time([part for _, part in window[-STEPS:]], rows))
+        return np.concatenate(described)
 
     def at_once():
         return describe(*given, settings).cpu()

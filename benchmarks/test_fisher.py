@@ -8,7 +8,7 @@ import torch
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
-from harness_dense_trajectories.fisher import fisher_vectors
+from harness_dense_trajectories.encodings import fisher_vectors
 from harness_dense_trajectories.gmm import Gmm
 
 POINTS, COMPONENTS = 5000, 256

@@ -9,7 +9,8 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from harness_dense_trajectories.gmm import Gmm, em, fit_gmm
+from harness_dense_trajectories.em import em, fit_gmm
+from harness_dense_trajectories.gmm import Gmm
 
 POINTS, DIM = 20_000, 64
 

@@ -29,7 +29,6 @@ ALLOWED = {
     "harness/suites": 11,
     "harness/testing": 98,
     "harness/training": 23,
-    "plugins/dense_trajectories": 139,
     "plugins/temporal_coherency": 41,
 }
 """Offences left in each room, exactly: lower a number with what you mend, and delete it at zero."""

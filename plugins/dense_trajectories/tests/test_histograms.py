@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from harness_dense_trajectories.columns import COLUMNS
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.flow import FlowBetween
 from harness_dense_trajectories.histograms import Histograms
 from harness_dense_trajectories.levels import Levels
+from harness_dense_trajectories.motion import OpticalFlow
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import COLUMNS
 
 BINS = {"hog": 8, "hof": 9, "mbh_x": 8, "mbh_y": 8}
 
@@ -119,7 +119,7 @@ def test_rows_are_means_over_five_frames_along_the_track():
     )
     settings = Settings(levels=1, compensate=False)
     found = extract(video, settings)
-    flow = FlowBetween(settings, 1)
+    flow = OpticalFlow(settings, 1)
     flows = [flow(*pair) for pair in itertools.pairwise(video)]
     for number in (0, len(found.tracks) // 2):
         frames = [twin(video[t], flows[t], found.tracks[number, t]) for t in range(15)]

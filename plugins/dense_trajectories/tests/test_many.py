@@ -9,10 +9,10 @@ import torch
 from sklearn.datasets import load_sample_image
 
 from harness_dense_trajectories import many
-from harness_dense_trajectories.columns import span
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import span
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 PHOTOGRAPH = cv2.cvtColor(load_sample_image("china.jpg"), cv2.COLOR_RGB2GRAY)

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from harness.errors import DataError
-from harness_dense_trajectories.gmm import fit_gmm
-from harness_dense_trajectories.pca import fit_pca
-from harness_dense_trajectories.sketch import count_sketch
+from harness_dense_trajectories.em import fit_gmm
+from harness_dense_trajectories.projections import count_sketch, fit_pca
 from harness_dense_trajectories.store import load, save
 
 
@@ -23,16 +22,17 @@ def fitted():
 
 
 def test_what_comes_back_is_what_was_stored(fitted, tmp_path):
-    save(fitted, tmp_path / "new")
-    found = load(tmp_path / "new")
-    assert list(found) == sorted(fitted)
+    save(fitted, tmp_path / "new", {"form": "paper"})
+    restored, options = load(tmp_path / "new")
+    assert list(restored) == sorted(fitted)
+    assert options == {"form": "paper"}
     for name, value in fitted.items():
-        assert type(found[name]) is type(value)
+        assert type(restored[name]) is type(value)
         if isinstance(value, torch.Tensor):
-            assert torch.equal(found[name], value)
+            assert torch.equal(restored[name], value)
             continue
         for field in dataclasses.fields(value):
-            one, other = getattr(found[name], field.name), getattr(value, field.name)
+            one, other = getattr(restored[name], field.name), getattr(value, field.name)
             assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
             assert type(one) is type(other)
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["encoding.json", "encoding.safetensors"]
@@ -42,7 +42,7 @@ def test_views_and_shared_memory_are_stored(tmp_path):
     """Which safetensors refuses as they are."""
     centres = torch.arange(12.0).view(3, 4)
     save({"a": centres, "b": centres.mT}, tmp_path)
-    assert torch.equal(load(tmp_path)["b"], centres.mT)
+    assert torch.equal(load(tmp_path)[0]["b"], centres.mT)
 
 
 def test_the_same_content_gives_the_same_bytes(fitted, tmp_path):
@@ -55,7 +55,7 @@ def test_the_same_content_gives_the_same_bytes(fitted, tmp_path):
 def test_storing_again_replaces(fitted, tmp_path):
     save(fitted, tmp_path)
     save({"centres": torch.ones(1, 2)}, tmp_path)
-    assert list(load(tmp_path)) == ["centres"]
+    assert list(load(tmp_path)[0]) == ["centres"]
 
 
 def test_every_changed_byte_of_the_tensors_is_noticed(fitted, tmp_path):

@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness_dense_trajectories import table, tubes
-from harness_dense_trajectories.columns import COLUMNS, STEPS
-from harness_dense_trajectories.histograms import Histograms
+from harness_dense_trajectories import tubes
+from harness_dense_trajectories.histograms import Histograms, average_in_time
 from harness_dense_trajectories.levels import Levels
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import COLUMNS, STEPS
 from harness_dense_trajectories.tubes import describe
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-NAMES = ("hog", "hof", "mbh_x", "mbh_y")
 HEIGHT, WIDTH, FRAMES = 70, 96, 40
 
 
@@ -65,8 +64,7 @@ def frame_by_frame(pictures, flow, start, points, settings, kind=Doubles):
         window = [*window, found][-STEPS:]
         ended = np.flatnonzero(step == STEPS - 1)
         if len(ended):
-            parts = table.described(window, np.repeat(ended[:, None], STEPS, 1))
-            rows[ended] = np.concatenate([parts[name] for name in NAMES], 1)
+            rows[ended] = average_in_time(window, np.repeat(ended[:, None], STEPS, 1))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Improved dense trajectories, their Fisher vectors, and the hand-crafted method that they make."""
+"""Improved dense trajectories and the hand-crafted methods made of them."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ IDT_BOW = MethodCard(
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """The method of the paper with each of its encodings."""
-    registry.register(IDT_FV, "harness_dense_trajectories.idt_fv:IdtFv")
-    registry.register(IDT_BOW, "harness_dense_trajectories.idt_bow:IdtBow")
+    """Register the paper's method with each of its encodings."""
+    registry.register(IDT_FV, "harness_dense_trajectories.methods:IdtFv")
+    registry.register(IDT_BOW, "harness_dense_trajectories.methods:IdtBow")
 
 
 @hookimpl
 def harness_suites(registry: SuiteRegistry) -> None:
-    """Hand-crafted beside learnt features, with and without compensation of the camera's motion."""
+    """Register the suite of hand-crafted beside learnt features."""
     registry.register("idt", "harness_dense_trajectories:idt.yaml")

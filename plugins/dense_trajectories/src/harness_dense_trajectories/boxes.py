@@ -1,4 +1,4 @@
-"""Boxes around humans, from a file: what a detector found, to be kept out of the estimate of the camera's motion."""
+"""Boxes around humans from files, kept out of the estimate of the camera's motion."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DataError
+from harness.system import paths
+
+if TYPE_CHECKING:
+    from harness.interfaces import Video
 
 Boxes = Sequence[NDArray[np.float32]]
 """For each frame (k, 4): left, top, right, bottom in pixels."""
@@ -20,8 +24,27 @@ _FORMATS = (
 )
 
 
+def find_boxes(name: str, video: Video) -> Path | None:
+    """Find the file with a video's boxes of the set `name`; None when that is "".
+
+    Those of `Biking/v_Biking_g01_c01.avi` are in `$HARNESS_HOME/boxes/NAME/Biking/v_Biking_g01_c01.npz`, or `.json`.
+
+    Raises:
+        DataError: when there is no such file.
+    """
+    if not name:
+        return None
+    folder = paths.home() / "boxes" / name / video.path.parent.name
+    for suffix in (".npz", ".json"):
+        path = folder / (video.path.stem + suffix)
+        if path.is_file():
+            return path
+    msg = f"{video.path}: no boxes at {folder / video.path.stem}.npz or .json; write them there, or leave `boxes` out"
+    raise DataError(msg)
+
+
 def read_boxes(path: Path, frames: int) -> list[NDArray[np.float32]]:
-    """The boxes of each of a video's frames, (k, 4) float32, from JSON or `.npz`.
+    """Read the boxes of each of a video's frames, (k, 4) float32, from JSON or `.npz`.
 
     JSON is a list with an item a frame, itself a list of [left, top, right, bottom]. An `.npz` has `frame` (m,), the
     frame that each box is in, counted from 0, and `box` (m, 4).
@@ -30,43 +53,48 @@ def read_boxes(path: Path, frames: int) -> list[NDArray[np.float32]]:
         DataError: when the file cannot be read, is neither, or has boxes outside the video's frames.
     """
     try:
-        found = _from_npz(path, frames) if path.suffix == ".npz" else _from_json(path)
+        boxes = _from_npz(path, frames) if path.suffix == ".npz" else _from_json(path)
     except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         msg = f"{path}: no boxes can be read ({error}); it should be {_FORMATS}"
         raise DataError(msg) from error
-    if len(found) != frames:
-        msg = f"{path}: boxes of {len(found)} frames, but the video has {frames}; give one list a frame, empty or not"
+    if len(boxes) != frames:
+        msg = f"{path}: boxes of {len(boxes)} frames, but the video has {frames}; give one list a frame, empty or not"
         raise DataError(msg)
-    return found
+    return boxes
 
 
-def checked(boxes: Any) -> NDArray[np.float32]:
-    """The boxes of one frame as (k, 4) float32.
+def check_boxes(boxes: Any) -> NDArray[np.float32]:
+    """Convert the boxes of one frame to (k, 4) float32.
 
     Raises:
         ValueError: when they are not (k, 4) finite numbers, or a box ends before it begins.
     """
-    found = np.asarray(boxes, np.float32)
-    if not found.size:
+    checked = np.asarray(boxes, np.float32)
+    if not checked.size:
         return np.empty((0, 4), np.float32)
-    if found.ndim != 2 or found.shape[1] != 4 or not np.isfinite(found).all() or (found[:, 2:] < found[:, :2]).any():
-        msg = f"boxes of a frame must be (k, 4) of left, top, right, bottom, got {found.tolist()}"
+    if (
+        checked.ndim != 2
+        or checked.shape[1] != 4
+        or not np.isfinite(checked).all()
+        or (checked[:, 2:] < checked[:, :2]).any()
+    ):
+        msg = f"boxes of a frame must be (k, 4) of left, top, right, bottom, got {checked.tolist()}"
         raise ValueError(msg)
-    return found
+    return checked
 
 
 def _from_json(path: Path) -> list[NDArray[np.float32]]:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, list):
-        msg = f"a {type(found).__name__}"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, list):
+        msg = f"expected a list, got a {type(content).__name__}"
         raise TypeError(msg)
-    return [checked(boxes) for boxes in found]
+    return [check_boxes(boxes) for boxes in content]
 
 
 def _from_npz(path: Path, frames: int) -> list[NDArray[np.float32]]:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        frame, box = archive["frame"], checked(archive["box"])
+        frame, box = archive["frame"], check_boxes(archive["box"])
     if frame.shape != (len(box),) or (len(frame) and not 0 <= frame.min() <= frame.max() < frames):
-        msg = f"`frame` must name one of the {frames} frames for each of {len(box)} boxes"
+        msg = f"`frame` must name one of the {frames} frames for each of {len(box)} boxes, got {frame.tolist()[:9]}"
         raise ValueError(msg)
     return [box[frame == number] for number in range(frames)]

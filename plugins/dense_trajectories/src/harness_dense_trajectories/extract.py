@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness_dense_trajectories import table, validity
-from harness_dense_trajectories.boxes import Boxes, checked
-from harness_dense_trajectories.camera import Camera
-from harness_dense_trajectories.columns import STEPS, WIDTH
-from harness_dense_trajectories.flow import Compensation, FlowBetween
-from harness_dense_trajectories.histograms import Histograms
+from harness_dense_trajectories.boxes import Boxes, check_boxes
+from harness_dense_trajectories.histograms import Histograms, average_in_time
 from harness_dense_trajectories.levels import Levels
-from harness_dense_trajectories.live import Live
-from harness_dense_trajectories.sampling import sample
+from harness_dense_trajectories.motion import Camera, Compensation, OpticalFlow
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.trajectories import Trajectories
-from harness_dense_trajectories.volumes import FRAMES, halved, volumes
-
-__all__ = ["Trajectories", "Walk", "extract", "walked"]
+from harness_dense_trajectories.tracks import LiveTracks, has_own_motion, is_valid, sample_points
+from harness_dense_trajectories.trajectories import STEPS, WIDTH, Floats, Trajectories, add_shares, describe_tracks
 
 Frame = NDArray[np.uint8]
-W = TypeVar("W", bound="Walk")
+VOLUME_FRAMES = 12
+VOLUME_START = 2
+"""First frame of a volume: it has the middle 12 of the 16 frames of a track."""
 
 
 def extract(
@@ -36,12 +32,12 @@ def extract(
     boxes: Boxes | None = None,
     volumes: bool = False,
 ) -> Trajectories:
-    """The trajectories of a video, frame by frame, in memory that does not grow but by what is found.
+    """Extract the trajectories of a video frame by frame.
 
     Points are sampled on a grid at up to 8 scales, followed for 15 frames by the flow, and described by HOG, HOF and
     MBH around them; the camera's motion, a homography between consecutive frames, is taken out of HOF, MBH and shape.
     Static and wildly jumping tracks are dropped, and those that only the camera moved. Videos of under 16 frames have
-    none, nor do those without texture or motion.
+    none, nor do those without texture or motion. Memory grows with the trajectories, not with the frames.
 
     Runs on as many threads as OpenCV is set to; the trajectories are the same on every run with the same number.
 
@@ -60,31 +56,11 @@ def extract(
     if isinstance(frames, np.ndarray) and frames.ndim != 3:
         msg = f"frames must be (T, H, W) uint8, got {frames.shape} {frames.dtype}"
         raise ValueError(msg)
-    return walked(frames, boxes, settings, functools.partial(Walk, settings=settings, with_volumes=volumes)).found()
+    return track(frames, boxes, settings, functools.partial(Tracker, settings=settings, with_volumes=volumes)).result()
 
 
-def walked(
-    frames: Iterable[Frame], boxes: Boxes | None, settings: Settings, begin: Callable[[tuple[int, ...]], W]
-) -> W:
-    """The walk that `begin` makes for frames of the size (H, W) of the first, when it has been shown all of them.
-
-    Raises:
-        ValueError: as in `extract`.
-    """
-    walk: W | None = None
-    count = 0
-    for count, frame in enumerate(frames, 1):
-        _check(frame, walk.shape if walk else None, settings)
-        walk = walk or begin(frame.shape)
-        walk.show(frame.copy(order="C"), _humans(boxes, count - 1))
-    if boxes is not None and len(boxes) > count:
-        msg = f"boxes must be one list a frame, got {len(boxes)} lists for {count} frames"
-        raise ValueError(msg)
-    return walk or begin((0, 0))
-
-
-class Walk:
-    """Trajectories of frames of one size, shown one after the other."""
+class Tracker:
+    """Extraction of the trajectories of frames of one size, added one after the other."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings, *, with_volumes: bool) -> None:
         self.shape = shape
@@ -92,49 +68,48 @@ class Walk:
         side = settings.neighbourhood
         self._levels = levels = Levels.of(width, height, settings.levels, settings.level_factor, side)
         self._settings = settings
-        self._flow = FlowBetween(settings, len(levels))
+        self._flow = OpticalFlow(settings, len(levels))
         self._camera, self._compensation = Camera(settings), Compensation(width, height)
         self._histograms = Histograms(levels, settings) if len(levels) else None
-        self._live = Live.born(np.empty((0, 2), np.float32), np.empty(0, np.int64))
-        self._described: deque[NDArray[np.float32]] = deque(maxlen=STEPS)
+        self._live = LiveTracks.start(np.empty((0, 2), np.float32), np.empty(0, np.int64))
+        self._described: deque[Floats] = deque(maxlen=STEPS)
         self._halved: deque[Frame] | None = deque(maxlen=STEPS + 1) if with_volumes else None
         self._number = -1
         self._before: list[Frame] = []
-        self._parts: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-        self._removed: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
+        self._parts: list[tuple[Floats, Floats]] = []
+        self._removed: list[tuple[Floats, NDArray[np.int64]]] = []
         self._volumes: list[NDArray[np.uint8]] = []
 
-    def show(self, frame: Frame, humans: NDArray[np.float32]) -> None:
-        """Follow the tracks into the next frame, end those that are complete, begin new ones."""
+    def add_frame(self, frame: Frame, humans: Floats) -> None:
+        """Follow the tracks into the next frame, end complete ones, begin new ones."""
         self._number += 1
         pictures = self._levels.pyramid(frame)
         if self._halved is not None:
-            self._halved.append(halved(pictures))
+            self._halved.append(halve(pictures))
         if self._settings.compensate:
-            self._camera.show(frame, humans)
+            self._camera.add_frame(frame, humans)
         if self._before:
             self._follow(frame)
             self._end()
         if self._number % self._settings.gap == 0:
-            new = sample(pictures, self._live.xy, self._live.level, self._levels, self._settings)
-            self._live = self._live + Live.born(*new)
+            new = sample_points(pictures, self._live.xy, self._live.level, self._levels, self._settings)
+            self._live = self._live + LiveTracks.start(*new)
         self._before = pictures
 
-    def found(self) -> Trajectories:
-        """Everything, of the frames that were shown."""
+    def result(self) -> Trajectories:
+        """Trajectories of all frames that were added."""
         rows = np.concatenate([np.empty((0, WIDTH), np.float32), *(rows for rows, _ in self._parts)])
         none = np.empty((0, STEPS + 1, 2), np.float32)
-        tracks = np.concatenate([none, *(tracks for _, tracks in self._parts)])
-        table.finish(rows, self.shape[1], self.shape[0], self._number + 1)
+        add_shares(rows, self.shape[1], self.shape[0], self._number + 1)
         side = self._settings.neighbourhood // 2
-        cut = np.concatenate([np.empty((0, FRAMES, side, side), np.uint8), *self._volumes])
+        volumes = np.concatenate([np.empty((0, VOLUME_FRAMES, side, side), np.uint8), *self._volumes])
         return Trajectories(
             table=rows,
-            tracks=tracks,
+            tracks=np.concatenate([none, *(tracks for _, tracks in self._parts)]),
             frame=rows[:, 0].astype(np.int64) - STEPS,
             removed=np.concatenate([none, *(tracks for tracks, _ in self._removed)]),
             removed_frame=np.concatenate([np.empty(0, np.int64), *(frame for _, frame in self._removed)]),
-            volumes=cut if self._halved is not None else None,
+            volumes=volumes if self._halved is not None else None,
         )
 
     def _follow(self, frame: Frame) -> None:
@@ -142,7 +117,7 @@ class Walk:
         levels, live = self._levels, self._live
         flow = self._flow(self._before[0], frame)
         by_level = own = levels.flat_flow(flow)
-        homography = self._camera.motion(flow) if self._settings.compensate else None
+        homography = self._camera.homography(flow) if self._settings.compensate else None
         if homography is not None:
             own = levels.flat_flow(self._compensation(flow, homography))
         xy = live.xy
@@ -155,38 +130,91 @@ class Walk:
         complete = np.count_nonzero(self._live.age == STEPS)  # the oldest, which are first
         ended, self._live = self._live[:complete], self._live[complete:]
         tracks = self._levels.in_frame(ended.points, ended.level)
-        kept = validity.moves(tracks, self._settings)
+        kept = is_valid(tracks, self._settings)
         ended, tracks = ended[kept], tracks[kept]
         displacement = ended.displacement * self._levels.factor[ended.level][:, None]
         if self._settings.compensate:
-            kept = validity.moves_by_itself(displacement, self._settings)
+            kept = has_own_motion(displacement, self._settings)
             start = np.full((~kept).sum(), self._number - STEPS, np.int64)
             self._removed.append((tracks[~kept], start))
             ended, tracks, displacement = ended[kept], tracks[kept], displacement[kept]
         if len(tracks):
             self._keep(ended, tracks, displacement)
 
-    def _keep(self, ended: Live, tracks: NDArray[np.float32], displacement: NDArray[np.float32]) -> None:
-        """Put what has passed every test into the table."""
-        histograms = table.described(self._described, ended.rows)
+    def _keep(self, ended: LiveTracks, tracks: Floats, displacement: Floats) -> None:
+        """Put tracks that have passed every test into the table."""
+        histograms = average_in_time(self._described, ended.rows)
         scale = self._levels.nominal[ended.level]
-        self._parts.append((table.table(tracks, displacement, scale, self._number, histograms), tracks))
+        self._parts.append((describe_tracks(tracks, displacement, scale, self._number, histograms), tracks))
         if self._halved is not None:
             side = self._settings.neighbourhood
-            self._volumes.append(volumes(self._halved, ended.points, ended.level, self._levels, side))
+            self._volumes.append(cut_volumes(self._halved, ended.points, ended.level, self._levels, side))
 
 
-def _humans(boxes: Boxes | None, frame: int) -> NDArray[np.float32]:
+T = TypeVar("T", bound=Tracker)
+
+
+def track(frames: Iterable[Frame], boxes: Boxes | None, settings: Settings, begin: Callable[[tuple[int, ...]], T]) -> T:
+    """Track all frames with the tracker that `begin` makes for their size (H, W).
+
+    Raises:
+        ValueError: as in `extract`.
+    """
+    tracker: T | None = None
+    count = 0
+    for count, frame in enumerate(frames, 1):
+        _check(frame, tracker.shape if tracker else None, settings)
+        tracker = tracker or begin(frame.shape)
+        tracker.add_frame(frame.copy(order="C"), _humans(boxes, count - 1))
+    if boxes is not None and len(boxes) > count:
+        msg = f"boxes must be one list a frame, got {len(boxes)} lists for {count} frames"
+        raise ValueError(msg)
+    return tracker or begin((0, 0))
+
+
+def halve(pictures: list[Frame]) -> NDArray[np.uint8]:
+    """Average 2 x 2 pixels, from each on to the right and down; flat, all levels."""
+    sums = [  # cv2.blur rounds up
+        cv2.boxFilter(picture, cv2.CV_16U, (2, 2), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_REPLICATE)
+        for picture in pictures
+    ]
+    return ((np.concatenate([each.reshape(-1) for each in sums]) + 2) // 4).astype(np.uint8)
+
+
+def cut_volumes(
+    window: Sequence[NDArray[np.uint8]], xy: Floats, level: NDArray[np.int64], levels: Levels, side: int
+) -> NDArray[np.uint8]:
+    """Cut grey volumes (n, 12, side / 2, side / 2) around tracks, halved in size.
+
+    Args:
+        window: the frames of the tracks, from `halve`, 16 of them.
+        xy: (n, 16, 2), pixels of the tracks' level.
+        level: (n,).
+        levels: of the frame.
+        side: of the square, pixels of the level; it is moved to lie inside.
+    """
+    steps = np.arange(0, side, 2)
+    volumes = np.empty((len(xy), VOLUME_FRAMES, len(steps), len(steps)), np.uint8)
+    row = levels.widths[level]
+    places = (row[:, None, None] * steps[:, None] + steps).reshape(len(xy), len(steps), len(steps))
+    for number in range(VOLUME_FRAMES):
+        left, top = levels.corners(xy[:, VOLUME_START + number], level, side)
+        start = levels.starts[level] + top * row + left
+        volumes[:, number] = np.take(window[VOLUME_START + number], start[:, None, None] + places)
+    return volumes
+
+
+def _humans(boxes: Boxes | None, frame: int) -> Floats:
     if boxes is None:
-        return checked(())
+        return check_boxes(())
     if frame >= len(boxes):
         msg = f"boxes must be one list a frame, got {len(boxes)} lists for {frame + 1} frames or more"
         raise ValueError(msg)
-    return checked(boxes[frame])
+    return check_boxes(boxes[frame])
 
 
 def _check(frame: Any, shape: tuple[int, ...] | None, settings: Settings) -> None:
-    """Refuse what is no frame of a video whose frames had the `shape` so far."""
+    """Refuse anything but a frame of a video whose frames had the `shape` so far."""
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 2:
         got = f"{frame.shape} {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
         msg = f"a frame must be (H, W) uint8 grey, got {got}"

@@ -1,27 +1,26 @@
-"""Histograms of gradients, flow and motion boundaries around points, for all scales of a frame at once."""
+"""Histograms of gradients, flow and motion boundaries around points of a frame."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from harness_dense_trajectories.columns import BINS, CELLS
 from harness_dense_trajectories.levels import Levels
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import BINS, CELLS, HISTOGRAMS, STEPS, TIME_CELLS, Floats
 
-Floats = NDArray[np.float32]
 _CORNERS = CELLS + 1
-_SIZES = {"hog": BINS, "hof": BINS + 1, "mbh_x": BINS, "mbh_y": BINS}
-FRAME_WIDTHS = {name: CELLS * CELLS * bins for name, bins in _SIZES.items()}
-"""How many numbers describe a point in one frame, by descriptor."""
+FRAME_WIDTH = CELLS * CELLS * sum(HISTOGRAMS.values())
+"""Numbers that describe a point in one frame, 132."""
 
 
 class Histograms:
-    """The four descriptors of points in frames of one size.
+    """HOG, HOF, MBHx and MBHy of points in frames of one size, at all levels at once.
 
     A pixel's magnitude is shared between the two nearest of 8 orientations. Cells are summed with integral images: one
     a bin and scale, from which the corners of the cells around all points are read before the next one takes its place.
@@ -42,18 +41,18 @@ class Histograms:
         ]
 
     def __call__(self, pictures: list[NDArray[np.uint8]], flow: Floats, xy: Floats, level: NDArray[np.int64]) -> Floats:
-        """Descriptors of one frame around points, (n, 132): HOG 32, HOF 36, MBHx 32, MBHy 32, (x cell, y cell, bin).
+        """Describe points in one frame, (n, 132): HOG 32, HOF 36, MBHx 32, MBHy 32.
 
-        Each of the four is divided by its sum over the cells, and of that the root is taken.
+        Each is (x cell, y cell, bin), divided by its sum over the cells; of that the root is taken.
 
         Args:
             pictures: grey, (h, w) for each level.
-            flow: to the next frame, less the camera's motion, (2, pixels of all levels), in pixels of the level.
+            flow: to the next frame without the camera's motion, (2, pixels of all levels), in pixels of the level.
             xy: (n, 2), pixels of the level.
             level: (n,).
         """
         if not len(xy):
-            return np.empty((0, sum(FRAME_WIDTHS.values())), np.float32)
+            return np.empty((0, FRAME_WIDTH), np.float32)
         places = self._places(xy, level)
         parts = [self._oriented(pictures, places)]
         self._x[0], self._y[0] = flow
@@ -63,7 +62,7 @@ class Histograms:
         return np.asarray(cv2.transpose(described), np.float32)
 
     def _places(self, xy: Floats, level: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where in the integral images the corners of each point's cells are, (corners in x * corners in y * n,)."""
+        """Indices of cells' corners in the integral images, (corners x * y * n,)."""
         side = self._settings.neighbourhood
         left, top = self._levels.corners(xy, level, side)
         row = self._levels.widths[level] + 1
@@ -72,14 +71,14 @@ class Histograms:
         return np.asarray(first + offsets[:, None, None] + offsets[:, None] * row).reshape(-1)
 
     def _oriented(self, pictures: list[NDArray[Any]], places: NDArray[np.int64]) -> Floats:
-        """The descriptor of the gradients of pictures."""
+        """Histograms of the gradients of pictures."""
         for x, y, picture in zip(self._levels.views(self._x[0]), self._levels.views(self._y[0]), pictures, strict=True):
             x[:] = cv2.Sobel(picture, cv2.CV_32F, 1, 0, ksize=1)
             y[:] = cv2.Sobel(picture, cv2.CV_32F, 0, 1, ksize=1)
         return self._binned(places)
 
     def _binned(self, places: NDArray[np.int64], still: float | None = None) -> Floats:
-        """The normalised histograms (cells * bins, n) of the vectors in `_x` and `_y`.
+        """Normalised histograms (cells * bins, n) of the vectors in `_x` and `_y`.
 
         With k the angle in bins and m the magnitude, the bins' shares follow from 8 ramps: m itself, and for
         b = 0...6 what rises from 0 to m while k goes from b to b + 1, and falls back to 0 where k goes from 7 to 8. A
@@ -117,3 +116,19 @@ class Histograms:
         corners = np.take(self._integral, places).reshape(_CORNERS, _CORNERS, -1)
         columns = corners[1:] - corners[:-1]
         return np.asarray(columns[:, 1:] - columns[:, :-1]).reshape(CELLS * CELLS, -1)
+
+
+def average_in_time(window: Sequence[Floats], rows: NDArray[np.int64]) -> Floats:
+    """Average histograms over the frames of each cell of time, (n, 396).
+
+    Args:
+        window: the histograms of all points in each of the tracks' 15 frames, (points, 132) each.
+        rows: (n, 15), which of these points are the track's.
+
+    Returns:
+        the columns `hog` to `mbh_y`.
+    """
+    frames = np.stack([points[rows[:, step]] for step, points in enumerate(window)], axis=1)
+    means = frames.reshape(len(rows), TIME_CELLS, STEPS // TIME_CELLS, -1).mean(2)
+    edges = CELLS * CELLS * np.cumsum(list(HISTOGRAMS.values()))[:-1]
+    return np.concatenate([part.reshape(len(rows), -1) for part in np.split(means, edges, axis=2)], axis=1)

@@ -1,4 +1,4 @@
-"""Improved dense trajectories of many videos: followed on the CPU, described together on a device."""
+"""Trajectories of many videos, followed on the CPU and described on a device."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from harness_dense_trajectories.boxes import Boxes
-from harness_dense_trajectories.columns import STEPS, span
-from harness_dense_trajectories.extract import Frame, Walk, walked
-from harness_dense_trajectories.histograms import FRAME_WIDTHS, Floats, Histograms
-from harness_dense_trajectories.live import Live
+from harness_dense_trajectories.extract import Frame, Tracker, track
+from harness_dense_trajectories.histograms import FRAME_WIDTH, Histograms
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.trajectories import Trajectories
+from harness_dense_trajectories.tracks import LiveTracks
+from harness_dense_trajectories.trajectories import STEPS, Floats, Trajectories, span
 from harness_dense_trajectories.tubes import describe
 
 PIXELS = 2**26
-"""Of the frames, at all levels, that wait to be described together; each takes nine bytes."""
-_HISTOGRAMS = span("hog", "mbh_y")
+"""Pixels of frames, at all levels, described together; each takes nine bytes."""
 
 
 def extract_many(
@@ -32,7 +31,7 @@ def extract_many(
     boxes: Iterable[Boxes | None] | None = None,
     device: torch.device | str,
 ) -> list[Trajectories]:
-    """The trajectories of videos as `extract` gives them, with the histograms computed on a device.
+    """Extract trajectories as `extract` does, with histograms from a device.
 
     They differ from those of `extract` by what it rounds in its sums: by 1e-4 in frames of 64 pixels, and in the
     emptiest bins of larger ones by up to 5e-3. All else is equal. The flow of a whole video is held until it is
@@ -49,94 +48,85 @@ def extract_many(
             neighbourhood (32 pixels), or there are not as many lists of boxes as frames.
     """
     settings = settings or Settings()
-    found: list[Trajectories] = []
-    waiting: list[_Followed] = []
+    extracted: list[Trajectories] = []
+    waiting: list[_DeferredTracker] = []
     for frames, around in zip(videos, itertools.repeat(None) if boxes is None else boxes, strict=boxes is not None):
-        waiting.append(walked(frames, around, settings, functools.partial(_Followed, settings=settings)))
-        if sum(walk.pixels for walk in waiting) > PIXELS:
-            found += _described(waiting, settings, torch.device(device))
+        waiting.append(track(frames, around, settings, functools.partial(_DeferredTracker, settings=settings)))
+        if sum(tracker.pixels for tracker in waiting) > PIXELS:
+            extracted += _describe_all(waiting, settings, torch.device(device))
             waiting = []
-    return found + _described(waiting, settings, torch.device(device))
+    return extracted + _describe_all(waiting, settings, torch.device(device))
 
 
-def on_cuda(device: str) -> bool:
-    """Whether tubes are described on a device, and not by `extract`.
-
-    >>> on_cuda("cuda:1"), on_cuda("cpu")
-    (True, False)
-    """
-    return torch.device(device).type == "cuda"
-
-
-class _Seen(Histograms):
-    """Stands in for histograms: keeps what they are made of."""
+class _HistogramInputs(Histograms):
+    """Recorder of pictures and flow in place of `Histograms`."""
 
     def __init__(self) -> None:
         self.pictures: list[list[NDArray[np.uint8]]] = []
         self.flow: list[Floats] = []
 
     def __call__(self, pictures: list[NDArray[np.uint8]], flow: Floats, xy: Floats, level: NDArray[np.int64]) -> Floats:
-        """Nothing, (n, 132)."""
+        """Record pictures and flow; zeros (n, 132)."""
         self.pictures.append(pictures)
         self.flow.append(flow)
-        return np.broadcast_to(np.float32(0), (len(xy), sum(FRAME_WIDTHS.values())))
+        return np.broadcast_to(np.float32(0), (len(xy), FRAME_WIDTH))
 
 
-class _Followed(Walk):
-    """Tracks of a video, without their histograms, and all that these are made of."""
+class _DeferredTracker(Tracker):
+    """Tracker that keeps pictures and flow for histograms, and leaves these empty."""
 
     def __init__(self, shape: tuple[int, ...], settings: Settings) -> None:
         super().__init__(shape, settings, with_volumes=False)
-        self._histograms = self._seen = _Seen()
-        self._ended: list[Live] = [self._live]
+        self._histograms = self._inputs = _HistogramInputs()
+        self._ended: list[LiveTracks] = [self._live]
         self._start: list[int] = []
 
     @property
     def pixels(self) -> int:
-        """Of all frames and levels."""
-        return len(self._seen.flow) * int(self._levels.starts[-1])
+        """Pixels of all frames and levels."""
+        return len(self._inputs.flow) * int(self._levels.starts[-1])
 
     def sizes(self) -> list[tuple[int, int]]:
         """(h, w) of each level."""
         return [size for _, size in self._levels.parts]
 
-    def frames(self, level: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def frames(self, level: int) -> tuple[Tensor, Tensor]:
         """Pictures (F, h, w) and flow (F, 2, h, w) at a level."""
         place, size = self._levels.parts[level]
-        pictures = np.stack([pictures[level] for pictures in self._seen.pictures])
-        flow = np.stack([flow[:, place].reshape(2, *size) for flow in self._seen.flow])
+        pictures = np.stack([pictures[level] for pictures in self._inputs.pictures])
+        flow = np.stack([flow[:, place].reshape(2, *size) for flow in self._inputs.flow])
         return torch.from_numpy(pictures), torch.from_numpy(flow)
 
     def tracks(self, level: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Of a level's tracks the rows, first frames (n,) and points (n, 15, 2)."""
+        """Rows, first frames (n,) and points (n, 15, 2) of the tracks of a level."""
         numbers = np.concatenate([ended.level for ended in self._ended])
         rows = np.flatnonzero(numbers == level)
         points = np.concatenate([ended.points for ended in self._ended])[rows, :STEPS]
         start = np.repeat(np.array([0, *self._start]), [len(ended) for ended in self._ended])[rows]
         return rows, start, points
 
-    def _keep(self, ended: Live, tracks: Floats, displacement: Floats) -> None:
+    def _keep(self, ended: LiveTracks, tracks: Floats, displacement: Floats) -> None:
         super()._keep(ended, tracks, displacement)
         self._ended.append(ended)
         self._start.append(self._number - STEPS)
 
 
-def _described(walks: Sequence[_Followed], settings: Settings, device: torch.device) -> list[Trajectories]:
-    found = [walk.found() for walk in walks]  # but for the histograms
+def _describe_all(trackers: Sequence[_DeferredTracker], settings: Settings, device: torch.device) -> list[Trajectories]:
+    extracted = [tracker.result() for tracker in trackers]  # but for the histograms
     of_size: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for video, walk in enumerate(walks):
-        for level, size in enumerate(walk.sizes()):
+    for video, tracker in enumerate(trackers):
+        for level, size in enumerate(tracker.sizes()):
             of_size[size].append((video, level))
     for members in of_size.values():
-        parts: list[tuple[torch.Tensor, ...]] = []
+        parts: list[tuple[Tensor, ...]] = []
         targets = []
         before = 0
         for video, level in members:
-            rows, first, places = walks[video].tracks(level)
+            rows, first, places = trackers[video].tracks(level)
             if len(rows):
-                frames = walks[video].frames(level)
+                frames = trackers[video].frames(level)
                 parts.append((*frames, torch.from_numpy(first + before), torch.from_numpy(places)))
-                targets.append((found[video].table, rows))
+                targets.append((extracted[video].table, rows))
                 before += len(frames[0])
         if parts:
             pictures, flow, start, points = (
@@ -145,5 +135,5 @@ def _described(walks: Sequence[_Followed], settings: Settings, device: torch.dev
             described = describe(pictures, flow, start, points, settings).cpu().numpy()
             ends = np.cumsum([len(rows) for _, rows in targets])
             for (table, rows), part in zip(targets, np.split(described, ends[:-1]), strict=True):
-                table[rows, _HISTOGRAMS] = part
-    return found
+                table[rows, span("hog", "mbh_y")] = part
+    return extracted

@@ -1,4 +1,4 @@
-"""Trajectories drawn over the frames they are on: kept ones green, those of the camera's motion red."""
+"""Pictures of trajectories over frames: kept ones green, the camera's red."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from harness.pictures.sheet import sheet
 from harness.video.write import write_video
-from harness_dense_trajectories.boxes import read_boxes
+from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.tables import grey, humans_of
+from harness_dense_trajectories.tables import grey
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 KEPT, REMOVED = (40, 220, 60), (235, 60, 50)
 HEIGHT = 240
-"""Pixels that frames are enlarged to at least."""
+"""Least height of the frames, pixels; smaller ones are enlarged."""
 VIDEOS, FRAMES = 4, 5
 """Rows of the still, and frames in each."""
 
 
 def illustrations(split: Split, settings: Settings, boxes: str = "") -> dict[str, bytes]:
-    """`trajectories.png`, a row of frames for each of some videos, and `trajectories.mp4`, the first of these.
+    """Draw some videos' trajectories as a still and a film.
+
+    `trajectories.png` has a row of frames for each of them; `trajectories.mp4` is the first.
 
     Args:
         split: whose videos; those shown are spread evenly over it.
@@ -44,9 +46,9 @@ def illustrations(split: Split, settings: Settings, boxes: str = "") -> dict[str
     rows, film = [], None
     for index in chosen:
         frames = split.read(index)
-        humans = humans_of(boxes, split.videos[index])
+        humans = find_boxes(boxes, split.videos[index])
         around = None if humans is None else read_boxes(humans, len(frames))
-        pictures = drawn(frames.numpy(), extract(grey(frames), settings, boxes=around))
+        pictures = draw(frames.numpy(), extract(grey(frames), settings, boxes=around))
         shown = np.linspace(min(1, len(pictures) - 1), len(pictures) - 1, FRAMES).round().astype(int)
         rows.append((split.videos[index].id, [pictures[number] for number in shown]))
         film = (pictures, split.videos[index].fps or 25.0) if film is None else film
@@ -58,16 +60,16 @@ def illustrations(split: Split, settings: Settings, boxes: str = "") -> dict[str
         return {"trajectories.png": sheet(rows, HEIGHT), "trajectories.mp4": path.read_bytes()}
 
 
-def drawn(frames: NDArray[np.uint8], found: Trajectories) -> NDArray[np.uint8]:
-    """Frames (T, H, W, 3) RGB, enlarged, with what each trajectory has gone through so far.
+def draw(frames: NDArray[np.uint8], trajectories: Trajectories) -> NDArray[np.uint8]:
+    """Draw the way of each trajectory so far over frames (T, H, W, 3) RGB, enlarged.
 
     A trajectory is shown from its second frame to its last.
     """
     factor = max(1, -(-HEIGHT // frames.shape[1]))
     pictures = frames.repeat(factor, 1).repeat(factor, 2)
     for tracks, first, colour in (
-        (found.removed, found.removed_frame, REMOVED),
-        (found.tracks, found.frame, KEPT),
+        (trajectories.removed, trajectories.removed_frame, REMOVED),
+        (trajectories.tracks, trajectories.frame, KEPT),
     ):
         points = np.round((tracks + 0.5) * factor).astype(np.int32)
         for step in range(1, points.shape[1]):

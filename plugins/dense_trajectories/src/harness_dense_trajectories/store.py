@@ -1,4 +1,4 @@
-"""Fitted encodings on disk: one safetensors file, and a JSON file with the hashes of both."""
+"""Fitted encodings on disk: a safetensors file, and JSON with both hashes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from harness.errors import DataError
 from harness.system import files
 from harness.system.hashing import digest
 from harness_dense_trajectories.gmm import Gmm
-from harness_dense_trajectories.pca import Pca
-from harness_dense_trajectories.sketch import Sketch
+from harness_dense_trajectories.projections import Pca, Sketch
 
 Fitted = Pca | Gmm | Sketch | Tensor
-"""What can be stored; a tensor is the centres of a bag of words."""
+"""Values that can be stored; a tensor is the centres of a bag of words."""
 
-SCHEMA = 1
+SCHEMA = 2
 _KINDS: dict[str, type[Any]] = {"pca": Pca, "gmm": Gmm, "sketch": Sketch}
 _TENSORS, _MANIFEST = "encoding.safetensors", "encoding.json"
 
 
-def save(fitted: Mapping[str, Fitted], folder: Path) -> None:
-    """Write `encoding.safetensors` and, last, `encoding.json` into `folder`, in place of what was there.
+def save(fitted: Mapping[str, Fitted], folder: Path, options: Mapping[str, Any] | None = None) -> None:
+    """Write `encoding.safetensors` and, last, `encoding.json` into `folder`.
 
     Features mean nothing without what encoded them, so the JSON file has the SHA-256 of the tensors' file and a digest
     of itself.
@@ -38,6 +37,7 @@ def save(fitted: Mapping[str, Fitted], folder: Path) -> None:
     Args:
         fitted: by names of the caller's.
         folder: created when it is not there.
+        options: what else is needed to encode, as JSON has it.
     """
     tensors: dict[str, Tensor] = {}
     values: dict[str, dict[str, Any]] = {}
@@ -52,14 +52,15 @@ def save(fitted: Mapping[str, Fitted], folder: Path) -> None:
                 tensors[f"{name}.{field.name}"] = content
             else:
                 values[name][field.name] = content
-    content = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-    manifest = {"schema": SCHEMA, "values": values, "sha256": hashlib.sha256(content).hexdigest()}
-    files.write_bytes(folder / _TENSORS, content)
+    written = safetensors.torch.save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
+    sha = hashlib.sha256(written).hexdigest()
+    manifest = {"schema": SCHEMA, "values": values, "options": dict(options or {}), "sha256": sha}
+    files.write_bytes(folder / _TENSORS, written)
     files.write_json(folder / _MANIFEST, {**manifest, "digest": digest(manifest)})
 
 
-def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Fitted]:
-    """What `save` wrote into `folder`, with tensors on `device`.
+def load(folder: Path, device: torch.device | str = "cpu") -> tuple[dict[str, Fitted], dict[str, Any]]:
+    """Load the fitted values, on `device`, and the options that `save` wrote.
 
     Raises:
         DataError: when a file is missing, or is not byte for byte what was written.
@@ -75,13 +76,14 @@ def load(folder: Path, device: torch.device | str = "cpu") -> dict[str, Fitted]:
             msg = f"{folder}: the stored encoding has schema {manifest['schema']}, not {SCHEMA}; fit it again"
             raise DataError(msg)
         tensors = {name: tensor.to(device) for name, tensor in safetensors.torch.load(content).items()}
-        return {name: _restored(name, described, tensors) for name, described in manifest["values"].items()}
+        fitted = {name: _restore(name, described, tensors) for name, described in manifest["values"].items()}
+        return fitted, manifest["options"]
     except (OSError, ValueError, KeyError, AttributeError, TypeError, safetensors.SafetensorError) as error:
         msg = f"{folder}: the stored encoding cannot be read ({error}); delete the folder and fit it again"
         raise DataError(msg) from error
 
 
-def _restored(name: str, described: dict[str, Any], tensors: dict[str, Tensor]) -> Fitted:
+def _restore(name: str, described: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Fitted:
     if described["kind"] == "tensor":
         return tensors[name]
     kind = _KINDS[described["kind"]]

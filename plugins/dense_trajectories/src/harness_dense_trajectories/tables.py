@@ -1,4 +1,4 @@
-"""Trajectories of videos on disk: computed once by worker processes, named by what they are computed from."""
+"""Trajectories of a split's videos on disk, computed once by worker processes."""
 
 from __future__ import annotations
 
@@ -12,45 +12,44 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.system import files, paths, processes, progress
 from harness.system.hashing import digest, source_hash
 from harness.video.decode import decoder
-from harness_dense_trajectories.boxes import read_boxes
+from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
-from harness_dense_trajectories.many import extract_many, on_cuda
 from harness_dense_trajectories.settings import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from harness.interfaces import Split, Video
+    from harness.interfaces import Budget, Split
 
-PATIENCE = 3600.0
+TIMEOUT = 3600.0
 """Seconds that a worker may take for one video before it is killed."""
 
 Job = tuple[int, "NDArray[np.uint8]", Path, Path | None]
-"""Position of a video, its grey frames (T, H, W), the file that its table goes to, and that of humans' boxes."""
+"""Position of a video, grey frames (T, H, W), file of its table and of boxes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The trajectories of whole videos, (n, 436) float32 each, memory-mapped from files of their own.
+    """Tables of the trajectories of whole videos, memory-mapped from one file a video.
 
     Args:
         settings: of the extractor.
-        device: on CUDA the workers describe what they follow there; these tables have names of their own.
-        boxes: the name of humans' boxes, which the camera's motion is not estimated from, see `humans_of`; "" for none.
+        device: on CUDA the workers describe tracks there; these tables have file names of their own.
+        boxes: the name of humans' boxes, which the camera's motion is not estimated from, see `find_boxes`; "" for
+            none.
     """
 
     settings: Settings
     device: str = "cpu"
     boxes: str = ""
 
-    def of(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
-        """The table of each video of `split`, in its order; those that are not on disk are computed first.
+    def load(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
+        """Load the table (n, 436) of each video, computing those not on disk.
 
         A file is there whole or not at all, so that what is done stays done when the process is killed.
 
@@ -66,9 +65,8 @@ class Tables:
         targets: dict[int, Path] = {}
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
-            for (index, *_), outcome in processes.imap_isolated(
-                work, self._jobs(split, chosen, targets, bar), timeout=PATIENCE
-            ):
+            jobs = self._jobs(split, chosen, targets, bar)
+            for (index, *_), outcome in processes.imap_isolated(work, jobs, timeout=TIMEOUT):
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):
                     msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
@@ -76,8 +74,31 @@ class Tables:
                 bar.advance(note=video)
         return [np.load(targets[index], mmap_mode="r", allow_pickle=False) for index in chosen]
 
+    def sample(self, train: Split, budget: Budget, per_video: int, least: int) -> NDArray[np.float32]:
+        """Draw rows (n, 436) of random videos, as many as the budget has frames for.
+
+        Raises:
+            DataError: when a video does not decode or has no boxes, or there are fewer than `least` rows.
+        """
+        random = np.random.default_rng(budget.seed)
+        order = random.permutation(len(train))
+        read = np.cumsum([train.videos[index].frames for index in order])
+        chosen = order[: max(1, int(np.searchsorted(read, budget.frames, side="right")))]
+        tables = self.load(train, chosen.tolist())
+        kept = [np.sort(random.permutation(len(table))[:per_video]) for table in tables]
+        rows = np.concatenate([table[rows] for table, rows in zip(tables, kept, strict=True)])
+        if len(rows) < least:
+            msg = (
+                f"split {train.name!r} gave {len(rows)} trajectories, fewer than the {least} components or words: ask "
+                "for fewer, or learn from longer or larger videos"
+            )
+            raise DataError(msg)
+        return rows
+
     def _jobs(self, split: Split, chosen: Sequence[int], targets: dict[int, Path], bar: progress.Bar) -> Iterator[Job]:
-        """What is not on disk; `targets` learns where each table is."""
+        """Yield jobs for tables not on disk; note every table's file in `targets`."""
+        from harness.datasets.splits import VideoSplit  # a worker, which imports this module too, needs no torch
+
         recipe = self._recipe()
         for index in chosen:
             frames = None
@@ -86,7 +107,7 @@ class Tables:
             else:
                 frames = split.read(index)
                 content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
-            humans = humans_of(self.boxes, split.videos[index])
+            humans = find_boxes(self.boxes, split.videos[index])
             around = {} if humans is None else {"boxes": hashlib.sha256(humans.read_bytes()).hexdigest()}
             name = digest({"content": content, **around, **recipe})
             targets[index] = paths.home() / "trajectories" / name[:2] / f"{name}.npy"
@@ -101,35 +122,27 @@ class Tables:
 
 
 def grey(frames: Tensor) -> NDArray[np.uint8]:
-    """RGB frames (T, H, W, 3) uint8 as grey ones (T, H, W) uint8, by the weights of ITU-R BT.601."""
+    """Convert RGB frames (T, H, W, 3) to grey ones (T, H, W) by ITU-R BT.601."""
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()])
 
 
-def humans_of(boxes: str, video: Video) -> Path | None:
-    """The file that `read_boxes` reads the boxes of a video from, of those named `boxes`; None when they are "".
+def on_cuda(device: str) -> bool:
+    """Tell whether `device` is a CUDA device, where tracks are described together.
 
-    Those of `Biking/v_Biking_g01_c01.avi` are in `$HARNESS_HOME/boxes/NAME/Biking/v_Biking_g01_c01.npz`, or `.json`.
-
-    Raises:
-        DataError: when there is no such file.
+    >>> on_cuda("cuda:1"), on_cuda("cpu")
+    (True, False)
     """
-    if not boxes:
-        return None
-    folder = paths.home() / "boxes" / boxes / video.path.parent.name
-    for suffix in (".npz", ".json"):
-        path = folder / (video.path.stem + suffix)
-        if path.is_file():
-            return path
-    msg = f"{video.path}: no boxes at {folder / video.path.stem}.npz or .json; write them there, or leave `boxes` out"
-    raise DataError(msg)
+    return device.partition(":")[0] == "cuda"
 
 
 def _compute(job: Job, settings: Settings, device: str) -> None:
     _, frames, target, humans = job
     boxes = None if humans is None else read_boxes(humans, len(frames))
     if on_cuda(device):
-        (found,) = extract_many([frames], settings, boxes=[boxes], device=device)
+        from harness_dense_trajectories.many import extract_many
+
+        (trajectories,) = extract_many([frames], settings, boxes=[boxes], device=device)
     else:
-        found = extract(frames, settings, boxes=boxes)
+        trajectories = extract(frames, settings, boxes=boxes)
     with files.replacing(target) as temporary, temporary.open("wb") as file:
-        np.save(file, found.table, allow_pickle=False)
+        np.save(file, trajectories.table, allow_pickle=False)

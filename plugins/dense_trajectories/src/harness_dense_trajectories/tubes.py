@@ -1,4 +1,4 @@
-"""Histograms in the tubes around tracks, for frames of as many videos as memory holds, on any device."""
+"""Histograms in the tubes around tracks, for many frames at once on any device."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ import math
 import torch
 from torch import Tensor
 
-from harness_dense_trajectories.blocks import blocks
-from harness_dense_trajectories.columns import BINS, CELLS, STEPS, TIME_CELLS
+from harness_dense_trajectories.rows import blocks
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import BINS, CELLS, HISTOGRAMS, STEPS, TIME_CELLS
 
-_BINS = (BINS, BINS + 1, BINS, BINS)
-"""Of HOG, HOF, MBHx and MBHy."""
-_ARCTANGENT = (0.9997878412794807, -0.3258083974640975, 0.1555786518463281, -0.04432655554792128)
-"""Coefficients of the odd powers in OpenCV's `fastAtan2`: an exact angle lies up to 2e-4 of a bin beside the one that
-`Histograms` bins by, which changes numbers by up to 4e-3 where all flow goes one way."""
+_FRAME_BINS = sum(HISTOGRAMS.values())
+_ARCTANGENT = (0.9997878412794807, -0.3258083974640975, 0.1555786518463281, -0.04432655552792128)
+"""Odd coefficients of OpenCV's `fastAtan2`, which `Histograms` bins by.
+
+An exact angle lies up to 2e-4 of a bin beside it, which changes numbers by up to 4e-3 where all flow goes one way.
+"""
 
 
 def describe(pictures: Tensor, flow: Tensor, start: Tensor, points: Tensor, settings: Settings | None = None) -> Tensor:
-    """HOG, HOF, MBHx and MBHy of tracks, (n, 396) float32, in the order of the columns `hog` to `mbh_y`.
+    """Describe tracks by HOG, HOF, MBHx and MBHy, (n, 396) float32.
 
-    What `Histograms` and `table.described` compute from frame to frame, for many frames at once. They are of one size:
-    a level of a video, or of all videos that have a level of this size, one after another. The sum over a cell is that
-    of its halves, down to the pixels, for all places at once: faster than an integral image, and in float32 without its
-    rounding. Nothing is scattered: a track's numbers are added up in the order of its steps, and are the same on every
-    run and whatever else is described with it.
+    These are the columns `hog` to `mbh_y`, as `Histograms` and `average_in_time` compute them from frame to frame, for
+    many frames at once. They are of one size: a level of a video, or of all videos that have a level of this size, one
+    after another. The sum over a cell is that of its halves, down to the pixels, for all places at once: faster than an
+    integral image, and in float32 without its rounding. Nothing is scattered: a track's numbers are added up in the
+    order of its steps, and are the same on every run and whatever else is described with it.
 
     Memory is that of the arguments, the result, and a block of frames.
 
     Args:
         pictures: grey, (F, h, w) uint8.
-        flow: from each to the next frame, less the camera's motion, in pixels of the level, (F, 2, h, w) float32.
-        start: which of the F frames each track begins in, (n,) int64; it goes on through the 14 after it.
-        points: where it is in these, x and y in pixels of the level, (n, 15, 2) float32.
+        flow: from each to the next frame without the camera's motion, in pixels of the level, (F, 2, h, w) float32.
+        start: number of the frame that each track begins in, (n,) int64; it goes on through the 14 after it.
+        points: x and y of each track in these frames, pixels of the level, (n, 15, 2) float32.
         settings: the original's, by default.
 
     Raises:
@@ -47,30 +48,30 @@ def describe(pictures: Tensor, flow: Tensor, start: Tensor, points: Tensor, sett
     start, points = start[order], points[order]
     corners = _corners(points, height, width, settings.neighbourhood)
     steps = torch.arange(STEPS, device=start.device)[:, None]
-    described = torch.zeros(len(start), TIME_CELLS, CELLS * CELLS * sum(_BINS), device=points.device)
-    for block in blocks(count, sum(_BINS) * height * width, pictures.device):
+    described = torch.zeros(len(start), TIME_CELLS, CELLS * CELLS * _FRAME_BINS, device=points.device)
+    for block in blocks(count, _FRAME_BINS * height * width, pictures.device):
         ends = torch.tensor([block.start, block.stop], device=start.device)
-        found = torch.searchsorted(start, ends - steps).tolist()  # tracks in their step s in the block are neighbours
-        if all(first == last for first, last in found):
+        ranges = torch.searchsorted(start, ends - steps).tolist()  # tracks in their step s in the block are neighbours
+        if all(first == last for first, last in ranges):
             continue
         sums = _sums(pictures[block], flow[block], settings)
-        for step, (first, last) in enumerate(found):
+        for step, (first, last) in enumerate(ranges):
             frame = start[first:last] + (step - block.start)
             roots = _roots(sums, frame, corners[first:last, step], settings)
             described[first:last, step // (STEPS // TIME_CELLS)] += roots
     described /= STEPS // TIME_CELLS
-    parts = torch.split(described, [CELLS * CELLS * bins for bins in _BINS], dim=2)
+    parts = torch.split(described, [CELLS * CELLS * bins for bins in HISTOGRAMS.values()], dim=2)
     return torch.cat([part.flatten(1) for part in parts], dim=1)[order.argsort()]
 
 
 def _corners(points: Tensor, height: int, width: int, side: int) -> Tensor:
-    """Left and top pixel of the square around each point, moved to lie inside, (n, 15, 2)."""
+    """Left and top pixel of the square around each point, moved inside, (n, 15, 2)."""
     last = torch.tensor([width - side, height - side], device=points.device)
     return (points.round().long() - side // 2).clamp(min=torch.zeros_like(last), max=last)
 
 
 def _sums(pictures: Tensor, flow: Tensor, settings: Settings) -> list[Tensor]:
-    """Of each histogram the sums over cells, by their left upper pixel, (bins, F, h - side + 1, w - side + 1)."""
+    """Sum histograms over cells, by upper left pixel, each (bins, F, h', w')."""
     x, y = flow.unbind(1)
     sums = []
     for across, down, still in (
@@ -85,7 +86,7 @@ def _sums(pictures: Tensor, flow: Tensor, settings: Settings) -> list[Tensor]:
 
 
 def _gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
-    """Central differences in x and y, without their half; 0 across a border, which mirrors."""
+    """Central differences in x and y, times 2; 0 across a border, which mirrors."""
     x, y = torch.zeros_like(planes), torch.zeros_like(planes)
     x[..., 1:-1] = planes[..., 2:] - planes[..., :-2]
     y[..., 1:-1, :] = planes[..., 2:, :] - planes[..., :-2, :]
@@ -93,7 +94,7 @@ def _gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _shared(x: Tensor, y: Tensor, still: float | None = None) -> Tensor:
-    """Magnitudes of vectors (F, h, w), shared between the two nearest of 8 orientations, (8 or 9, F, h, w).
+    """Share magnitudes (F, h, w) between orientations, (8 or 9, F, h, w).
 
     Vectors up to `still`, where it is given, count 1 each in a ninth bin, and in no other.
     """
@@ -110,7 +111,7 @@ def _shared(x: Tensor, y: Tensor, still: float | None = None) -> Tensor:
 
 
 def _angle(x: Tensor, y: Tensor) -> Tensor:
-    """From 0 to 2 pi, clockwise from the right as pictures are."""
+    """Angle from 0 to 2 pi, clockwise from the right as y points down."""
     across, down = x.abs(), y.abs()
     tangent = torch.minimum(across, down) / torch.maximum(across, down).clamp(min=torch.finfo(x.dtype).tiny)
     square = tangent.square()
@@ -124,7 +125,7 @@ def _angle(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _windows(planes: Tensor, length: int, axis: int) -> Tensor:
-    """Sums over so many neighbours along an axis, each the sum of its two halves."""
+    """Sum over `length` neighbours along an axis, each sum from its two halves."""
     if length == 1:
         return planes
     half, size = _windows(planes, length // 2, axis), planes.shape[axis] - length + 1

@@ -1,4 +1,4 @@
-"""Homographies between frames whose camera is known."""
+"""Homographies between frames whose camera is known, and flow without them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_image
 
-from harness_dense_trajectories.camera import Camera
-from harness_dense_trajectories.flow import Compensation
+from harness_dense_trajectories.motion import Camera, Compensation
 from harness_dense_trajectories.settings import Settings
 
 PHOTOGRAPH = cv2.cvtColor(load_sample_image("china.jpg"), cv2.COLOR_RGB2GRAY)
@@ -25,8 +24,8 @@ def frames():
 
 def shown(first, second, settings=None, humans=NOBODY):
     camera = Camera(settings or Settings())
-    camera.show(first, humans)
-    camera.show(second, humans)
+    camera.add_frame(first, humans)
+    camera.add_frame(second, humans)
     return camera
 
 
@@ -38,7 +37,7 @@ def true_flow():
 @pytest.mark.parametrize("detector", ["orb", "sift"])
 def test_key_points_alone_find_the_motion(detector):
     settings = Settings(detector=detector, corners=1)
-    found = shown(*frames(), settings).motion(np.full((HEIGHT, WIDTH, 2), 30, np.float32))
+    found = shown(*frames(), settings).homography(np.full((HEIGHT, WIDTH, 2), 30, np.float32))
     difference = cv2.perspectiveTransform(GRID, found) - cv2.perspectiveTransform(GRID, MOTION)
     assert np.linalg.norm(difference, axis=-1).max() < 2
 
@@ -46,31 +45,31 @@ def test_key_points_alone_find_the_motion(detector):
 def test_flow_alone_finds_the_motion():
     first, _ = frames()
     other = np.full((HEIGHT, WIDTH), 90, np.uint8)  # without key points
-    found = shown(first, other).motion(true_flow())
+    found = shown(first, other).homography(true_flow())
     difference = cv2.perspectiveTransform(GRID, found) - cv2.perspectiveTransform(GRID, MOTION)
     assert np.linalg.norm(difference, axis=-1).max() < 0.05
 
 
 def test_no_texture_is_no_motion():
     plain = np.full((HEIGHT, WIDTH), 90, np.uint8)
-    assert shown(plain, plain).motion(true_flow()) is None
+    assert shown(plain, plain).homography(true_flow()) is None
 
 
 def test_contradicting_matches_are_no_motion():
     first, _ = frames()
     flow = np.random.default_rng(0).uniform(-60, 60, (HEIGHT, WIDTH, 2)).astype(np.float32)
-    assert shown(first, np.full_like(first, 90)).motion(flow) is None
+    assert shown(first, np.full_like(first, 90)).homography(flow) is None
 
 
 def test_boxes_over_everything_leave_no_match():
     everything = np.array([[-5, -5, WIDTH + 5, HEIGHT + 5]], np.float32)
-    assert shown(*frames(), humans=everything).motion(true_flow()) is None
+    assert shown(*frames(), humans=everything).homography(true_flow()) is None
 
 
 def test_matches_are_mutual_and_near():
     first, second = frames()
     camera = shown(first, second, Settings(match_window=6))
-    before, now = camera._matched(*camera._seen)
+    before, now = camera._match(*camera._frames)
     assert len(before) > 20
     assert np.abs(before - now).max() <= 6
     assert len({tuple(point) for point in now.tolist()}) == len({tuple(point) for point in before.tolist()})

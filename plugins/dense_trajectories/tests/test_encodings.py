@@ -1,4 +1,4 @@
-"""Fisher vectors against scikit-image, a slow twin, automatic differentiation and closed forms."""
+"""Fisher vectors against scikit-image, a slow twin and autograd; bags of words against counting."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
-from harness_dense_trajectories import blocks
-from harness_dense_trajectories.fisher import fisher_vectors, normalised
+from harness_dense_trajectories import rows
+from harness_dense_trajectories.encodings import bags, fisher_vectors, nearest, normalise
 from harness_dense_trajectories.gmm import Gmm
-from harness_dense_trajectories.segments import offsets
+from harness_dense_trajectories.rows import offsets
 
 K, D = 5, 3
 
@@ -94,7 +94,7 @@ def test_released_is_a_scaling_of_the_paper():
     deviations, roots = gmm.variances.sqrt(), gmm.weights.sqrt()[:, None]
     assert torch.allclose(released[0], roots * deviations * paper[:, 0])
     assert torch.allclose(released[1], -math.sqrt(2) * roots * deviations**2 * paper[:, 1])
-    first, second = (normalised(v.reshape(1, -1)) for v in (paper.transpose(0, 1), released))
+    first, second = (normalise(v.reshape(1, -1)) for v in (paper.transpose(0, 1), released))
     assert (first * second).sum().abs() < 0.99
 
 
@@ -142,7 +142,7 @@ def test_sets_do_not_depend_on_each_other_nor_on_blocks(monkeypatch):
     for vector, part in zip(together, x.split(lengths), strict=True):
         assert torch.allclose(vector, alone(part, gmm), atol=1e-10)
     for size in (1, 200, 3000):
-        monkeypatch.setattr(blocks, "_CPU", size)
+        monkeypatch.setattr(rows, "_CPU", size)
         assert torch.allclose(fisher_vectors(x, offsets(lengths), gmm), together, atol=1e-10)
 
 
@@ -151,7 +151,7 @@ def test_memory_holds_a_block_of_posteriors(monkeypatch):
     sizes = []
     inner = torch.Tensor.softmax
     monkeypatch.setattr(torch.Tensor, "softmax", lambda self, dim: sizes.append(self.numel()) or inner(self, dim))
-    monkeypatch.setattr(blocks, "_CPU", 2000)
+    monkeypatch.setattr(rows, "_CPU", 2000)
     fisher_vectors(points(5000), torch.tensor([0, 1000, 5000]), mixture())
     assert sum(sizes) >= 5000 * K
     assert max(sizes) <= 2000
@@ -162,17 +162,17 @@ def test_empty_sets_are_zero_vectors():
     assert fisher_vectors(points(0), torch.tensor([0, 0, 0]), gmm).tolist() == [[0.0] * (2 * K * D)] * 2
     assert fisher_vectors(points(0), torch.tensor([0]), gmm).shape == (0, 2 * K * D)
     for form in ("paper", "released"):
-        vectors = normalised(fisher_vectors(points(4), torch.tensor([0, 4, 4]), gmm, form=form))
+        vectors = normalise(fisher_vectors(points(4), torch.tensor([0, 4, 4]), gmm, form=form))
         assert torch.equal(vectors[1], torch.zeros(2 * K * D, dtype=torch.float64))
 
 
-def test_normalised_is_power_then_length():
+def test_normalising_is_power_then_length():
     vectors = torch.randn(6, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     vectors[2] = 0
     vectors[3] *= 1e-300
     powered = vectors.sign() * vectors.abs() ** 0.5
     expected = powered / powered.norm(dim=1, keepdim=True).clamp(min=1e-200)
-    found = normalised(vectors)
+    found = normalise(vectors)
     assert torch.allclose(found, expected)
     assert found.norm(dim=1).tolist() == pytest.approx([1, 1, 0, 1, 1, 1])
 
@@ -206,3 +206,40 @@ def test_other_bad_arguments():
         fisher_vectors(torch.zeros(4, D + 1), torch.tensor([0, 4]), mixture())
     with pytest.raises(ValueError, match="form must be"):
         fisher_vectors(points(4), torch.tensor([0, 4]), mixture(), form="other")
+
+
+def descriptors(count, dim=4, seed=0):
+    return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
+
+
+def test_bags_equal_counting(monkeypatch):
+    lengths = [5, 0, 40, 1, 0]
+    x, centres = descriptors(sum(lengths)), descriptors(6, seed=1)
+    monkeypatch.setattr(rows, "_CPU", 60)
+    found = bags(x, offsets(lengths), centres)
+    for bag, part in zip(found, x.split(lengths), strict=True):
+        counts = [0] * 6
+        for point in part.numpy():
+            counts[int(np.argmin([np.linalg.norm(point - centre) for centre in centres.numpy()]))] += 1
+        expected = [math.sqrt(count / max(1, len(part))) for count in counts]
+        assert bag.tolist() == pytest.approx(expected)
+    assert found.norm(dim=1).tolist() == pytest.approx([1, 0, 1, 1, 0])
+
+
+def test_nearest_far_from_the_origin():
+    x, centres = descriptors(500), descriptors(20, seed=1)
+    x, centres = x + 1000, centres + 1000
+    assert torch.equal(nearest(x, centres), (x[:, None] - centres).norm(dim=2).argmin(1))
+
+
+def test_bags_of_no_sets():
+    assert bags(descriptors(0), torch.tensor([0]), descriptors(3)).shape == (0, 3)
+
+
+def test_bad_arguments_of_bags():
+    with pytest.raises(ValueError, match="x must be"):
+        bags(descriptors(3, dim=5), torch.tensor([0, 3]), descriptors(2))
+    with pytest.raises(ValueError, match="x must be"):
+        bags(torch.full((3, 4), torch.nan), torch.tensor([0, 3]), descriptors(2))
+    with pytest.raises(ValueError, match="segments must"):
+        bags(descriptors(3), torch.tensor([0, 4]), descriptors(2))
