@@ -31,7 +31,7 @@ def split(request, tmp_path_factory):
         path = folder / f"{number}{suffix}"
         encode(path, codec, gop, list(footage(number, length)))
         videos.append(Video(path.stem, path, length, FPS, 320, 240))
-    return VideoSplit("test", tuple(videos), {video.id: video.id for video in videos})
+    return VideoSplit("test", tuple(videos))
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video of a data set: where it lies, and what is known of it."""
+    """One video of a data set."""
 
     id: str
+    """Unique in its split; says nothing in an unlabelled one."""
     path: Path
+    """File to decode, nothing else: names of folders and files mean nothing to what is given the video."""
     frames: int
     """Frames that decode, not what the header claims."""
     fps: float
@@ -36,20 +38,15 @@ class Video:
     """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool, in FLIC's order."""
     box: Box | None = None
     """The part of the picture that counts, where it is not the whole; `width` and `height` are its size."""
+    content: str = ""
+    """Hash of the file's bytes, or of what a video that is made of others takes from them.
 
-
-@runtime_checkable
-class Partial(Protocol):
-    """Extra of a split that lacks some of the videos its lists name."""
-
-    @property
-    def left_out(self) -> Mapping[str, str]:
-        """For each such video's path, why it is not in the split: a key of `harness.video.probe.REASONS`."""
-        ...
+    For caches and to find copies; empty where it is not known.
+    """
 
 
 class Split(Protocol):
-    """Some videos of a data set. A method gets it unlabelled."""
+    """Videos of a data set; a method gets them unlabelled."""
 
     @property
     def name(self) -> str:
@@ -72,14 +69,22 @@ class Split(Protocol):
         ...
 
     @property
+    def left_out(self) -> Mapping[str, str]:
+        """Reason for each listed video that the split lacks, by its path.
+
+        A reason is a key of `harness.video.probe.REASONS`.
+        """
+        ...
+
+    @property
     def manifest(self) -> str:
-        """Hash of everything the split contains: paths, bytes, frames, labels, groups, order."""
+        """Hash of everything the split contains: bytes, frames, ids, labels, groups, order."""
         ...
 
     def __len__(self) -> int: ...
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Frames of video `index` as (T, H, W, C) uint8 RGB, the short side resized to `short_side` pixels.
+        """Read frames of video `index` as (T, H, W, C) uint8 RGB.
 
         Args:
             index: position in `videos`.
@@ -91,8 +96,24 @@ class Split(Protocol):
         """
         ...
 
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Read TV-L1 flow of video `index` as (T, 2, H, W) float32, from the cache that all splits share.
+
+        Pixels from each of `frames` to the next frame of the video, horizontal before vertical, up to 20 pixels.
+
+        Args:
+            index: position in `videos`.
+            frames: frame indices in any order, repeats allowed; none the video's last.
+            short_side: pixels that the short side of the frames is resized to before.
+            device: on which flow that is not in the cache is computed.
+
+        Raises:
+            DataError: when the video is an image or does not decode, or a frame is its last.
+        """
+        ...
+
     def unlabelled(self) -> Split:
-        """The same videos without labels, groups and classes."""
+        """Hide labels, groups, classes, joints and telling ids; the order stays."""
         ...
 
 

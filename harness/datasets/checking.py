@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.datasets import file_index
-from harness.datasets.split_views import left_out
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.system import progress
@@ -89,12 +88,10 @@ def check(dataset: Dataset) -> Report:
 
 
 def _split(split: Split, looks: Mapping[Path, file_index.Look]) -> SplitReport:
-    missing = left_out(split)
+    missing = split.left_out
     if isinstance(split, VideoSplit):
         _look(split, looks)
-        changed = {
-            video.id: what for video in split.videos if (what := _changed(looks[video.path], split.digests[video.id]))
-        }
+        changed = {video.id: what for video in split.videos if (what := _changed(looks[video.path], video.content))}
         remarks = Counter(remark for video in split.videos for remark in looks[video.path].now.remarks)
     else:
         changed, remarks = _unreadable(split), Counter()
@@ -152,7 +149,5 @@ def _common(one: Split, other: Split) -> tuple[str, ...]:
 
 
 def _doubled(one: Split, other: Split) -> tuple[tuple[str, str], ...]:
-    if not isinstance(one, VideoSplit) or not isinstance(other, VideoSplit):
-        return ()
-    whole = [{(split.digests[video.id], video.box): video.id for video in split.videos} for split in (one, other)]
-    return tuple((whole[0][key], whole[1][key]) for key in whole[0] if key in whole[1])
+    ours, theirs = ({(video.content, video.box): video.id for video in side.videos} for side in (one, other))
+    return tuple((ours[key], theirs[key]) for key in ours if key in theirs and key[0])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from harness.datasets import cards
 from harness.datasets.located import LocatedDataset
-from harness.datasets.splits import ArraySplit, images_of
+from harness.datasets.splits import ArraySplit, describe_images
 from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class CIFAR10(LocatedDataset):
                 kind: _labels(content, path, key, count=len(pictures), classes=sizes[kind])
                 for kind, (key, _) in self.layout.labels.items()
             }
-            videos += images_of(path, pictures, labels, prefix=file)
+            videos += describe_images(path, pictures, labels, prefix=file)
             images.append(pictures)
         return ArraySplit(name, tuple(videos), np.concatenate(images), classes)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import numpy as np
 import pydantic
 
-from harness.datasets.split_views import Joined, Pictures, Relabelled, Selected
+from harness.datasets.split_views import ConcatenatedSplit, FrameImages, Relabelled, Subset
 from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
 
@@ -70,18 +70,18 @@ class Derived:
         if name == "train" and wanted.subset is not None:
             split = _subset(split, wanted.subset, wanted.subset_seed)
         if wanted.images is not None:
-            split = Pictures.evenly(split, wanted.images)
+            split = FrameImages.evenly(split, wanted.images)
         if name == "train" and wanted.joined:
-            split = Joined(Selected(split, np.random.default_rng(0).permutation(len(split)).tolist()))
+            split = ConcatenatedSplit(Subset(split, np.random.default_rng(0).permutation(len(split)).tolist()))
         return split
 
 
-def _subset(split: Split, count: int, seed: int) -> Selected:
+def _subset(split: Split, count: int, seed: int) -> Subset:
     if count > len(split):
         msg = f"subset={count}: split {split.name!r} has {len(split)} videos; ask for fewer"
         raise UsageError(msg)
     chosen = np.random.default_rng(seed).permutation(len(split))[:count]
-    return Selected(split, sorted(chosen.tolist()))
+    return Subset(split, sorted(chosen.tolist()))
 
 
 def _relabelled(split: Split, files: Mapping[str, str]) -> Relabelled:

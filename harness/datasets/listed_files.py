@@ -67,7 +67,6 @@ def read_split(
     if records is None:
         records = file_index.records(folder, [entry.path for entry in listed], title=f"looking at {dataset} {name}")
     videos: dict[str, Video] = {}
-    digests: dict[str, str] = {}
     left_out: dict[str, str] = {}
     for entry in listed:
         record = records[entry.path]
@@ -79,12 +78,11 @@ def read_split(
             msg = f"{folder}: the lists of data set {dataset!r} name {video.id!r} twice in split {name!r}"
             raise DataError(msg)
         videos[video.id] = video
-        digests[video.id] = record.sha256
     absent = absent or bad
     refused = {path: why for path, why in left_out.items() if (absent if why == "missing" else bad) == "error"}
     if refused or not videos:
         raise _refusal(folder, dataset, name, refused or left_out, len(listed), records)
-    return VideoSplit(name, tuple(videos.values()), digests, classes, left_out=left_out)
+    return VideoSplit(name, tuple(videos.values()), classes, left_out=left_out)
 
 
 def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
@@ -100,6 +98,7 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
         labels=entry.labels,
         joints=entry.joints,
         box=entry.box,
+        content=record.sha256,
     )
 
 

@@ -1,19 +1,18 @@
-"""Splits made of other splits: subsets, joined, skipped, unlabelled."""
+"""Splits made of another split: subsets, frames as images, one long video, labels."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 
-from harness.interfaces import Partial, Split, Video
+from harness.datasets.splits import no_flow
+from harness.errors import DataError
 from harness.system.hashing import digest
 from harness.video.decode import resized
 
@@ -23,212 +22,298 @@ if TYPE_CHECKING:
     from harness.interfaces import Split, Video
 
 
-class Selected:
-    """Some videos of a split.
+class SplitView:
+    """Split that delegates to another one; subclasses change a part of it.
 
     Args:
-        whole: the split.
-        chosen: positions in it, in the order they have here.
+        split: the other one.
     """
 
-    def __init__(self, whole: Split, chosen: Sequence[int]) -> None:
-        self._whole = whole
-        self._chosen = tuple(chosen)
-        self.name = whole.name
-        self.labelled = whole.labelled
-        self.classes = whole.classes
-        self.videos: Sequence[Video] = tuple(whole.videos[position] for position in self._chosen)
-        self.left_out = left_out(whole)
+    def __init__(self, split: Split) -> None:
+        self._split = split
+
+    @property
+    def name(self) -> str:
+        """Name of the split, `train` or `test`."""
+        return self._split.name
+
+    @property
+    def labelled(self) -> bool:
+        """Labels and groups are there."""
+        return self._split.labelled
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """Videos in a fixed order."""
+        return self._split.videos
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes of each kind of label."""
+        return self._split.classes
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Reason for each listed video that the split lacks, by its path."""
+        return self._split.left_out
+
+    @property
+    def manifest(self) -> str:
+        """Hash of everything that the split contains."""
+        return self._split.manifest
 
     def __len__(self) -> int:
         return len(self.videos)
 
-    @cached_property
-    def manifest(self) -> str:
-        """Hash of the whole and of what was chosen."""
-        return digest({"whole": self._whole.manifest, "chosen": list(self._chosen)})
+    def source(self, index: int) -> int:
+        """Find the position of a video in the other split."""
+        return index
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """As the whole's, of one of the chosen."""
-        return self._whole.read(self._chosen[index], frames, short_side=short_side)
+        """Read frames of a video, see `harness.interfaces.Split.read`."""
+        return self._split.read(self.source(index), frames, short_side=short_side)
 
-    def unlabelled(self) -> Selected:
-        """The same videos without labels, groups and classes."""
-        return Selected(self._whole.unlabelled(), self._chosen)
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Read optical flow of a video, see `harness.interfaces.Split.flow`."""
+        return self._split.flow(self.source(index), frames, short_side=short_side, device=device)
+
+    def unlabelled(self) -> Split:
+        """Hide labels, groups, classes and telling names."""
+        return self._split.unlabelled()
 
 
-class Joined:
+class Subset(SplitView):
+    """Some videos of a split.
+
+    Args:
+        split: the parent split.
+        chosen: positions in it, in the order they have here.
+    """
+
+    def __init__(self, split: Split, chosen: Sequence[int]) -> None:
+        super().__init__(split)
+        self._chosen = tuple(chosen)
+
+    @cached_property
+    def videos(self) -> Sequence[Video]:
+        """The selected videos."""
+        return tuple(self._split.videos[position] for position in self._chosen)
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of the parent split and of the selection."""
+        return digest({"whole": self._split.manifest, "chosen": list(self._chosen)})
+
+    def source(self, index: int) -> int:
+        """Find the position of a selected video in the parent split."""
+        return self._chosen[index]
+
+    def unlabelled(self) -> Subset:
+        """Hide labels, groups, classes and telling names."""
+        return Subset(self._split.unlabelled(), self._chosen)
+
+
+class Relabelled(SplitView):
+    """A split whose videos carry more labels.
+
+    Args:
+        split: the split without them.
+        labels: for each kind of label, the class of each video's id.
+        classes: for each kind of label, the names of its classes.
+    """
+
+    def __init__(
+        self, split: Split, labels: Mapping[str, Mapping[str, int]], classes: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        super().__init__(split)
+        self._classes = {**split.classes, **classes}
+        self._videos = tuple(
+            dataclasses.replace(
+                video, labels={**video.labels, **{kind: known[video.id] for kind, known in labels.items()}}
+            )
+            for video in split.videos
+        )
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """Videos with all labels."""
+        return self._videos
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes of all kinds of label."""
+        return self._classes
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of the split and of all its labels."""
+        labels = [dict(video.labels) for video in self.videos]
+        return digest({"plain": self._split.manifest, "labels": labels, "classes": dict(self.classes)})
+
+
+class FrameImages(SplitView):
+    """Frames of the videos of a split, each an image: a video of one frame.
+
+    Images of one video have a group of their own where the video has none.
+
+    Args:
+        split: the videos.
+        numbers: for each of them, numbers of frames.
+    """
+
+    def __init__(self, split: Split, numbers: Sequence[Sequence[int]]) -> None:
+        super().__init__(split)
+        self._numbers = numbers
+        self._frames = [(index, number) for index, chosen in enumerate(numbers) for number in chosen]
+        self._videos = tuple(
+            dataclasses.replace(
+                video,
+                id=f"{video.id}.{position}",
+                content=digest({"of": video.content, "frame": number}) if video.content else "",
+                frames=1,
+                group=(video.group or video.id) if split.labelled else "",
+                joints=None,
+            )
+            for video, chosen in zip(split.videos, numbers, strict=True)
+            for position, number in enumerate(chosen)
+        )
+
+    @classmethod
+    def evenly(cls, split: Split, count: int) -> FrameImages:
+        """Take `count` frames of each video: floor((i + 0.5) T / count) of T for the i-th."""
+        return cls(split, [[(2 * i + 1) * v.frames // (2 * count) for i in range(count)] for v in split.videos])
+
+    @classmethod
+    def every(cls, split: Split, stride: int) -> FrameImages:
+        """Take the first frame of each video, and every `stride`-th after it."""
+        return cls(split, [range(0, video.frames, stride) for video in split.videos])
+
+    @property
+    def sources(self) -> list[int]:
+        """Position of each image's video."""
+        return [index for index, _ in self._frames]
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """Images, those of a video together."""
+        return self._videos
+
+    @cached_property
+    def manifest(self) -> str:
+        """Hash of the videos and of their frames taken."""
+        return digest({"films": self._split.manifest, "frames": [list(chosen) for chosen in self._numbers]})
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Read an image as (T, H, W, C) uint8 RGB, once for each of `frames`.
+
+        Raises:
+            DataError: when the video does not decode.
+            IndexError: when another frame than 0 is asked for.
+        """
+        if any(frame != 0 for frame in frames or ()):
+            msg = f"image {self.videos[index].id!r} has frame 0 alone, asked for {max(frames or ())}"
+            raise IndexError(msg)
+        video, number = self._frames[index]
+        return self._split.read(video, [number] * (1 if frames is None else len(frames)), short_side=short_side)
+
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Refuse: an image has no flow.
+
+        Raises:
+            DataError: always.
+        """
+        raise no_flow(self.videos[index])
+
+    def unlabelled(self) -> FrameImages:
+        """Hide labels, groups, classes and telling names."""
+        return FrameImages(self._split.unlabelled(), self._numbers)
+
+
+class ConcatenatedSplit(SplitView):
     """All videos of a split, one after the other, as one; it has no labels.
 
     Frames of another size are brought to that of the first video.
 
     Source: Redondo-Cabrera and Lopez-Sastre, "Unsupervised learning from videos using temporal coherency deep
     networks", 2018, where it is called "more unsupervised".
+
+    Args:
+        split: the videos.
     """
 
-    def __init__(self, parts: Split) -> None:
-        self._parts = parts.unlabelled()
-        self.name = parts.name
-        self.labelled = parts.labelled
-        self.classes: Mapping[str, tuple[str, ...]] = {}
-        self._ends = np.cumsum([video.frames for video in parts.videos])
-        first = self._parts.videos[0]
-        self.videos: Sequence[Video] = (
-            dataclasses.replace(first, id="joined", frames=int(self._ends[-1]), labels={}, group="", joints=None),
-        )
-        self.left_out = left_out(parts)
+    def __init__(self, split: Split) -> None:
+        super().__init__(split.unlabelled())
+        self._labelled = split.labelled
+        self._ends = np.cumsum([video.frames for video in split.videos])
 
-    def __len__(self) -> int:
-        return 1
+    @property
+    def labelled(self) -> bool:
+        """Labels of the videos were there."""
+        return self._labelled
+
+    @cached_property
+    def videos(self) -> Sequence[Video]:
+        """The one video."""
+        first = self._split.videos[0]
+        content = digest({"of": [video.content for video in self._split.videos]})
+        return (dataclasses.replace(first, id="joined", content=content, frames=int(self._ends[-1])),)
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of the parts."""
-        return digest({"joined": self._parts.manifest, "labelled": self.labelled})
+        """Hash of the videos."""
+        return digest({"joined": self._split.manifest, "labelled": self.labelled})
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Frames (T, H, W, C) uint8 RGB, counted over all parts.
+        """Read frames (T, H, W, C) uint8 RGB, counted over all videos.
 
         Raises:
-            DataError: when a part does not decode.
+            DataError: when a video does not decode.
             IndexError: when a frame is not one of those there are.
         """
         video = self.videos[index]
-        wanted = np.arange(video.frames) if frames is None else np.asarray(frames, dtype=np.int64)
+        width, height = resized(video.width, video.height, short_side)
+        wanted = range(video.frames) if frames is None else frames
+        clip = torch.empty((len(wanted), height, width, 3), dtype=torch.uint8)
+        for places, part, numbers in self._located(video, wanted):
+            clip[places] = _sized(self._split.read(part, numbers, short_side=short_side), height, width)
+        return clip
+
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Read flow (T, 2, H, W) from frames that are counted over all videos.
+
+        Raises:
+            DataError: when a video does not decode, has another size than the first, or a frame is its last.
+            IndexError: when a frame is not one of those there are.
+        """
+        video = self.videos[index]
+        width, height = resized(video.width, video.height, short_side)
+        clip = torch.empty((len(frames), 2, height, width))
+        for places, part, numbers in self._located(video, frames):
+            moved = self._split.flow(part, numbers, short_side=short_side, device=device)
+            if moved.shape[2:] != (height, width):
+                size = tuple(moved.shape[2:])
+                msg = (
+                    f"{self._split.videos[part].path}: expected flow of {(height, width)}, got {size}; its size differs"
+                )
+                raise DataError(msg)
+            clip[places] = moved
+        return clip
+
+    def _located(self, video: Video, frames: Sequence[int]) -> Iterator[tuple[Tensor, int, list[int]]]:
+        """Locate frames: their places among `frames`, the position of their video, and their numbers in it."""
+        wanted = np.asarray(frames, dtype=np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {wanted.min()} to {wanted.max()}"
             raise IndexError(msg)
         parts = np.searchsorted(self._ends, wanted, side="right")
-        width, height = resized(video.width, video.height, short_side)
-        found = torch.empty((len(wanted), height, width, 3), dtype=torch.uint8)
         for part in np.unique(parts):
             places = np.flatnonzero(parts == part)
-            before = self._ends[part] - self._parts.videos[part].frames
-            read = self._parts.read(int(part), (wanted[places] - before).tolist(), short_side=short_side)
-            found[torch.from_numpy(places)] = _sized(read, height, width)
-        return found
+            before = self._ends[part] - self._split.videos[part].frames
+            yield torch.from_numpy(places), int(part), (wanted[places] - before).tolist()
 
-    def unlabelled(self) -> Joined:
-        """The same, said to be unlabelled."""
-        return Joined(self._parts)
-
-
-class Pictures:
-    """Frames of the videos of a split, each an image: a video of one frame.
-
-    Images of one video have a group of their own where the video has none.
-
-    Args:
-        films: the split.
-        numbers: for each of its videos, which frames.
-    """
-
-    def __init__(self, films: Split, numbers: Sequence[Sequence[int]]) -> None:
-        self._films = films
-        self._numbers = numbers
-        self.name = films.name
-        self.labelled = films.labelled
-        self.classes = films.classes
-        self._frames = [(index, number) for index, chosen in enumerate(numbers) for number in chosen]
-        self.videos: Sequence[Video] = tuple(
-            dataclasses.replace(
-                video,
-                id=f"{video.id}.{position}",
-                frames=1,
-                group=(video.group or video.id) if films.labelled else "",
-                joints=None,
-            )
-            for video, chosen in zip(films.videos, numbers, strict=True)
-            for position in range(len(chosen))
-        )
-        self.left_out = left_out(films)
-
-    @classmethod
-    def evenly(cls, films: Split, count: int) -> Pictures:
-        """So many frames of each video: floor((i + 0.5) T / count) of T for the i-th."""
-        return cls(films, [[(2 * i + 1) * v.frames // (2 * count) for i in range(count)] for v in films.videos])
-
-    @classmethod
-    def every(cls, films: Split, stride: int) -> Pictures:
-        """The first frame of each video, and every `stride`-th after it."""
-        return cls(films, [range(0, video.frames, stride) for video in films.videos])
-
-    @property
-    def films(self) -> list[int]:
-        """For each image, the position of its video."""
-        return [index for index, _ in self._frames]
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    @cached_property
-    def manifest(self) -> str:
-        """Hash of the videos and of the frames that each gives."""
-        return digest({"films": self._films.manifest, "frames": [list(chosen) for chosen in self._numbers]})
-
-    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """The image as (T, H, W, C) uint8 RGB, once for each of `frames`, which can only be 0.
-
-        Raises:
-            DataError: when the video does not decode.
-            IndexError: when another frame is asked for.
-        """
-        if any(frame != 0 for frame in frames or ()):
-            msg = f"image {self.videos[index].id!r} has frame 0 alone, asked for {max(frames or ())}"
-            raise IndexError(msg)
-        film, number = self._frames[index]
-        return self._films.read(film, [number] * (1 if frames is None else len(frames)), short_side=short_side)
-
-    def unlabelled(self) -> Pictures:
-        """The same images without labels, groups and classes."""
-        return Pictures(self._films.unlabelled(), self._numbers)
-
-
-class Relabelled:
-    """A split whose videos carry more labels.
-
-    Args:
-        plain: the split.
-        labels: for each kind of label, the class of each video's id.
-        classes: for each kind of label, the names of its classes.
-    """
-
-    def __init__(
-        self, plain: Split, labels: Mapping[str, Mapping[str, int]], classes: Mapping[str, tuple[str, ...]]
-    ) -> None:
-        self._plain = plain
-        self.name = plain.name
-        self.labelled = plain.labelled
-        self.classes = {**plain.classes, **classes}
-        self.videos: Sequence[Video] = tuple(
-            dataclasses.replace(
-                video, labels={**video.labels, **{kind: known[video.id] for kind, known in labels.items()}}
-            )
-            for video in plain.videos
-        )
-        self.left_out = left_out(plain)
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-    @cached_property
-    def manifest(self) -> str:
-        """Hash of the split and of all its labels."""
-        labels = [dict(video.labels) for video in self.videos]
-        return digest({"plain": self._plain.manifest, "labels": labels, "classes": dict(self.classes)})
-
-    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """As the split's."""
-        return self._plain.read(index, frames, short_side=short_side)
-
-    def unlabelled(self) -> Split:
-        """The split without labels: it has no more than before."""
-        return self._plain.unlabelled()
-
-
-def left_out(split: Split) -> Mapping[str, str]:
-    """For each video that the split's lists name and it lacks, the reason."""
-    return split.left_out if isinstance(split, Partial) else {}
+    def unlabelled(self) -> ConcatenatedSplit:
+        """Say that labels were not there."""
+        return ConcatenatedSplit(self._split)
 
 
 def _sized(frames: Tensor, height: int, width: int) -> Tensor:
@@ -237,47 +322,3 @@ def _sized(frames: Tensor, height: int, width: int) -> Tensor:
     return torch.from_numpy(
         np.stack([cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames.numpy()])
     )
-
-
-@dataclass(frozen=True)
-class Part:
-    """The videos at `positions` of a split, in that order; as a split."""
-
-    whole: Split
-    positions: Sequence[int]
-
-    @property
-    def name(self) -> str:
-        """Of the whole."""
-        return self.whole.name
-
-    @property
-    def labelled(self) -> bool:
-        """Whether the videos carry their labels and groups."""
-        return self.whole.labelled
-
-    @cached_property
-    def videos(self) -> Sequence[Video]:
-        """Those of the part."""
-        return [self.whole.videos[position] for position in self.positions]
-
-    @property
-    def classes(self) -> Mapping[str, tuple[str, ...]]:
-        """Of the whole, also those that no video of the part has."""
-        return self.whole.classes
-
-    @cached_property
-    def manifest(self) -> str:
-        """Hash of the whole's manifest and the positions."""
-        return digest({"whole": self.whole.manifest, "positions": list(self.positions)})
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Frames of the part's video `index`, as in `harness.interfaces.Split.read`."""
-        return self.whole.read(self.positions[index], frames, short_side=short_side)
-
-    def unlabelled(self) -> Part:
-        """The same videos without labels, groups and classes."""
-        return Part(self.whole.unlabelled(), self.positions)

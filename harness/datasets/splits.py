@@ -18,8 +18,11 @@ from torch import Tensor
 
 from harness.errors import DataError
 from harness.interfaces import Video
+from harness.system.hashing import digest
 from harness.video import frame_cache
 from harness.video.decode import decode, resized
+from harness.video.flow import displacement
+from harness.video.flow_cache import FlowCache
 from harness.video.transforms import Box, crop_box
 
 
@@ -30,7 +33,6 @@ class VideoSplit:
     Args:
         name: `train` or `test`.
         videos: in a fixed order.
-        digests: for each video's id, the hash of its file's content.
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
         left_out: for the path of each video that the lists name and the split lacks, the reason.
@@ -38,7 +40,6 @@ class VideoSplit:
 
     name: str
     videos: Sequence[Video]
-    digests: Mapping[str, str]
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -48,14 +49,16 @@ class VideoSplit:
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of every video's content, frames and (in a labelled split) id, labels, group and joints, in order.
+        """Hash of every video's content, frames and order.
+
+        In a labelled split of ids, labels, groups and joints too.
 
         Raises:
             DataError: when a file of joints is missing.
         """
         sha = hashlib.sha256()
         for video in self.videos:
-            record: list[Any] = [self.digests[video.id], video.frames, video.fps]
+            record: list[Any] = [video.content, video.frames, video.fps]
             if video.box is not None:
                 record.append(dataclasses.astuple(video.box))
             if self.labelled:
@@ -66,7 +69,7 @@ class VideoSplit:
         return sha.hexdigest()[:20]
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Frames of video `index` as (T, H, W, C) uint8 RGB, the short side resized to `short_side` pixels.
+        """Read frames of a video, see `harness.interfaces.Split.read`.
 
         A split that fits into the frame cache is decoded once; of another only the wanted frames are.
 
@@ -82,8 +85,8 @@ class VideoSplit:
             whole = torch.from_numpy(decode(video.path, frames, total=video.frames))
             return crop_box(whole if frames is not None else _complete(whole, video), video.box, short_side)
         if self._bytes(short_side) > frame_cache.shared.limit:
-            found = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
-            return found if frames is not None else _complete(found, video)
+            clip = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
+            return clip if frames is not None else _complete(clip, video)
         whole = _complete(frame_cache.shared.video(video.path, short_side), video)
         return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
 
@@ -97,15 +100,38 @@ class VideoSplit:
     def _sizes(self) -> dict[int | None, int]:
         return {}
 
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Read optical flow of a video, see `harness.interfaces.Split.flow`.
+
+        Raises:
+            DataError: when the video has one frame or does not decode, a frame is its last, or only a part of the
+                picture counts.
+        """
+        video = self.videos[index]
+        if video.frames == 1:
+            raise no_flow(video)
+        if video.box is not None:
+            msg = f"{video.path}: flow of a part of the picture is not computed; take whole pictures"
+            raise DataError(msg)
+        return displacement(FlowCache("tvl1", short_side, device).read(video.path, frames))
+
     def unlabelled(self) -> VideoSplit:
-        """The same videos without labels, groups, joints and telling names."""
-        ids = [f"{position:06d}" for position in range(len(self.videos))]
+        """Hide labels, groups, joints and telling names."""
         videos = tuple(
-            dataclasses.replace(video, id=new, group="", labels={}, joints=None)
-            for video, new in zip(self.videos, ids, strict=True)
+            dataclasses.replace(video, id=opaque_id(video, position), group="", labels={}, joints=None)
+            for position, video in enumerate(self.videos)
         )
-        digests = {new: self.digests[video.id] for video, new in zip(self.videos, ids, strict=True)}
-        return VideoSplit(self.name, videos, digests, {}, labelled=False, left_out=self.left_out)
+        return VideoSplit(self.name, videos, {}, labelled=False, left_out=self.left_out)
+
+
+def opaque_id(video: Video, position: int) -> str:
+    """Name a video by its content and position: unique in a split, and without a word of its class."""
+    return digest({"content": video.content, "position": position})
+
+
+def no_flow(video: Video) -> DataError:
+    """Error for flow of an image."""
+    return DataError(f"image {video.id!r} has one frame, but flow needs two; take a data set of videos")
 
 
 def _complete(frames: Tensor, video: Video) -> Tensor:
@@ -127,7 +153,7 @@ def _joints(video: Video) -> str:
 
 @dataclass(frozen=True)
 class ArraySplit:
-    """Images of one size, each a video of one frame.
+    """Images of one size in memory, each a video of one frame.
 
     Args:
         name: `train` or `test`.
@@ -135,6 +161,7 @@ class ArraySplit:
         images: (N, H, W, 3) uint8 RGB.
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
+        left_out: empty: arrays are read whole or not at all.
 
     Raises:
         ValueError: when there is not one image for each video, or they are not of that shape and type.
@@ -145,6 +172,7 @@ class ArraySplit:
     images: NDArray[np.uint8]
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -157,7 +185,7 @@ class ArraySplit:
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of all pixels and (in a labelled split) every image's id, labels and group, in order."""
+        """Hash of all pixels, and in a labelled split of ids, labels and groups."""
         sha = hashlib.sha256(str(self.images.shape).encode())
         sha.update(np.ascontiguousarray(self.images).data)
         if self.labelled:
@@ -166,7 +194,7 @@ class ArraySplit:
         return sha.hexdigest()[:20]
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Image `index` as (T, H, W, C) uint8 RGB, its short side resized to `short_side` pixels.
+        """Read image `index` as (T, H, W, C) uint8 RGB.
 
         Resizing takes the mean of the pixels covered; bilinear when enlarging.
 
@@ -186,19 +214,27 @@ class ArraySplit:
         whole = Box(0, 0, image.shape[2], image.shape[1])
         return crop_box(torch.from_numpy(image), whole, short_side)[wanted]
 
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Refuse: an image has no flow.
+
+        Raises:
+            DataError: always.
+        """
+        raise no_flow(self.videos[index])
+
     def unlabelled(self) -> ArraySplit:
-        """The same images without labels, groups and telling names."""
+        """Hide labels, groups and telling names."""
         videos = tuple(
-            dataclasses.replace(video, id=f"{position:06d}", group="", labels={})
+            dataclasses.replace(video, id=opaque_id(video, position), group="", labels={})
             for position, video in enumerate(self.videos)
         )
         return ArraySplit(self.name, videos, self.images, {}, labelled=False)
 
 
-def images_of(
+def describe_images(
     path: Path, images: NDArray[np.uint8], labels: Mapping[str, Sequence[int]], *, prefix: str
 ) -> tuple[Video, ...]:
-    """The record of each of the images (N, H, W, 3) that the file at `path` holds.
+    """Build the records of the images (N, H, W, 3) that the file at `path` holds.
 
     Args:
         path: of the file.
@@ -216,6 +252,7 @@ def images_of(
             width=width,
             height=height,
             labels=dict(zip(labels, classes, strict=True)),
+            content=hashlib.sha256(np.ascontiguousarray(images[position]).data).hexdigest(),
         )
         for position, classes in enumerate(zip(*labels.values(), strict=True))
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.datasets.split_views import Part
+from harness.datasets.split_views import Subset
 from harness.embeddings.projector import projector
 from harness.embeddings.scatter import picture, thumbnails
 from harness.embeddings.tsne import tsne
@@ -62,7 +62,7 @@ def thinned(
     progress.say(f"{count} of {len(points)} points, drawn at random; --points says how many")
     chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:count].sort().values
     where, positions = chosen.to(points.vectors.device), chosen.tolist()
-    part = Part(points.split, positions)
+    part = Subset(points.split, positions)
     few = LabelledFeatures(points.vectors[where], points.labels[where], points.classes, part)
     return few, [frames[position] for position in positions]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from harness.backbones.stages import Frozen, stages
 from harness.cards import BackboneCard, MethodCard
-from harness.datasets.split_views import Part
+from harness.datasets.split_views import Subset
 from harness.encoders.network import normalise
 from harness.errors import DataError, DivergedError, PluginError, UsageError
 from harness.evaluators.cards import FINETUNE
@@ -143,7 +143,7 @@ class Finetune:
         if held_out.all():
             msg = f"train has one group only ({train.groups[0]!r}); choosing the learning rate needs at least two"
             raise DataError(msg)
-        rest, validation = (Part(train.split, where.nonzero().flatten().tolist()) for where in (~held_out, held_out))
+        rest, validation = (Subset(train.split, where.nonzero().flatten().tolist()) for where in (~held_out, held_out))
         labels = train.labels.cpu()[held_out]
         accuracies: dict[float, float | None] = {}
         for lr in self.lrs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 
-from harness.datasets.split_views import Part, Pictures
+from harness.datasets.split_views import FrameImages, Subset
 from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
 from harness.video.sampling import clip_frames
@@ -53,7 +53,7 @@ class LabelledFeatures:
     def select(self, positions: Tensor) -> LabelledFeatures:
         """Select the videos at `positions` (M,) int64, in that order."""
         where = positions.to(self.vectors.device)
-        subset = Part(self.split, positions.tolist())
+        subset = Subset(self.split, positions.tolist())
         return LabelledFeatures(self.vectors[where], self.labels[where], self.classes, subset)
 
 
@@ -166,7 +166,7 @@ def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str) 
         int(number) for video in videos.split.videos for number in clip_frames(video.frames, view)[:, view.frames // 2]
     ]
     labels = videos.labels.repeat_interleave(view.clips)
-    subset = Part(videos.split, owners.tolist())
+    subset = Subset(videos.split, owners.tolist())
     return ClusteringSamples(LabelledFeatures(vectors.flatten(0, 1), labels, videos.classes, subset), middles, owners)
 
 
@@ -174,9 +174,9 @@ def _frame_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str,
     if encoder.view.whole or encoder.view.frames != 1:
         msg = f"stride={stride} makes samples of single frames, and the encoder is shown more at once; give `clips`"
         raise UsageError(msg)
-    images = Pictures.every(data.split(name), stride)
+    images = FrameImages.every(data.split(name), stride)
     features = labelled_features(encoder, cast("Dataset", _OneSplit(data, images)), name, label)
-    return ClusteringSamples(features, [0] * len(features), torch.tensor(images.films))
+    return ClusteringSamples(features, [0] * len(features), torch.tensor(images.sources))
 
 
 class _OneSplit:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Need, View
-from harness.datasets.split_views import left_out
 from harness.errors import PluginError, UsageError, unknown
 from harness.interfaces import Dataset, Evaluator, Prepared, Split
 from harness.store.records import Cell, CellSpec, Choice
@@ -199,7 +198,7 @@ class Planner:
 
 def coverage(split: Split) -> dict[str, Any]:
     """How much of what its lists name a split has, and why not more; empty where it has all."""
-    missing = left_out(split)
+    missing = split.left_out
     if not missing:
         return {}
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from harness.cards import BackboneCard, DatasetCard, View
+from harness.datasets.splits import opaque_id
 from harness.encoders.network import NetworkEncoder
-from harness.errors import unknown
+from harness.errors import DataError, unknown
 from harness.interfaces import Video, VideoBatch
 from harness.system.hashing import digest
 from harness.system.seeding import seeded
 from harness.video.decode import resized
+from harness.video.flow import displacement, flow, quantised
 from harness.video.write import write_video
 
 FRAMES, HEIGHT, WIDTH, FPS = 24, 48, 64, 12.0
@@ -44,6 +46,7 @@ class MemorySplit:
     """A (T, H, W, C) uint8 RGB tensor for each video."""
     classes: Mapping[str, tuple[str, ...]]
     labelled: bool = True
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -66,9 +69,17 @@ class MemorySplit:
         pictures = interpolate(taken.permute(0, 3, 1, 2).float(), (height, width), mode="area")
         return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
+    def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
+        """Compute TV-L1 flow (T, 2, H, W) float32 in pixels from each of `frames` to the next, kept nowhere."""
+        clip = self.read(index, short_side=short_side).to(device)
+        if len(clip) < 2 or max(frames, default=0) > len(clip) - 2:
+            msg = f"video {self.videos[index].id!r}: {len(clip)} frames give no flow from frames {list(frames)}"
+            raise DataError(msg)
+        return displacement(quantised(flow(clip, "tvl1").cpu()))[list(frames)]
+
     def unlabelled(self) -> MemorySplit:
-        """The same videos without labels, groups, classes and names."""
-        bare = tuple(replace(video, id=f"{n:06d}", labels={}, group="") for n, video in enumerate(self.videos))
+        """Hide labels, groups, classes and names."""
+        bare = tuple(replace(one, id=opaque_id(one, n), labels={}, group="") for n, one in enumerate(self.videos))
         return replace(self, videos=bare, classes={}, labelled=False)
 
 
@@ -127,6 +138,7 @@ def _drawn(name: str) -> MemorySplit:
                     height=HEIGHT,
                     group=f"{name}-{group}",
                     labels={"action": label},
+                    content=hashlib.sha256(frames[-1].numpy().tobytes()).hexdigest(),
                 )
             )
     return MemorySplit(name, tuple(videos), tuple(frames), {"action": tuple(DIRECTIONS)})

@@ -10,54 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from harness.cards import BackboneCard, DatasetCard
+from harness.datasets.split_views import SplitView
 from harness.errors import HarnessError
 from harness.interfaces import Backbone, Dataset, Split, Video
 
 
-class SplitAround:
-    """A split that hands everything on to another one; subclasses watch or change a part of it."""
-
-    def __init__(self, split: Split) -> None:
-        self._split = split
-
-    @property
-    def name(self) -> str:
-        """As of the other split."""
-        return self._split.name
-
-    @property
-    def labelled(self) -> bool:
-        """As of the other split."""
-        return self._split.labelled
-
-    @property
-    def videos(self) -> Sequence[Video]:
-        """As of the other split."""
-        return self._split.videos
-
-    @property
-    def classes(self) -> Mapping[str, tuple[str, ...]]:
-        """As of the other split."""
-        return self._split.classes
-
-    @property
-    def manifest(self) -> str:
-        """As of the other split."""
-        return self._split.manifest
-
-    def __len__(self) -> int:
-        return len(self._split)
-
-    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """As of the other split."""
-        return self._split.read(index, frames, short_side=short_side)
-
-    def unlabelled(self) -> Split:
-        """As of the other split."""
-        return self._split.unlabelled()
-
-
-class CountingSplit(SplitAround):
+class CountingSplit(SplitView):
     """Counts the frames that are read of it, in whatever thread or forked process.
 
     >>> from harness.testing import MovingSquares
@@ -78,13 +36,13 @@ class CountingSplit(SplitAround):
         return int(self._read)
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """As of the other split."""
+        """Read frames of a video, and count them."""
         clip = super().read(index, frames, short_side=short_side)
         self._read += len(clip)
         return clip
 
     def unlabelled(self) -> Split:
-        """The same without labels; both count together."""
+        """Hide labels; both count together."""
         bare = CountingSplit(super().unlabelled())
         bare._read = self._read
         return bare
@@ -144,7 +102,7 @@ class _RefusedGroup(str):
         self._refuse("a video's group")
 
 
-class BlindSplit(SplitAround):
+class BlindSplit(SplitView):
     """An unlabelled split that raises when labels, groups or classes are looked at, instead of showing none.
 
     Args:
@@ -208,7 +166,7 @@ class RelabelledTest:
         return _Relabelled(split, self._seed) if name == "test" else split
 
 
-class _Relabelled(SplitAround):
+class _Relabelled(SplitView):
     def __init__(self, split: Split, seed: int) -> None:
         super().__init__(split)
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed)).tolist()

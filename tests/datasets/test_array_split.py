@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from harness.datasets.splits import ArraySplit, images_of
+from harness.datasets.splits import ArraySplit, describe_images
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 3)).astype(np.uint8)
-VIDEOS = images_of(Path("batch"), IMAGES, {"action": [0, 1, 1, 0], "coarse": [0, 0, 1, 1]}, prefix="train")
+VIDEOS = describe_images(Path("batch"), IMAGES, {"action": [0, 1, 1, 0], "coarse": [0, 0, 1, 1]}, prefix="train")
 CLASSES = {"action": ("cat", "dog"), "coarse": ("pet", "thing")}
 SPLIT = ArraySplit("train", VIDEOS, IMAGES, CLASSES)
 
@@ -50,7 +50,7 @@ def test_an_image_has_one_frame(frames):
 def test_the_manifest_covers_pixels_order_and_labels():
     changed = IMAGES.copy()
     changed[3, 5, 7, 2] ^= 1
-    one_other_label = (*VIDEOS[:3], images_of(Path("batch"), IMAGES, {"action": [1] * 4}, prefix="train")[3])
+    one_other_label = (*VIDEOS[:3], describe_images(Path("batch"), IMAGES, {"action": [1] * 4}, prefix="train")[3])
     others = [
         ArraySplit("train", VIDEOS, changed, CLASSES),
         ArraySplit("train", VIDEOS, IMAGES[::-1], CLASSES),
@@ -69,7 +69,7 @@ def test_unlabelled():
     assert not bare.labelled
     assert not bare.classes
     assert not any(video.labels or video.group for video in bare.videos)
-    assert [video.id for video in bare.videos] == ["000000", "000001", "000002", "000003"]
+    assert len({video.id for video in bare.videos} - {video.id for video in SPLIT.videos}) == 4
     assert torch.equal(bare.read(2), SPLIT.read(2))
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from harness.datasets.split_views import Selected
+from harness.datasets.split_views import ConcatenatedSplit, FrameImages, Subset
 from harness.errors import DataError, UsageError
 from harness.plugins.manager import Plugins
 from harness.plugins.registry import DatasetRegistry
+from harness.testing.fixtures import MovingSquares
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -74,13 +75,13 @@ def test_subsets_are_nested_and_leave_the_test_split_alone(build):
 
 
 def test_images_are_evenly_spaced_frames(build):
-    films, images = build().split("test"), build(images=2).split("test")
-    assert len(images) == 2 * len(films)
-    assert torch.equal(torch.cat([images.read(2), images.read(3)]), films.read(1, [2, 6]))  # of 8
-    assert torch.equal(images.read(2, [0, 0], short_side=16), films.read(1, [2, 2], short_side=16))
+    videos, images = build().split("test"), build(images=2).split("test")
+    assert len(images) == 2 * len(videos)
+    assert torch.equal(torch.cat([images.read(2), images.read(3)]), videos.read(1, [2, 6]))  # of 8
+    assert torch.equal(images.read(2, [0, 0], short_side=16), videos.read(1, [2, 2], short_side=16))
     assert {video.frames for video in images.videos} == {1}
-    assert images.videos[3].labels == films.videos[1].labels
-    assert images.videos[3].group == films.videos[1].group
+    assert images.videos[3].labels == videos.videos[1].labels
+    assert images.videos[3].group == videos.videos[1].group
     assert len(set(ids(images))) == len(images)
     assert not any(video.group for video in images.unlabelled().videos)
     with pytest.raises(IndexError, match="frame 0 alone"):
@@ -91,14 +92,14 @@ def test_all_videos_as_one(build):
     whole, one = build().split("train"), build(joined=True).split("train")
     order = np.random.default_rng(0).permutation(len(whole)).tolist()
     assert order != sorted(order)
-    films = Selected(whole, order)
-    assert [video.frames for video in one.videos] == [8 * len(films)]
+    videos = Subset(whole, order)
+    assert [video.frames for video in one.videos] == [8 * len(videos)]
     wanted = [8 * 3 + 2, 0, 8 * 3 + 2, 7, 8]
     expected = torch.cat(
-        [films.read(3, [2]), films.read(0, [0]), films.read(3, [2]), films.read(0, [7]), films.read(1, [0])]
+        [videos.read(3, [2]), videos.read(0, [0]), videos.read(3, [2]), videos.read(0, [7]), videos.read(1, [0])]
     )
     assert torch.equal(one.read(0, wanted), expected)
-    assert torch.equal(one.unlabelled().read(0, wanted, short_side=16)[4:], films.read(1, [0], short_side=16))
+    assert torch.equal(one.unlabelled().read(0, wanted, short_side=16)[4:], videos.read(1, [0], short_side=16))
     assert not one.videos[0].labels
     assert one.unlabelled().manifest != one.manifest
     assert len(build(joined=True).split("test")) == len(build().split("test"))
@@ -158,3 +159,36 @@ def test_wrong_options(build, options, message):
 def test_more_videos_than_there_are(build):
     with pytest.raises(UsageError, match="has 45 videos"):
         build(subset=46).split("train")
+
+
+def test_a_subset_is_a_split_of_its_videos():
+    whole = MovingSquares().split("train")
+    part = Subset(whole, [7, 3])
+    assert ids(part) == ["train-07", "train-03"]
+    assert (len(part), part.name, part.labelled, part.classes) == (2, "train", True, whole.classes)
+    assert torch.equal(part.read(1, [4, 0], short_side=32), whole.read(3, [4, 0], short_side=32))
+    assert torch.equal(part.flow(1, [4, 0], short_side=32), whole.flow(3, [4, 0], short_side=32))
+    assert len({part.manifest, Subset(whole, [3, 7]).manifest, whole.manifest}) == 3
+    bare = part.unlabelled()
+    assert [dict(video.labels) for video in bare.videos] == [{}, {}]
+    assert (bare.labelled, dict(bare.classes)) == (False, {})
+    assert ids(bare) == [ids(whole.unlabelled())[position] for position in (7, 3)]
+
+
+def test_flow_of_videos_joined_to_one():
+    whole = MovingSquares().split("train")
+    joined = ConcatenatedSplit(Subset(whole, [7, 3]))
+    moved = joined.flow(0, [24 + 5, 3, 24 + 5], short_side=32)
+    assert torch.equal(moved[[1]], whole.flow(7, [3], short_side=32))
+    assert torch.equal(moved[[0, 2]], whole.flow(3, [5, 5], short_side=32))
+    with pytest.raises(DataError, match="no flow from frames"):
+        joined.flow(0, [23], short_side=32)
+    with pytest.raises(IndexError, match="has frames 0 to 47"):
+        joined.flow(0, [48], short_side=32)
+
+
+def test_what_is_made_of_videos_has_a_content_of_its_own():
+    whole = MovingSquares().split("train")
+    images = FrameImages.evenly(whole, 2)
+    contents = [video.content for split in (whole, images, ConcatenatedSplit(whole)) for video in split.videos]
+    assert len(set(contents)) == 3 * len(whole) + 1

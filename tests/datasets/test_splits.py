@@ -8,18 +8,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from harness.datasets.split_views import FrameImages, Subset
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.testing.fixtures import MovingSquares
 from harness.video import frame_cache
 from harness.video.decode import decode
+from harness.video.flow import displacement
+from harness.video.flow_cache import FlowCache
+from harness.video.transforms import Box
 
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
     written = MovingSquares(tmp_path_factory.mktemp("squares")).split("test")
     videos = written.videos[:8]
-    return VideoSplit("test", videos, {video.id: f"hash of {video.id}" for video in videos}, written.classes)
+    return VideoSplit("test", videos, written.classes)
 
 
 @pytest.fixture(params=["cached", "too large for the cache"])
@@ -77,15 +81,43 @@ def test_unlabelled_hides_everything_that_tells(split):
     assert bare.classes == {}
     for position, video in enumerate(bare.videos):
         assert (video.labels, video.group, video.joints) == ({}, "", None)
-        assert video.id == f"{position:06d}"
+        assert split.videos[position].id not in video.id
         assert torch.equal(bare.read(position, [3]), split.read(position, [3]))
+
+
+def test_ids_tell_nothing_are_unique_and_stay(split):
+    twice = dataclasses.replace(split, videos=(split.videos[0], *split.videos))
+    ids = [video.id for video in twice.unlabelled().videos]
+    assert len(set(ids)) == len(ids)
+    assert ids[0] == split.unlabelled().videos[0].id == split.unlabelled().unlabelled().videos[0].id
+    relabelled = dataclasses.replace(split.videos[0], id="left", labels={"action": 1}, group="left")
+    assert dataclasses.replace(split, videos=(relabelled,)).unlabelled().videos[0].id == ids[0]
+
+
+def test_flow_comes_from_the_cache_that_all_share(split, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path))
+    moved = split.flow(2, [5, 1, 5], short_side=32)
+    assert (moved.shape, moved.dtype) == ((3, 2, 32, 43), torch.float32)
+    assert torch.equal(moved, displacement(FlowCache("tvl1", 32).read(split.videos[2].path, [5, 1, 5])))
+    (cached,) = tmp_path.rglob("*.zip")
+    kept = cached.stat().st_mtime_ns
+    part = Subset(split.unlabelled(), [4, 2])
+    assert torch.equal(part.flow(1, [5, 1, 5], short_side=32), moved)
+    assert cached.stat().st_mtime_ns == kept
+    with pytest.raises(DataError, match="24 frames decode"):
+        split.flow(2, [23], short_side=32)
+    images = FrameImages.evenly(split, 2)
+    with pytest.raises(DataError, match="has one frame"):
+        images.flow(0, [0], short_side=32)
+    half = dataclasses.replace(split.videos[0], box=Box(0, 0, 32, 32))
+    with pytest.raises(DataError, match="part of the picture"):
+        dataclasses.replace(split, videos=(half,)).flow(0, [0], short_side=32)
 
 
 def test_manifests_depend_on_what_they_should(split):
     def with_first(**changes):
         first = dataclasses.replace(split.videos[0], **changes)
-        digests = {**split.digests, first.id: split.digests[split.videos[0].id]}
-        return dataclasses.replace(split, videos=(first, *split.videos[1:]), digests=digests)
+        return dataclasses.replace(split, videos=(first, *split.videos[1:]))
 
     relabelled = with_first(labels={"action": 3})
     assert len({split.manifest, relabelled.manifest, with_first(group="x").manifest}) == 3
@@ -93,8 +125,7 @@ def test_manifests_depend_on_what_they_should(split):
     assert with_first(frames=23).unlabelled().manifest != split.unlabelled().manifest
     turned = dataclasses.replace(split, videos=split.videos[::-1])
     assert turned.unlabelled().manifest != split.unlabelled().manifest
-    changed = dataclasses.replace(split, digests={**split.digests, split.videos[0].id: "other"})
-    assert changed.unlabelled().manifest != split.unlabelled().manifest
+    assert with_first(content="other").unlabelled().manifest != split.unlabelled().manifest
 
 
 def test_joints_are_part_of_the_manifest(split, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from harness.datasets.split_views import Part, Pictures
+from harness.datasets.split_views import FrameImages, Subset
 from harness.embeddings.scatter import SIDE, thumbnails
 from harness.interfaces import Video
 from harness.testing import MovingSquares
@@ -40,7 +40,7 @@ def test_only_the_middle_is_seen_of_the_frame_asked_for():
 
 def test_points_of_one_video_are_read_at_once():
     bars = Bars()
-    found = thumbnails(Part(bars, [0, 0, 0, 1]), [3, 0, 2, 1])
+    found = thumbnails(Subset(bars, [0, 0, 0, 1]), [3, 0, 2, 1])
     assert bars.reads == [(0, [3, 0, 2]), (1, [1])]
     assert found[:, 0, 0, 2].tolist() == [30, 0, 20, 60]
 
@@ -54,5 +54,5 @@ def test_small_frames_are_enlarged():
 
 def test_frames_that_are_points_of_their_own():
     split = MovingSquares().split("test")
-    found = thumbnails(Pictures.every(split, 6), [0] * 4 * len(split))
-    assert np.array_equal(found[4:8], thumbnails(Part(split, [1] * 4), [0, 6, 12, 18]))
+    found = thumbnails(FrameImages.every(split, 6), [0] * 4 * len(split))
+    assert np.array_equal(found[4:8], thumbnails(Subset(split, [1] * 4), [0, 6, 12, 18]))

@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from harness.cards import View
-from harness.datasets.split_views import Pictures
+from harness.datasets.split_views import FrameImages
 from harness.encoders.frozen import FrozenEncoder, fingerprint
 from harness.errors import DataError, UsageError
 from harness.evaluators.clustering import Clustering
@@ -323,7 +323,7 @@ def test_every_so_many_th_frame_can_be_a_point():
     assert len(set(counts)) > 1
     groups = [video.group for video, count in zip(split.videos, counts, strict=True) for _ in range(count)]
     assert found.predictions.groups == tuple(groups)
-    alone = FrozenEncoder(OneFrame(), key="x").features(Pictures.every(split, 5)).vectors
+    alone = FrozenEncoder(OneFrame(), key="x").features(FrameImages.every(split, 5)).vectors
     assert found.predictions.predicted == tuple(map(tuple, kmeans(alone, 4, range(3)).assignments.tolist()))
     parts = [np.split(np.array(row), np.cumsum(counts)[:-1]) for row in found.predictions.predicted]
     majority = torch.tensor([[np.bincount(part).argmax() for part in row] for row in parts])

@@ -98,7 +98,7 @@ def test_a_slow_encoder_is_as_slow_as_it_is():
 
 def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     split = MovingSquares(tmp_path).split("test")
-    files = VideoSplit("test", split.videos, {})
+    files = VideoSplit("test", split.videos)
     view = View(frames=4, stride=3, size=32, resize=40, clips=2, crops=3)
     assert torch.equal(cut_clips(timing.decoded(split.videos[5], view), view), video_clips(files, 5, view))
 

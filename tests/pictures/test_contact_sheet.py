@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.datasets.splits import ArraySplit, images_of
+from harness.datasets.splits import ArraySplit, describe_images
 from harness.pictures.contact_sheet import contact_sheet
 from harness.pictures.sheet import MARGIN
 from harness.testing import MovingSquares
@@ -25,7 +25,7 @@ def images(labels):
     """One-coloured images, image i of the colour (10 i, 0, 200)."""
     colours = np.array([(10 * number, 0, 200) for number in range(len(labels))], np.uint8)
     pictures = np.tile(colours[:, None, None], (1, SIDE, SIDE, 1))
-    videos = images_of(Path("batch"), pictures, {"action": labels}, prefix="test")
+    videos = describe_images(Path("batch"), pictures, {"action": labels}, prefix="test")
     return ArraySplit("test", videos, pictures, {"action": ("cat", "dog", "emu")})
 
 
@@ -49,7 +49,7 @@ def test_a_row_for_each_class_and_the_same_bytes_again():
     assert np.abs(frame - original).mean() < 12  # 256 colours for all
 
 
-def test_images_of_a_class_are_different_ones_spread_over_it():
+def test_describe_images_a_class_are_different_ones_spread_over_it():
     png = contact_sheet(images([0, 1] * 9), columns=5, height=SIDE)
     assert pixels(png).shape[0] == 2 * (SIDE + MARGIN) + MARGIN  # no row for the class that nobody has
     assert reds(png, 0, 5) == [0, 40, 80, 120, 160]

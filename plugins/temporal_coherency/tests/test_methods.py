@@ -7,7 +7,7 @@ import torch
 
 from harness import Budget, FrozenEncoder, UsageError
 from harness.backbones.small_2d import Small2D
-from harness.datasets.split_views import Joined
+from harness.datasets.split_views import ConcatenatedSplit
 from harness.encoders.network import normalise
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness_temporal_coherency.losses import contrastive, quadruplet
@@ -123,5 +123,5 @@ def test_impossible_options(method, options, message):
 
 @pytest.mark.parametrize("method", [Siamese, Quadruplet, Triplet])
 def test_all_videos_as_one_can_be_learnt_from(method):
-    joined = Joined(MovingSquares().split("train")).unlabelled()
+    joined = ConcatenatedSplit(MovingSquares().split("train")).unlabelled()
     assert method().fit(TinyBackbone(), joined, Budget(frames=320, seed=0)).dim == TinyBackbone.card.dim

@@ -103,7 +103,7 @@ class Tables:
         for index in chosen:
             frames = None
             if isinstance(split, VideoSplit) and split.videos[index].box is None:
-                content = split.digests[split.videos[index].id]
+                content = split.videos[index].content
             else:
                 frames = split.read(index)
                 content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
