@@ -23,7 +23,7 @@ class Video:
     id: str
     """Unique in its split; says nothing in an unlabelled one."""
     path: Path
-    """File to decode, nothing else: names of folders and files mean nothing to what is given the video."""
+    """File to decode; its name, and those of its folders, mean nothing."""
     frames: int
     """Frames that decode, not what the header claims."""
     fps: float
@@ -33,15 +33,21 @@ class Video:
     group: str = ""
     """Videos of one group show one scene, and are never on both sides of a split."""
     labels: Mapping[str, int] = field(default_factory=dict)
-    """For each kind of label ("action", "scene"), the index of its class; empty in an unlabelled split."""
+    """Class index of each kind of label ("action", "scene"); empty where unlabelled."""
     joints: Path | None = None
-    """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool, in FLIC's order."""
-    box: Box | None = None
-    """The part of the picture that counts, where it is not the whole; `width` and `height` are its size."""
-    content: str = ""
-    """Hash of the file's bytes, or of what a video that is made of others takes from them.
+    """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool.
 
-    For caches and to find copies; empty where it is not known.
+    In FLIC's order, `harness.functional.pose.JOINTS`.
+    """
+    box: Box | None = None
+    """Part of the picture that counts, where it is not the whole.
+
+    `width` and `height` are its size.
+    """
+    content: str = ""
+    """Hash of the file's bytes, for caches and to find copies; empty where unknown.
+
+    A video that is made of others has a hash of what it takes from them.
     """
 
 
@@ -55,7 +61,7 @@ class Split(Protocol):
 
     @property
     def labelled(self) -> bool:
-        """Whether the videos carry their labels and groups."""
+        """Labels and groups are there."""
         ...
 
     @property
@@ -78,7 +84,7 @@ class Split(Protocol):
 
     @property
     def manifest(self) -> str:
-        """Hash of everything the split contains: bytes, frames, ids, labels, groups, order."""
+        """Hash of all that the split contains: bytes, frames, ids, labels, groups, order."""
         ...
 
     def __len__(self) -> int: ...
@@ -97,9 +103,9 @@ class Split(Protocol):
         ...
 
     def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
-        """Read TV-L1 flow of video `index` as (T, 2, H, W) float32, from the cache that all splits share.
+        """Read TV-L1 flow of video `index` as (T, 2, H, W) float32.
 
-        Pixels from each of `frames` to the next frame of the video, horizontal before vertical, up to 20 pixels.
+        It comes from the cache that all splits share. Pixels from each of `frames` to the next frame of the video, horizontal before vertical, up to 20 pixels.
 
         Args:
             index: position in `videos`.
