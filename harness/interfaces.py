@@ -105,7 +105,8 @@ class Split(Protocol):
     def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
         """Read TV-L1 flow of video `index` as (T, 2, H, W) float32.
 
-        It comes from the cache that all splits share. Pixels from each of `frames` to the next frame of the video, horizontal before vertical, up to 20 pixels.
+        It comes from the cache that all splits share. Pixels from each of `frames` to the next frame of the video,
+        horizontal before vertical, up to 20 pixels.
 
         Args:
             index: position in `videos`.
