@@ -1,4 +1,4 @@
-"""`harness`: the commands, and what every one of them does with errors and signals."""
+"""`harness`: the verbs, and the handling of errors and signals for all of them."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What holds for every command."""
+    """Keep the options before the verb."""
     context.obj = Context(block=tuple(block or ()), strict=strict_plugins)
 
 
 class _Stopped(BaseException):
-    """SIGINT or SIGTERM arrived; not an Exception, so that nothing on the way to `main` takes it for a failed cell."""
+    """SIGINT or SIGTERM; no Exception, so that it is never taken for a failed cell."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -77,7 +77,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130/143 stopped."""
+    """Run the command line and exit.
+
+    Exit codes: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130/143 stopped.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     # Threads that wait else spin: OpenMP's make small solves 50 times slower beside another busy process, and those of
     # OpenBLAS, of which NumPy and SciPy each have their own, take the processors from each other and from PyTorch.

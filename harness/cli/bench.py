@@ -1,4 +1,4 @@
-"""`harness bench`: where time goes on this machine."""
+"""`harness bench`: time of each stage on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset
     from harness.profiling.pipeline import Pass, Report
 
-app = typer.Typer(help="Measure where time goes on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 
 @app.callback()
@@ -38,7 +38,7 @@ def data(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how a clip's time splits into decoding, transforming, transfer and the network, and who waits for whom."""
+    """Time decoding, transforming, transfer and network of a clip, and waits for data."""
     import dataclasses
 
     from harness.profiling import pipeline
@@ -62,7 +62,7 @@ def data(
 
 
 def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
-    """A linear head on the features that the untrained network gives the training split."""
+    """Train a linear head on the untrained network's features of the training split."""
     from harness.encoders.frozen import FrozenEncoder
     from harness.encoders.network import NetworkEncoder
     from harness.errors import DataError
@@ -73,8 +73,8 @@ def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
         msg = f"data set {dataset.card.name!r} has no labels, which --features learns"
         raise DataError(msg)
     encoder = NetworkEncoder(network.build(seed=0), network.card)
-    found = FrozenEncoder(encoder, key="bench", device=device).features(split)
-    return train_head(found.vectors, found.labels(next(iter(split.classes))))
+    features = FrozenEncoder(encoder, key="bench", device=device).features(split)
+    return train_head(features.vectors, features.labels(next(iter(split.classes))))
 
 
 def _print(report: Report, head: Pass | None) -> None:
@@ -87,9 +87,9 @@ def _print(report: Report, head: Pass | None) -> None:
     sys.stdout.write("\n")
     passes = {"first pass": report.first, "later pass": report.later, "linear head": head}
     lines: list[tuple[str, ...]] = [
-        (title, str(found.clips), f"{found.clips_per_s:.1f}", f"{100 * found.waiting:.1f} %")
-        for title, found in passes.items()
-        if found is not None
+        (title, str(one.clips), f"{one.clips_per_s:.1f}", f"{100 * one.waiting:.1f} %")
+        for title, one in passes.items()
+        if one is not None
     ]
     print_table(("pass", "clips", "clips/s", "waiting for data"), lines)
     sys.stdout.write("\n")

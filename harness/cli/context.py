@@ -1,4 +1,4 @@
-"""What the verbs share: the options before the verb, the plugins, and how data reaches stdout."""
+"""Shared by the verbs: common options, plugins, printing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Changes = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change the suite: frames=1000, seeds=[0], methods.1.margin=1."),
 ]
 BoardFolder = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Where the board goes; leaderboards/<suite> by default.")
+    Path | None, typer.Option("--output", "-o", help="Folder of the board; leaderboards/<suite> by default.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -48,7 +48,7 @@ class Context:
 
 
 def usable_device(name: str) -> str:
-    """`name`, or for `auto` a GPU where there is one.
+    """Resolve `auto` to a GPU where there is one, and check any other device.
 
     Raises:
         UsageError: when nothing can be put there.

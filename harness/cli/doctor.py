@@ -1,4 +1,4 @@
-"""`harness doctor`: whether this environment can do what it is asked."""
+"""`harness doctor`: checks of this environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.cli.context import AsJson, Context, print_json, print_table
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at."""
+    """Outcome of one check."""
 
     name: str
     ok: bool
@@ -21,7 +21,10 @@ class Check:
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check plugins, libraries, devices and the store; exit with 1 when something is wrong."""
+    """Check plugins, libraries, devices and the store.
+
+    Exits with 1 when something is wrong.
+    """
     options: Context = context.obj
     checks = list(_checks(options))
     if as_json:
@@ -42,8 +45,8 @@ def _checks(options: Context) -> Iterator[Check]:
     yield _tried("store", _store)
     plugins = options.plugins()
     for status in plugins.statuses:
-        found = status.error or status.status
-        yield Check(f"plugin {status.name}", status.status != "failed", f"{found}, {status.origin}")
+        report = f"{status.error or status.status}, {status.origin}"
+        yield Check(f"plugin {status.name}", status.status != "failed", report)
     published, complaints = plugins.published()
     count = sum(map(len, published.values()))
     yield Check("references", not complaints, "; ".join(complaints) or f"{count} published numbers")
@@ -52,7 +55,7 @@ def _checks(options: Context) -> Iterator[Check]:
 def _tried(name: str, check: Callable[[], str]) -> Check:
     try:
         return Check(name, True, check())
-    except Exception as error:  # whatever is wrong here is what the user wants to read
+    except Exception as error:  # any fault is a finding
         return Check(name, False, f"{type(error).__name__}: {error}")
 
 

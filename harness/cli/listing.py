@@ -1,4 +1,4 @@
-"""`harness list`: what is installed."""
+"""`harness list`: installed methods, data sets, suites, plugins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Kind(str, enum.Enum):
-    """What can be listed."""
+    """Kinds of things to list."""
 
     methods = "methods"
     backbones = "backbones"
@@ -30,13 +30,13 @@ COLUMNS = {
     Kind.plugins: ("name", "status", "from", "error"),
     Kind.references: ("table", "method", "value", "std", "evaluator", "data", "paper"),
 }
-"""What is shown as text, where it is not name, summary and origin."""
+"""Columns of the text, where they are not name, summary and origin."""
 
 
 def listing(
     context: typer.Context, kind: Annotated[Kind, typer.Argument(show_default=False)], as_json: AsJson = False
 ) -> None:
-    """List methods, backbones, datasets, evaluators, suites, references (published numbers) or plugins."""
+    """List what is installed of a kind; references are published numbers."""
     options: Context = context.obj
     plugins = options.plugins()
     if kind is Kind.plugins:
@@ -65,7 +65,7 @@ def _entry(entry: Registration) -> dict[str, Any]:
 
 
 def _references(plugins: Plugins) -> list[dict[str, Any]]:
-    """A number a row; each broken file gets a line on stderr."""
+    """List published numbers; each broken file gets a line on stderr."""
     from harness.system import progress
 
     published, complaints = plugins.published()

@@ -1,4 +1,4 @@
-"""`harness map`: where a run's encoder puts the test videos, as a picture and for TensorBoard."""
+"""`harness map`: t-SNE of a run's features, as a picture and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 def map_(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="A run's key, or its first digits.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="Where to.")],
-    points: Annotated[int, typer.Option(min=5, max=10_000, help="At most so many, drawn at random.")] = 1000,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="Folder to write to.")
+    ],
+    points: Annotated[int, typer.Option(min=5, max=10_000, help="Largest number of points, drawn at random.")] = 1000,
     label: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Whose classes are coloured: action, scene; the run's by default."),
+        typer.Option(metavar="KIND", help="Label to colour by: action, scene; the run's by default."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw of points and of the t-SNE.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw of points and of the t-SNE.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Map a run's features: t-SNE with thumbnails, and the files of TensorBoard's projector."""
+    """Draw a run's t-SNE with thumbnails, and write files for TensorBoard's projector."""
     from harness.embeddings.export import embedding_files, thinned
     from harness.store.runs import Store
     from harness.system import files, paths
@@ -38,8 +40,8 @@ def map_(
     options: Context = context.obj
     store = Store(paths.store())
     run = store.find(key)
-    found = _points(options.plugins(), store, run, label)
-    shown, frames = thinned(found.features, found.frames, points, seed=seed)
+    samples = _samples(options.plugins(), store, run, label)
+    shown, frames = thinned(samples.features, samples.frames, points, seed=seed)
     identity = run.identity
     title = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}, test of {identity.data.label}"
     written = embedding_files(shown, frames, title=title, seed=seed)
@@ -53,8 +55,8 @@ def map_(
     sys.stderr.write(f"`tensorboard --logdir {output}` shows them in three dimensions\n")
 
 
-def _points(plugins: Plugins, store: Store, run: Run, label: str | None) -> ClusteringSamples:
-    """What the run's evaluator measured of test: videos, or where it is told so clips or frames of them.
+def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> ClusteringSamples:
+    """Samples of the run's test split: videos, or for clustering its clips or frames.
 
     Raises:
         DataError: when the run's encoder is not stored, or the data set has no labels.

@@ -37,7 +37,10 @@ def run(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compute what a suite lacks, and write its leaderboard; exit with 1 when a cell failed."""
+    """Compute the missing runs of a suite and write its leaderboard.
+
+    Exits with 1 when a cell failed.
+    """
     from harness.execution import plan
     from harness.suites import schema
     from harness.system import paths
@@ -68,7 +71,7 @@ def run(
 
 
 def _dry_run(suite: Suite, plugins: Plugins, *, as_json: bool) -> None:
-    """The cells, and where the data is there already, their keys and whether they are stored."""
+    """Print the cells, and where their data are there, their keys and states."""
     from harness.execution.plan import Planner, identities
     from harness.store.runs import Store
     from harness.system import paths

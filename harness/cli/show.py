@@ -1,4 +1,4 @@
-"""`harness show`: everything stored of one run."""
+"""`harness show`: one stored run."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def show(
     key: Annotated[str, typer.Argument(help="A run's key, or its first digits.")],
     pictures: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write the run's pictures there, and what its encoder can draw."),
+        typer.Option(metavar="FOLDER", help="Write pictures of the run and of its encoder there."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a run: scores, protocol, provenance, and why it failed if it did."""
+    """Show a run: scores, protocol, provenance, reason of failure."""
     from harness.store.runs import Store
     from harness.system import paths
 
@@ -64,17 +64,17 @@ def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Pa
     from harness.interfaces import Illustrated
     from harness.system import files
 
-    found = {f"{name}.png": store.picture(run.key, name).read_bytes() for name in run.pictures}
+    pictures = {f"{name}.png": store.picture(run.key, name).read_bytes() for name in run.pictures}
     plugins = options.plugins()
     try:
         encoder = restore.encoder(plugins, store, run)
     except FileNotFoundError:
         encoder = None
     if isinstance(encoder, Illustrated):
-        found |= encoder.illustrations(restore.dataset(plugins, run).split("test"))
-    for name, content in found.items():
+        pictures |= encoder.illustrations(restore.dataset(plugins, run).split("test"))
+    for name, content in pictures.items():
         files.write_bytes(folder / name, content)
-    return [folder / name for name in found]
+    return [folder / name for name in pictures]
 
 
 def _section(title: str, content: dict[str, Any], indent: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What the core itself offers, registered through the same hooks as anybody's plugin."""
+"""The built-in plugin: methods, backbones, data sets, evaluators and suites."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """The two references every method is seen beside."""
+    """Register the reference methods."""
     registry.register(methods.RANDOM_INIT, "harness.methods.random_init:RandomInit")
     registry.register(methods.SUPERVISED, "harness.methods.supervised:Supervised")
 
 
 @hookimpl
 def harness_backbones(registry: Registry[Backbone]) -> None:
-    """Small networks for the embedded data, and standard ones."""
+    """Register small networks for the embedded data, and standard ones."""
     registry.register(backbones.SMALL_2D, "harness.backbones.small_2d:Small2D")
     registry.register(backbones.SMALL_3D, "harness.backbones.small_3d:Small3D")
     registry.register(backbones.RESNET18, "harness.backbones.resnet18:ResNet18")
@@ -44,7 +44,7 @@ def harness_backbones(registry: Registry[Backbone]) -> None:
 
 @hookimpl
 def harness_datasets(registry: Registry[Dataset]) -> None:
-    """The embedded data set in its two variants, and those of the papers."""
+    """Register the embedded data set in its two variants, and those of the papers."""
     registry.register(datasets.MOCAP_ACTIONS, "harness.datasets.mocap_actions.dataset:MocapActions")
     registry.register(datasets.MOCAP_ACTIONS_UNBIASED, "harness.datasets.mocap_actions.dataset:MocapActionsUnbiased")
     registry.register(datasets.UCF101, "harness.datasets.ucf101:UCF101")
@@ -65,7 +65,7 @@ def harness_datasets(registry: Registry[Dataset]) -> None:
 
 @hookimpl
 def harness_evaluators(registry: Registry[Evaluator]) -> None:
-    """The standard protocols."""
+    """Register the standard protocols."""
     registry.register(LINEAR_PROBE, "harness.evaluators.linear:LinearProbe")
     registry.register(LINEAR_SVM, "harness.evaluators.linear:LinearSVM")
     registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
@@ -80,5 +80,5 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
 
 @hookimpl
 def harness_suites(registry: SuiteRegistry) -> None:
-    """The suite of the README."""
+    """Register the suite of the README."""
     registry.register("quickstart", "harness.suites:quickstart.yaml")

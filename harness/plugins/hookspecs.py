@@ -1,4 +1,4 @@
-"""Every hook a plugin may implement, and when it is called."""
+"""Hooks that a plugin may implement."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
 
 @hookspec
 def harness_suites(registry: SuiteRegistry) -> None:
-    """Register suites that ship with the plugin; called once, after the plugin is loaded.
+    """Register the plugin's suites; called once, after the plugin is loaded.
 
     :param registry: takes a name and the `package:file.yaml` of the suite
     """
@@ -57,7 +57,9 @@ def harness_suites(registry: SuiteRegistry) -> None:
 
 @hookspec
 def harness_references(registry: ReferenceRegistry) -> None:
-    """Register what papers published, to be shown beside runs of the same protocol; called once, after loading.
+    """Register published numbers; called once, after the plugin is loaded.
+
+    They are shown beside runs of the same protocol.
 
     :param registry: takes a name and the `package:file.yaml` of a paper's numbers
     """
@@ -65,7 +67,9 @@ def harness_references(registry: ReferenceRegistry) -> None:
 
 @hookspec
 def harness_run_started(cell: Cell) -> None:
-    """Called before a cell is evaluated; an exception here is reported and does not fail the run.
+    """Observe a cell; called before it is evaluated.
+
+    An exception here is reported and does not fail the run.
 
     :param cell: what is about to be measured
     """
@@ -73,7 +77,9 @@ def harness_run_started(cell: Cell) -> None:
 
 @hookspec
 def harness_run_finished(cell: Cell, run: Run) -> None:
-    """Called after a cell's run is stored; an exception here is reported and does not fail the run.
+    """Observe a run; called after it is stored.
+
+    An exception here is reported and does not fail the run.
 
     :param cell: what was measured
     :param run: the stored outcome

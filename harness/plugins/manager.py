@@ -1,4 +1,4 @@
-"""Finds, loads, blocks and isolates plugins: one that is broken is reported, the others work."""
+"""Find, load, block and isolate plugins; a broken one is reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GROUP = "harness"
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
-    """What became of one plugin."""
+    """Outcome of loading one plugin."""
 
     name: str
     origin: Origin
@@ -49,7 +49,7 @@ class PluginStatus:
 
 
 class Plugins:
-    """The plugins of this environment and what they registered.
+    """Plugins of this environment and their registries.
 
     Args:
         block: names of plugins not to load, besides those in `$HARNESS_BLOCK_PLUGINS` (comma-separated).
@@ -146,23 +146,23 @@ class Plugins:
         return [status for status in self.statuses if status.status == "failed"]
 
     def published(self) -> tuple[dict[str, tuple[Reference, ...]], list[str]]:
-        """What papers published, by the name of each file, and a line for each file that is broken.
+        """Read published numbers by file, and a complaint for each broken file.
 
         Raises:
             PluginError: in strict mode, for the first broken file.
         """
         from harness.suites.references import parse
 
-        found, complaints = {}, []
+        published, complaints = {}, []
         for name in self.references:
             origin = self.references.origin_of(name)
             try:
-                found[name] = parse(self.references.text(name), f"references {name!r} of {origin}")
+                published[name] = parse(self.references.text(name), f"references {name!r} of {origin}")
             except (Exception, SystemExit) as error:
                 complaints.append(f"{_describe(error)} (--block {origin.plugin} silences this)")
                 if self._strict:
                     raise PluginError(complaints[-1]) from error
-        return found, complaints
+        return published, complaints
 
     def run_started(self, cell: Cell) -> list[str]:
         """Tell every plugin; returns a line for each that raised."""
@@ -191,7 +191,7 @@ def _origin(point: EntryPoint) -> Origin:
 
 
 def _describe(error: BaseException) -> str:
-    """Type, message and the innermost line of the error, in one line."""
+    """Format type, message and innermost line of an error in one line."""
     text = " ".join(str(error).split())
     frames = traceback.extract_tb(error.__traceback__)
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""

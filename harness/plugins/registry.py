@@ -27,7 +27,7 @@ LOCATION = "location"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The plugin something came from."""
+    """Plugin and distribution that something came from."""
 
     plugin: str
     distribution: str = ""
@@ -105,7 +105,7 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def entry(self, name: str) -> Registration:
-        """The card, target and origin registered as `name`.
+        """Card, target and origin registered as `name`.
 
         Raises:
             UsageError: when there is none, with the nearest names.
@@ -276,17 +276,17 @@ class DatasetRegistry(Registry["Dataset"]):
 
 def _annotations(loaded: type) -> dict[str, Any]:
     """Resolve the types of the constructor's parameters, as far as that is possible."""
-    found: dict[str, Any] = {}
+    resolved: dict[str, Any] = {}
     for owner in reversed(loaded.__mro__):
         fields = inspect.get_annotations(owner) if "__dataclass_fields__" in vars(owner) else {}
         own = inspect.get_annotations(vars(owner)["__init__"]) if "__init__" in vars(owner) else {}
         for name, annotation in {**own, **fields}.items():
             holder = type("Holder", (), {"__annotations__": {name: annotation}})
             try:
-                found |= typing.get_type_hints(holder, vars(sys.modules[owner.__module__]), include_extras=True)
+                resolved |= typing.get_type_hints(holder, vars(sys.modules[owner.__module__]), include_extras=True)
             except NameError:  # imported for type checkers only
-                found.pop(name, None)
-    return found
+                resolved.pop(name, None)
+    return resolved
 
 
 def _one_line(error: Exception) -> str:
@@ -327,7 +327,7 @@ class FileRegistry:
         return name in self._entries
 
     def origin_of(self, name: str) -> Origin:
-        """The plugin that registered `name`."""
+        """Plugin that registered `name`."""
         return self._entries[name][1]
 
     def text(self, name: str) -> str:
@@ -359,12 +359,12 @@ class FileRegistry:
 
 
 class SuiteRegistry(FileRegistry):
-    """The suites that the loaded plugins ship."""
+    """Suites that the loaded plugins ship."""
 
     kind = "suite"
 
 
 class ReferenceRegistry(FileRegistry):
-    """The published numbers that the loaded plugins ship, a file for each paper."""
+    """Published numbers that the loaded plugins ship, a file for each paper."""
 
     kind = "references"

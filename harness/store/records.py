@@ -35,7 +35,7 @@ class Choice(pydantic.BaseModel):
 
 
 class CellSpec(pydantic.BaseModel):
-    """Which cell of a suite a run is of; it stays the same when code or data change."""
+    """Place of a run in a suite; it stays the same when code or data change."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +52,7 @@ class CellSpec(pydantic.BaseModel):
 
 
 class Run(pydantic.BaseModel):
-    """The stored outcome of a cell: scores, predictions and provenance, or the recorded failure."""
+    """Stored outcome of a cell: scores, predictions and provenance, or its failure."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -63,32 +63,32 @@ class Run(pydantic.BaseModel):
     status: Status
     reason: str = ""
     supervised: bool
-    """Whether the method read labels: a reference, never ranked."""
+    """True for a method that read labels: a reference, never ranked."""
     scores: tuple[Score, ...] = ()
     predictions: Predictions | None = None
     notes: dict[str, Any] = {}
     pictures: tuple[str, ...] = ()
     """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
     protocol: dict[str, Any]
-    """Everything a number depends on that is not the method: view, decoder, recipe, manifests."""
+    """All that scores depend on beside the method: view, decoder, recipe, manifests."""
     protocol_id: str
     """Hash of `protocol`; numbers are ranked only within one."""
     provenance: dict[str, Any]
-    """Versions, hardware, commit, seconds: what happened, as opposed to what was asked for."""
+    """Versions, hardware, commit, seconds; no part of any key."""
 
     def score(self, metric: str) -> Score | None:
-        """The score of `metric`, or None."""
+        """Find the score of `metric`, or None."""
         return next((score for score in self.scores if score.metric == metric), None)
 
     @property
     def evaluation(self) -> Evaluation:
-        """Scores, predictions and notes as the evaluator gave them."""
+        """Scores, predictions and notes of the evaluator."""
         return Evaluation(self.scores, self.predictions, self.notes)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One number to be: a method fitted on a backbone, measured by an evaluator on a data set, with a seed."""
+    """One evaluation in a suite, with its keys."""
 
     identity: CellSpec
     fit_key: str
@@ -96,4 +96,4 @@ class Cell:
     protocol: Mapping[str, Any]
     supervised: bool
     missing: frozenset[Need] = frozenset()
-    """What the evaluator needs and the method's encoders do not offer; such a cell is not applicable."""
+    """Needs of the evaluator that the method's encoders lack: not applicable."""

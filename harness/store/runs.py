@@ -1,4 +1,4 @@
-"""Runs and the store that keeps them: one JSON a run, written whole or not at all."""
+"""Store of runs: one JSON a run, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Store:
         self._runs = folder / "runs"
 
     def path(self, key: str) -> Path:
-        """Where the run of `key` is or would be."""
+        """Path of the run of `key`, stored or not."""
         return self._runs / f"{key}.json"
 
     def picture(self, key: str, name: str) -> Path:
-        """Where the picture `name` of the run of `key` is or would be."""
+        """Path of the picture `name` of the run of `key`, stored or not."""
         return self.folder / "pictures" / key / f"{name}.png"
 
     def write(self, run: Run, pictures: Mapping[str, bytes] = MappingProxyType({})) -> None:
-        """Store `run` and its pictures, PNG by name, replacing an earlier one of the same key.
+        """Store `run` and its pictures, PNG by name; an earlier run is replaced.
 
         Raises:
             ValueError: when a score is NaN or infinite.
@@ -45,7 +45,7 @@ class Store:
         files.write_json(self.path(run.key), run.model_dump(mode="json"))
 
     def get(self, key: str) -> Run | None:
-        """The run of `key`; None when there is none, or its file cannot be read (which `broken` then lists)."""
+        """Read the run of `key`; None without one, or where `broken` lists its file."""
         try:
             return read_run(self.path(key))
         except (FileNotFoundError, DataError):
@@ -58,7 +58,7 @@ class Store:
                 yield run
 
     def broken(self) -> list[str]:
-        """One line for each file that is not a run."""
+        """List the files that are not runs, one line each."""
         complaints = []
         for path in sorted(self._runs.glob("*.json")):
             try:
@@ -68,7 +68,7 @@ class Store:
         return complaints
 
     def find(self, prefix: str) -> Run:
-        """The one run whose key starts with `prefix`.
+        """Find the one run whose key starts with `prefix`.
 
         Raises:
             UsageError: when there is none, or more than one.

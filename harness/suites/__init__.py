@@ -1,1 +1,1 @@
-"""Suite files: what to run, as validated data, and the plan of cells that follows from it."""
+"""Suite files and published references, as validated data."""

@@ -1,4 +1,4 @@
-"""Numbers that papers published: the files they come in, and what data and protocol each is of."""
+"""Published numbers, each with the data and the protocol that it is of."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from harness.store.records import Choice
 from harness.suites.schema import WrittenChoice
 
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
-"""Pages make a link of it: nothing that a browser would run, nothing that ends a link in Markdown."""
+"""Links that are safe in pages: no scripts, nothing that ends a link in Markdown."""
 
 
 def _paper(value: Any) -> Any:
-    """A dataclass would ignore keys that it does not know."""
+    """Reject unknown keys, which a dataclass would ignore."""
     if isinstance(value, Mapping):
         fields = [field.name for field in dataclasses.fields(Paper)]
         for key in value:
@@ -43,7 +43,7 @@ Spread = Annotated[float, pydantic.Field(strict=True, allow_inf_nan=False, ge=0)
 
 
 class Reference(pydantic.BaseModel):
-    """A number that a paper published, and the evaluator and data set of ours that it is of."""
+    """A published number, and the evaluator and data set that it is of."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -51,22 +51,22 @@ class Reference(pydantic.BaseModel):
     table: Text
     """`Table 2`, or the section whose text says it."""
     method: Text
-    """As the paper calls it."""
+    """Name in the paper."""
     value: Value
-    """As the paper prints it: percent where the metric is in percent."""
+    """Value in the paper's unit: percent where the metric is in percent."""
     std: Spread | None = None
     metric: Text
     """The id of a metric of the evaluator's card."""
     evaluator: Choice
     data: Choice
     pretraining: Text
-    """What was learnt from, in the paper's words."""
+    """Pretraining data in the paper's words."""
     backbone: str = ""
     note: str = ""
 
 
 class _Number(pydantic.BaseModel):
-    """One line of a group; what it says itself holds instead of what the group says."""
+    """One line of a group; its own keys override those of the group."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -79,7 +79,7 @@ class _Number(pydantic.BaseModel):
 
 
 class _Group(pydantic.BaseModel):
-    """Numbers of one table that one protocol on one data set gave."""
+    """Numbers of one table under one protocol on one data set."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -94,7 +94,7 @@ class _Group(pydantic.BaseModel):
 
 
 class _File(pydantic.BaseModel):
-    """What one paper published."""
+    """Published numbers of one paper."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -103,7 +103,7 @@ class _File(pydantic.BaseModel):
 
 
 def parse(text: str, source: str) -> tuple[Reference, ...]:
-    """The numbers in a file, in its order.
+    """Parse the numbers in a file, in its order.
 
     >>> (one,) = parse('''
     ... paper: {title: A paper, authors: Somebody, year: 2019, venue: CVIU}

@@ -1,10 +1,10 @@
-"""A suite file: YAML that is only ever data, validated with the name of every key that is wrong."""
+"""Suite files: YAML that is only data, with errors that name the wrong key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import pydantic
 import yaml
@@ -13,12 +13,9 @@ from harness.cards import NAME
 from harness.errors import UsageError, unknown
 from harness.store.records import Choice
 
-if TYPE_CHECKING:
-    from harness.plugins.registry import SuiteRegistry
-
 
 def _parse_choice(value: Any) -> Any:
-    """`knn` or `{name: knn, k: 5}` -> a name with options."""
+    """Parse `knn` or `{name: knn, k: 5}` into a name with options."""
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
@@ -26,16 +23,16 @@ def _parse_choice(value: Any) -> Any:
         return {"name": value["name"], "options": options}
     if isinstance(value, Choice):
         return value
-    msg = "write a registered name, or a mapping with `name` and the options"
+    msg = f"expected a registered name, or a mapping with `name` and the options, got {value!r}"
     raise ValueError(msg)
 
 
 WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(_parse_choice)]
-"""A choice as files write it."""
+"""Choice as written in files."""
 
 
 class Suite(pydantic.BaseModel):
-    """Which methods x backbones x data sets x evaluators x seeds.
+    """Methods x backbones x data sets x evaluators x seeds.
 
     >>> suite = Suite.model_validate({
     ...     "name": "tiny", "title": "Tiny", "frames": 1000, "methods": ["random_init"], "backbones": ["small_2d"],
@@ -50,7 +47,7 @@ class Suite(pydantic.BaseModel):
     title: str
     summary: str = ""
     requires: tuple[str, ...] = ()
-    """Distributions whose plugins it uses."""
+    """Distributions whose plugins the suite uses."""
     frames: int = pydantic.Field(gt=0)
     """Budget of every fit: training frames shown to the network."""
     methods: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
@@ -62,15 +59,23 @@ class Suite(pydantic.BaseModel):
     evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
     paths: dict[str, Path] = {}
-    """Folder (or file) of data sets on this machine, by name; no part of what is measured."""
+    """Folder (or file) of data sets on this machine, by name; in no key."""
 
 
-def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> Suite:
-    """The suite registered as `source`, or in the file `source`.
+class RegisteredSuites(Protocol):
+    """Suites that plugins registered."""
+
+    def text(self, name: str) -> str:
+        """Read the YAML registered as `name`."""
+        ...
+
+
+def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) -> Suite:
+    """Load the suite registered as `source`, or the file `source`.
 
     Args:
         source: a registered name, or a path ending in .yaml or .yml.
-        suites: what plugins registered.
+        suites: the registered ones.
         changes: `key=value` in order, as given to `--set`; the key may be dotted (`methods.0.margin`), the value is
             YAML.
 
@@ -91,7 +96,8 @@ def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> 
         msg = f"suite {source}: not plain YAML data: {' '.join(str(error).split())}"
         raise UsageError(msg) from error
     if not isinstance(content, dict):
-        msg = f"suite {source}: a mapping is needed, with the keys {', '.join(Suite.model_fields)}"
+        got = type(content).__name__
+        msg = f"suite {source}: expected a mapping with the keys {', '.join(Suite.model_fields)}, got {got}"
         raise UsageError(msg)
     for text in changes:
         change(content, text)
@@ -108,7 +114,7 @@ def load(source: str, suites: SuiteRegistry, *, changes: Sequence[str] = ()) -> 
 
 
 def change(content: Any, setting: str) -> None:
-    """Set in `content` what `setting`, `key=value` as given to `--set`, says.
+    """Apply `setting`, `key=value` as given to `--set`, to `content`.
 
     Raises:
         UsageError: when it is not of that form, or there is nothing to set.

@@ -56,7 +56,7 @@ def test_set_changes_values_in_order(file):
         (GOOD.replace("seeds: [0, 1]", ""), "seeds: Field required"),
         (GOOD.replace("[knn]", "[{k: 5}]"), "evaluators.0: .*registered name"),
         (GOOD.replace("name: tiny", "name: ../x"), "name"),
-        ("- a\n- b\n", "a mapping is needed"),
+        ("- a\n- b\n", "expected a mapping"),
         ("a: [\n", "not plain YAML"),
     ],
 )
