@@ -33,7 +33,7 @@ def map_(
     as_json: AsJson = False,
 ) -> None:
     """Draw a run's t-SNE with thumbnails, and write files for TensorBoard's projector."""
-    from harness.embeddings.export import embedding_files, thinned
+    from harness.embeddings.export import embedding_files, subsample
     from harness.store.runs import Store
     from harness.system import files, paths
 
@@ -41,7 +41,7 @@ def map_(
     store = Store(paths.store())
     run = store.find(key)
     samples = _samples(options.plugins(), store, run, label)
-    shown, frames = thinned(samples.features, samples.frames, points, seed=seed)
+    shown, frames = subsample(samples.features, samples.frames, points, seed=seed)
     identity = run.identity
     title = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}, test of {identity.data.label}"
     written = embedding_files(shown, frames, title=title, seed=seed)

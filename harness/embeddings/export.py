@@ -1,4 +1,4 @@
-"""Everything that shows where an encoder puts points, as files."""
+"""Export features as a t-SNE scatter plot, a table and projector files."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.datasets.split_views import Subset
-from harness.embeddings.projector import projector
-from harness.embeddings.scatter import picture, thumbnails
+from harness.embeddings.projector import projector_files
+from harness.embeddings.scatter import scatter_plot, thumbnails
 from harness.embeddings.tsne import tsne
 from harness.evaluators.labelled_features import LabelledFeatures
 from harness.system import progress
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def embedding_files(points: LabelledFeatures, frames: Sequence[int], *, title: str, seed: int) -> dict[str, bytes]:
-    """Files by name: the t-SNE of the points as `tsne.png` and `tsne.csv`, and those of TensorBoard's projector.
+    """Build the files of an embedding, by name.
+
+    The t-SNE as `tsne.png` and `tsne.csv`, and the files of TensorBoard's projector.
 
     Args:
         points: N videos, clips or frames, with finite vectors.
@@ -47,24 +48,21 @@ def embedding_files(points: LabelledFeatures, frames: Sequence[int], *, title: s
     }
     columns |= {"group": points.groups, "video": [video.id for video in videos], "frame": frames}
     return {
-        "tsne.png": picture(shown, places, points.labels.tolist(), points.classes, title),
+        "tsne.png": scatter_plot(shown, places, points.labels.tolist(), points.classes, title),
         "tsne.csv": _table(points, frames, places),
-        **projector(vectors, columns, shown, name=title),
+        **projector_files(vectors, columns, shown, name=title),
     }
 
 
-def thinned(
+def subsample(
     points: LabelledFeatures, frames: Sequence[int], count: int, *, seed: int
 ) -> tuple[LabelledFeatures, list[int]]:
-    """`count` random points and their frames, in their order; all where there are no more."""
+    """Draw at most `count` random samples and their frames, in their order."""
     if len(points) <= count:
         return points, list(frames)
     progress.say(f"{count} of {len(points)} points, drawn at random; --points says how many")
     chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:count].sort().values
-    where, positions = chosen.to(points.vectors.device), chosen.tolist()
-    part = Subset(points.split, positions)
-    few = LabelledFeatures(points.vectors[where], points.labels[where], points.classes, part)
-    return few, [frames[position] for position in positions]
+    return points.select(chosen), [frames[position] for position in chosen.tolist()]
 
 
 def _table(points: LabelledFeatures, frames: Sequence[int], places: NDArray[np.float32]) -> bytes:

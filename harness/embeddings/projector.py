@@ -1,4 +1,4 @@
-"""The files of TensorBoard's embedding projector: `tensorboard --logdir FOLDER` shows them."""
+"""Files of TensorBoard's embedding projector, for `tensorboard --logdir FOLDER`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from harness.pictures.sheet import Frame
 
 LARGEST = 8192
-"""Side of a sprite image, in pixels, that browsers still load as a texture."""
+"""Largest side of a sprite image that browsers load as a texture, in pixels."""
 
 SPRITE = 64
-"""Side of a thumbnail in it, where that many fit."""
+"""Side of a thumbnail in it, where so many fit."""
 
 
-def projector(
+def projector_files(
     vectors: NDArray[np.float32], columns: Mapping[str, Sequence[object]], thumbnails: Frame, *, name: str
 ) -> dict[str, bytes]:
-    """Four files by name: vectors, what is known of each, their thumbnails, and the configuration that names the three.
+    """Build the projector's files by name: vectors, metadata, sprites, configuration.
 
     Args:
         vectors: (N, D) float32.
@@ -62,7 +62,7 @@ def projector(
 
 
 def _sprites(thumbnails: Frame) -> tuple[bytes, int]:
-    """A square PNG of thumbnails row by row, and the side of each in pixels."""
+    """Draw thumbnails row by row: a square PNG, and the side of each in pixels."""
     across = math.ceil(math.sqrt(len(thumbnails)))
     side = min(SPRITE, LARGEST // across)
     sheet = np.zeros((across, across, side, side, 3), dtype=np.uint8)

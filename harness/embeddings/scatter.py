@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from harness.pictures.sheet import Frame
 
 
-def on_grid(places: NDArray[np.float32], cells: int) -> NDArray[np.int64]:
-    """A cell of its own for each place: (N, 2) int64 column and row, the row counted from above.
+def assign_cells(places: NDArray[np.float32], cells: int) -> NDArray[np.int64]:
+    """Assign a grid cell of its own to each place: (N, 2) int64 column and row.
+
+    Rows are counted from above.
 
     The places are scaled to fill the square grid, up being up, their proportions kept. Each takes the free cell nearest
     to it, those with the nearest cell first.
@@ -31,7 +33,7 @@ def on_grid(places: NDArray[np.float32], cells: int) -> NDArray[np.int64]:
         places: (N, 2).
         cells: of a row and of a column; `cells ** 2 >= N`.
 
-    >>> on_grid(np.array([[0, 0], [4, 4], [4, 4]], dtype=np.float32), 3).tolist()
+    >>> assign_cells(np.array([[0, 0], [4, 4], [4, 4]], dtype=np.float32), 3).tolist()
     [[0, 2], [2, 0], [1, 0]]
     """
     low, high = places.min(0), places.max(0)
@@ -48,11 +50,11 @@ def on_grid(places: NDArray[np.float32], cells: int) -> NDArray[np.int64]:
 
 
 SIDE = 96
-"""Of a thumbnail, in pixels."""
+"""Side of a thumbnail, in pixels."""
 
 
 def thumbnails(split: Split, frames: Sequence[int]) -> Frame:
-    """The middle squares of the frames that show the points: (N, 96, 96, 3) uint8 RGB.
+    """Read the central squares of frames: (N, 96, 96, 3) uint8 RGB.
 
     Args:
         split: of N points, each a video; a video that is several points is read once where they stand together.
@@ -61,46 +63,48 @@ def thumbnails(split: Split, frames: Sequence[int]) -> Frame:
     Raises:
         DataError: when a video does not decode.
     """
-    found = np.empty((len(split), SIDE, SIDE, 3), dtype=np.uint8)
+    squares = np.empty((len(split), SIDE, SIDE, 3), dtype=np.uint8)
     with progress.bar("thumbnails", total=len(split)) as bar:
         for _, same in itertools.groupby(range(len(split)), lambda point: split.videos[point].id):
             points = list(same)
             read = split.read(points[0], [frames[point] for point in points], short_side=SIDE).numpy()
             for point, frame in zip(points, read, strict=True):
-                found[point] = _middle(frame)
+                squares[point] = _middle(frame)
             bar.advance(len(points))
-    return found
+    return squares
 
 
 def _middle(frame: Frame) -> Frame:
-    """The largest square in the middle of (H, W, 3), 96 pixels high and wide."""
+    """Crop the central square of (H, W, 3), 96 pixels high and wide."""
     side = min(frame.shape[:2])
     top, left = ((length - side) // 2 for length in frame.shape[:2])
     return scaled(frame[top : top + side, left : left + side], SIDE)
 
 
 def scaled(square: Frame, side: int) -> Frame:
-    """A square picture `side` pixels high and wide."""
+    """Scale a square picture to `side` pixels."""
     if len(square) == side:
         return square
     return np.asarray(Image.fromarray(square).resize((side, side), Image.Resampling.LANCZOS))
 
 
 WIDTH = 2000
-"""Of the map, in pixels; the legend stands on its right."""
+"""Width of the map, in pixels; the legend stands on its right."""
 
 MARGIN, GAP = 20, 2
-"""Around the map, and between thumbnails."""
+"""Pixels around the map, and between thumbnails."""
 
 TITLE, LINE = 48, 32
 """Height of the title, and of a line of the legend."""
 
 FILLED = 0.4
-"""Share of the cells that thumbnails take, so that groups and the gaps between them are seen."""
+"""Share of the cells that thumbnails take, so that gaps between groups are seen."""
 
 
 def cell_side(count: int) -> int:
-    """Pixels of a cell, so that `count` thumbnails fill 40 % of the map, or less where they would be larger than 96.
+    """Side of a cell in pixels, so that `count` thumbnails fill 40 % of the map.
+
+    They fill less where they would be larger than 96.
 
     >>> cell_side(1000), cell_side(10)
     (40, 96)
@@ -109,7 +113,10 @@ def cell_side(count: int) -> int:
 
 
 def colours(count: int) -> list[tuple[int, int, int]]:
-    """RGB for so many classes: each as unlike those before it as a screen can show, neither dark, pale nor grey."""
+    """Choose RGB colours for classes, each as unlike those before it as possible.
+
+    None is dark, pale or grey.
+    """
     levels = np.linspace(0, 255, 18).round()
     rgb = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3).astype(np.float32)
     lab = cv2.cvtColor(rgb[None] / 255, cv2.COLOR_RGB2Lab)[0]  # where distance is how unlike two colours look
@@ -124,10 +131,12 @@ def colours(count: int) -> list[tuple[int, int, int]]:
     return [(int(red), int(green), int(blue)) for red, green, blue in rgb[chosen]]
 
 
-def picture(
+def scatter_plot(
     thumbnails: Frame, places: NDArray[np.float32], labels: Sequence[int], classes: Sequence[str], title: str
 ) -> bytes:
-    """A PNG of the map, 2000 by 2000 pixels, under a title and beside a legend of the classes that are there.
+    """Draw the map as a PNG, 2000 x 2000 pixels, with title and legend.
+
+    The legend has the classes that are there.
 
     Args:
         thumbnails: (N, S, S, 3) uint8 RGB.
@@ -146,7 +155,7 @@ def picture(
     draw = ImageDraw.Draw(canvas)
     draw.text((MARGIN, MARGIN), title, fill="black", font=ImageFont.load_default(size=28))
     start = MARGIN + (WIDTH - cells * side) // 2
-    for point, (column, row) in enumerate(on_grid(places, cells).tolist()):
+    for point, (column, row) in enumerate(assign_cells(places, cells).tolist()):
         left, top = start + column * side, start + TITLE + row * side
         draw.rectangle((left, top, left + side - 1 - GAP, top + side - 1 - GAP), fill=colour[labels[point]])
         inside = Image.fromarray(scaled(thumbnails[point], side - GAP - 2 * border))

@@ -1,4 +1,4 @@
-"""Places on a plane for vectors of any length, neighbours beside neighbours."""
+"""Two-dimensional t-SNE embeddings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEWEST = 5
-"""Points without which a map says nothing."""
+"""Fewest points of a map."""
 
 
 def perplexity(count: int) -> float:
-    """30, or with few points what they allow: about a third of them.
+    """Perplexity for `count` points: 30, or a third of few points.
 
     >>> perplexity(1000), perplexity(31)
     (30.0, 10.0)
@@ -27,7 +27,7 @@ def perplexity(count: int) -> float:
 
 
 def tsne(vectors: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:
-    """The Barnes-Hut t-SNE of (N, D) float32 vectors: (N, 2) float32 places.
+    """Compute the Barnes-Hut t-SNE of (N, D) float32 vectors: (N, 2) float32 places.
 
     It starts from the two main axes of the vectors; at random, where they have but one. The same vectors and seed give
     the same places, whatever the number of cores.

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from harness.interfaces import Dataset
 
 RANDOM_DRAWS = 100
-"""Random assignments whose mean is the baseline: at small N it lies far below H(class)."""
+"""Random assignments for the baseline; at small N it is far below H(class)."""
 
 
 class Clustering:
-    """Clusters of the test split's features, as many as the label has classes, against the classes.
+    """k-means or spectral clusters of the test split's features, against classes.
+
+    There are as many clusters as the label has classes.
 
     Scores are means over `repeats` runs of k-means, seeded by `seed * repeats`, `seed * repeats + 1`, and so on; the
     notes have the sample standard deviation over the runs, and H(class). The baseline is the mean over random

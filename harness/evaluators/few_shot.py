@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 SHOTS = (1, 5, 10, 20)
 
 TOLERANCE = 2e-5
-"""Largest entry of a gradient at the solution: objectives are no higher than scikit-learn's by default."""
+"""Largest gradient entry at a solution; objectives match scikit-learn's default."""
 
 
 class FewShot:
-    """Logistic regression from n videos of each class, for several n and many draws, and from all of train.
+    """Logistic regression from n videos of each class, for several n and many draws.
+
+    Beside them stands logistic regression from all of train.
 
     All draws of one n are solved at once. The penalty is fixed: with a few videos nothing could choose it. 5 shots
     rank. The notes have mean, sample standard deviation and 95 % t interval over the draws. The baseline is one class
@@ -106,7 +108,10 @@ class FewShot:
 
 
 def _classify(train: LabelledFeatures, test: LabelledFeatures, drawn: Tensor) -> tuple[Tensor, bool]:
-    """Learn from the training videos `drawn` (R, M): (R, N) classes of test, and whether all solves converged."""
+    """Classify test by the training videos of each draw, (R, M).
+
+    Returns (R, N) classes, and whether all solves converged.
+    """
     x, labels = train.vectors[drawn], train.labels[drawn]
     mean, factor = scaling(x)  # (R, 1, D)
     strengths = x.new_full((len(drawn),), 1 / drawn.shape[1])

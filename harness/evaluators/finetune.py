@@ -13,13 +13,11 @@ from torch import Tensor, nn
 
 from harness.backbones.stages import Frozen, stages
 from harness.cards import BackboneCard, MethodCard
-from harness.datasets.split_views import Subset
 from harness.encoders.network import normalise
-from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.errors import DivergedError, PluginError, UsageError
 from harness.evaluators.cards import FINETUNE
 from harness.evaluators.labelled_features import LabelledFeatures, few_shot_subsets, split_notes, train_and_test
-from harness.evaluators.scoring import FOLDS, score_logits
-from harness.functional.folds import group_folds
+from harness.evaluators.scoring import score_logits, validation_folds
 from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
@@ -101,7 +99,9 @@ class Finetune:
         self.draws = draws
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
-        """Fine-tune a copy of the network of `encoder`; `seed` is of shots, classifier, batches and random clips.
+        """Fine-tune a copy of the network of `encoder`.
+
+        The seed is of shots, classifier, batches and random clips.
 
         Raises:
             DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate, or fewer
@@ -138,19 +138,15 @@ class Finetune:
     def _validate(
         self, start: _Start, train: LabelledFeatures, budget: Budget, bar: progress.Bar
     ) -> dict[float, float | None]:
-        """Validate each learning rate on the first fold of train: top-1 accuracy, None where it diverged."""
-        held_out = (group_folds(train.labels, train.groups, FOLDS) == 0).cpu()
-        if held_out.all():
-            msg = f"train has one group only ({train.groups[0]!r}); choosing the learning rate needs at least two"
-            raise DataError(msg)
-        rest, validation = (Subset(train.split, where.nonzero().flatten().tolist()) for where in (~held_out, held_out))
-        labels = train.labels.cpu()[held_out]
+        """Top-1 accuracy of each learning rate on a fold of train; None: it diverged."""
+        held_out = validation_folds(train) == 0
+        rest, validation = (train.select(chosen.nonzero().flatten()) for chosen in (~held_out, held_out))
         accuracies: dict[float, float | None] = {}
         for lr in self.lrs:
             try:
-                classifier = self._train(start, rest, budget, lr)
-                scores = self._scores(classifier, start, validation, "view", budget)
-                accuracies[lr] = float((scores.argmax(1) == labels).double().mean())
+                classifier = self._train(start, rest.split, budget, lr)
+                scores = self._scores(classifier, start, validation.split, "view", budget)
+                accuracies[lr] = float((scores.argmax(1) == validation.labels.cpu()).double().mean())
             except DivergedError:
                 accuracies[lr] = None
             bar.advance()
@@ -159,7 +155,7 @@ class Finetune:
     def _best(
         self, start: _Start, train: Split, budget: Budget, accuracies: dict[float, float | None]
     ) -> tuple[float, Classifier]:
-        """Train on all of train by the learning rate that validated best, or the next one where it diverges."""
+        """Train on all of train at the best learning rate that does not diverge."""
         known = {lr: accuracies.get(lr, 0.0) for lr in self.lrs}
         ranked = sorted((lr for lr in self.lrs if known[lr] is not None), key=lambda lr: -(known[lr] or 0.0))
         for lr in ranked:
@@ -199,7 +195,9 @@ def video_scores(
     seed: int,
     device: str = "cpu",
 ) -> Tensor:
-    """Average a classifier's scores over clips and crops: (N, classes) float64 on the CPU.
+    """Average a classifier's scores over clips and crops of each video.
+
+    (N, classes) float64 on the CPU.
 
     Args:
         classifier: put into evaluation mode.

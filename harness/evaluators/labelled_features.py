@@ -84,7 +84,7 @@ def labelled_features(encoder: FrozenEncoder, data: Dataset, name: str, label: s
 
 
 def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[LabelledFeatures, LabelledFeatures]:
-    """Encode the training split to learn classes from, and the test split to predict them on.
+    """Encode the training and the test split of a classification protocol.
 
     A class that is absent from test is allowed; test metrics then speak of the other classes.
 
@@ -128,13 +128,13 @@ def split_notes(train: LabelledFeatures, test: LabelledFeatures) -> dict[str, An
 
 
 class ClusteringSamples(NamedTuple):
-    """N samples to cluster or to map: videos, clips or frames, each with its video's class and group."""
+    """N videos, clips or frames to cluster or to map."""
 
     features: LabelledFeatures
     frames: list[int]
     """Number of a frame that shows each sample, in its video of `features.split`."""
     videos: Tensor
-    """(N,) int64 position of each sample's video in the data set's split; samples of a video stand together."""
+    """(N,) int64 position of each sample's video in its split, ascending."""
 
 
 def clustering_samples(
@@ -191,7 +191,7 @@ class _OneSplit:
 
 
 def few_shot_subsets(train: LabelledFeatures, shots: int, draws: int, seed: int, data: str) -> list[LabelledFeatures]:
-    """Draw `shots` videos of each class of `train`, `draws` times, independently of the encoder.
+    """Draw `shots` videos of each class, `draws` times, independently of the encoder.
 
     Raises:
         DataError: when a class has fewer, naming it and the data set.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Linear(ABC):
-    """Linear classifier of frozen features whose regularisation is chosen inside train.
+    """Linear classifier of frozen features, its regularisation chosen inside train.
 
     All candidates are solved at once on each fold; the one with the highest top-1 accuracy over all held-out videos (of
     equal ones the first) is refitted on all of train.
@@ -90,11 +90,13 @@ class _Linear(ABC):
     @staticmethod
     @abstractmethod
     def fit(x: Tensor, labels: Tensor, candidates: Tensor, classes: int) -> Logistic | Svm:
-        """Fit P classifiers to scaled vectors (N, D) and labels (N,), one for each of the candidates (P,)."""
+        """Fit a classifier to scaled vectors (N, D) for each candidate (P,)."""
 
 
 class LinearProbe(_Linear):
-    """Logistic regression on standardised features, its L2 strength chosen by videos of other groups inside train.
+    """Logistic regression on standardised features, its L2 strength validated.
+
+    Videos of other groups inside train validate.
 
     Args:
         label: which kind of class to predict.
@@ -105,7 +107,7 @@ class LinearProbe(_Linear):
     card = LINEAR_PROBE
     option = "strength"
     candidates = tuple(10.0**exponent for exponent in range(2, -7, -1))
-    """L2 penalties beside the mean cross-entropy; scikit-learn's C is 1 / (N * strength)."""
+    """L2 penalties beside the mean cross-entropy: 1 / (N C) of scikit-learn."""
 
     @staticmethod
     def scale(train: Tensor, others: Tensor) -> tuple[Tensor, ...]:
@@ -119,7 +121,9 @@ class LinearProbe(_Linear):
 
 
 class LinearSVM(_Linear):
-    """One-vs-rest squared hinge on features of length 1, its C chosen by videos of other groups inside train.
+    """One-vs-rest squared hinge on features of length 1, its C validated.
+
+    Videos of other groups inside train validate.
 
     The loss of a class's own videos weighs twice.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """Count the videos of each class (row) that were taken for each (column): (C, C) int64.
+    """Count videos by true class (row) and predicted class (column): (C, C) int64.
 
     Args:
         labels: (N,) int64.
@@ -89,11 +89,11 @@ HEIGHT = 80
 """Height of a frame, in pixels."""
 
 BORDER, COLOUR = 4, (213, 94, 0)
-"""Border around frames of other classes than the cluster's: vermilion of Okabe and Ito's palette."""
+"""Border of frames of other classes: vermilion of Okabe and Ito's palette."""
 
 
 def information_gain(labels: Tensor, clusters: Tensor) -> Tensor:
-    """Bits that each cluster adds to the mutual information with classes: (K,) float64.
+    """Bits each cluster adds to the mutual information with classes: (K,) float64.
 
     p(cluster) times the divergence of its classes from those of all videos; they sum to H(class) - H(class | cluster).
 

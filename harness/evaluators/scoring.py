@@ -31,7 +31,9 @@ def score(
     values: Mapping[str, Tensor] = NONE,
     guessed_values: Mapping[str, Tensor] = NONE,
 ) -> tuple[tuple[Score, ...], Predictions]:
-    """Score predictions by each metric of `card` that has a statistic; a score is the mean over repeats.
+    """Score predictions by each metric of `card` that has a statistic.
+
+    A score is the mean over repeats.
 
     A metric whose statistic is `mean` is left out where `values` has none of it.
 
@@ -76,7 +78,7 @@ def score_variants(
     predicted: Tensor,
     variants: Mapping[str, Tensor],
 ) -> tuple[tuple[Score, ...], Predictions]:
-    """Score a classifier by its predictions (R, N), and variants of it by the accuracy of theirs.
+    """Score a classifier, and variants of it by their accuracy.
 
     The baseline of each is train's most frequent class.
 
@@ -93,7 +95,7 @@ def score_variants(
 
 
 def to_predictions(test: LabelledFeatures, predicted: Tensor, values: Mapping[str, Tensor] = NONE) -> Predictions:
-    """Convert predictions (R, N) and each metric's values (R, N) to what is stored of the test videos."""
+    """Convert predictions (R, N) and metric values (R, N) to tuples, for storage."""
     return Predictions(
         videos=tuple(video.id for video in test.split.videos),
         groups=test.groups,
@@ -112,18 +114,24 @@ def to_values(values: Mapping[str, Tensor]) -> dict[str, tuple[tuple[float | Non
 
 
 def topk_hits(scores: Tensor, labels: Tensor, k: int) -> Tensor:
-    """(..., N) float32: 1 where the true class is among the `k` highest scores (..., N, C), else 0."""
+    """1 where the true class has one of the `k` highest scores, else 0.
+
+    (..., N) float32 for scores (..., N, C) and labels (N,).
+    """
     best = scores.topk(k, dim=-1).indices
     return (best == labels[:, None]).any(-1).float()
 
 
 def majority_class(train: LabelledFeatures, test: LabelledFeatures) -> Tensor:
-    """(1, N) int64: train's most frequent class (of equal ones the first) for every test video."""
+    """(1, N) int64 majority class of train (of equal ones the first)."""
     return train.labels.bincount().argmax().expand(1, len(test))
 
 
 def majority_hits(train: LabelledFeatures, test: LabelledFeatures, k: int) -> Tensor:
-    """(1, N) float32: 1 where the true class is one of train's `k` most frequent (of equal ones the first)."""
+    """(1, N) float32: 1 where the true class is among train's `k` most frequent.
+
+    Of equally frequent ones the first count.
+    """
     counts = train.labels.bincount(minlength=len(train.classes))
     frequent = torch.sort(counts, descending=True, stable=True).indices[:k]
     return torch.isin(test.labels, frequent).float()[None]
@@ -132,11 +140,11 @@ def majority_hits(train: LabelledFeatures, test: LabelledFeatures, k: int) -> Te
 FOLDS = 3
 
 FitPredict = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
-"""Points (N, D), labels (N,) and queries (M, D) -> (P, M) classes predicted with each of P candidates."""
+"""Points (N, D), labels (N,), queries (M, D) -> classes (P, M) of P candidates."""
 
 
-def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar) -> list[float]:
-    """Cross-validate each candidate on train, no group in two of 3 folds: top-1 accuracy over all of its videos.
+def validation_folds(train: LabelledFeatures) -> Tensor:
+    """(N,) int64: the fold of each video of train, no group in two of the 3 folds.
 
     Raises:
         DataError: when train has one group only, so that nothing can validate.
@@ -145,6 +153,16 @@ def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar
     if not folds.any():
         msg = f"train has one group only ({train.groups[0]!r}); choosing hyper-parameters needs at least two"
         raise DataError(msg)
+    return folds
+
+
+def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar) -> list[float]:
+    """Cross-validate candidates on train: top-1 accuracy of each over its videos.
+
+    Raises:
+        DataError: as in `validation_folds`.
+    """
+    folds = validation_folds(train)
     hits: Tensor = torch.zeros(1, dtype=torch.int64, device=folds.device)
     for fold in range(FOLDS):
         held_out = folds == fold

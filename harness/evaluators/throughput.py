@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Throughput:
-    """Clips a second of decoding, transfer, encoding and training; size and operations.
+    """Clips a second to decode, transfer, encode and train on; size and operations.
 
     Only numbers of one device, number of threads, version of torch and batch size are ranked together. Memory is that
     of a CUDA device, transfer too; on a CPU decoded videos lie in the same memory, so it is left out.
@@ -94,7 +94,7 @@ class Throughput:
         )
 
     def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
-        """Time decoding a batch or more of clips, from files spread over the split, if there are any."""
+        """Time decoding a batch of clips or more, from files spread over the split."""
         videos = timing.files(split, -(-self.batch_size // view.count))
         if videos:
             seconds = timing.decode_seconds(videos, view, threads=THREADS, repeats=self.repeats)
@@ -116,7 +116,7 @@ class _Measured:
         self.add(stage, clips, timing.seconds(run, self.device, repeats=self.repeats))
 
     def add(self, stage: str, clips: int, seconds: Sequence[float]) -> None:
-        """Add clips a second, the median over repeats that took `seconds` each for `clips`."""
+        """Add clips a second: the median over repeats of `clips` in `seconds` each."""
         speeds = [clips / taken for taken in seconds]
         name = f"{stage}_clips_per_s"
         self.values[name], self.spread[name] = statistics.median(speeds), [min(speeds), max(speeds)]
@@ -135,7 +135,7 @@ class _Measured:
 
 
 def _network(measured: _Measured, module: nn.Module, clips: Tensor) -> None:
-    """Measure parameters and operations of a network, and the speed of training a copy."""
+    """Measure parameters, operations and training speed of a copy of a network."""
     network = copy.deepcopy(module).to(clips.device)
     parameters = list(network.requires_grad_(True).parameters())
     measured.values["parameters"] = sum(parameter.numel() for parameter in parameters) / 1e6

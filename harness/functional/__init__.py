@@ -1,1 +1,1 @@
-"""Pure tensor mathematics: metrics and statistics, clustering, linear classifiers, neighbours, pose."""
+"""Pure tensor mathematics: metrics, clustering, classifiers, neighbours, pose."""

@@ -1,4 +1,4 @@
-"""How far clusters agree with classes: adjusted for chance, or by the best matching; batched as the metrics are."""
+"""Agreement of clusters with classes, batched as the metrics are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _ELEMENTS = 2**22  # terms of the expected mutual information that are held at a
 
 
 def adjusted_rand_index(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Share of pairs of videos on which classes and clusters agree, scaled so that chance is 0 and equality is 1.
+    """Rand index of classes and clusters, adjusted for chance.
+
+    Share of pairs of videos on which both agree, scaled so that chance is 0 and equality is 1.
 
     Below 0 where they agree less than chance. 1 where neither splits the videos, or each leaves every video alone.
     `predicted` holds cluster indices; arguments, shapes and errors as in `metrics.accuracy`, and `weights` must be
@@ -42,7 +44,9 @@ def adjusted_rand_index(labels: Tensor, predicted: Tensor, weights: Tensor | Non
 
 
 def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mutual information of classes and clusters, scaled so that chance is 0 and equality is 1.
+    """Mutual information of classes and clusters, adjusted for chance.
+
+    Chance is 0 and equality is 1.
 
     (MI - E[MI]) / (mean of the two entropies - E[MI]), where E[MI] is over all ways to deal the same videos to classes
     and clusters of the same sizes. 1 where classes and clusters are the same partition; 0 where only one of the two
@@ -78,7 +82,7 @@ def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tens
 
 
 def matched_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Accuracy under the matching of clusters to classes, at most one to one, that makes it highest, in [0, 1].
+    """Highest accuracy under one-to-one matchings of clusters to classes, in [0, 1].
 
     The Hungarian accuracy of the literature. With more clusters than classes the videos of the clusters left over
     count as wrong, with fewer those of the classes left over. `predicted` holds cluster indices; arguments, shapes and
@@ -104,7 +108,9 @@ def matched_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None =
 
 
 def homogeneity(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """1 - H(class | cluster) / H(class), in [0, 1]: 1 where every cluster holds one class, or there is one class only.
+    """1 - H(class | cluster) / H(class), in [0, 1].
+
+    1 where every cluster holds one class, or there is one class only.
 
     `predicted` holds cluster indices; arguments, shapes and errors as in `metrics.accuracy`.
 
@@ -118,7 +124,9 @@ def homogeneity(labels: Tensor, predicted: Tensor, weights: Tensor | None = None
 
 
 def completeness(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """1 - H(cluster | class) / H(cluster), in [0, 1]: 1 where every class lies in one cluster.
+    """1 - H(cluster | class) / H(cluster), in [0, 1].
+
+    1 where every class lies in one cluster.
 
     Arguments, shapes, errors and source as in `homogeneity`.
 
@@ -143,7 +151,7 @@ def _check_whole(weights: Tensor) -> None:
 
 
 def _sizes(groups: Tensor, weights: Tensor) -> Tensor:
-    """(G, B): how many videos each class or cluster of `groups` (N,) has, in each draw."""
+    """(G, B) sizes of the classes or clusters `groups` (N,), in each draw."""
     return group_sums(weights, torch.unique(groups, return_inverse=True)[1])
 
 
@@ -152,7 +160,9 @@ def _pairs(sizes: Tensor) -> Tensor:
 
 
 def _expected_information(classes: Tensor, clusters: Tensor) -> Tensor:
-    """Expected mutual information in nats of two random partitions with classes (C,) and clusters (K,) of these sizes.
+    """Expected mutual information in nats of random partitions of these sizes.
+
+    The sizes are those of classes (C,) and clusters (K,).
 
     Cells of equal class and cluster size are alike, so there are terms for different sizes only.
     """

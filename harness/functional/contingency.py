@@ -1,4 +1,4 @@
-"""What metrics of classes and clusters are made of: weighted counts, batched over repeats and bootstrap draws."""
+"""Weighted contingency tables, batched over repeats and bootstrap draws."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from torch import Tensor
 _ELEMENTS = 2**22  # weights cast to float64 at a time, so that thousands of draws do not fill the memory
 
 Draws = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Labels (N,), one row of predictions (N,) and float64 weights (B, N) -> (B,) float64."""
+"""Labels (N,), predictions (N,) and float64 weights (B, N) -> (B,) float64."""
 
 
 def batched(draws: Draws, labels: Tensor, predicted: Tensor, weights: Tensor | None) -> Tensor:
-    """`draws` for every row of `predicted` (..., N), and all weights (B, N) in pieces: (...), or (..., B) with weights.
+    """Apply `draws` to every row of `predicted` (..., N) and all weights (B, N).
+
+    The result is (...), or (..., B) with weights, which are cast in pieces.
 
     Raises:
         ValueError: when shapes do not fit, a tensor is not of integers, or a draw of `weights` is negative or empty.
@@ -51,12 +53,12 @@ def _check(labels: Tensor, predicted: Tensor, weights: Tensor | None) -> None:
 
 
 def group_sums(weights: Tensor, index: Tensor) -> Tensor:
-    """(G, B): the weight of each of the G groups that `index` (N,) makes, in each draw."""
+    """(G, B) weights of the G groups that `index` (N,) makes, in each draw."""
     return weights.new_zeros(int(index.max()) + 1, len(weights)).index_add_(0, index, weights.mT)
 
 
 def filled_cells(labels: Tensor, predicted: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The filled cells of the contingency table: their weights (U, B) and the cluster (U,) each lies in.
+    """Filled cells of the contingency table: weights (U, B) and clusters (U,).
 
     Only filled cells, because at most N of the C x K are.
     """
@@ -68,14 +70,14 @@ def filled_cells(labels: Tensor, predicted: Tensor, weights: Tensor) -> tuple[Te
 
 
 def conditional_entropies(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
-    """(B,) bits that the clusters `predicted` (N,) leave open about the classes `labels` (N,), in each draw."""
+    """(B,) bits of H(class | cluster) for `labels` and `predicted` (N,), in each draw."""
     cells, cluster = filled_cells(labels, predicted, weights)
     clusters = group_sums(cells.mT, cluster)
     return ((_xlog2x(clusters).sum(0) - _xlog2x(cells).sum(0)) / weights.sum(1)).clamp(min=0)
 
 
 def entropies(labels: Tensor, weights: Tensor) -> Tensor:
-    """(B,) bits of the frequencies of `labels` (N,), in each draw."""
+    """(B,) bits of entropy of `labels` (N,), in each draw."""
     frequencies = group_sums(weights, torch.unique(labels, return_inverse=True)[1]) / weights.sum(1)
     return (-_xlog2x(frequencies).sum(0)).clamp(min=0)
 

@@ -1,4 +1,4 @@
-"""Which videos of a training split a few-shot protocol may see."""
+"""Draws of training videos for few-shot protocols."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 def draw_ranks(labels: Tensor, groups: Sequence[str], draws: int, seed: int) -> Tensor:
-    """In which place each video is drawn within its class, for each of R draws: (R, N) int64 on the labels' device.
+    """Rank of each video within its class, in each of R draws.
+
+    (R, N) int64 on the labels' device.
 
     The n-shot videos of a draw are those of rank below n, so draws are balanced, and nested over n. Within a class
     the videos come in random order, but no group gives a second video before each has given one, and so on. A
@@ -50,7 +52,10 @@ def draw_ranks(labels: Tensor, groups: Sequence[str], draws: int, seed: int) -> 
 
 
 def _places(keys: tuple[np.ndarray, ...], within: int = 2) -> np.ndarray:
-    """(N,) the place of each element, sorted by the first keys, within those whose last `within` keys are equal."""
+    """(N,) rank of each element by its first keys among those with equal last keys.
+
+    The last `within` keys are compared.
+    """
     order = np.lexsort(keys)
     parts = np.stack([key[order] for key in keys[len(keys) - within :]])
     starts = np.flatnonzero(np.concatenate([[True], (parts[:, 1:] != parts[:, :-1]).any(0)]))

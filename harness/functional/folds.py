@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
-    """Deal videos into folds: no group in two of them, and the classes spread as evenly as that allows.
+    """Deal videos into folds, no group in two of them, the classes spread evenly.
 
     Greedy and without chance: the groups, those of the most unequal class counts first (equal ones in the order of
     their names), go one after the other to the fold that so far has the smallest shares of their classes (of equal

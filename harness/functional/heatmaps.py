@@ -1,4 +1,4 @@
-"""Heat maps of joints: what a network learns, what its error costs, and which point a map stands for."""
+"""Heat maps of joints: targets, loss, and the point of a map."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ REACH = 1
 """Pixels around a joint's own, in every direction, that are positive too."""
 
 BRIGHTEST = 20
-"""Pixels whose centroid a map stands for."""
+"""Number of highest pixels whose centroid is the point of a map."""
 
 
 def heatmap_targets(points: Tensor, size: int) -> Tensor:
-    """+1 on the 3 x 3 pixels around each point, -1 elsewhere; NaN on the whole map of a point that cannot be learnt.
+    """Build targets: +1 on the 3 x 3 pixels around each point, -1 elsewhere.
+
+    The whole map of a point that cannot be learnt is NaN.
 
     Pixel u of a map covers [u / size, (u + 1) / size) of its side. At the border the square is cut off.
 
@@ -38,7 +40,7 @@ def heatmap_targets(points: Tensor, size: int) -> Tensor:
 
 
 def balanced_loss(maps: Tensor, targets: Tensor) -> Tensor:
-    """Half the squared error of heat maps, where a map's positive pixels weigh as much as its negative ones.
+    """Half the squared error of heat maps, balanced between positives and negatives.
 
     A positive pixel weighs 1 / #positives of its map, a negative one 1 / #negatives; without that, the best a network
     could do soon is -1 everywhere. Maps of zeros cost 1. The result is the mean over the maps that can be learnt, and 0
@@ -72,7 +74,7 @@ def balanced_loss(maps: Tensor, targets: Tensor) -> Tensor:
 
 
 def heatmap_points(maps: Tensor) -> Tensor:
-    """The centroid of each map's 20 highest pixels, as (..., 2) x and y in shares of its sides.
+    """Centroid of each map's 20 highest pixels: (..., 2) in shares of its sides.
 
     All 20 weigh the same; of equal pixels the first in reading order are taken. Pixel u stands for (u + 0.5) / size.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.functional.product import product
 
 SAMPLE = 32
-"""Points a cluster among which the starts are sought, when there are more."""
+"""Points a cluster among which starts are sought, when there are more."""
 _ELEMENTS = 2**22  # of the block of distances or differences that is held at a time
 
 
@@ -60,7 +60,7 @@ def kmeans(x: Tensor, k: int, seeds: Sequence[int], *, iterations: int = 300) ->
 
 
 def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
-    """(R, K) indices of points of `x` (N, D) that start k-means well, drawn for each seed.
+    """Draw starts for k-means: (R, K) indices of points of `x` (N, D), for R seeds.
 
     Each next centre is drawn with a probability proportional to the squared distance to the nearest centre so far;
     of 2 + floor(ln k) candidates the one that lowers the inertia most is kept.
@@ -76,7 +76,9 @@ def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
 
 
 def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor, Tensor]:
-    """The centres (K, D) and the cluster of each point of `x` (N, D) that Lloyd's iterations reach from `centres`.
+    """Run Lloyd's iterations on points `x` (N, D), starting from `centres` (K, D).
+
+    Returns centres (K, D), and the cluster of each point (N,) int64.
 
     The rule of `kmeans` for empty clusters holds. Points far from 0 for their spread should be centred first, as
     `kmeans` does.
@@ -88,32 +90,32 @@ def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor,
             [5.0000]]), tensor([0, 0, 1]))
     """
     new = torch.ones(len(centres), dtype=torch.bool, device=x.device)
-    found = _search(x, centres)
-    centres = _means(x, centres, new, found)
+    assigned = _search(x, centres)
+    centres = _means(x, centres, new, assigned)
     for _ in range(iterations - 1):
-        before = found.nearest.clone()
-        _update(x, centres, new, found)
-        moved = (found.nearest != before).nonzero().squeeze(1)
+        before = assigned.nearest.clone()
+        _update(x, centres, new, assigned)
+        moved = (assigned.nearest != before).nonzero().squeeze(1)
         if not len(moved):
             break
         # In the second half of the iterations most clusters keep their members, hence their centres.
         new = torch.zeros_like(new)
-        new[found.nearest[moved]] = True
+        new[assigned.nearest[moved]] = True
         new[before[moved]] = True
-        centres = _means(x, centres, new, found)
-    return centres, found.nearest
+        centres = _means(x, centres, new, assigned)
+    return centres, assigned.nearest
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The nearest centre of each point, by |c|^2 - 2xc, which orders as the distance does."""
+class _Assignment:
+    """Nearest centres by the score |c|^2 - 2xc, which orders as the distance does."""
 
     nearest: Tensor
-    """(N,) int64."""
+    """(N,) int64 nearest centre of each point."""
     scores: Tensor
-    """(N,) of the nearest centre."""
+    """(N,) score of the nearest centre."""
     others: Tensor
-    """(N,) not above the score of any other centre."""
+    """(N,) lower bound on the score of any other centre."""
 
 
 def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
@@ -129,7 +131,10 @@ def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
 
 
 def _centred(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The points around 0 with unit spread, where |x|^2 - 2xc + |c|^2 loses least; the mean; the spread."""
+    """Centre and scale points; returns them, their mean and their spread.
+
+    Around 0 with unit spread, |x|^2 - 2xc + |c|^2 loses least.
+    """
     mean = x.mean(0, dtype=torch.float64).to(x)
     centred = x - mean
     scale = centred.abs().mean(dtype=torch.float64).to(x)  # not of squares, which overflow
@@ -169,24 +174,24 @@ def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
 
 
 def _squared(x: Tensor, norms: Tensor, index: Tensor) -> Tensor:
-    """(R, L, N) squared distances of the points `index` (R, L) to all points; exactly 0 to themselves."""
+    """(R, L, N) squared distances of points `index` (R, L) to all; 0 to themselves."""
     flat = index.flatten()
     distances = product(-2 * x[flat], x.mT, norms).add_(norms[flat, None]).clamp_(min=0)
     distances[torch.arange(len(flat), device=x.device), flat] = 0
     return distances.view(*index.shape, -1)
 
 
-def _search(x: Tensor, centres: Tensor) -> _Found:
+def _search(x: Tensor, centres: Tensor) -> _Assignment:
     """Compare all points with all centres."""
-    found = _Found(torch.empty(len(x), dtype=torch.int64, device=x.device), *x.new_empty((2, len(x))))
+    assigned = _Assignment(torch.empty(len(x), dtype=torch.int64, device=x.device), *x.new_empty((2, len(x))))
     for part, block in _blocks(x, centres):
-        found.scores[part], found.nearest[part] = block.min(1)
-        found.others[part] = block.scatter_(1, found.nearest[part, None], torch.inf).amin(1)
-    return found
+        assigned.scores[part], assigned.nearest[part] = block.min(1)
+        assigned.others[part] = block.scatter_(1, assigned.nearest[part, None], torch.inf).amin(1)
+    return assigned
 
 
-def _update(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> None:
-    """Bring `found` up to date with the centres (K, D), of which those in `new` (K,) have changed.
+def _update(x: Tensor, centres: Tensor, new: Tensor, assigned: _Assignment) -> None:
+    """Update `assigned` to centres (K, D), of which those in `new` (K,) have changed.
 
     All points are compared with the changed centres; with the unchanged ones only those that may now be nearer to one
     of them than to their own.
@@ -194,7 +199,7 @@ def _update(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> None:
     index = new.nonzero().squeeze(1)
     place = new.cumsum(0) - 1  # of a changed centre among the changed ones
     for part, block in _blocks(x, centres[index]):
-        nearest, scores, others = found.nearest[part], found.scores[part], found.others[part]
+        nearest, scores, others = assigned.nearest[part], assigned.scores[part], assigned.others[part]
         own = new[nearest].nonzero().squeeze(1)
         columns = place[nearest[own]]
         scores[own] = block[own, columns]
@@ -208,14 +213,14 @@ def _update(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> None:
         second = torch.minimum(torch.minimum(second, others[lost]), scores[lost])
         torch.minimum(others, least, out=others)
         nearest[lost], scores[lost], others[lost] = index[winner], least[lost], second
-    doubtful = (found.scores > found.others).nonzero().squeeze(1)
+    doubtful = (assigned.scores > assigned.others).nonzero().squeeze(1)
     again = _search(x[doubtful], centres)
-    found.nearest[doubtful], found.scores[doubtful] = again.nearest, again.scores
-    found.others[doubtful] = again.others
+    assigned.nearest[doubtful], assigned.scores[doubtful] = again.nearest, again.scores
+    assigned.others[doubtful] = again.others
 
 
 def _blocks(x: Tensor, centres: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """|c|^2 - 2xc of some points at a time and all centres (K, D), (n, K)."""
+    """Iterate over scores |c|^2 - 2xc of n points and all centres, (n, K)."""
     norms = centres.square().sum(1)
     step = max(1, _ELEMENTS // max(1, len(centres)))
     for start in range(0, len(x), step):
@@ -223,12 +228,12 @@ def _blocks(x: Tensor, centres: Tensor) -> Iterator[tuple[slice, Tensor]]:
         yield part, product(x[part], -2 * centres.mT, norms)
 
 
-def _means(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> Tensor:
+def _means(x: Tensor, centres: Tensor, new: Tensor, assigned: _Assignment) -> Tensor:
     """(K, D) means of the `new` (K,) clusters beside the other `centres`.
 
     Empty clusters go to the points farthest from their centres, and are marked in `new`.
     """
-    members, order = found.nearest.sort(stable=True)
+    members, order = assigned.nearest.sort(stable=True)
     bounds = torch.searchsorted(members, torch.arange(len(new) + 1, device=x.device))
     counts = bounds.diff()
     if not new.all():
@@ -239,13 +244,16 @@ def _means(x: Tensor, centres: Tensor, new: Tensor, found: _Found) -> Tensor:
     centres = centres.index_copy(0, new.nonzero().squeeze(1), sums / counts[new].clamp(min=1)[:, None])
     empty = counts == 0
     if empty.any():
-        centres[empty] = x[(found.scores + x.square().sum(1)).topk(int(empty.sum())).indices]
+        centres[empty] = x[(assigned.scores + x.square().sum(1)).topk(int(empty.sum())).indices]
         new |= empty
     return centres
 
 
 def _inertia(x: Tensor, centres: Tensor, nearest: Tensor) -> Tensor:
-    """Float64 scalar, from differences: sums of products would lose what is small beside the spread of the points."""
+    """Sum of squared distances, a float64 scalar.
+
+    From differences: sums of products would lose what is small beside the spread of the points.
+    """
     step = max(1, _ELEMENTS // x.shape[1])
     parts = [
         (centres[nearest[start : start + step]] - x[start : start + step]).square_().sum(1).sum(dtype=torch.float64)

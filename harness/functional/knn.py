@@ -12,7 +12,7 @@ _ELEMENTS = 2**24  # of the block of similarities, or of votes, that is held at 
 
 
 def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[Tensor, Tensor]:
-    """The `k` points of the gallery that are most similar to each query, the most similar first.
+    """Find the `k` most similar points of the gallery, the most similar first.
 
     The similarity to a zero vector is 0. The cost in memory is linear in the number of points.
 
@@ -59,7 +59,7 @@ def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[
 
 
 def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> Tensor:
-    """The class of each query by the votes of its neighbours.
+    """Classify each query by the votes of its neighbours.
 
     A neighbour of similarity s votes for its class with weight exp(s / temperature); equal votes go to the lower class.
 

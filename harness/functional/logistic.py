@@ -7,35 +7,28 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from harness.functional.product import product
+from harness.functional.linear import LinearClassifiers, expect_points
+from harness.functional.product import stacked_product, stacked_transposed_product
 
 _HISTORY = 6
 _ARMIJO = 1e-4
 _HALVINGS = 30
 _ROUGH = 10
-"""How many of the first steps may multiply in bfloat16; later its rounding shows."""
+"""Number of first steps that may multiply in bfloat16; later its rounding shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logistic:
-    """P fitted classifiers."""
-
-    weight: Tensor
-    """(P, C, D)."""
-    bias: Tensor
-    """(P, C); minus infinity for a class without training points, which is then never predicted."""
-    objective: Tensor
-    """(P,) float64: what was minimised, see `logistic_objective`."""
-    converged: Tensor
-    """(P,) bool: whether the gradient fell below the tolerance."""
+class Logistic(LinearClassifiers):
+    """P logistic regressions; converged where the gradient fell below the tolerance."""
 
     def predict(self, x: Tensor) -> Tensor:
         """(P, N) int64 most probable classes of `x`, (N, D) or (P, N, D)."""
-        return (_product(x, self.weight.mT) + self.bias[:, None]).argmax(2)
+        return (stacked_product(x, self.weight.mT) + self.bias[:, None]).argmax(2)
 
 
 def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """(P,) float64: mean cross-entropy in nats plus strength / 2 * |weight|^2; the bias is not penalised.
+    """Mean cross-entropy in nats plus strength / 2 * |weight|^2: (P,) float64.
+
+    The bias is not penalised.
 
     scikit-learn's `LogisticRegression(C=1 / (N * strength))` minimises this times N * C.
 
@@ -46,7 +39,7 @@ def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Ten
         weight: (P, C, D).
         bias: (P, C).
     """
-    scores = _product(x, weight.mT) + bias[:, None]
+    scores = stacked_product(x, weight.mT) + bias[:, None]
     penalty = weight.to(torch.float64).square().sum((1, 2)) / 2
     return _loss(scores.log_softmax(2), labels.expand(len(weight), -1)) + strengths * penalty
 
@@ -54,8 +47,11 @@ def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Ten
 def logistic_gradient(
     x: Tensor, labels: Tensor, strengths: Tensor, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of `logistic_objective`, with its arguments, by `weight` (P, C, D) and by `bias` (P, C)."""
-    probabilities = (_product(x, weight.mT) + bias[:, None]).softmax(2)
+    """Gradient of `logistic_objective` by `weight` (P, C, D) and `bias` (P, C).
+
+    Arguments as there.
+    """
+    probabilities = (stacked_product(x, weight.mT) + bias[:, None]).softmax(2)
     parameters = torch.cat([weight.mT, bias[:, None]], 1)
     gradient = _gradient(x, labels.expand(len(weight), -1), strengths, parameters, probabilities)
     return gradient[:, :-1].mT, gradient[:, -1]
@@ -125,7 +121,7 @@ def fit_logistic(
 
 
 def _has_fast_bfloat16(x: Tensor) -> bool:
-    """Whether products in bfloat16 are worth it for `x`: torch also does them where the hardware cannot, slowly."""
+    """Check for bfloat16 in hardware; elsewhere torch multiplies it slowly."""
     if x.dtype != torch.float32:
         return False
     if x.is_cuda:
@@ -138,7 +134,7 @@ def _has_fast_bfloat16(x: Tensor) -> bool:
 
 @dataclass(slots=True)
 class _Problems:
-    """The problems still in the batch, each at its current point."""
+    """Problems still in the batch, each at its current point."""
 
     x: Tensor
     labels: Tensor
@@ -146,17 +142,20 @@ class _Problems:
     parameters: Tensor
     """(P, D + 1, C): the transposed weights above the biases."""
     logs: Tensor
-    """(P, N, C): of the probabilities."""
+    """(P, N, C) logarithms of the probabilities."""
     probabilities: Tensor
     objective: Tensor
     gradient: Tensor
     stuck: Tensor
     history: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
-    """Steps, changes of the gradient, and the inverse of their products, the oldest first."""
+    """Steps, changes of the gradient and inverses of their products, oldest first."""
 
     @classmethod
     def start(cls, x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> _Problems:
-        """Zero weights, and the class frequencies as biases: the optimum of an infinite strength."""
+        """Start at the optimum of an infinite strength.
+
+        It has zero weights, and the class frequencies as biases.
+        """
         count, n = labels.shape
         frequencies = strengths.new_zeros(count, classes)
         frequencies.scatter_add_(1, labels, torch.ones_like(labels, dtype=strengths.dtype)).div_(n)
@@ -169,7 +168,7 @@ class _Problems:
         return cls(x, labels, strengths, parameters, logs, probabilities, _loss(logs, labels), gradient, stuck)
 
     def at(self, keep: Tensor) -> _Problems:
-        """Only the problems where `keep` (P,) holds."""
+        """Select the problems where `keep` (P,) holds."""
         return replace(
             self,
             x=self.x if self.x.ndim == 2 else self.x[keep],
@@ -185,13 +184,13 @@ class _Problems:
         )
 
     def solved(self, tolerance: float) -> Tensor:
-        """(P,) whether the largest entry of the gradient is at most `tolerance`."""
+        """(P,) bool: the largest entry of the gradient is at most `tolerance`."""
         return self.gradient.abs().amax((1, 2)) <= tolerance
 
     def use(self, x: Tensor) -> None:
         """Go on with the same points in another precision."""
         self.x = x
-        self.logs = (_product(x, self.parameters[:, :-1]) + self.parameters[:, -1:]).log_softmax(2)
+        self.logs = (stacked_product(x, self.parameters[:, :-1]) + self.parameters[:, -1:]).log_softmax(2)
         self.probabilities = self.logs.exp()
         weights = self.parameters[:, :-1]
         self.objective = _loss(self.logs, self.labels) + self.strengths * _dot(weights, weights) / 2
@@ -199,10 +198,13 @@ class _Problems:
         self.stuck = torch.zeros_like(self.stuck)
 
     def descend(self) -> None:
-        """One step of each problem: a Newton step along the L-BFGS direction, halved until it descends."""
+        """Step each problem along the L-BFGS direction, halving until it descends.
+
+        The first try is a Newton step along that direction.
+        """
         direction = self._direction()
         slope = _dot(self.gradient, direction)
-        change = _product(self.x, direction[:, :-1])
+        change = stacked_product(self.x, direction[:, :-1])
         change += direction[:, -1:]  # of the scores, for a step of 1
         weights, along = self.parameters[:, :-1], direction[:, :-1]
         linear, square = self.strengths * _dot(weights, along), self.strengths * _dot(along, along)
@@ -263,53 +265,25 @@ def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
     if labels.shape not in ((x.shape[-2],), (problems, x.shape[-2])):
         msg = f"labels must be ({x.shape[-2]},) or ({problems}, {x.shape[-2]}), got {tuple(labels.shape)}"
         raise ValueError(msg)
-    if labels.dtype != torch.int64 or not bool(((labels >= 0) & (labels < classes)).all()):
-        msg = f"labels must be int64 in [0, {classes})"
-        raise ValueError(msg)
+    expect_points(x, labels, classes)
     if strengths.ndim != 1 or not bool((strengths > 0).all()):
-        msg = "strengths must be (P,) and positive"
-        raise ValueError(msg)
-    if not x.is_floating_point() or not bool(torch.isfinite(torch.stack(torch.aminmax(x))).all()):
-        msg = f"x must be floating point and finite, got {x.dtype}"
+        msg = f"strengths must be (P,) and positive, got {tuple(strengths.shape)} {strengths.tolist()}"
         raise ValueError(msg)
 
 
 def _gradient(x: Tensor, labels: Tensor, strengths: Tensor, parameters: Tensor, probabilities: Tensor) -> Tensor:
-    """(P, D + 1, C) of the objective."""
+    """(P, D + 1, C) gradient of the objective."""
     residual = probabilities.scatter_add(2, labels[:, :, None], -torch.ones_like(probabilities[:, :, :1]))
-    by_weights, by_bias = _transposed_product(x, residual), residual.sum(1, keepdim=True)
+    by_weights, by_bias = stacked_transposed_product(x, residual), residual.sum(1, keepdim=True)
     gradient = torch.cat([by_weights, by_bias], 1) / labels.shape[1]
     gradient[:, :-1] += strengths[:, None, None] * parameters[:, :-1]
     return gradient
 
 
 def _loss(logs: Tensor, labels: Tensor) -> Tensor:
-    """(P,) float64 mean cross-entropy of logarithms of probabilities."""
+    """(P,) float64 mean cross-entropy of log-probabilities."""
     return -logs.gather(2, labels[:, :, None]).squeeze(2).mean(1, dtype=torch.float64)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(2).sum(1, dtype=torch.float64)
-
-
-def _product(x: Tensor, weight: Tensor) -> Tensor:
-    """(N, D) or (P, N, D) times (P, D, C): (P, N, C), as one matrix product when the problems share x.
-
-    Multiplies in the type of x, and returns that of `weight`.
-    """
-    narrow = weight.to(x.dtype)
-    if x.ndim == 3:
-        return product(x, narrow).to(weight.dtype)
-    problems, dim, classes = weight.shape
-    flat = narrow.transpose(0, 1).reshape(dim, problems * classes)
-    return product(x, flat).view(-1, problems, classes).transpose(0, 1).to(weight.dtype)
-
-
-def _transposed_product(x: Tensor, residual: Tensor) -> Tensor:
-    """The transposed x times (P, N, C): (P, D, C); types as in `_product`."""
-    narrow = residual.to(x.dtype)
-    if x.ndim == 3:
-        return product(x.mT, narrow).to(residual.dtype)
-    problems, n, classes = residual.shape
-    flat = narrow.transpose(0, 1).reshape(n, problems * classes)
-    return product(x.mT, flat).view(-1, problems, classes).transpose(0, 1).to(residual.dtype)

@@ -1,4 +1,4 @@
-"""Metrics of predicted classes and of clusters, batched over repeats and bootstrap draws."""
+"""Metrics of classes and clusters, batched over repeats and bootstrap draws."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -
 
 
 def mean_class_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Accuracy within each class, averaged over the classes that `labels` (or the draw) contains, in [0, 1].
+    """Mean over classes of the accuracy within each, in [0, 1].
+
+    The classes are those that `labels`, or the draw, contains.
 
     Arguments, shapes and errors as in `accuracy`.
 
@@ -54,7 +56,7 @@ def mean_class_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | Non
 
 
 def mean(labels: Tensor, values: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean over videos of what each adds to a metric; NaN leaves a video out.
+    """Mean over videos of their values; NaN leaves a video out.
 
     Args:
         labels: (N,) integers, not looked at.
@@ -87,7 +89,7 @@ def mean(labels: Tensor, values: Tensor, weights: Tensor | None = None) -> Tenso
 
 
 def conditional_entropy(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """H(class | cluster) in bits: the class information that the clusters leave open, between 0 and H(class).
+    """H(class | cluster) in bits, between 0 and H(class).
 
     The sum over cells of -M/N log2(M / M_cluster) of the contingency table M; an empty cell or cluster counts 0.
     It is biased towards 0 at small N, so compare values at equal N only. `predicted` holds cluster indices;
@@ -105,7 +107,7 @@ def conditional_entropy(labels: Tensor, predicted: Tensor, weights: Tensor | Non
 
 
 def normalized_mutual_information(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mutual information of classes and clusters over the arithmetic mean of their entropies, in [0, 1].
+    """Mutual information over the mean entropy of classes and clusters, in [0, 1].
 
     1 when there is only one class and one cluster. Arguments, shapes and errors as in `accuracy`.
 
@@ -123,7 +125,7 @@ def normalized_mutual_information(labels: Tensor, predicted: Tensor, weights: Te
 
 
 def purity(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Share of videos that belong to the most frequent class of their cluster, in [0, 1].
+    """Share of videos of the most frequent class of their cluster, in [0, 1].
 
     Arguments, shapes and errors as in `accuracy`.
 
@@ -141,7 +143,7 @@ def purity(labels: Tensor, predicted: Tensor, weights: Tensor | None = None) -> 
 
 
 def entropy(labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """H(class) in bits of the class frequencies of `labels` (N,): a scalar, or (B,) with `weights` (B, N).
+    """H(class) in bits of `labels` (N,): a scalar, or (B,) with `weights` (B, N).
 
     Raises:
         ValueError: as in `accuracy`.

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of the points of a set within it."""
+"""Exact nearest neighbours within a set of points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _TILE = 2048  # points: squared distances are held for this many by this many at
 
 
 def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The `k` other points that are nearest to each point of `x` (N, D) by Euclidean distance, nearest first.
+    """Find the `k` nearest other points of each point of `x` (N, D), nearest first.
+
+    Distances are Euclidean.
 
     A point is never its own neighbour, but a copy of it can be. On rows of unit length these are the neighbours by
     cosine similarity. Each product of two blocks of points serves both, and memory grows linearly in N.
@@ -50,7 +52,7 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _merge(squared: Tensor, index: Tensor, tile: Tensor, offset: int) -> None:
-    """Update the nearest so far, (n, k) in place, with the squared distances (n, m) to points `offset` and on."""
+    """Merge squared distances (n, m) to points from `offset` into the nearest (n, k)."""
     k = squared.shape[1]
     fresh, where = tile.topk(min(k, tile.shape[1]), dim=1, largest=False)
     both, choice = torch.cat([squared, fresh], 1).topk(k, dim=1, largest=False)

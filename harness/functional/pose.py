@@ -1,4 +1,4 @@
-"""How near predicted joints are to the true ones: strict PCP of arms, and PDJ."""
+"""Pose metrics: strict PCP of arms, and PDJ."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ JOINTS = (
 """FLIC's nine joints in their order; left is the person's own left."""
 
 TORSO = (1, 2, 7, 8)
-"""Shoulders and hips."""
+"""Joints of the torso: shoulders and hips."""
 
 ARMS = ((1, 3), (2, 4), (3, 5), (4, 6))
-"""Limbs as pairs of joints: the left and right upper arm, the left and right lower arm."""
+"""Limbs as pairs of joints: left and right upper arm, left and right lower arm."""
 
 DIAGONAL, OTHER_DIAGONAL = (1, 8), (2, 7)
-"""Pairs of joints whose distance is the torso's diameter: left shoulder to right hip, and the other way."""
+"""Torso diagonals: left shoulder to right hip, right shoulder to left hip."""
 
 
 def strict_pcp(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Which arms are right: both ends lie within half of the limb's true length of the true ends, inclusive.
+    """Strict PCP of arms: both ends within half the true length of the true ends.
+
+    The bound is inclusive.
 
     The length is that of this person in this image. A limb has no answer (NaN) when one of its true ends is NaN, or
     when its true length is 0, so that half of it tells nothing. A predicted end that is NaN is wrong. Distances are
@@ -57,7 +59,9 @@ def strict_pcp(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def torso_diameter(truth: Tensor, diagonal: tuple[int, int] = DIAGONAL) -> Tensor:
-    """(N,) float64: how far a shoulder is from the opposite hip in `truth` (N, 9, 2); NaN where one of them is.
+    """Distance of a shoulder to the opposite hip in `truth` (N, 9, 2): (N,) float64.
+
+    NaN where one of them is NaN.
 
     >>> truth = torch.zeros(1, 9, 2)
     >>> truth[0, 8] = torch.tensor([3.0, 4.0])
@@ -69,7 +73,7 @@ def torso_diameter(truth: Tensor, diagonal: tuple[int, int] = DIAGONAL) -> Tenso
 
 
 def pdj(predicted: Tensor, truth: Tensor, diameter: Tensor, threshold: float) -> Tensor:
-    """Which joints are detected: they lie within `threshold` torso diameters of the true ones, inclusive.
+    """PDJ: joints within `threshold` torso diameters of the true ones, inclusive.
 
     A joint has no answer (NaN) when its true place is NaN, or when its torso's diameter is NaN or 0. A predicted joint
     that is NaN is not detected. Distances are compared in float64.
@@ -106,7 +110,7 @@ def pdj(predicted: Tensor, truth: Tensor, diameter: Tensor, threshold: float) ->
 
 
 def _distances(predicted: Tensor, truth: Tensor) -> Tensor:
-    """(..., N, 9) float64."""
+    """(..., N, 9) float64 distances of joints."""
     if truth.ndim != 3 or truth.shape[1:] != (len(JOINTS), 2) or predicted.shape[-3:] != truth.shape:
         msg = (
             f"joints must be (N, {len(JOINTS)}, 2), and predictions (..., N, {len(JOINTS)}, 2) of as many; "
@@ -117,6 +121,6 @@ def _distances(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def _norm(differences: Tensor) -> Tensor:
-    """(..., 2) -> (...)."""
+    """Euclidean norm, (..., 2) -> (...)."""
     norm: Tensor = torch.linalg.vector_norm(differences, dim=-1)
     return norm

@@ -1,4 +1,4 @@
-"""Spectral clustering after Ng, Jordan and Weiss, over all pairs of points or over a graph of neighbours."""
+"""Spectral clustering after Ng, Jordan and Weiss, of all pairs or of a graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.functional.product import product
 DENSE = 20_000
 """Points up to which every pair has its affinity by default: N * N numbers."""
 NEIGHBOURS = 10
-"""Of each point, in the graph of more points than that."""
+"""Neighbours of each point in the graph of more points than that."""
 _SAMPLE = 1024  # points whose pairwise distances set the width of the kernel
 _EXACT = 1024  # points up to which the whole eigensystem is as fast
 _GAIN = 1e4  # of the largest eigenvalue in one filter: more would drown the others in float32
@@ -27,7 +27,7 @@ _Multiply = Callable[[Tensor], Tensor]
 
 
 def spectral(x: Tensor, k: int, *, neighbours: int | None = None) -> Tensor:
-    """The cluster of each point of `x` (N, D), in [0, k): k-means on the rows of `spectral_embedding`.
+    """Cluster points `x` (N, D) by k-means on the rows of `spectral_embedding`.
 
     Clusters are numbered in the order of their first points. K-means starts once, at the rows that lie nearest to
     orthogonal, found without chance; starts at random rows collapse. For a spread over runs,
@@ -58,7 +58,9 @@ def spectral(x: Tensor, k: int, *, neighbours: int | None = None) -> Tensor:
 
 
 def spectral_embedding(x: Tensor, k: int, *, neighbours: int | None = None) -> Tensor:
-    """Rows of unit length, near one of k orthogonal directions each where the points of `x` (N, D) fall into k groups.
+    """Embed points `x` (N, D) so that k groups lie near k orthogonal directions.
+
+    The rows have unit length.
 
     The affinity of two points at distance d is exp(-d^2 / 2 s^2), and 0 to themselves; s is the median distance of
     different points (of 1,024 points drawn from more). The rows are those of the k leading eigenvectors of
@@ -105,7 +107,7 @@ def _eigenvectors(x: Tensor, k: int, neighbours: int | None) -> Tensor:
 
 
 def _width(x: Tensor) -> Tensor:
-    """The median distance of different points, of a sample."""
+    """Median distance of different points, of a sample."""
     if len(x) > _SAMPLE:
         x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:_SAMPLE].to(x.device)]
     distances = F.pdist(x)
@@ -114,7 +116,7 @@ def _width(x: Tensor) -> Tensor:
 
 
 def _dense(x: Tensor) -> tuple[_Multiply, float]:
-    """The product with the normalised affinity of all pairs, and a bound below its eigenvalues."""
+    """Product with the normalised affinity of all pairs, and a lower eigenvalue bound."""
     norms = x.square().sum(1)
     affinity = product(x, x.mT)  # in place from here: there is room for one such matrix only
     affinity.mul_(2).sub_(norms).sub_(norms[:, None]).clamp_(max=0)
@@ -126,7 +128,7 @@ def _dense(x: Tensor) -> tuple[_Multiply, float]:
 
 
 def _graph(x: Tensor, neighbours: int) -> tuple[_Multiply, float]:
-    """The same where only neighbours have an affinity."""
+    """Product with the affinity of neighbours only, and a lower eigenvalue bound."""
     n = len(x)
     distances, index = nearest_neighbours(x, neighbours)
     own = torch.arange(n, device=x.device).repeat_interleave(neighbours)
@@ -142,7 +144,7 @@ def _graph(x: Tensor, neighbours: int) -> tuple[_Multiply, float]:
 
 
 def _bags(v: Tensor, index: Tensor, bounds: Tensor, weights: Tensor | None = None) -> Tensor:
-    """A sparse product as sums of rows of `v` in a fixed order."""
+    """Sparse product as sums of rows of `v` in a fixed order."""
     return F.embedding_bag(index, v, bounds, mode="sum", per_sample_weights=weights, include_last_offset=True)
 
 
@@ -185,7 +187,10 @@ def _orthonormal(block: Tensor) -> Tensor:
 
 
 def _filter(multiply: _Multiply, block: Tensor, image: Tensor, lowest: float, values: Tensor) -> Tensor:
-    """The Chebyshev polynomial of the matrix times `block`, whose product with the matrix is `image`."""
+    """Apply the Chebyshev polynomial of the matrix to `block`.
+
+    The product of the matrix with `block` is `image`.
+    """
     centre, half = (float(values[-1]) + lowest) / 2, max(1e-3, (float(values[-1]) - lowest) / 2)
     reach = max(1 + 1e-6, (float(values[0]) - centre) / half)
     degree = max(1, min(32, int(math.acosh(_GAIN) / math.acosh(reach))))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def standardise(reference: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-    """`reference` (N, D) and `others` (M, D), all by the mean and standard deviation of `reference`'s columns.
+    """Standardise (N, D) and others (M, D) by the columns of `reference` (N, D).
 
     A column that does not vary in `reference` beyond floating-point rounding becomes 0 everywhere.
 
@@ -20,7 +20,9 @@ def standardise(reference: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
 
 
 def scaling(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and inverse standard deviation of the columns of `x` (..., N, D), both (..., 1, D) of x's type.
+    """Mean and inverse standard deviation of the columns of `x` (..., N, D).
+
+    Both are (..., 1, D) of x's type.
 
     The inverse is 0 for a column that does not vary beyond floating-point rounding.
 

@@ -1,4 +1,4 @@
-"""The functions that a metric's `statistic` can name: what intervals and comparisons compute again for each draw."""
+"""Statistics that a metric can name, for scores and for each bootstrap draw."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Statistic(Protocol):
-    """What `Metric.statistic` names: one number from the labels and predictions of N videos.
+    """One number from the labels and predictions of N videos.
 
     `labels` (N,) and `predicted` (..., N) are integers; `mean` takes floating-point values in `predicted`'s place.
     Without `weights` the result is (...) float64. With `weights` (B, N), how often each draw of a bootstrap took each
@@ -26,7 +26,7 @@ class Statistic(Protocol):
     """
 
     def __call__(self, labels: Tensor, predicted: Tensor, weights: Tensor | None = None, /) -> Tensor:
-        """The statistic; raises ValueError when shapes, types or weights are not as above."""
+        """Compute it; raises ValueError when shapes, types or weights are not as above."""
         ...
 
 
@@ -44,11 +44,13 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "completeness": agreement.completeness,
     }
 )
-"""By name. The adjusted mutual information is too slow for thousands of draws, and not among them."""
+"""Statistics by name; adjusted mutual information is too slow for bootstraps."""
 
 
 def of_predictions(predictions: Predictions, metric: Metric, weights: Tensor | None = None) -> Tensor:
-    """The statistic of `metric` from what is stored of each video: (R,) float64, or (R, B) with `weights` (B, N).
+    """Compute the statistic of `metric` from stored predictions.
+
+    (R,) float64, or (R, B) with `weights` (B, N).
 
     Raises:
         ValueError: when the predictions are not what the statistic needs.

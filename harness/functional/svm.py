@@ -1,4 +1,4 @@
-"""One-against-the-rest linear support vector machines with a squared hinge, for many costs and classes at once."""
+"""One-vs-rest linear SVMs with a squared hinge, many costs and classes at once."""
 
 from __future__ import annotations
 
@@ -8,23 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harness.functional.linear import LinearClassifiers, expect_points
+
 _MEMORY = 2**25
-"""Elements of the largest temporary."""
+"""Elements of the largest temporary tensor."""
 _SEARCHES = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Svm:
-    """P fitted classifiers."""
-
-    weight: Tensor
-    """(P, C, D)."""
-    bias: Tensor
-    """(P, C); minus infinity for a class without training points, which is then never predicted."""
-    objective: Tensor
-    """(P,) float64: what was minimised, see `svm_objective`."""
-    converged: Tensor
-    """(P,) bool: whether the duality gap of every class fell below the tolerance."""
+class Svm(LinearClassifiers):
+    """P one-vs-rest machines; converged where the duality gap of every class did."""
 
     def predict(self, x: Tensor) -> Tensor:
         """(P, N) int64 classes of highest score of `x`, (N, D)."""
@@ -34,7 +26,9 @@ class Svm:
 def svm_objective(
     x: Tensor, labels: Tensor, costs: Tensor, weight: Tensor, bias: Tensor, *, positive_weight: float = 1.0
 ) -> Tensor:
-    """(P,) float64: the sum over classes of (|w|^2 + b^2) / 2 + cost * sum_i s_i max(0, 1 - y_i (w x_i + b))^2.
+    """Objective of P problems, (P,) float64.
+
+    The sum over classes of (|w|^2 + b^2) / 2 + cost * sum_i s_i max(0, 1 - y_i (w x_i + b))^2.
 
     y_i is 1 for the points of the class, where s_i is `positive_weight`, and -1 for the rest, where s_i is 1.
     scikit-learn's `LinearSVC(C=cost)` minimises this, class after class, with weight 1.
@@ -57,7 +51,10 @@ def svm_objective(
 def svm_gradient(
     x: Tensor, labels: Tensor, costs: Tensor, weight: Tensor, bias: Tensor, *, positive_weight: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of `svm_objective`, with its arguments, by `weight` (P, C, D) and by `bias` (P, C)."""
+    """Gradient of `svm_objective` by `weight` (P, C, D) and `bias` (P, C).
+
+    Arguments as there.
+    """
     sign, emphasis = _targets(labels, torch.arange(weight.shape[1], device=x.device), positive_weight, x.dtype)
     slack = (1 - sign * (x @ weight.mT + bias[:, None])).clamp(min=0)
     pull = 2 * costs[:, None, None] * emphasis * sign * slack  # (P, N, C)
@@ -74,7 +71,9 @@ def fit_svm(
     tolerance: float = 1e-6,
     iterations: int = 100,
 ) -> Svm:
-    """Minimise `svm_objective` for P costs, all classes in one batch, by Newton steps with an exact line search.
+    """Minimise `svm_objective` for P costs by Newton steps with exact line search.
+
+    All classes are solved in one batch.
 
     A step solves the least-squares problem of the points inside the margin. A class leaves the batch when its
     duality gap, which is half the squared norm of its gradient, is at most `tolerance` of its objective, or after
@@ -108,22 +107,22 @@ def fit_svm(
     basis = torch.linalg.qr(points.mT).Q if len(x) <= x.shape[1] else None  # (D + 1, N)
     data = _Data.of(points if basis is None else points @ basis)
     count, present = len(costs), labels.bincount().nonzero()[:, 0]
-    found = points.new_zeros(count, data.x.shape[1], len(present))
+    solutions = points.new_zeros(count, data.x.shape[1], len(present))
     converged = torch.ones(count, dtype=torch.bool, device=x.device)
     size = max(1, _MEMORY // len(x))
     for first in range(0, len(present), size):
         part = slice(first, first + size)
         targets = _targets(labels, present[part], positive_weight, points.dtype)
-        weights = torch.zeros_like(found[0, :, part])
+        weights = torch.zeros_like(solutions[0, :, part])
         for position in costs.argsort().tolist():
             weights, done = _solve(data, *targets, float(costs[position]), weights, tolerance, iterations)
-            found[position, :, part] = weights
+            solutions[position, :, part] = weights
             converged[position] &= done
     if basis is not None:
-        found = basis @ found
+        solutions = basis @ solutions
     parameters = points.new_zeros(count, classes, x.shape[1] + 1)
     parameters[..., -1] = -torch.inf
-    parameters[:, present] = found.mT
+    parameters[:, present] = solutions.mT
     weight, bias = parameters[..., :-1].to(x), parameters[..., -1].to(x)
     objective = [  # one cost after the other, because the scores of all may not fit
         svm_objective(x, labels, cost[None], w[None], b[None], positive_weight=positive_weight)
@@ -138,9 +137,9 @@ def fit_svm(
 @dataclass(frozen=True, slots=True)
 class _Data:
     x: Tensor
-    """(N, D)."""
+    """(N, D) points."""
     gram: Tensor
-    """(D, D): of the columns of x."""
+    """(D, D) Gram matrix of the columns of x."""
 
     @classmethod
     def of(cls, x: Tensor) -> _Data:
@@ -150,7 +149,10 @@ class _Data:
 def _solve(
     data: _Data, sign: Tensor, emphasis: Tensor, cost: float, start: Tensor, tolerance: float, iterations: int
 ) -> tuple[Tensor, bool]:
-    """(D, M) weights for targets (N, M) and emphases (N, M), from `start` (D, M); and whether all converged."""
+    """Solve M classes at one cost from `start` (D, M).
+
+    Returns (D, M) weights for signs and emphases (N, M), and whether all converged.
+    """
     solution = start.clone()
     index = torch.arange(start.shape[1], device=start.device)
     w, margin = start, 1 - sign * (data.x @ start)  # the loss is that of the margin's positive part
@@ -176,7 +178,9 @@ def _solve(
 
 
 def _line_search(margin: Tensor, change: Tensor, weight: Tensor, w: Tensor, direction: Tensor) -> Tensor:
-    """(M,) steps where the derivative along `direction` vanishes: Newton's method, halving a bracket where it leaves.
+    """(M,) steps to the minimum along `direction`, by safeguarded Newton.
+
+    A Newton step that leaves the bracket is replaced by its middle.
 
     That derivative is increasing and linear in pieces, so this ends after few rounds.
     """
@@ -199,7 +203,9 @@ def _line_search(margin: Tensor, change: Tensor, weight: Tensor, w: Tensor, dire
 
 
 def _least_squares(data: _Data, sign: Tensor, curvature: Tensor, full: float) -> Tensor:
-    """(D, M) minima of |w|^2 / 2 + sum_i curvature_i (y_i - w x_i)^2 / 2, for signs and curvatures (N, M).
+    """Solve M least-squares problems: (D, M).
+
+    Minima of |w|^2 / 2 + sum_i curvature_i (y_i - w x_i)^2 / 2, for signs and curvatures (N, M).
 
     Where more than half of the points count, their Gram matrix is that of all points at curvature `full`, less
     the difference. Where fewer points count than there are dimensions, the system has their size.
@@ -232,7 +238,7 @@ def _solve_positive(gram: Tensor, right: Tensor) -> Tensor:
 
 
 def _alike(columns: Tensor, counts: Tensor, dim: int) -> Iterator[Tensor]:
-    """`columns` in parts of similar counts, each small enough for a temporary of its points and its Gram matrix."""
+    """Split `columns` into parts of similar counts that fit the temporary tensor."""
     columns = columns[counts[columns].argsort(descending=True)]
     while len(columns):
         size = max(1, _MEMORY // (dim * (dim + int(counts[columns[0]]))))
@@ -241,7 +247,10 @@ def _alike(columns: Tensor, counts: Tensor, dim: int) -> Iterator[Tensor]:
 
 
 def _packed(values: Tensor, base: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Rows where each column of `values` (N, m) differs from `base`, and by how much: both (m, n), filled with 0."""
+    """Rows and differences where columns of `values` (N, m) differ from `base`.
+
+    Both are (m, n), filled with 0.
+    """
     difference = (values - base).mT
     column, row = difference.nonzero(as_tuple=True)
     counts = column.bincount(minlength=len(difference))
@@ -254,7 +263,7 @@ def _packed(values: Tensor, base: Tensor | float) -> tuple[Tensor, Tensor]:
 
 
 def _targets(labels: Tensor, classes: Tensor, positive_weight: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """(N, M) signs, 1 where the label is the column's class and -1 elsewhere, and weights of the loss."""
+    """(N, M) signs, 1 for the column's class and -1 elsewhere, and loss weights."""
     own = (labels[:, None] == classes).to(dtype)
     return 2 * own - 1, 1 + (positive_weight - 1) * own
 
@@ -266,15 +275,10 @@ def _check(x: Tensor, labels: Tensor, costs: Tensor, classes: int, positive_weig
     if labels.shape != (len(x),):
         msg = f"labels must be ({len(x)},), got {tuple(labels.shape)}"
         raise ValueError(msg)
-    if labels.dtype != torch.int64 or not bool(((labels >= 0) & (labels < classes)).all()):
-        msg = f"labels must be int64 in [0, {classes})"
-        raise ValueError(msg)
+    expect_points(x, labels, classes)
     if costs.ndim != 1 or not len(costs) or not bool((costs > 0).all()):
-        msg = "costs must be (P,) and positive"
+        msg = f"costs must be (P,) and positive, got {tuple(costs.shape)} {costs.tolist()}"
         raise ValueError(msg)
     if not positive_weight > 0:
         msg = f"positive_weight must be positive, got {positive_weight}"
-        raise ValueError(msg)
-    if not x.is_floating_point() or not bool(torch.isfinite(x).all()):
-        msg = f"x must be floating point and finite, got {x.dtype}"
         raise ValueError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.embeddings.export import embedding_files, thinned
+from harness.embeddings.export import embedding_files, subsample
 from harness.embeddings.tsne import tsne
 from harness.evaluators.labelled_features import LabelledFeatures
 from harness.testing import MovingSquares
@@ -53,10 +53,10 @@ def test_the_same_seed_gives_the_same_files(made):
 
 
 def test_the_seed_draws_the_points(capsys):
-    assert thinned(POINTS, FRAMES, 32, seed=0)[0] is POINTS
-    few, frames = thinned(POINTS, FRAMES, 10, seed=3)
-    again, _ = thinned(POINTS, FRAMES, 10, seed=3)
-    other, _ = thinned(POINTS, FRAMES, 10, seed=4)
+    assert subsample(POINTS, FRAMES, 32, seed=0)[0] is POINTS
+    few, frames = subsample(POINTS, FRAMES, 10, seed=3)
+    again, _ = subsample(POINTS, FRAMES, 10, seed=3)
+    other, _ = subsample(POINTS, FRAMES, 10, seed=4)
     ids = [video.id for video in few.split.videos]
     assert ids == [video.id for video in again.split.videos] != [video.id for video in other.split.videos]
     where = [[video.id for video in SPLIT.videos].index(name) for name in ids]

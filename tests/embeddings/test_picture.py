@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 from skimage.color import rgb2lab
 
-from harness.embeddings.scatter import MARGIN, TITLE, WIDTH, cell_side, colours, picture
+from harness.embeddings.scatter import MARGIN, TITLE, WIDTH, cell_side, colours, scatter_plot
 
 CORNERS = np.array([[-1, 1], [1, 1], [-1, -1], [1, -1], [0, 0]], dtype=np.float32)
 """Above left, above right, below left, below right, in the middle."""
@@ -18,7 +18,7 @@ CORNERS = np.array([[-1, 1], [1, 1], [-1, -1], [1, -1], [0, 0]], dtype=np.float3
 
 def drawn(labels=(0, 1, 2, 0, 1), classes=("walk", "run", "jump", "swim"), title="sfa"):
     grey = np.zeros((5, 96, 96, 3), dtype=np.uint8) + np.arange(40, 240, 40, dtype=np.uint8)[:, None, None, None]
-    return np.asarray(Image.open(io.BytesIO(picture(grey, CORNERS, labels, classes, title))).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(scatter_plot(grey, CORNERS, labels, classes, title))).convert("RGB"))
 
 
 def test_thumbnails_are_at_their_places_bordered_by_class():
@@ -49,7 +49,7 @@ def test_a_hundred_classes_get_columns():
     labels = list(range(100))
     grey = np.full((100, 96, 96, 3), 128, dtype=np.uint8)
     places = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
-    image = Image.open(io.BytesIO(picture(grey, places, labels, [f"c{n}" for n in labels], "t")))
+    image = Image.open(io.BytesIO(scatter_plot(grey, places, labels, [f"c{n}" for n in labels], "t")))
     assert image.height == len(drawn()) == WIDTH + TITLE + 2 * MARGIN
     legend = np.asarray(image.convert("RGB"))[:, MARGIN + WIDTH + 1 :]
     here = set(map(tuple, np.unique(legend.reshape(-1, 3), axis=0).tolist()))

@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
-from harness.embeddings.projector import LARGEST, projector
+from harness.embeddings.projector import LARGEST, projector_files
 
 COUNT = 7
 
@@ -22,7 +22,11 @@ def made(count=COUNT, name='sfa "best"'):
     thumbnails = np.zeros((count, 96, 96, 3), dtype=np.uint8)
     thumbnails += np.arange(count, dtype=np.uint8)[:, None, None, None] + 1
     columns = {"action": ["a b"] * (count - 1) + ["c\td\ne"], "frame": range(count)}
-    return vectors.astype(np.float32), thumbnails, projector(vectors.astype(np.float32), columns, thumbnails, name=name)
+    return (
+        vectors.astype(np.float32),
+        thumbnails,
+        projector_files(vectors.astype(np.float32), columns, thumbnails, name=name),
+    )
 
 
 def config(files):
@@ -64,6 +68,6 @@ def test_sprites_stand_row_by_row(count):
 
 def test_many_sprites_are_smaller():
     thumbnails = np.zeros((16_500, 1, 1, 3), dtype=np.uint8)
-    files = projector(np.zeros((16_500, 1), dtype=np.float32), {"a": range(16_500)}, thumbnails, name="n")
+    files = projector_files(np.zeros((16_500, 1), dtype=np.float32), {"a": range(16_500)}, thumbnails, name="n")
     assert max(Image.open(io.BytesIO(files["sprite.png"])).size) <= LARGEST
     assert list(config(files).sprite.single_image_dim) == [63, 63]

@@ -107,7 +107,7 @@ def test_an_empty_cluster_restarts_at_the_farthest_point():
     nearest = torch.tensor([0, 0, 0, 2, 2])
     scores = torch.tensor([1.0, 0.0, 1.0, 400.0, 401.0]) - x.square().sum(1)
     new = torch.tensor([True, False, True, False])
-    centres = module._means(x, torch.zeros(4, 1), new, module._Found(nearest, scores, scores))
+    centres = module._means(x, torch.zeros(4, 1), new, module._Assignment(nearest, scores, scores))
     assert new.all()
     assert centres.flatten().tolist() == [1.0, 90.0, 70.0, 50.0]
 

@@ -1,4 +1,4 @@
-"""A frozen encoder's feature maps of the squares around people."""
+"""Feature maps of a frozen encoder for the squares around people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = 64
 
 
 def feature_maps(encoder: FrozenEncoder, frames: Frames, size: int) -> Tensor:
-    """(N, c, 15, 15) float32: the encoder's feature map of every square, resized to `size` pixels.
+    """Encode the square of every frame, resized to `size` pixels: (N, c, 15, 15).
 
     Normalised as the encoder's card says, and 0 outside of the image. A feature map of another size is resized to
     15 x 15 by linear interpolation.
@@ -44,14 +44,14 @@ def feature_maps(encoder: FrozenEncoder, frames: Frames, size: int) -> Tensor:
     title = f"feature maps of {frames.split.name}"
     with unchanged(encoder.encoder), progress.bar(title, total=len(frames)) as bar:
         for start, images in _batches(frames, size, card):
-            found = _applied(module, images.to(encoder.device))
-            _expect_finite(found, frames, start)
+            encoded = _apply(module, images.to(encoder.device))
+            _expect_finite(encoded, frames, start)
             if not start:
-                maps = found.new_empty((len(frames), found.shape[1], GRID, GRID))
-            if found.shape[2:] != (GRID, GRID):
-                found = interpolate(found, (GRID, GRID), mode="bilinear", antialias=True)
-            maps[start : start + len(found)] = found
-            bar.advance(len(found))
+                maps = encoded.new_empty((len(frames), encoded.shape[1], GRID, GRID))
+            if encoded.shape[2:] != (GRID, GRID):
+                encoded = interpolate(encoded, (GRID, GRID), mode="bilinear", antialias=True)
+            maps[start : start + len(encoded)] = encoded
+            bar.advance(len(encoded))
     return maps
 
 
@@ -64,7 +64,9 @@ def _expect_finite(maps: Tensor, frames: Frames, start: int) -> None:
 
 
 def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
-    """The side of the squares in pixels that gives a feature map of 15 x 15, and the feature map that it does give.
+    """Find the input size that gives a feature map of 15 x 15.
+
+    Returns the side of the squares in pixels, and height and width of the feature map that it does give.
 
     The stride is what the feature map grows by between images of 256 and 512 pixels. Of its multiples, 15 to 20 times,
     the first one with a map of 15 x 15 is taken; when there is none, the size of the encoder's view.
@@ -75,7 +77,7 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
     module, _ = spatial(encoder)
 
     def mapped(size: int) -> tuple[int, int]:
-        height, width = _applied(module, torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
+        height, width = _apply(module, torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
         return height, width
 
     try:
@@ -91,7 +93,7 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
 
 
 def spatial(encoder: FrozenEncoder) -> tuple[nn.Module, BackboneCard]:
-    """The encoder's feature map on its device, and the card that says how images are normalised for it.
+    """Get the encoder's feature map on its device, and its card for normalisation.
 
     Raises:
         PluginError: when the encoder has no feature map, or one but no card.
@@ -111,8 +113,8 @@ def spatial(encoder: FrozenEncoder) -> tuple[nn.Module, BackboneCard]:
 
 
 @torch.no_grad()
-def _applied(module: nn.Module, images: Tensor) -> Tensor:
-    """(B, c, h, w) float32, in evaluation mode, which is put back afterwards."""
+def _apply(module: nn.Module, images: Tensor) -> Tensor:
+    """Apply a module in evaluation mode, restored afterwards: (B, c, h, w) float32."""
     modes = [(part, part.training) for part in module.modules()]
     try:
         maps: Tensor = module.eval()(images)
@@ -126,7 +128,10 @@ def _applied(module: nn.Module, images: Tensor) -> Tensor:
 
 
 def _batches(frames: Frames, size: int, card: BackboneCard) -> Iterator[tuple[int, Tensor]]:
-    """Where a batch starts, and its normalised squares (B, 3, `size`, `size`); the next one is read meanwhile."""
+    """Iterate over normalised squares, reading a batch ahead in threads.
+
+    Yields the start of a batch and its (B, 3, `size`, `size`).
+    """
 
     def read(chosen: Tensor) -> Tensor:
         return squares(frames, chosen, size, lambda images: normalise(images[:, :, None], card)[:, :, 0])
@@ -137,16 +142,18 @@ def _batches(frames: Frames, size: int, card: BackboneCard) -> Iterator[tuple[in
             counts = torch.unique_consecutive(frames.videos[batch], return_counts=True)[1].tolist()
             waiting.append((int(batch[0]), [pool.submit(read, chosen) for chosen in torch.split(batch, counts)]))
             if len(waiting) > 1:
-                yield _joined(*waiting.popleft())
-        yield _joined(*waiting.popleft())
+                yield _concatenate(*waiting.popleft())
+        yield _concatenate(*waiting.popleft())
 
 
-def _joined(start: int, parts: list[Future[Tensor]]) -> tuple[int, Tensor]:
+def _concatenate(start: int, parts: list[Future[Tensor]]) -> tuple[int, Tensor]:
     return start, torch.cat([part.result() for part in parts])
 
 
 def squares(frames: Frames, chosen: Tensor, size: int, prepare: Callable[[Tensor], Tensor]) -> Tensor:
-    """The squares around the people of some frames of one video: (B, 3, `size`, `size`), 0 outside of the image.
+    """Read the squares around people in frames of one video.
+
+    (B, 3, `size`, `size`), 0 outside of the image.
 
     Args:
         frames: of a split.
@@ -162,7 +169,7 @@ def squares(frames: Frames, chosen: Tensor, size: int, prepare: Callable[[Tensor
 
 
 def crop(images: Tensor, corners: Tensor, sides: Tensor, size: int) -> Tensor:
-    """A square of each image, resized to `size` pixels; what lies outside of an image is 0.
+    """Crop a square of each image, resized to `size` pixels; 0 outside of the image.
 
     Linear interpolation, over more pixels when shrinking, so that nothing aliases.
 

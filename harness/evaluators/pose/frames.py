@@ -29,7 +29,7 @@ UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error),
     *(TypeError, AttributeError),  # a lone array, which is no archive
 )
-"""What numpy raises on a file that is no archive of these arrays."""
+"""Exceptions of numpy for a file that is no archive of these arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Frames:
     numbers: Tensor
     """(N,) int64: which frame of the video."""
     joints: Tensor
-    """(N, 9, 2) float64 pixels, the centre of the first at 0; NaN for a joint that is missing."""
+    """(N, 9, 2) float64 pixels, the first one's centre at 0; NaN for a missing joint."""
     scored: Tensor
     """(N, 9) bool: the joint is known and, as its `visible` says, inside of the image."""
     corners: Tensor
@@ -69,7 +69,7 @@ class Frames:
         return shares.double() * self.sides[:, None, None] + self.corners[:, None]
 
     def counts(self) -> dict[str, int]:
-        """How many frames and joints there are, and how many of them are left out and why."""
+        """Numbers of frames, and of frames and joints left out, by reason."""
         missing = self.joints.isnan().any(-1)
         shares = self.to_shares(self.truth)
         return {
@@ -82,7 +82,7 @@ class Frames:
 
 
 def frames_with_people(data: Dataset, name: str) -> Frames:
-    """Two frames of every video of split `name`, those without a torso left out.
+    """Choose two frames of every video of a split, with a torso each.
 
     The square is the torso's box (shoulders and hips, wherever they are known, also outside of the image), its longer
     side times 3 about its centre.
@@ -102,10 +102,10 @@ def frames_with_people(data: Dataset, name: str) -> Frames:
     videos, numbers, joints, visible = [], [], [], []
     for index, video in enumerate(split.videos):
         chosen = sorted({(2 * i + 1) * video.frames // (2 * PER_VIDEO) for i in range(PER_VIDEO)})
-        found, shown = read_joints(video)
+        positions, shown = read_joints(video)
         videos += [index] * len(chosen)
         numbers += chosen
-        joints.append(found[chosen])
+        joints.append(positions[chosen])
         visible.append(shown[chosen])
     points = torch.from_numpy(np.concatenate(joints)).double()
     points = points.where(points.isfinite().all(-1, keepdim=True), torch.nan)
@@ -130,7 +130,7 @@ def frames_with_people(data: Dataset, name: str) -> Frames:
 
 
 def read_joints(video: Video) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The joints (T, 9, 2) float32 of a video, and which of them are visible (T, 9) bool.
+    """Read the joints (T, 9, 2) float32 of a video, and their visibility (T, 9) bool.
 
     Raises:
         DataError: when there are none, or they cannot be read or have another shape.

@@ -1,4 +1,4 @@
-"""The head that turns feature maps into heat maps, and its training."""
+"""Head from feature maps to heat maps, and its training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 32
 
 
 class Head(nn.Module):
-    """Standardise each channel, deconvolve by 4, ReLU, 1x1 convolution, and a bias for each pixel of each map.
+    """Standardisation, deconvolution by 4, ReLU, 1x1 convolution, bias per pixel.
 
     The bias says where a joint usually lies. In the paper the convolutions below are trained too, and learn that from
     the zeros at their borders; frozen ones need not show it, and it is no merit of theirs.
@@ -52,7 +52,7 @@ class Head(nn.Module):
 
 
 def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progress.Bar) -> Head:
-    """A head that learnt to see joints: Adam with a cosine from `lr` to 0, 150 batches of 32 random frames.
+    """Train a head: Adam, cosine from `lr` to 0, 150 batches of 32 random frames.
 
     Args:
         maps: (N, c, h, w) float32.
@@ -75,16 +75,19 @@ def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progres
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         optimizer.step()
         bar.advance()
-    found: Head = head.eval()
-    return found
+    trained: Head = head.eval()
+    return trained
 
 
 @torch.no_grad()
 def predict(head: Head, maps: Tensor) -> Tensor:
-    """(N, 9, 2) float64 on the CPU: where the joints are, in shares of the sides; NaN where the head says no number."""
-    found = []
+    """Predict joints: (N, 9, 2) float64 on the CPU, in shares of the sides.
+
+    NaN where a heat map is not finite.
+    """
+    points = []
     for batch in torch.split(maps, 2 * BATCH):
         heat = head(batch)
         finite = heat.isfinite().flatten(2).all(2)
-        found.append(heatmap_points(heat).where(finite[..., None], torch.nan))
-    return torch.cat(found).double().cpu()
+        points.append(heatmap_points(heat).where(finite[..., None], torch.nan))
+    return torch.cat(points).double().cpu()

@@ -1,4 +1,4 @@
-"""A contact sheet of people with their true and their predicted skeleton."""
+"""Contact sheet of people with true and predicted skeletons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS, ROWS = 4, 3
 MARGIN, CAPTION = 6, 16
 
 LEFT, RIGHT, MIDDLE = "#e69f00", "#56b4e9", "#f0e442"
-"""Orange, sky blue and yellow of Okabe and Ito's palette, told apart by all colour vision."""
+"""Okabe and Ito's orange, sky blue and yellow, for any colour vision."""
 
 BONES = (
     *((1, 2, MIDDLE), (7, 8, MIDDLE)),
@@ -33,11 +33,13 @@ BONES = (
 
 NOSE = 0
 FINE = 2
-"""Everything is drawn so many times larger, so that lines come out smooth."""
+"""Factor of supersampling, for smooth lines."""
 
 
 def skeletons(frames: Frames, predicted: Tensor) -> bytes:
-    """A PNG of 12 frames, evenly spaced over the split: the true joints thin on black, the predicted ones bold.
+    """Draw 12 frames, evenly spaced over the split, as a PNG.
+
+    The true joints are thin on black, the predicted ones bold.
 
     Of the true ones only those are shown that are scored.
 

@@ -1,4 +1,4 @@
-"""Where the joints of a person are, read from a frozen feature map."""
+"""Pose: joints of people, learnt from a frozen feature map."""
 
 from __future__ import annotations
 
@@ -29,17 +29,19 @@ if TYPE_CHECKING:
 LEARNING_RATES = (3e-3, 1e-2, 3e-2)
 
 FOLDS = 5
-"""One of them validates."""
+"""Folds of train, one of which validates."""
 
 LIMBS = {"strict_pcp_arms": (0, 1, 2, 3), "strict_pcp_upper_arm": (0, 1), "strict_pcp_lower_arm": (2, 3)}
-"""The columns of `strict_pcp` that each metric is the mean of: left and right count the same."""
+"""Columns of `strict_pcp` that each metric averages, left and right alike."""
 
 PAIRS = {"elbow": (3, 4), "wrist": (5, 6)}
-"""The columns of `pdj`, likewise."""
+"""Columns of `pdj`, left and right."""
 
 
 class Pose:
-    """Nine joints as heat maps from the encoder's frozen feature map, scored by strict PCP of arms and by PDJ.
+    """Heat maps of nine joints from a frozen feature map, scored by PCP and PDJ.
+
+    Metrics are strict PCP of arms, and PDJ of elbows and wrists.
 
     A joint is scored when it is known and inside of the image, also where the square around the person cuts it off; a
     limb when both of its ends are. What each video adds to a metric is its mean over its frames and its limbs or
@@ -54,7 +56,9 @@ class Pose:
     card: ClassVar[EvaluatorCard] = POSE
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
-        """Train heads on train, and measure the chosen one on test; `seed` draws their weights and batches.
+        """Train heads on train, and measure the chosen one on test.
+
+        The seed draws weights and batches.
 
         Raises:
             DataError: when joints are missing or cannot be read, naming the video; when a joint of the arms is nowhere
@@ -63,18 +67,17 @@ class Pose:
             PluginError: when the encoder's feature map or card is missing, or the encoder changed.
         """
         train, test = (frames_with_people(data, name) for name in ("train", "test"))
-        usual = _usual(train, data.card.name)
+        usual = _mean_joints(train, data.card.name)
         size, grid = input_size(encoder)
-        lr, validation, points = _learnt(encoder, train, test, size, seed)
+        lr, validation, points = _select_and_predict(encoder, train, test, size, seed)
         pixels = test.to_pixels(points)
-        found, guessed = (_measured(test, places) for places in (pixels, test.to_pixels(usual.expand_as(points))))
-        if "strict_pcp_arms" not in found:
+        values, guessed = (_values(test, places) for places in (pixels, test.to_pixels(usual.expand_as(points))))
+        if "strict_pcp_arms" not in values:
             msg = f"no arm in split 'test' of data set {data.card.name!r} can be scored: their joints are not seen"
             raise DataError(msg)
         labels = _labels(test)
         scores = tuple(
-            Score(name, float(mean(labels, values)), float(mean(labels, guessed[name])))
-            for name, values in found.items()
+            Score(name, float(mean(labels, rows)), float(mean(labels, guessed[name]))) for name, rows in values.items()
         )
         return Evaluation(
             scores,
@@ -82,7 +85,7 @@ class Pose:
                 videos=tuple(video.id for video in test.split.videos),
                 groups=tuple(video.group for video in test.split.videos),
                 labels=tuple(labels.tolist()),
-                values=to_values({name: values[None] for name, values in found.items()}),
+                values=to_values({name: rows[None] for name, rows in values.items()}),
             ),
             {
                 "learning_rate": lr,
@@ -94,14 +97,16 @@ class Pose:
                 "test": test.counts(),
                 "test_limbs_scored": _scored(strict_pcp(pixels, test.truth)),
                 "test_torsos_of_diameter_0": int((torso_diameter(test.joints) == 0).sum()),
-                "other_diagonal": _other_diagonal(test, pixels, found),
+                "other_diagonal": _other_diagonal(test, pixels, values),
             },
             {"pose": skeletons(test, pixels)},
         )
 
 
-def _usual(train: Frames, data: str) -> Tensor:
-    """(9, 2): where each joint is in train on average, in shares of the square; NaN where it is nowhere scored.
+def _mean_joints(train: Frames, data: str) -> Tensor:
+    """Mean place of each joint in train: (9, 2) in shares of the square.
+
+    NaN for a joint that is nowhere scored.
 
     Raises:
         DataError: when that is so for a joint of the arms.
@@ -114,10 +119,13 @@ def _usual(train: Frames, data: str) -> Tensor:
     return usual
 
 
-def _learnt(
+def _select_and_predict(
     encoder: FrozenEncoder, train: Frames, test: Frames, size: int, seed: int
 ) -> tuple[float, dict[float, float], Tensor]:
-    """The learning rate, what each one reached, and where the head says that the joints of test are, (N, 9, 2)."""
+    """Choose the learning rate and predict the joints of test.
+
+    Returns it, the validation score of each, and (N, 9, 2) in shares of the square.
+    """
     maps, points = feature_maps(encoder, train, size), train.to_shares(train.truth)
     held_out = _held_out(train)
     fitting, validating = ((~held_out).nonzero()[:, 0], held_out.nonzero()[:, 0])
@@ -133,11 +141,11 @@ def _learnt(
             raise DataError(msg)
         head = fit_head(maps, points, lr=lr, seed=seed, bar=bar)
     del maps  # test's take their place
-    found = predict(head, feature_maps(encoder, test, size))
-    if found.isnan().any():
+    predicted = predict(head, feature_maps(encoder, test, size))
+    if predicted.isnan().any():
         msg = f"the head's training at learning rate {lr:g} ended without numbers; look at the encoder's feature map"
         raise DivergedError(msg)
-    return lr, reached, found
+    return lr, reached, predicted
 
 
 def _held_out(train: Frames) -> Tensor:
@@ -155,17 +163,20 @@ def _held_out(train: Frames) -> Tensor:
 
 
 def _labels(frames: Frames) -> Tensor:
-    """(videos,) int64: the class of each video by the first kind of label that the split has; 0 where it has none."""
+    """(videos,) int64 classes by the split's first kind of label; 0 without labels."""
     kind = next(iter(frames.split.classes), None)
     return torch.tensor([0 if kind is None else video.labels[kind] for video in frames.split.videos])
 
 
-def _measured(frames: Frames, predicted: Tensor) -> dict[str, Tensor]:
-    """For each metric what every video adds to it, (videos,) float64, NaN for one left out; no metric without any."""
+def _values(frames: Frames, predicted: Tensor) -> dict[str, Tensor]:
+    """Values of each video, (videos,) float64, for each metric that has any.
+
+    NaN leaves a video out.
+    """
     limbs = strict_pcp(predicted, frames.truth)
-    found = {name: _per_video(frames, limbs[:, columns]) for name, columns in LIMBS.items()}
-    found |= {pdj_id(*key): values for key, values in _pdj(frames, predicted, DIAGONAL).items()}
-    return {name: values for name, values in found.items() if not values.isnan().all()}
+    values = {name: _per_video(frames, limbs[:, columns]) for name, columns in LIMBS.items()}
+    values |= {pdj_id(*key): rows for key, rows in _pdj(frames, predicted, DIAGONAL).items()}
+    return {name: rows for name, rows in values.items() if not rows.isnan().all()}
 
 
 def _pdj(frames: Frames, predicted: Tensor, diagonal: tuple[int, int]) -> dict[tuple[str, float], Tensor]:
@@ -177,23 +188,26 @@ def _pdj(frames: Frames, predicted: Tensor, diagonal: tuple[int, int]) -> dict[t
     }
 
 
-def _other_diagonal(frames: Frames, predicted: Tensor, found: dict[str, Tensor]) -> dict[str, float]:
-    """PDJ by the diameter from right shoulder to left hip, where it is more than half a point away."""
-    others = {key: float(values.nanmean()) for key, values in _pdj(frames, predicted, OTHER_DIAGONAL).items()}
+def _other_diagonal(frames: Frames, predicted: Tensor, values: dict[str, Tensor]) -> dict[str, float]:
+    """PDJ by the torso's other diagonal, where more than half a point away."""
+    others = {key: float(rows.nanmean()) for key, rows in _pdj(frames, predicted, OTHER_DIAGONAL).items()}
     return {
         pdj_id(*key, "rsho_lhip"): value
         for key, value in others.items()
-        if pdj_id(*key) in found and abs(value - float(found[pdj_id(*key)].nanmean())) > 0.005
+        if pdj_id(*key) in values and abs(value - float(values[pdj_id(*key)].nanmean())) > 0.005
     }
 
 
 def _per_video(frames: Frames, hits: Tensor) -> Tensor:
-    """(N, K) of frames, NaN where not scored -> (videos,): the mean over a video's scored hits, NaN without any."""
+    """Average hits (N, K) of frames over each video: (videos,).
+
+    NaN marks hits that are not scored, and videos without any.
+    """
     added = torch.stack([hits.nansum(1), (~hits.isnan()).sum(1)], dim=1)
     sums, counts = added.new_zeros(len(frames.split), 2).index_add_(0, frames.videos, added).unbind(1)
     return torch.div(sums, counts)  # 0 / 0 is NaN
 
 
 def _scored(limbs: Tensor) -> dict[str, int]:
-    """How many limbs are scored, and how many are not: a joint is not, or the limb has no length."""
+    """Numbers of limbs scored and not: a joint is not, or the limb has no length."""
     return {"yes": int((~limbs.isnan()).sum()), "no": int(limbs.isnan().sum())}
