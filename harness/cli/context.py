@@ -83,9 +83,9 @@ def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 def print_board(board: Board, *, as_json: bool) -> None:
     """Print the tables of a board, or every number of them as JSON."""
     from harness.leaderboard.readme import tables
-    from harness.leaderboard.results_file import lines
+    from harness.leaderboard.results_file import table_values
 
     if as_json:
-        print_json(lines(board))
+        print_json(table_values(board))
     else:
         sys.stdout.write(tables(board) + "\n")

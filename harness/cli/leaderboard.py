@@ -23,7 +23,10 @@ def leaderboard(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a suite's leaderboard from stored runs, or a board's folder again from its own results.json."""
+    """Write a suite's leaderboard from stored runs.
+
+    A board's folder is written again from its own results.json.
+    """
     from harness import api
 
     if check:
@@ -40,7 +43,7 @@ def leaderboard(
 
 
 def _check(folder: Path) -> None:
-    """Name the files of a board that are not what its results.json gives; exit with 1 when there are some."""
+    """Name the stale files of a board; exit with 1 when there are some."""
     from harness.errors import UsageError
     from harness.leaderboard import stale
 

@@ -1,28 +1,55 @@
-"""The board: what it was built from, and everything computed from that."""
+"""The board of a suite: planned cells, and everything computed from them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from harness.cards import EvaluatorCard
+from harness.leaderboard.planned import PlannedCell, assemble
 from harness.leaderboard.ranking import Comparison, Division, rank
-from harness.leaderboard.table import Cell, Column, Planned, Row, assemble
+from harness.leaderboard.table import Column, Row, shared_settings
+from harness.leaderboard.text import file_name, one_line
 from harness.suites.references import Reference
 
 
 @dataclass(frozen=True, slots=True)
-class RunPicture:
-    """A picture that an evaluator made of one run; `column` and `row` are places on the board."""
+class Picture:
+    """A picture of the data."""
 
-    column: int
-    row: int
+    number: int
+    caption: str
+    png: bytes = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """Name of its file in the board's folder."""
+        return f"picture-{self.number}.png"
+
+
+@dataclass(frozen=True, slots=True)
+class RunPicture:
+    """A picture that an evaluator made of one run."""
+
+    number: int
+    column: Column
+    row: Row
     seed: int
     key: str
-    """Of the run."""
+    """Key of the run."""
     name: str
-    png: bytes
+    png: bytes = field(repr=False)
+
+    @property
+    def caption(self) -> str:
+        """Row, seed and name."""
+        return f"{self.row.label}, seed {self.seed}: {self.name}"
+
+    @property
+    def file(self) -> str:
+        """Name of its file in the board's folder."""
+        return f"picture-{self.number}-{file_name(self.column.evaluator.name)}-{file_name(self.name)}.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,70 +61,52 @@ class Board:
     suite: str
     suite_hash: str
     command: str
-    """What a reader types to make the runs."""
-    planned: tuple[Planned, ...]
+    """Shell command that makes the runs."""
+    planned: tuple[PlannedCell, ...]
     cards: Mapping[str, EvaluatorCard]
-    pictures: Mapping[str, bytes]
-    """Of the data, PNG bytes by caption."""
+    pictures: tuple[Picture, ...]
+    """Pictures of the data."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     divisions: tuple[Division, ...]
     comparisons: tuple[Comparison, ...]
     run_pictures: tuple[RunPicture, ...] = ()
     references: tuple[Reference, ...] = ()
-    """Published numbers of the columns' protocols; each names evaluator and data set as its column does."""
+    """Published numbers, each naming evaluator and data set as its column does."""
 
     @property
-    def ranking(self) -> tuple[int, ...]:
+    def ranking(self) -> tuple[Column, ...]:
         """The columns that rows are ranked by; those of speed stand apart."""
-        return tuple(j for j, column in enumerate(self.columns) if column.ranks)
-
-    @property
-    def shared(self) -> tuple[str, ...]:
-        """Backbone, pretraining and budget, those of them that all rows share; they are said once, not in every row."""
-        parts = zip(*(row.parts[1:] for row in self.rows), strict=True)
-        return tuple(part[0] for part in parts if len(set(part)) == 1)
-
-    def label(self, row: Row) -> str:
-        """The row's method, and what distinguishes it from other rows."""
-        method, *others = row.parts
-        return " · ".join([method, *(part for part in others if part not in self.shared)])
+        return tuple(column for column in self.columns if column.ranks)
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """All seeds that the suite plans."""
         return tuple(sorted({cell.identity.seed for cell in self.planned}))
 
-    def heading(self, column: Column) -> str:
-        """The column's evaluator, and its data set where not all columns have the same."""
-        same = len({other.data.label for other in self.columns}) == 1
-        return column.evaluator.label if same else f"{column.evaluator.label} · {column.data.label}"
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Backbone, pretraining and budget, those of them that all rows share."""
+        return shared_settings([row.setting for row in self.rows])
 
-    def protocols(self, division: Division) -> tuple[Mapping[str, Any] | None, ...]:
-        """For each column of the ranking, the protocol that the rows of `division` share; None where none has one."""
-        cells = ([self.rows[i].cells[j] for i in division.rows] for j in self.ranking)
-        return tuple(
-            next(
-                (seed.run.protocol for cell in column for seed in cell.seeds if seed.run and seed.status == "done"),
-                None,
-            )
-            for column in cells
-        )
+    @property
+    def shared_data(self) -> str:
+        """The data set of all columns; empty where they have several."""
+        labels = {column.data.label for column in self.columns}
+        return labels.pop() if len(labels) == 1 else ""
 
-    def chance(self, column: int, metric: int = 0) -> tuple[float, float] | None:
-        """Least and greatest baseline of a metric (the primary one unless told) in a column; None when it has none."""
-        baselines = [cell.measure(metric).baseline for cell in self._column(column)]
-        found = [baseline for baseline in baselines if baseline is not None]
-        return (min(found), max(found)) if found else None
-
-    def test_set(self, column: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Numbers of videos and of groups that the cells of a column were measured on; usually one of each."""
-        videos = {cell.videos for cell in self._column(column) if cell.videos is not None}
-        groups = {cell.groups for cell in self._column(column) if cell.groups is not None}
-        return tuple(sorted(videos)), tuple(sorted(groups))
-
-    def _column(self, column: int) -> list[Cell]:
-        return [row.cells[column] for row in self.rows]
+    @property
+    def ranked_rows(self) -> list[tuple[str, Row]]:
+        """Rows in the order of their ranks, with unique labels, as an axis needs them."""
+        rows: dict[str, Row] = {}
+        for division in self.divisions:
+            for standing in division.standings:
+                label = one_line(standing.row.label)
+                label = f"{label}  [{division.letter}]" if len(self.divisions) > 1 else label
+                while label in rows:
+                    label += "′"
+                rows[label] = standing.row
+        return list(rows.items())
 
 
 def build_board(
@@ -107,7 +116,7 @@ def build_board(
     suite: str,
     suite_hash: str,
     command: str,
-    planned: Sequence[Planned],
+    planned: Sequence[PlannedCell],
     cards: Mapping[str, EvaluatorCard],
     pictures: Mapping[str, bytes],
 ) -> Board:
@@ -137,9 +146,33 @@ def build_board(
         command=command,
         planned=tuple(planned),
         cards={name: cards[name] for name in sorted({cell.identity.evaluator.name for cell in planned})},
-        pictures=dict(pictures),
+        pictures=tuple(Picture(number, *item) for number, item in enumerate(pictures.items(), start=1)),
         columns=columns,
         rows=rows,
         divisions=divisions,
         comparisons=comparisons,
     )
+
+
+def with_pictures(board: Board, read: Callable[[str, str], bytes | None]) -> Board:
+    """Add pictures of runs: in each column, of the first seed of the best-ranked row.
+
+    Where nothing is ranked they are those of a reference, or else of the first row.
+
+    Args:
+        board: whose runs.
+        read: the PNG of a run's key and a picture's name; None leaves it out.
+    """
+    standings = [standing for division in board.divisions for standing in division.standings]
+    standings.sort(key=lambda one: (one.rank is None, one.rank is None and not one.row.supervised))
+    pictures: list[RunPicture] = []
+    for column in board.columns:
+        seeds = [(standing.row, seed) for standing in standings for seed in standing.row.cell(column).seeds]
+        for row, seed in seeds:
+            if seed.run and seed.run.pictures:
+                for name in seed.run.pictures:
+                    if (png := read(seed.run.key, name)) is not None:
+                        number = 1 + len(board.pictures) + len(pictures)
+                        pictures.append(RunPicture(number, column, row, seed.seed, seed.run.key, name, png))
+                break
+    return dataclasses.replace(board, run_pictures=tuple(pictures))

@@ -1,11 +1,11 @@
-"""A panel of curves: the metrics of a card that have a `point`, a line for each row."""
+"""Panels of curves: the metrics that have a `point`, a curve for each row."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import altair as alt
 import numpy as np
@@ -13,61 +13,95 @@ from scipy import optimize
 
 from harness.cards import EvaluatorCard, Metric
 from harness.leaderboard import text
-from harness.leaderboard.board import Board
-from harness.leaderboard.dots import CHANCE, KINDS, REFERENCE, SOFT, Datasets, Record, chart_of, rows
+from harness.leaderboard.charts import CHANCE, KINDS, REFERENCE, SOFT, Datasets, Record, chart_of
+from harness.leaderboard.table import Column, MetricSummary, Row
 from harness.leaderboard.text import one_line
 
 COLORS = ("#0072b2", "#007a5a", "#a8327d", "#5b4bb7", "#7a6a00", "#1c2530", "#3f94c4", "#b5586f", "#7b3f00", "#0f7f8c")
-"""Of the methods, dark enough for text on white, and told apart by their labels where colour vision cannot."""
+"""Colours of methods, dark enough for text; labels help colour vision."""
 
 CAPTION = "Lines: means with 95 % intervals; dotted: chance."
 WIDTH, HEIGHT = 300, 230
-"""Of a panel, in pixels; higher where labels need it."""
+"""Size of a panel in pixels; higher where labels need it."""
 LABEL = 14
-"""Pixels from one label to the next, at least."""
+"""Least distance of two labels in pixels."""
 SMALL_WORDS = frozenset({"@", "a", "at", "for", "from", "in", "of", "on", "per", "the", "with", "within"})
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """Metrics that lie on one curve, by where they lie."""
+class CurvePoint:
+    """A metric on a curve."""
 
-    name: str
-    axis: str
-    metrics: tuple[tuple[int, Metric, float], ...]
-    """(place in the card, metric, at)."""
+    metric: Metric
+    at: float
+    """Value on the curve's axis; infinity for all there are."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A row's part of the panel."""
+class Curve:
+    """Metrics that lie on one curve, in the order of its axis."""
+
+    name: str
+    axis: str
+    points: tuple[CurvePoint, ...]
+
+    @property
+    def places(self) -> list[float]:
+        """Places of its points from 0 to 1."""
+        return positions([point.at for point in self.points])
+
+    def within(self, metrics: Sequence[Metric]) -> Curve:
+        """Keep the points of these metrics."""
+        ids = {metric.id for metric in metrics}
+        return replace(self, points=tuple(point for point in self.points if point.metric.id in ids))
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPoint:
+    """A point in the panel's coordinates; None where the row has no score."""
+
+    x: float
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnCurve:
+    """A row's curve in the panel's coordinates."""
 
     label: str
     color: str
     kind: str
     done: bool
-    points: list[tuple[float, float | None, float | None, float | None]]
-    """(x, mean, low, high); the mean None where the row has no score."""
+    points: tuple[DrawnPoint, ...]
+
+    @property
+    def last(self) -> DrawnPoint | None:
+        """Its last point with a score; None where nothing was measured."""
+        return next((point for point in reversed(self.points) if point.mean is not None), None)
 
 
-def curves(card: EvaluatorCard) -> list[Curve]:
-    """The curves that the metrics of `card` make, in the card's order; one point alone makes none."""
-    found: dict[tuple[str, str, str, bool], list[tuple[int, Metric, float]]] = {}
-    for m, metric in enumerate(card.metrics):
+def curves_of(card: EvaluatorCard) -> list[Curve]:
+    """Group the metrics of a card into curves; one point alone makes none."""
+    points: dict[tuple[str, str, str, bool], list[CurvePoint]] = {}
+    for metric in card.metrics:
         if metric.point is not None:
             key = (metric.point.curve, metric.point.axis, metric.unit, metric.higher_is_better)
-            found.setdefault(key, []).append((m, metric, math.inf if metric.point.at is None else metric.point.at))
+            at = math.inf if metric.point.at is None else metric.point.at
+            points.setdefault(key, []).append(CurvePoint(metric, at))
     return [
-        Curve(name, axis, tuple(sorted(metrics, key=lambda item: item[2])))
-        for (name, axis, *_), metrics in found.items()
-        if len(metrics) > 1
+        Curve(name, axis, tuple(sorted(members, key=lambda point: point.at)))
+        for (name, axis, *_), members in points.items()
+        if len(members) > 1
     ]
 
 
 def positions(ats: Sequence[float]) -> list[float]:
-    """Where on an axis from 0 to 1 the sorted `ats` stand: by their logarithms when they span more than a decade.
+    """Place sorted values on an axis from 0 to 1.
 
-    Infinity, which means all there are, stands one step behind the last.
+    By their logarithms when they span more than a decade. Infinity, which means all there are, stands one step behind
+    the last.
 
     >>> positions([1, 10, 100]), positions([0.1, 0.2, 0.3]), positions([1, 10, 100, math.inf])[2:]
     ([0.0, 0.5, 1.0], [0.0, 0.5, 1.0], [0.666666666667, 1.0])
@@ -82,7 +116,9 @@ def positions(ats: Sequence[float]) -> list[float]:
 
 
 def spread_labels(wanted: Sequence[float], length: float) -> list[float]:
-    """Places for labels as near as can be to the sorted `wanted`, `LABEL` apart and between 0 and `length`.
+    """Move labels as little as possible from `wanted`, sorted, to be `LABEL` apart.
+
+    They stay between 0 and `length` where that is long enough.
 
     >>> spread_labels([50.0, 50.0], 100), spread_labels([0.0, 100.0], 100)
     ([43.0, 57.0], [0.0, 100.0])
@@ -94,15 +130,21 @@ def spread_labels(wanted: Sequence[float], length: float) -> list[float]:
     return [float(place) for place in places]
 
 
-def panel(board: Board, j: int, curve: Curve, width: int, datasets: Datasets) -> alt.LayerChart | None:
-    """The panel of `curve` in column `j`; None where no row has a score of it."""
-    found = tuple(item for item in curve.metrics if any(row.cells[j].measure(item[0]).interval for row in board.rows))
-    if not found:
-        return None
-    curve = replace(curve, metrics=found)
-    lines = [line for line in _lines(board, j, curve, width) if _measured_in(line)]
-    chance = _chance(board, j, curve)
-    named = [*lines, chance] if _measured_in(chance) else lines
+def panel(
+    curve: Curve, column: Column, rows: Sequence[tuple[str, Row]], width: int, datasets: Datasets
+) -> alt.LayerChart:
+    """Draw a curve that has measured points only.
+
+    Args:
+        curve: whose metrics some row has.
+        column: where the scores are.
+        rows: with their labels, in order.
+        width: in pixels.
+        datasets: where the panel's data goes.
+    """
+    lines = [line for line in _row_curves(curve, column, rows, width) if line.last]
+    chance = _chance_curve(curve, column)
+    named = [*lines, chance] if chance.last else lines
     low, high = _domain(named)
     height = max(HEIGHT, LABEL * len(named))
     x = _x(curve, named)
@@ -115,7 +157,7 @@ def panel(board: Board, j: int, curve: Curve, width: int, datasets: Datasets) ->
     dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=list(KINDS), range=[[1, 0], [6, 3]]), legend=None)
     opacity = alt.condition("datum.done == 'True'", alt.value(1), alt.value(0.35))
     base = chart_of(_records(lines), datasets)
-    names = chart_of(_names(named, low, high, width, height), datasets)
+    names = chart_of(_labels(named, low, high, width, height), datasets)
     layers = [
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=1.4, opacity=0.5)
@@ -131,91 +173,91 @@ def panel(board: Board, j: int, curve: Curve, width: int, datasets: Datasets) ->
             x=alt.X("to:Q"), y=alt.Y("label_y:Q"), text="row:N", color=color
         ),
     ]
-    if chance in named:
+    if chance.last:
         dotted = chart_of(_records([chance]), datasets)
         layers.insert(0, dotted.mark_line(color=CHANCE, strokeWidth=1.4, strokeDash=[2, 3]).encode(x=x, y=y))
     drawn: alt.LayerChart = alt.layer(*layers).properties(width=width, height=height, title=_title(curve))
     return drawn
 
 
-def _measured_in(line: _Line) -> bool:
-    return any(mean is not None for _, mean, *_ in line.points)
-
-
-def _lines(board: Board, j: int, curve: Curve, width: int) -> list[_Line]:
-    lines, methods = [], 0
-    everybody = rows(board)
-    places = positions([at for *_, at in curve.metrics])
+def _row_curves(curve: Curve, column: Column, rows: Sequence[tuple[str, Row]], width: int) -> list[DrawnCurve]:
+    places, methods = curve.places, 0
     gap = min((b - a for a, b in pairwise(places)), default=1.0)
     # Beside each other, so that intervals do not hide intervals; a point never leaves its own third of the gap.
-    step = min(4 / width, gap / (3 * len(everybody)))
-    for k, (label, row) in enumerate(everybody):
+    step = min(4 / width, gap / (3 * len(rows)))
+    drawn = []
+    for k, (label, row) in enumerate(rows):
+        cell = row.cell(column)
         color = REFERENCE if row.supervised else COLORS[methods % len(COLORS)]
         methods += not row.supervised
-        shift = (k - (len(everybody) - 1) / 2) * step
-        points = []
-        for place, (m, metric, _) in zip(places, curve.metrics, strict=True):
-            found = row.cells[j].measure(m).interval
-            values = (found.mean, found.low, found.high) if found else (None, None, None)
-            mean, low, high = (None if v is None else round(text.scaled(v, metric), 4) for v in values)
-            points.append((round(place + shift, 6), mean, low, high))
-        lines.append(_Line(label, color, KINDS[row.supervised], row.cells[j].status == "done", points))
-    return lines
+        shift = (k - (len(rows) - 1) / 2) * step
+        points = tuple(
+            _drawn_point(round(place + shift, 6), cell.summary(point.metric))
+            for place, point in zip(places, curve.points, strict=True)
+        )
+        drawn.append(DrawnCurve(label, color, row.kind, cell.status == "done", points))
+    return drawn
 
 
-def _chance(board: Board, j: int, curve: Curve) -> _Line:
-    """The mean baseline of the rows at each point."""
-    points: list[tuple[float, float | None, float | None, float | None]] = []
-    for place, (m, metric, _) in zip(positions([at for *_, at in curve.metrics]), curve.metrics, strict=True):
-        found = [value for row in board.rows if (value := row.cells[j].measure(m).baseline) is not None]
-        mean = round(text.scaled(sum(found) / len(found), metric), 4) if found else None
-        points.append((place, mean, None, None))
-    return _Line("chance", CHANCE, KINDS[0], done=True, points=points)
+def _drawn_point(x: float, summary: MetricSummary) -> DrawnPoint:
+    interval = summary.interval
+    values = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
+    return DrawnPoint(x, *(None if v is None else round(text.scaled(v, summary.metric), 4) for v in values))
 
 
-def _domain(lines: Sequence[_Line]) -> tuple[float, float]:
-    """Everything drawn, with some air."""
-    values = [value for line in lines for _, *found in line.points for value in found if value is not None]
+def _chance_curve(curve: Curve, column: Column) -> DrawnCurve:
+    """Mean chance of the rows at each point."""
+    points = []
+    for place, point in zip(curve.places, curve.points, strict=True):
+        levels = [level for cell in column.cells if (level := cell.summary(point.metric).chance) is not None]
+        mean = round(text.scaled(sum(levels) / len(levels), point.metric), 4) if levels else None
+        points.append(DrawnPoint(place, mean))
+    return DrawnCurve("chance", CHANCE, KINDS[0], done=True, points=tuple(points))
+
+
+def _domain(lines: Sequence[DrawnCurve]) -> tuple[float, float]:
+    """Range of everything drawn, with some air."""
+    points = [point for line in lines for point in line.points]
+    values = [value for point in points for value in (point.mean, point.low, point.high) if value is not None]
     low, high = min(values), max(values)
     air = 0.04 * (high - low) or 0.5
     return low - air, high + air
 
 
-def _records(lines: Sequence[_Line]) -> list[Record]:
+def _records(lines: Sequence[DrawnCurve]) -> list[Record]:
     return [
         {"row": line.label, "color": line.color, "kind": line.kind, "done": str(line.done)}
-        | {"x": x, "y": mean, "low": low, "high": high}
+        | {"x": point.x, "y": point.mean, "low": point.low, "high": point.high}
         for line in lines
-        for x, mean, low, high in line.points
+        for point in line.points
     ]
 
 
-def _names(lines: Sequence[_Line], low: float, high: float, width: float, height: float) -> list[Record]:
-    """A label for each line, at the height of its last point where others leave room."""
-    last = [(next((x, y) for x, y, *_ in reversed(line.points) if y is not None), line) for line in lines]
-    last.sort(key=lambda item: -item[0][1])
+def _labels(lines: Sequence[DrawnCurve], low: float, high: float, width: float, height: float) -> list[Record]:
+    """Label each curve at the height of its last point, where others leave room."""
+    ends = [(point.x, point.mean, line) for line in lines if (point := line.last) and point.mean is not None]
+    ends.sort(key=lambda end: -end[1])
     scale = height / (high - low)
-    places = spread_labels([(high - y) * scale for (_, y), _ in last], height)
-    end = max(x for line in lines for x, *_ in line.points)
+    places = spread_labels([(high - y) * scale for _, y, _ in ends], height)
+    right = max(point.x for line in lines for point in line.points)
     return [
         {
             "row": line.label,
             "color": line.color,
             "x": x,
             "y": y,
-            "to": end + 18 / width,
+            "to": right + 18 / width,
             "label_y": high - place / scale,
         }
-        for ((x, y), line), place in zip(last, places, strict=True)
+        for (x, y, line), place in zip(ends, places, strict=True)
     ]
 
 
-def _x(curve: Curve, lines: Sequence[_Line]) -> alt.X:
-    ats = [at for *_, at in curve.metrics]
-    places = positions(ats)
-    drawn = [x for line in lines for x, *_ in line.points]
+def _x(curve: Curve, lines: Sequence[DrawnCurve]) -> alt.X:
+    places = curve.places
+    drawn = [point.x for line in lines for point in line.points]
     # Only numbers of ours: an expression, and expressions run.
-    names = ["all" if math.isinf(at) else f"{at:g}" for at in ats]
+    names = ["all" if math.isinf(point.at) else f"{point.at:g}" for point in curve.points]
     expression = "".join(
         f"datum.value < {(a + b) / 2:.6f} ? '{name}' : " for (a, b), name in zip(pairwise(places), names, strict=False)
     )
@@ -236,29 +278,21 @@ def _x(curve: Curve, lines: Sequence[_Line]) -> alt.X:
     )
 
 
-def _shared(curve: Curve) -> str:
-    """The words that the metrics' titles begin with: `Top-1 accuracy` of `Top-1 accuracy with 5 videos a class`."""
-    titles = [one_line(metric.title).split() for _, metric, _ in curve.metrics]
-    words = [first[0] for first in _common(titles)]
-    while words and words[-1].strip(",;:").lower() in SMALL_WORDS:
-        words.pop()
-    return " ".join(words).strip(",;: ")
-
-
-def _common(titles: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    found = []
-    for words in zip(*titles, strict=False):
-        if len(set(words)) > 1:
-            break
-        found.append(words)
-    return found
-
-
 def _title(curve: Curve) -> alt.TitleParams:
-    """What is measured; the curve's name in front where the metrics' titles do not have it."""
-    metric, shared, name = curve.metrics[0][1], _shared(curve), one_line(curve.name)
+    """Title of the metrics; the curve's name in front where their titles lack it."""
+    metric, shared, name = curve.points[0].metric, _shared_title(curve), one_line(curve.name)
     told = name.lower() in shared.lower()
     unit = metric.unit if metric.unit != "1" else ""
     better = "higher is better" if metric.higher_is_better else "lower is better"
     subtitle = ", ".join(part for part in ("" if told else shared, unit, better) if part)
     return alt.TitleParams(shared if told else name, subtitle=subtitle)
+
+
+def _shared_title(curve: Curve) -> str:
+    """First words of all titles: `Top-1 accuracy` of `Top-1 accuracy with 5 videos`."""
+    titles = [one_line(point.metric.title).split() for point in curve.points]
+    shared = takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))
+    words = [first for first, *_ in shared]
+    while words and words[-1].strip(",;:").lower() in SMALL_WORDS:
+        words.pop()
+    return " ".join(words).strip(",;: ")

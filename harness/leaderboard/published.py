@@ -1,4 +1,4 @@
-"""Published numbers beside a column's own: only where a run of the board measured the same data and protocol."""
+"""Published numbers, shown only beside runs of the same data and protocol."""
 
 from __future__ import annotations
 
@@ -25,46 +25,62 @@ EXPLAINED = (
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Line:
-    """A number as text: `3.56 ± 0.01`."""
+class PublishedNumber:
+    """A published number as text."""
 
     method: str
     value: str
+    """Value and standard deviation: `3.56 ± 0.01`."""
     backbone: str
     pretraining: str
     table: str
     note: str
-    """Empty where all lines of the source have the same."""
+    """Empty where all numbers of the paper have the same."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Source:
-    """What one paper says in one metric."""
+class PaperNumbers:
+    """The numbers of one paper in one metric."""
 
     paper: Paper
     metric: str
     note: str
-    """What holds for all lines."""
-    lines: tuple[Line, ...]
+    """The note that all numbers share."""
+    numbers: tuple[PublishedNumber, ...]
 
 
 def with_references(
     board: Board, references: Sequence[Reference], same: Callable[[Reference, Choice, Choice], bool]
 ) -> Board:
-    """`board` with those references that stand beside something: a run that is done, of a whole copy of the same data.
+    """Add the references that stand beside a finished run of a whole copy of the data.
 
     Args:
         board: whose runs.
         references: all that are known.
         same: whether a reference is of this evaluator and this data set.
     """
-    found = [
+    beside = [
         reference.model_copy(update={"evaluator": column.evaluator, "data": column.data})
-        for j, column in enumerate(board.columns)
+        for column in board.columns
         for reference in references
-        if _measured(board, j, reference.metric) and same(reference, column.evaluator, column.data)
+        if _measured(column, reference.metric) and same(reference, column.evaluator, column.data)
     ]
-    return dataclasses.replace(board, references=tuple(found))
+    return dataclasses.replace(board, references=tuple(beside))
+
+
+def _measured(column: Column, metric_id: str) -> bool:
+    """Check for a run with this metric that is done and saw all of its data."""
+    metric = next((metric for metric in column.card.metrics if metric.id == metric_id), None)
+    if metric is None:
+        return False
+    cells = [cell for cell in column.cells if cell.summary(metric).interval is not None]
+    runs = [seed.run for cell in cells for seed in cell.seeds if seed.run is not None and seed.status == "done"]
+    return any(run.score(metric_id) is not None and not run.protocol.get("coverage") for run in runs)
+
+
+def as_measured(reference: Reference, evaluator: Choice, data: Choice) -> bool:
+    """Match a reference that has been on a board: it names both as the board does."""
+    return (reference.evaluator, reference.data) == (evaluator, data)
 
 
 class Matcher:
@@ -109,48 +125,40 @@ class Matcher:
         return self._plugins.datasets.completed(choice.name, choice.options)
 
 
-def as_measured(reference: Reference, evaluator: Choice, data: Choice) -> bool:
-    """Whether a reference that has been on a board is of this evaluator and data set: it names them as the board."""
-    return (reference.evaluator, reference.data) == (evaluator, data)
-
-
-def sources(board: Board, column: Column) -> tuple[Source, ...]:
-    """The published numbers of a column, those of one paper together."""
-    metrics = {metric.id: text.measured(metric) for metric in column.card.metrics}
+def published_in(board: Board, column: Column) -> tuple[PaperNumbers, ...]:
+    """Collect the published numbers of a column, those of one paper together."""
+    metrics = {metric.id: text.metric_heading(metric) for metric in column.card.metrics}
     papers: dict[tuple[Paper, str], list[Reference]] = {}
-    for one in board.references:
-        if as_measured(one, column.evaluator, column.data):
-            papers.setdefault((one.paper, metrics[one.metric]), []).append(one)
-    return tuple(_source(*key, members) for key, members in papers.items())
+    for reference in board.references:
+        if as_measured(reference, column.evaluator, column.data):
+            papers.setdefault((reference.paper, metrics[reference.metric]), []).append(reference)
+    return tuple(_paper_numbers(*key, references) for key, references in papers.items())
 
 
-def _source(paper: Paper, metric: str, members: Sequence[Reference]) -> Source:
-    notes = {one.note for one in members}
+def _paper_numbers(paper: Paper, metric: str, references: Sequence[Reference]) -> PaperNumbers:
+    notes = {reference.note for reference in references}
     shared = notes.pop() if len(notes) == 1 else ""
-    lines = [
-        Line(one.method, value(one), one.backbone, one.pretraining, one.table, "" if one.note == shared else one.note)
-        for one in members
+    numbers = [
+        PublishedNumber(
+            method=reference.method,
+            value=printed(reference),
+            backbone=reference.backbone,
+            pretraining=reference.pretraining,
+            table=reference.table,
+            note="" if reference.note == shared else reference.note,
+        )
+        for reference in references
     ]
-    return Source(paper, metric, shared, tuple(lines))
+    return PaperNumbers(paper, metric, shared, tuple(numbers))
 
 
-def value(reference: Reference) -> str:
-    """Value and standard deviation with the decimals of the finer of both: `2.00 ± 0.07`."""
-    printed = [reference.value] if reference.std is None else [reference.value, reference.std]
-    digits = max(_decimals(number) for number in printed)
-    return " ± ".join(f"{number:.{digits}f}" for number in printed)
+def printed(reference: Reference) -> str:
+    """Format value and standard deviation with equal decimals: `2.00 ± 0.07`."""
+    numbers = [reference.value] if reference.std is None else [reference.value, reference.std]
+    digits = max(_decimals(number) for number in numbers)
+    return " ± ".join(f"{number:.{digits}f}" for number in numbers)
 
 
 def _decimals(number: float) -> int:
     exponent = Decimal(str(number)).normalize().as_tuple().exponent
     return max(0, -int(exponent))
-
-
-def _measured(board: Board, j: int, metric: str) -> bool:
-    """Whether the board shows this metric in column `j`, from a run that is done and saw all of its data."""
-    ids = [known.id for known in board.columns[j].card.metrics]
-    if metric not in ids:
-        return False
-    shown = [cell for row in board.rows if (cell := row.cells[j]).measure(ids.index(metric)).interval is not None]
-    runs = [seed.run for cell in shown for seed in cell.seeds if seed.run is not None and seed.status == "done"]
-    return any(run.score(metric) is not None and not run.protocol.get("coverage") for run in runs)

@@ -1,4 +1,4 @@
-"""Who may be ranked with whom, which pairs are separable, and the ranks that follow."""
+"""Divisions of comparable rows, separable pairs, and the ranks that follow."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from harness.leaderboard import text
 from harness.leaderboard.statistics import Difference, compare, holm, rank_ranges
-from harness.leaderboard.table import Cell, Column, Row
+from harness.leaderboard.table import BoardCell, Column, Row
 
 LEVEL = 0.05
 
@@ -26,92 +27,135 @@ RULE = (
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two rows in one column: `one` minus `other`, positions in the table's rows."""
+    """Two rows in one column: `one` minus `other`."""
 
-    column: int
-    one: int
-    other: int
+    column: Column
+    one: Row
+    other: Row
     difference: Difference
     adjusted: float
     """The p-value after Holm's correction."""
 
     @property
     def separable(self) -> bool:
-        """Whether the difference survives the correction."""
+        """True when the difference survives the correction."""
         return self.adjusted < LEVEL
 
 
 @dataclass(frozen=True, slots=True)
-class Rank:
-    """Where a row stands among the rows ranked with it."""
+class ColumnRank:
+    """Range of places that the statistics leave open in one column."""
 
-    place: int
-    """By mean rank; equal means share a place."""
     low: int
     high: int
-    """The range of places that the statistics leave open."""
+    leading: bool
+    """True when nothing is separably better, unless that holds of all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Place of a row among the rows ranked with it."""
+
+    place: int
+    """Place by mean rank; equal means share a place."""
+    low: int
+    high: int
+    """Last place that the statistics leave open; `low` is the first."""
     mean: float
-    columns: tuple[tuple[int, int], ...]
-    """The same range within each column; every place in one that rows are not ranked by."""
-    leading: tuple[bool, ...]
-    """For each column, whether nothing is separably better, unless that holds of all rows."""
+    """Mean of the ranks in the columns that rows are ranked by."""
+    columns: tuple[ColumnRank, ...]
+    """Range in each column of the board; all places in one that does not rank."""
+
+    def within(self, column: Column) -> ColumnRank:
+        """Look up the range in a column."""
+        return self.columns[column.index]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A row of a division and its rank."""
+
+    row: Row
+    rank: Rank | None
+    """None for references, incomplete rows, and a row without competitors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Rows that share every protocol, hence comparable: positions in the table's rows, the ranked ones first."""
+    """Rows that share every protocol, hence comparable; the ranked ones first."""
 
-    rows: tuple[int, ...]
-    ranks: tuple[Rank | None, ...]
-    """None for references, incomplete rows, and a row that has nobody to be ranked with."""
+    index: int
+    standings: tuple[Standing, ...]
+
+    @property
+    def letter(self) -> str:
+        """Name of the division: A, B, ..., Z, 27, ..."""
+        return chr(ord("A") + self.index) if self.index < 26 else str(self.index + 1)
+
+    def differences(self, other: Division, columns: Sequence[Column]) -> tuple[tuple[str, str, str], ...]:
+        """(setting, here, there) for each setting in which protocols of a column differ."""
+        settings: dict[tuple[str, str, str], None] = {}
+        for column in columns:
+            one, two = self._protocol(column), other._protocol(column)
+            if one is not None and two is not None:
+                for path in sorted({*one, *two}):
+                    if one.get(path) != two.get(path):
+                        settings[path, one.get(path, "absent"), two.get(path, "absent")] = None
+        return tuple(settings)
+
+    def _protocol(self, column: Column) -> dict[str, str] | None:
+        """Settings of the protocol that its rows share in a column."""
+        protocols = (standing.row.cell(column).protocol for standing in self.standings)
+        return next((text.flatten(protocol) for protocol in protocols if protocol is not None), None)
 
 
 def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division, ...], tuple[Comparison, ...]]:
-    """Divide `rows` by protocol, compare all pairs within, and rank."""
-    members = _divide(columns, rows)
-    able = [[i for i in group if rows[i].complete and not rows[i].supervised] for group in members]
-    ranked = [group if len(group) > 1 else [] for group in able]
-    comparisons = _compare([pair for group in ranked for pair in combinations(group, 2)], columns, rows)
+    """Divide rows by protocol, compare all pairs within, and rank."""
+    ranking = [column for column in columns if column.ranks]
+    groups = _divide(ranking, rows)
+    able = [[row for row in group if row.complete and not row.supervised] for group in groups]
+    competing = [group if len(group) > 1 else [] for group in able]
+    comparisons = _compare([pair for group in competing for pair in combinations(group, 2)], ranking)
     divisions = []
-    for group, competing in zip(members, ranked, strict=True):
-        ranks = dict(zip(competing, _ranks(competing, columns, rows, comparisons), strict=True))
-        others = sorted((i for i in group if i not in ranks), key=lambda i: rows[i].supervised)
-        order = (*sorted(ranks, key=lambda i: ranks[i].mean), *others)
-        divisions.append(Division(order, tuple(ranks.get(i) for i in order)))
+    for index, (group, competitors) in enumerate(zip(groups, competing, strict=True)):
+        ranked = [Standing(*pair) for pair in zip(competitors, _ranks(competitors, columns, comparisons), strict=True)]
+        ranked.sort(key=lambda standing: standing.rank.mean if standing.rank else 0.0)
+        places = {row.index for row in competitors}
+        others = [Standing(row, None) for row in group if row.index not in places]
+        others.sort(key=lambda standing: standing.row.supervised)
+        divisions.append(Division(index, (*ranked, *others)))
     return tuple(divisions), comparisons
 
 
-def _divide(columns: Sequence[Column], rows: Sequence[Row]) -> list[list[int]]:
-    """Complete rows by their protocols; every other row joins the first division that none of its cells contradicts."""
-    ranking = [j for j, column in enumerate(columns) if column.ranks]
-    groups: list[tuple[list[str], list[int]]] = []
-    for i in sorted(range(len(rows)), key=lambda i: (rows[i].supervised, not rows[i].complete)):
-        own = [rows[i].cells[j].protocol_id for j in ranking]
+def _divide(ranking: Sequence[Column], rows: Sequence[Row]) -> list[list[Row]]:
+    """Group complete rows by protocol, each other row with the first group it fits."""
+    groups: list[tuple[list[str], list[Row]]] = []
+    for row in sorted(rows, key=lambda row: (row.supervised, not row.complete)):
+        own = [row.cell(column).protocol_id for column in ranking]
         for protocols, members in groups:
             if all(a == b or not a or not b for a, b in zip(protocols, own, strict=True)):
                 protocols[:] = [a or b for a, b in zip(protocols, own, strict=True)]
-                members.append(i)
+                members.append(row)
                 break
         else:
-            groups.append((own, [i]))
-    return [sorted(members) for _, members in groups]
+            groups.append((own, [row]))
+    return [sorted(members, key=lambda row: row.index) for _, members in groups]
 
 
-def _compare(
-    pairs: Sequence[tuple[int, int]], columns: Sequence[Column], rows: Sequence[Row]
-) -> tuple[Comparison, ...]:
-    found = []
-    for column in range(len(columns)):
-        for one, other in pairs:
-            difference = _difference(rows[one].cells[column], rows[other].cells[column])
-            if difference is not None and columns[column].ranks:
-                found.append((column, one, other, difference))
-    adjusted = holm([difference.p for *_, difference in found])
-    return tuple(Comparison(*which, p) for which, p in zip(found, adjusted, strict=True))
+def _compare(pairs: Sequence[tuple[Row, Row]], ranking: Sequence[Column]) -> tuple[Comparison, ...]:
+    """Compare each pair in each column, and correct for the number of comparisons."""
+    differences = [
+        (column, one, other, difference)
+        for column in ranking
+        for one, other in pairs
+        if (difference := _difference(one.cell(column), other.cell(column))) is not None
+    ]
+    adjusted = holm([difference.p for *_, difference in differences])
+    return tuple(Comparison(*compared, p) for compared, p in zip(differences, adjusted, strict=True))
 
 
-def _difference(one: Cell, other: Cell) -> Difference | None:
-    """None where pairing is impossible: no predictions, other videos, or other seeds."""
+def _difference(one: BoardCell, other: BoardCell) -> Difference | None:
+    """Compare two cells; None without predictions of the same videos and seeds."""
     if one.sample is None or other.sample is None or one.sample.groups < 2 or one.sample.groups != other.sample.groups:
         return None
     if [seed.seed for seed in one.seeds] != [seed.seed for seed in other.seeds]:
@@ -121,23 +165,22 @@ def _difference(one: Cell, other: Cell) -> Difference | None:
     return compare(one.sample, other.sample) if tests[0] == tests[1] else None
 
 
-def _ranks(
-    able: Sequence[int], columns: Sequence[Column], rows: Sequence[Row], comparisons: Sequence[Comparison]
-) -> list[Rank]:
-    if not able:
+def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Sequence[Comparison]) -> list[Rank]:
+    """Rank complete rows of one division."""
+    if not rows:
         return []
-    count, position = len(able), {row: k for k, row in enumerate(able)}
+    count, position = len(rows), {row.index: k for k, row in enumerate(rows)}
     signs = np.array([1 if column.metric.higher_is_better else -1 for column in columns])
-    means = np.array([[cell.interval.mean if cell.interval else 0.0 for cell in rows[i].cells] for i in able])
+    means = np.array([[cell.interval.mean if cell.interval else 0.0 for cell in row.cells] for row in rows])
     by_column = stats.rankdata(-np.round(means * signs, 12), axis=0)
     mean_rank = by_column[:, [column.ranks for column in columns]].mean(axis=1)
     better = np.zeros((len(columns), count, count), dtype=bool)
     for comparison in comparisons:
-        if comparison.separable and comparison.one in position:
-            one, other = position[comparison.one], position[comparison.other]
-            if comparison.difference.mean * signs[comparison.column] < 0:
+        if comparison.separable and comparison.one.index in position:
+            one, other = position[comparison.one.index], position[comparison.other.index]
+            if comparison.difference.mean * signs[comparison.column.index] < 0:
                 one, other = other, one
-            better[comparison.column, one, other] = True
+            better[comparison.column.index, one, other] = True
     ahead = mean_rank[:, None] < mean_rank[None, :] - 1e-9
     overall = rank_ranges(better.any(axis=0) & ~better.any(axis=0).T & ahead)
     ranges = [rank_ranges(matrix) for matrix in better]
@@ -148,8 +191,10 @@ def _ranks(
             low=overall[k][0],
             high=overall[k][1],
             mean=float(mean_rank[k]),
-            columns=tuple(column[k] for column in ranges),
-            leading=tuple(column[k][0] == 1 and not tie for column, tie in zip(ranges, tied, strict=True)),
+            columns=tuple(
+                ColumnRank(*column[k], leading=column[k][0] == 1 and not tie)
+                for column, tie in zip(ranges, tied, strict=True)
+            ),
         )
         for k in range(count)
     ]

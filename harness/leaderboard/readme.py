@@ -1,78 +1,74 @@
-"""A board as a README that GitHub shows."""
+"""A board as a README in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from harness.cards import Paper
 from harness.leaderboard import published, text
-from harness.leaderboard.board import Board
-from harness.leaderboard.ranking import RULE, Division, Rank
-from harness.leaderboard.sections import File, Section, of_data, sections
+from harness.leaderboard.board import Board, Picture, RunPicture
+from harness.leaderboard.ranking import RULE, Division, Standing
+from harness.leaderboard.sections import EvaluatorSection, evaluator_sections
 from harness.leaderboard.statistics import DRAWS, SEED
-from harness.leaderboard.table import Cell, CellStatus, Column, Row
-from harness.leaderboard.text import code, coverage, differences, letter, markdown
+from harness.leaderboard.table import BoardCell, CellStatus, Column, Row
+from harness.leaderboard.text import code, markdown
 
 FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
+PLOT = "plot.png"
+"""File name of the board's plot."""
 
 
-def readme(board: Board, plot: str, plots: Mapping[int, str]) -> str:
-    """The whole README.
-
-    Args:
-        board: what to show.
-        plot: file name of the board's plot.
-        plots: file names of the columns' plots, by column.
-    """
+def readme(board: Board) -> str:
+    """Write the whole README."""
     blocks = [f"# {markdown(board.title)}", markdown(board.summary), tables(board), _legend(board)]
-    blocks += [f"![Every row's mean, interval and seeds in each column]({plot})"]
-    if evaluators := list(_evaluators(board, plots)):
-        blocks += ["## Evaluators", *evaluators]
+    blocks += [f"![Every row's mean, interval and seeds in each column]({PLOT})"]
+    if sections := evaluator_sections(board):
+        blocks += ["## Evaluators", *(block for section in sections for block in _section(section))]
     blocks += ["## How to read it", how_to_read(board), "## What was measured", _columns(board)]
     if troubles := list(_troubles(board)):
         blocks += ["## Not measured", "\n".join(troubles)]
     if board.pictures:
-        blocks += ["## The data", *map(_picture, of_data(board))]
+        blocks += ["## The data", *map(_picture, board.pictures)]
     blocks += ["## Reproduce", _reproduce(board)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _evaluators(board: Board, plots: Mapping[int, str]) -> Iterator[str]:
-    """For each column all metrics, their plot, and the pictures of one of its runs."""
-    for section in sections(board, plots):
-        yield f"### {markdown(section.heading)}"
-        yield markdown(section.summary)
-        if section.conditions:
-            yield f"Measured where {markdown(section.conditions)}."
-        if section.metrics:
-            yield _metrics(section)
-        if section.published:
-            yield from ("#### Published numbers", published.EXPLAINED, *map(_published, section.published))
-        if section.plot:
-            yield f"![Every row's metrics of {markdown(section.heading)}]({section.plot})"
-        yield from map(_picture, section.pictures)
+def _section(section: EvaluatorSection) -> Iterator[str]:
+    """Write about one column: all metrics, their plot, and pictures of a run."""
+    column = section.column
+    yield f"### {markdown(column.heading)}"
+    yield markdown(column.card.summary)
+    if section.conditions:
+        yield f"Measured where {markdown(section.conditions)}."
+    if section.metrics:
+        yield _metrics(section)
+    if section.published:
+        yield from ("#### Published numbers", published.EXPLAINED, *map(_published, section.published))
+    if column.plot_file:
+        yield f"![Every row's metrics of {markdown(column.heading)}]({column.plot_file})"
+    yield from map(_picture, section.pictures)
 
 
-def _metrics(section: Section) -> str:
+def _metrics(section: EvaluatorSection) -> str:
     lines = [["method", *map(markdown, section.metrics)], [":--", *("--:" for _ in section.metrics)]]
-    for line in section.lines:
-        label = markdown(line.label) + (f"<br>{markdown(line.conditions)}" if line.conditions else "")
-        note = "" if line.status in {"done", "missing"} else f" *{line.status}*"
-        cells = [f"{mean} [{span.replace('–', ', ')}]" if span else mean for mean, span in line.cells]
+    for row in section.rows:
+        label = markdown(row.label) + (f"<br>{markdown(row.conditions)}" if row.conditions else "")
+        note = f" {_note(row.cell)}" if _note(row.cell) else ""
+        cells = [f"{mean} [{span.replace('–', ', ')}]" if span else mean for mean, span in row.values]
         lines.append([label + note, *cells])
     if section.chances:
         lines.append(["*chance*", *section.chances])
-    return _lined(lines)
+    return _table(lines)
 
 
-def _published(source: published.Source) -> str:
-    note = f" Note: {markdown(source.note)}." if source.note else ""
-    lines = [["method", markdown(source.metric), "backbone", "pretraining", "table"]]
+def _published(paper: published.PaperNumbers) -> str:
+    note = f" Note: {markdown(paper.note)}." if paper.note else ""
+    lines = [["method", markdown(paper.metric), "backbone", "pretraining", "table"]]
     lines.append([":--", "--:", ":--", ":--", ":--"])
-    for line in source.lines:
-        label = markdown(line.method) + (f"<br>{markdown(line.note)}" if line.note else "")
-        lines.append([label, line.value, *map(markdown, (line.backbone, line.pretraining, line.table))])
-    return f"From {_link(source.paper)}.{note}\n\n{_lined(lines)}"
+    for number in paper.numbers:
+        label = markdown(number.method) + (f"<br>{markdown(number.note)}" if number.note else "")
+        lines.append([label, number.value, *map(markdown, (number.backbone, number.pretraining, number.table))])
+    return f"From {_link(paper.paper)}.{note}\n\n{_table(lines)}"
 
 
 def _link(paper: Paper) -> str:
@@ -81,35 +77,35 @@ def _link(paper: Paper) -> str:
     return f"{linked} ({markdown(paper.authors)}; {markdown(paper.venue)} {paper.year})"
 
 
-def _lined(lines: list[list[str]]) -> str:
+def _table(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _picture(file: File) -> str:
-    return f"![{markdown(file.caption)}]({file.name})\n\n*{markdown(file.caption)}*"
+def _picture(picture: Picture | RunPicture) -> str:
+    return f"![{markdown(picture.caption)}]({picture.file})\n\n*{markdown(picture.caption)}*"
 
 
 def tables(board: Board) -> str:
-    """One table for each division."""
+    """Write one table for each division."""
     blocks = []
-    for number, division in enumerate(board.divisions):
+    for division in board.divisions:
         if len(board.divisions) > 1:
-            blocks.append(f"### Protocols {letter(number)}")
-            if number:
+            blocks.append(f"### Protocols {division.letter}")
+            if division.index:
                 blocks.append(markdown(difference_from_first(board, division)))
-        blocks.append(_table(board, division))
+        blocks.append(_division(board, division))
     return "\n\n".join(blocks)
 
 
 def difference_from_first(board: Board, division: Division) -> str:
-    """In which settings the protocols of `division` are not those of the first."""
-    changed = differences(board.protocols(division), board.protocols(board.divisions[0]))
+    """Explain why a division is ranked apart: settings that differ from the first's."""
+    changed = division.differences(board.divisions[0], board.ranking)
     settings = "; ".join(f"{path} is {here}, in A {there}" for path, here, there in changed)
     return f"Ranked apart, because the protocol differs: {settings or 'other columns were measured'}."
 
 
 def how_to_read(board: Board) -> str:
-    """The statistics and the rule of ranking, stated."""
+    """State the statistics and the rule of ranking."""
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) > 1 else ''}"
     apart = " Speed stands apart and ranks nothing." if len(board.ranking) < len(board.columns) else ""
     return (
@@ -121,84 +117,91 @@ def how_to_read(board: Board) -> str:
     )
 
 
-def _table(board: Board, division: Division) -> str:
-    columns = [(j, board.columns[j]) for j in board.ranking]
-    header = ["rank", "method"]
-    header += [f"{markdown(board.heading(c))}<br>{markdown(text.measured(c.metric))}" for _, c in columns]
-    lines = [header, ["--:", ":--", *("--:" for _ in columns)]]
-    for i, rank in zip(division.rows, division.ranks, strict=True):
-        row = board.rows[i]
-        cells = [_cell(row.cells[j], column, leading=bool(rank and rank.leading[j])) for j, column in columns]
-        lines.append([_place(row, rank), markdown(board.label(row)), *cells])
-    chance = [text.chance(limit, c.metric) if (limit := board.chance(j)) else "" for j, c in columns]
-    lines.append(["", "*chance*", *chance])
-    return _lined(lines)
+def _division(board: Board, division: Division) -> str:
+    columns = board.ranking
+    headings = [f"{markdown(c.heading)}<br>{markdown(text.metric_heading(c.metric))}" for c in columns]
+    lines = [["rank", "method", *headings], ["--:", ":--", *("--:" for _ in columns)]]
+    for standing in division.standings:
+        cells = [_cell(standing, column) for column in columns]
+        lines.append([place(standing), markdown(standing.row.label), *cells])
+    lines.append(["", "*chance*", *(text.chance(column.chance(column.metric), column.metric) for column in columns)])
+    return _table(lines)
 
 
-def _place(row: Row, rank: Rank | None) -> str:
-    if row.supervised:
+def place(standing: Standing) -> str:
+    """Place in the division, with the range that the statistics leave open: `1 (1–3)`."""
+    rank = standing.rank
+    if standing.row.supervised:
         return "*reference*"
-    if not row.complete:
+    if not standing.row.complete:
         return "*incomplete*"
-    return text.place(rank) if rank else ""
+    if rank is None:
+        return ""
+    return str(rank.place) if rank.low == rank.high else f"{rank.place} ({text.rank_range(rank.low, rank.high)})"
 
 
-def _cell(cell: Cell, column: Column, *, leading: bool) -> str:
-    note = "" if cell.status in {"done", "missing"} else f"*{cell.status}*"
+def _cell(standing: Standing, column: Column) -> str:
+    cell = standing.row.cell(column)
     if cell.interval is None:
-        return note
-    mean = text.shown(cell.interval.mean, column.metric)
-    mean = f"**{mean}**" if leading else mean
-    span = text.span(cell.interval, column.metric).replace("–", ", ")
-    seen = coverage(cell)
-    parts = (mean, f"[{span}]" if span else "", note, f"<br>{markdown(seen)}" if seen else "")
-    return " ".join(part for part in parts if part)
+        return _note(cell)
+    mean = text.number(cell.interval.mean, column.metric)
+    if standing.rank and standing.rank.within(column).leading:
+        mean = f"**{mean}**"
+    span = text.span(cell.interval, column.metric, ", ")
+    coverage = f"<br>{markdown(cell.coverage)}" if cell.coverage else ""
+    return " ".join(part for part in (mean, f"[{span}]" if span else "", _note(cell), coverage) if part)
+
+
+def _note(cell: BoardCell) -> str:
+    return "" if cell.status in {"done", "missing"} else f"*{cell.status}*"
 
 
 def _legend(board: Board) -> str:
     seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
     parts = [f"Cells: {seeds} [95 % interval]; ↑ higher is better, ↓ lower is better."]
-    if any(rank and any(rank.leading) for division in board.divisions for rank in division.ranks):
+    ranks = [standing.rank for division in board.divisions for standing in division.standings if standing.rank]
+    if any(within.leading for rank in ranks for within in rank.columns):
         parts.append("**Bold**: nothing in the column is separably better.")
     if any(row.supervised for row in board.rows):
         parts.append("*Reference*: reads labels, never ranked.")
     if board.shared:
         parts.append(f"All rows: {markdown(', '.join(board.shared))}.")
-    if len({column.data.label for column in board.columns}) == 1:
-        parts.append(f"All columns: {markdown(board.columns[0].data.label)}.")
+    if board.shared_data:
+        parts.append(f"All columns: {markdown(board.shared_data)}.")
     return " ".join(parts)
 
 
 def _columns(board: Board) -> str:
     lines = [["column", "metric", "videos", "groups", "protocol"], [":--", ":--", "--:", "--:", ":--"]]
-    for j, column in enumerate(board.columns):
-        videos, groups = (" / ".join(map(str, found)) for found in board.test_set(j))
-        metric = markdown(text.measured(column.metric))
-        lines.append([markdown(board.heading(column)), metric, videos, groups, markdown(column.card.protocol)])
-    return _lined(lines)
+    for column in board.columns:
+        texts = (column.heading, text.metric_heading(column.metric), column.card.protocol)
+        heading, metric, protocol = map(markdown, texts)
+        videos, groups = (" / ".join(map(str, counts)) for counts in (column.videos, column.groups))
+        lines.append([heading, metric, videos, groups, protocol])
+    return _table(lines)
 
 
 def _troubles(board: Board) -> Iterator[str]:
     for row, column, cell in troubled(board):
-        again = remedy(board, cell.status)
+        again = remedy(board, cell)
         rerun = f"; rerun with {code(again)}" if again else ""
-        where = f"{markdown(board.label(row))} / {markdown(board.heading(column))}"
+        where = f"{markdown(row.label)} / {markdown(column.heading)}"
         yield f"- {where}: **{cell.status}**: {markdown(cell.reason)}{rerun}"
 
 
-def troubled(board: Board) -> Iterator[tuple[Row, Column, Cell]]:
+def troubled(board: Board) -> Iterator[tuple[Row, Column, BoardCell]]:
     """Every cell that is not done."""
     for row in board.rows:
-        for column, cell in zip(board.columns, row.cells, strict=True):
-            if cell.status != "done":
+        for column in board.columns:
+            if (cell := row.cell(column)).status != "done":
                 yield row, column, cell
 
 
-def remedy(board: Board, status: CellStatus) -> str:
-    """The command that measures a cell of this status again; nothing for one that cannot be measured."""
-    if status == "not applicable":
+def remedy(board: Board, cell: BoardCell) -> str:
+    """Command that measures a cell again; empty for one that cannot be measured."""
+    if cell.status == "not applicable":
         return ""
-    return f"{board.command} --retry-failed" if status in FAILED else board.command
+    return f"{board.command} --retry-failed" if cell.status in FAILED else board.command
 
 
 def _reproduce(board: Board) -> str:

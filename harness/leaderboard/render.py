@@ -1,4 +1,4 @@
-"""Boards onto disk, and whether what lies there is what its runs give."""
+"""The folder of a board: its files, and a check that they are what its runs give."""
 
 from __future__ import annotations
 
@@ -7,46 +7,44 @@ from pathlib import Path
 
 from altair.utils.schemapi import debug_mode
 
-from harness.leaderboard import dots, plots, results_file, sections
+from harness.leaderboard import plots, results_file
 from harness.leaderboard.board import Board
+from harness.leaderboard.charts import png
 from harness.leaderboard.page import page
-from harness.leaderboard.readme import readme
+from harness.leaderboard.readme import PLOT, readme
 from harness.leaderboard.results_file import load_results
 from harness.leaderboard.table_csv import table_csv
-from harness.leaderboard.text import file_name
 from harness.system import files
 
-PLOT = "plot.png"
 OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*)\.png")
 """Files of which another version of the board may have had more."""
 
 
 def board_files(board: Board) -> dict[str, bytes]:
-    """Name and content of every file of the board; the same board gives the same bytes.
+    """Make every file of a board, by name; the same board gives the same bytes.
 
     Raises:
         DataError: when a run holds a number that JSON has no word for.
     """
     results = results_file.dump(board)
     with debug_mode(False):  # Altair checks each part against its schema as it is made: half of the time
-        specification = plots.board_spec(board)
-        columns = {j: spec for j in range(len(board.columns)) if (spec := plots.evaluator_spec(board, j)) is not None}
-    names = {j: f"plot-{j + 1}-{file_name(board.columns[j].evaluator.name)}.png" for j in columns}
-    plot = dots.png(specification)
-    drawn = [*sections.of_data(board), *(file for _, file in sections.of_runs(board))]
+        specification = plots.board_plot(board)
+        own = {column.plot_file: plots.column_plot(board, column) for column in board.columns if column.plot_file}
+    plot = png(specification)
     return {
         results_file.NAME: results.encode(),
-        "README.md": readme(board, PLOT, names).encode(),
+        "README.md": readme(board).encode(),
         "table.csv": table_csv(board).encode(),
-        "index.html": page(board, specification, plot, names, columns).encode(),
+        "index.html": page(board, specification, plot, own).encode(),
         PLOT: plot,
-        **{names[j]: dots.png(spec) for j, spec in columns.items()},
-        **{file.name: file.png for file in drawn},
+        **{name: png(column_specification) for name, column_specification in own.items()},
+        **{picture.file: picture.png for picture in board.pictures},
+        **{picture.file: picture.png for picture in board.run_pictures},
     }
 
 
 def render(board: Board, folder: Path) -> None:
-    """Write the board into `folder`, each file whole or not at all; plots and pictures of an earlier version go.
+    """Write a board, each file whole or not at all; leftover plots and pictures go.
 
     Raises:
         DataError: when a run holds a number that JSON has no word for; nothing is written then.
@@ -59,7 +57,7 @@ def render(board: Board, folder: Path) -> None:
 
 
 def stale(folder: Path) -> tuple[str, ...]:
-    """The files of `folder` that are missing, left over, or not what its `results.json` gives.
+    """Name the files that are missing, left over, or not what `results.json` gives.
 
     Raises:
         DataError: when `results.json` or a picture is missing or broken.

@@ -1,4 +1,4 @@
-"""`results.json`: everything a board is computed from, and what was computed, in one file of strict JSON."""
+"""`results.json`: the runs of a board and its numbers, in strict JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pydantic
 
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
-from harness.leaderboard import sections
-from harness.leaderboard.board import Board, build_board
+from harness.leaderboard.board import Board, build_board, with_pictures
+from harness.leaderboard.planned import PlannedCell
 from harness.leaderboard.published import as_measured, with_references
-from harness.leaderboard.sections import with_pictures
-from harness.leaderboard.table import Planned
+from harness.leaderboard.ranking import Standing
+from harness.leaderboard.table import BoardCell, Column
 from harness.store.records import CellSpec, Run
 from harness.suites.references import Reference
 from harness.system.hashing import digest
@@ -28,11 +28,11 @@ NAME = "results.json"
 _CARD = pydantic.TypeAdapter(EvaluatorCard)
 
 
-class _Cell(pydantic.BaseModel):
-    """A planned cell.
+class _StoredCell(pydantic.BaseModel):
+    """A planned cell with its run.
 
-    Its run's predictions and the values of metrics are here one line of numbers a repeat; the videos they are of stand
-    in `test_sets`, which many runs share.
+    Predictions and the values of metrics are one line of numbers a repeat; the videos they are of stand in
+    `test_sets`, which many runs share.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
@@ -46,8 +46,8 @@ class _Cell(pydantic.BaseModel):
     values: dict[str, tuple[str, ...]] = {}
 
 
-class _Picture(pydantic.BaseModel):
-    """A file beside this one."""
+class _StoredPicture(pydantic.BaseModel):
+    """A picture of the data, in a file beside this one."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -56,8 +56,8 @@ class _Picture(pydantic.BaseModel):
     sha256: str
 
 
-class _RunPicture(pydantic.BaseModel):
-    """A file beside this one: a picture of the run of `key`."""
+class _StoredRunPicture(pydantic.BaseModel):
+    """A picture of the run of `key`, in a file beside this one."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -78,17 +78,17 @@ class _File(pydantic.BaseModel):
     command: str
     evaluators: dict[str, dict[str, Any]]
     test_sets: dict[str, dict[str, Any]]
-    planned: tuple[_Cell, ...]
-    pictures: tuple[_Picture, ...]
-    run_pictures: tuple[_RunPicture, ...] = ()
+    planned: tuple[_StoredCell, ...]
+    pictures: tuple[_StoredPicture, ...]
+    run_pictures: tuple[_StoredRunPicture, ...] = ()
     references: tuple[Reference, ...] = ()
     """Values as papers print them: percent where `table` has fractions."""
     table: list[dict[str, Any]]
-    """What readers of the file want first; loading computes it anew."""
+    """The numbers of the board, for readers of the file; loading computes them anew."""
 
 
 def dump(board: Board) -> str:
-    """The file's text; pictures are referred to by name and hash.
+    """Write a board as text; pictures are referred to by name and hash.
 
     Raises:
         DataError: when a run holds a number that JSON has no word for.
@@ -105,15 +105,15 @@ def dump(board: Board) -> str:
             planned=tuple(_packed(cell, test_sets) for cell in board.planned),
             test_sets=test_sets,
             pictures=tuple(
-                _Picture(caption=file.caption, file=file.name, sha256=_hash(file.png))
-                for file in sections.of_data(board)
+                _StoredPicture(caption=picture.caption, file=picture.file, sha256=_hash(picture.png))
+                for picture in board.pictures
             ),
             run_pictures=tuple(
-                _RunPicture(key=picture.key, name=picture.name, file=file.name, sha256=_hash(file.png))
-                for picture, file in sections.of_runs(board)
+                _StoredRunPicture(key=picture.key, name=picture.name, file=picture.file, sha256=_hash(picture.png))
+                for picture in board.run_pictures
             ),
             references=board.references,
-            table=lines(board),
+            table=table_values(board),
         )
         # Not mode="json", which would quietly make null of NaN.
         values = content.model_dump(mode="python", exclude=None if board.references else {"references"})
@@ -124,7 +124,7 @@ def dump(board: Board) -> str:
 
 
 def load_results(path: Path) -> Board:
-    """The board that `dump` wrote, computed anew from its runs.
+    """Read a board, and compute it anew from its runs.
 
     Args:
         path: of `results.json`; the pictures lie beside it.
@@ -153,16 +153,17 @@ def load_results(path: Path) -> Board:
         cards=cards,
         pictures={picture.caption: _read(path.parent / picture.file, picture.sha256) for picture in content.pictures},
     )
-    named = {(picture.key, picture.name): picture for picture in content.run_pictures}
+    pictures = {(picture.key, picture.name): picture for picture in content.run_pictures}
 
     def read(key: str, name: str) -> bytes | None:
-        picture = named.get((key, name))
+        picture = pictures.get((key, name))
         return None if picture is None else _read(path.parent / picture.file, picture.sha256)
 
     return with_references(with_pictures(board, read), content.references, as_measured)
 
 
 def _read(path: Path, sha256: str) -> bytes:
+    """Read a picture and check its hash."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -182,7 +183,7 @@ def _card(card: EvaluatorCard) -> dict[str, Any]:
     return {**_CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
 
 
-def _packed(cell: Planned, test_sets: dict[str, dict[str, Any]]) -> _Cell:
+def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredCell:
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
@@ -190,10 +191,10 @@ def _packed(cell: Planned, test_sets: dict[str, dict[str, Any]]) -> _Cell:
         if cell.run.predictions is not None:
             whole = dataclasses.asdict(cell.run.predictions)
             run["predictions"] = [" ".join(map(str, row)) for row in whole.pop("predicted")]
-            values = {name: tuple(map(_line, rows)) for name, rows in whole.pop("values").items()}
+            values = {name: tuple(map(_to_line, rows)) for name, rows in whole.pop("values").items()}
             key = digest(whole)
             test_sets[key] = whole
-    return _Cell(
+    return _StoredCell(
         identity=cell.identity,
         key=cell.key,
         supervised=cell.supervised,
@@ -204,13 +205,13 @@ def _packed(cell: Planned, test_sets: dict[str, dict[str, Any]]) -> _Cell:
     )
 
 
-def _unpacked(cell: _Cell, test_sets: Mapping[str, Mapping[str, Any]]) -> Planned:
+def _unpacked(cell: _StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> PlannedCell:
     run = cell.run
     if run is not None and cell.test_set is not None:
         predicted = [[int(number) for number in row.split()] for row in run["predictions"]]
-        values = {name: [_numbers(line) for line in rows] for name, rows in cell.values.items()}
+        values = {name: [_from_line(line) for line in rows] for name, rows in cell.values.items()}
         run = {**run, "predictions": {**test_sets[cell.test_set], "predicted": predicted, "values": values}}
-    return Planned(
+    return PlannedCell(
         identity=cell.identity,
         key=cell.key,
         supervised=cell.supervised,
@@ -219,47 +220,56 @@ def _unpacked(cell: _Cell, test_sets: Mapping[str, Mapping[str, Any]]) -> Planne
     )
 
 
-def _line(values: Sequence[float | None]) -> str:
-    """Numbers that are read back as they are; whole ones without a point, `-` for a video left out.
+def _to_line(values: Sequence[float | None]) -> str:
+    """Write numbers so that they are read back exactly; `-` for a video left out.
 
-    >>> _line([1.0, 0.1, None, 0.0])
+    >>> _to_line([1.0, 0.1, None, 0.0])
     '1 0.1 - 0'
     """
     if not all(value is None or math.isfinite(value) for value in values):
-        msg = "a value is NaN or infinite"
+        msg = f"expected finite values, got {values}"
         raise ValueError(msg)
     return " ".join("-" if value is None else repr(float(value)).removesuffix(".0") for value in values)
 
 
-def _numbers(line: str) -> list[float | None]:
+def _from_line(line: str) -> list[float | None]:
     return [None if number == "-" else float(number) for number in line.split()]
 
 
-def lines(board: Board) -> list[dict[str, Any]]:
-    """Every cell's numbers as they are stored: accuracies as fractions, entropies in bits."""
-    found = []
-    for number, division in enumerate(board.divisions):
-        for i, rank in zip(division.rows, division.ranks, strict=True):
-            row = board.rows[i]
-            cells = [
-                {
-                    "evaluator": column.evaluator.label,
-                    "data": column.data.label,
-                    "metric": column.metric.id,
-                    "status": cell.status,
-                    "interval": cell.interval and dataclasses.asdict(cell.interval),
-                    "chance": cell.baseline,
-                    "others": {
-                        metric.id: dataclasses.asdict(measure)
-                        for metric, measure in zip(column.card.metrics, cell.measures, strict=False)
-                        if metric is not column.metric and measure.interval
-                    },
-                    "videos": cell.videos,
-                    "groups": cell.groups,
-                }
-                for column, cell in zip(board.columns, row.cells, strict=True)
-            ]
-            names = dict(zip(("method", "backbone", "pretraining"), row.parts, strict=False))
-            ranks = rank and {"place": rank.place, "low": rank.low, "high": rank.high, "mean": rank.mean}
-            found.append({**names, "reference": row.supervised, "division": number, "rank": ranks, "cells": cells})
-    return found
+def table_values(board: Board) -> list[dict[str, Any]]:
+    """Collect all numbers as stored: accuracies as fractions, entropies in bits."""
+    return [
+        _row_values(board, standing, division.index) for division in board.divisions for standing in division.standings
+    ]
+
+
+def _row_values(board: Board, standing: Standing, division: int) -> dict[str, Any]:
+    row, rank = standing.row, standing.rank
+    backbone, pretraining, _ = row.setting
+    return {
+        "method": row.method,
+        "backbone": backbone,
+        "pretraining": pretraining,
+        "reference": row.supervised,
+        "division": division,
+        "rank": rank and {"place": rank.place, "low": rank.low, "high": rank.high, "mean": rank.mean},
+        "cells": [_cell_values(row.cell(column), column) for column in board.columns],
+    }
+
+
+def _cell_values(cell: BoardCell, column: Column) -> dict[str, Any]:
+    return {
+        "evaluator": column.evaluator.label,
+        "data": column.data.label,
+        "metric": column.metric.id,
+        "status": cell.status,
+        "interval": cell.interval and dataclasses.asdict(cell.interval),
+        "chance": cell.primary.chance,
+        "others": {
+            summary.metric.id: {"interval": dataclasses.asdict(summary.interval), "baseline": summary.chance}
+            for summary in cell.metrics[1:]
+            if summary.interval
+        },
+        "videos": cell.videos,
+        "groups": cell.groups,
+    }

@@ -1,4 +1,4 @@
-"""What a difference on a board is worth: group bootstrap, seeds, paired comparisons, Holm's correction, rank ranges.
+"""Confidence intervals, paired tests, Holm's correction and rank ranges.
 
 Videos of one group show one scene, so the groups are what was sampled independently. They are drawn with
 replacement, and the statistic is computed on every draw. Its spread gives a standard error, and t quantiles the
@@ -32,18 +32,18 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over seeds with its 95 % interval; `low` and `high` are None where nothing is known of the spread."""
+    """Mean over seeds with its 95 % interval; without ends where that is unknown."""
 
     mean: float
     low: float | None = None
     high: float | None = None
     carries: Carries | None = None
-    """Which sources of variation the interval covers."""
+    """Sources of variation that the interval covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference between two rows: its 95 % interval and the two-sided p-value of no difference."""
+    """Difference of two rows: 95 % interval, two-sided p-value of no difference."""
 
     mean: float
     low: float
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A statistic for each seed: on the test set as it is, and on the same test set with its groups drawn again.
+    """A statistic of each seed, on the test set and on bootstrap draws of its groups.
 
     Subtracting two samples of the same draws gives the sample of the paired difference.
 
@@ -64,20 +64,23 @@ class Sample:
     observed: Array
     """(S,): one value a seed, the mean over its repeats."""
     drawn: Array
-    """(S, B): the same for every draw of groups; all seeds and rows see the same draws. NaN where a draw has no video
-    that the metric counts."""
+    """(S, B): the same for every draw of groups.
+
+    All seeds and rows see the same draws. NaN where a draw has no video that the metric counts.
+    """
     groups: int
-    """Those of the videos that the metric counts."""
+    """Number of groups of the videos that the metric counts."""
 
     def __sub__(self, other: Sample) -> Sample:
         if self.drawn.shape != other.drawn.shape or self.groups != other.groups:
-            msg = "only samples of the same seeds, draws and groups can be compared"
+            shapes = f"{self.drawn.shape} of {self.groups} groups and {other.drawn.shape} of {other.groups}"
+            msg = f"expected samples of the same seeds, draws and groups, got {shapes}"
             raise ValueError(msg)
         return Sample(self.observed - other.observed, self.drawn - other.drawn, self.groups)
 
 
 def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -> Array:
-    """(B, N): how often each video's group was drawn, when as many groups as there are are drawn with replacement.
+    """Draw as many groups as there are, with replacement: (B, N) counts by video.
 
     >>> weights = group_weights(["a", "a", "b"], draws=5)
     >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all()), set((weights[:, 0] + weights[:, 2]).tolist())
@@ -93,7 +96,7 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
 
 
 def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sample:
-    """The statistic of each seed on the test set as it is and on every draw of its groups; one call a seed.
+    """Compute the statistic of each seed on the test set and on every draw.
 
     Args:
         seeds: the predictions of one row's seeds, for the same videos in the same order.
@@ -107,10 +110,10 @@ def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sa
     first = seeds[0]
     for other in seeds[1:]:
         if (other.videos, other.groups, other.labels) != (first.videos, first.groups, first.labels):
-            msg = "the predictions of a row's seeds must be for the same videos in the same order"
+            msg = "expected predictions for the same videos in the same order from each seed of a row, got others"
             raise ValueError(msg)
     if weights.shape[1] != len(first.videos):
-        msg = f"weights are for {weights.shape[1]} videos, the predictions for {len(first.videos)}"
+        msg = f"expected weights for {len(first.videos)} videos, got {weights.shape[1]}"
         raise ValueError(msg)
     draws = torch.from_numpy(weights)
     with _one_thread():
@@ -121,7 +124,7 @@ def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sa
 
 
 def _groups(seeds: Sequence[Predictions], metric: Metric) -> set[str]:
-    """The groups of the videos that the metric counts in some seed."""
+    """Groups of the videos that the metric counts in some seed."""
     groups = seeds[0].groups
     if metric.statistic != "mean":
         return set(groups)
@@ -131,7 +134,7 @@ def _groups(seeds: Sequence[Predictions], metric: Metric) -> set[str]:
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums in one order, whatever the machine; tensors this small are faster so, too."""
+    """Sum in one order on every machine; tensors this small are faster so, too."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -141,7 +144,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def spread(sample: Sample) -> tuple[float, float]:
-    """Standard error of the mean over seeds, and its degrees of freedom (Satterthwaite).
+    """Standard error of the mean over seeds, and Satterthwaite's degrees of freedom.
 
     Seeds and groups are crossed: every seed is measured on every group. The variance over draws of the mean
     over seeds is the groups' part, the variance between seeds the seeds' part; what a seed does on a group by
@@ -153,7 +156,7 @@ def spread(sample: Sample) -> tuple[float, float]:
     """
     seeds, groups = len(sample.observed), sample.groups
     if groups < 2 and seeds < 2:
-        msg = "the spread of one seed on one group is unknown"
+        msg = f"the spread is unknown: expected at least 2 seeds or 2 groups, got {seeds} and {groups}"
         raise ValueError(msg)
     over_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * groups / (groups - 1) if groups > 1 else 0.0
     over_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
@@ -166,7 +169,7 @@ def spread(sample: Sample) -> tuple[float, float]:
 
 
 def interval(sample: Sample, bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
-    """The mean over seeds with the 95 % interval for new seeds on new groups, cut at the metric's bounds."""
+    """Mean over seeds with the 95 % interval for new seeds on new groups."""
     mean = float(sample.observed.mean())
     seeds, groups = len(sample.observed), sample.groups
     if groups < 2 and seeds < 2:
@@ -183,7 +186,7 @@ def interval(sample: Sample, bounds: tuple[float | None, float | None] = (None, 
 
 
 def over_seeds(values: Sequence[float], bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
-    """The mean of `values` with its t interval, for a metric that no per-video predictions stand behind.
+    """Mean of `values` with its t interval, for a metric without predictions.
 
     >>> over_seeds([0.5])
     Interval(mean=0.5, low=None, high=None, carries=None)
@@ -193,7 +196,7 @@ def over_seeds(values: Sequence[float], bounds: tuple[float | None, float | None
 
 
 def compare(one: Sample, other: Sample) -> Difference:
-    """`one` minus `other`, paired by seed and by group.
+    """Subtract `other` from `one`, paired by seed and by group.
 
     Raises:
         ValueError: when the two were not drawn on the same groups and seeds.
@@ -208,7 +211,9 @@ def compare(one: Sample, other: Sample) -> Difference:
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
-    """Holm's adjusted p-values: rejecting those below 5 % errs anywhere with probability 5 % at most (Holm 1979).
+    """Adjust p-values by Holm's method (1979).
+
+    Rejecting those below 5 % errs anywhere with probability 5 % at most.
 
     >>> holm([0.01, 0.04, 0.03])
     (0.03, 0.06, 0.06)
@@ -222,7 +227,9 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
 
 
 def rank_ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The ranks each of n rows may hold: from 1 + those separably better to n - those separably worse.
+    """Ranks that each of n rows may hold.
+
+    From 1 + the number of separably better rows to n - the number of separably worse ones.
 
     Args:
         better: (n, n); `better[i, j]` where row i is separably better than row j.

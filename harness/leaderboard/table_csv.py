@@ -1,4 +1,4 @@
-"""A board as CSV: one line for each metric of each cell, numbers in the unit they are shown in."""
+"""A board as CSV: one line a metric of a cell, numbers in the unit shown."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import csv
 import io
 from collections.abc import Iterator
 
+from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.ranking import Rank
-from harness.leaderboard.table import Cell, Column
-from harness.leaderboard.text import cell as text
-from harness.leaderboard.text import coverage, letter, scaled
+from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row
+from harness.leaderboard.text import csv_cell
 
 HEADER = (
     "method",
@@ -48,7 +48,7 @@ HEADER = (
 
 
 def table_csv(board: Board) -> str:
-    """The file's text; what is not known is blank."""
+    """Write the file's text; unknown values are blank."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HEADER)
@@ -57,53 +57,64 @@ def table_csv(board: Board) -> str:
 
 
 def _lines(board: Board) -> Iterator[list[str | int]]:
-    for number, division in enumerate(board.divisions):
-        for i, rank in zip(division.rows, division.ranks, strict=True):
-            row = board.rows[i]
-            method, backbone, pretraining, _ = map(text, row.parts)
-            who: list[str | int] = [
-                method,
-                backbone,
-                pretraining,
-                row.identity.frames,
-                "yes" if row.supervised else "no",
-            ]
-            for j, (column, cell) in enumerate(zip(board.columns, row.cells, strict=True)):
-                for m in range(len(column.card.metrics)):
-                    ranked = _rank(rank if m == 0 and column.ranks else None, j)
-                    yield [*who, *_what(column, m), *_numbers(cell, column, m), letter(number), *ranked, *_state(cell)]
+    for division in board.divisions:
+        for standing in division.standings:
+            for column in board.columns:
+                cell = standing.row.cell(column)
+                for summary in cell.metrics:
+                    primary = summary is cell.primary
+                    rank = standing.rank if primary and column.ranks else None
+                    yield [
+                        *_row(standing.row),
+                        *(csv_cell(column.evaluator.label), csv_cell(column.data.label)),
+                        *(csv_cell(summary.metric.id), "yes" if primary else "no", summary.metric.unit),
+                        *_numbers(summary),
+                        *_test_set(cell),
+                        division.letter,
+                        *_rank(rank, column),
+                        *_state(cell),
+                    ]
 
 
-def _what(column: Column, m: int) -> list[str]:
-    metric, primary = column.card.metrics[m], "no" if m else "yes"
-    return [text(column.evaluator.label), text(column.data.label), text(metric.id), primary, metric.unit]
-
-
-def _numbers(cell: Cell, column: Column, m: int) -> list[str | int]:
-    def number(value: float | None) -> str:
-        return "" if value is None else f"{scaled(value, column.card.metrics[m]):.4f}"
-
-    interval = cell.measure(m).interval
-    limits = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
-    values = [(seed.seed, seed.values[m]) for seed in cell.seeds if seed.values and seed.values[m] is not None]
+def _row(row: Row) -> list[str | int]:
+    backbone, pretraining, _ = row.setting
     return [
-        *map(number, limits),
-        (interval.carries or "") if interval else "",
-        number(cell.measure(m).baseline),
-        " ".join(str(seed) for seed, _ in values),
-        " ".join(number(value) for _, value in values),
-        "" if cell.videos is None else cell.videos,
-        "" if cell.groups is None else cell.groups,
-        text(coverage(cell)),
+        *map(csv_cell, (row.method, backbone, pretraining)),
+        row.identity.frames,
+        "yes" if row.supervised else "no",
     ]
 
 
-def _rank(rank: Rank | None, column: int) -> list[str | int]:
+def _numbers(summary: MetricSummary) -> list[str]:
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{text.scaled(value, summary.metric):.4f}"
+
+    interval = summary.interval
+    limits = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
+    return [
+        *map(number, limits),
+        (interval.carries or "") if interval else "",
+        number(summary.chance),
+        " ".join(str(seed) for seed, _ in summary.values),
+        " ".join(number(value) for _, value in summary.values),
+    ]
+
+
+def _test_set(cell: BoardCell) -> list[str | int]:
+    return [
+        "" if cell.videos is None else cell.videos,
+        "" if cell.groups is None else cell.groups,
+        csv_cell(cell.coverage),
+    ]
+
+
+def _rank(rank: Rank | None, column: Column) -> list[str | int]:
     if rank is None:
         return [""] * 6
-    return [rank.place, rank.low, rank.high, f"{rank.mean:.4f}", *rank.columns[column]]
+    within = rank.within(column)
+    return [rank.place, rank.low, rank.high, f"{rank.mean:.4f}", within.low, within.high]
 
 
-def _state(cell: Cell) -> list[str]:
+def _state(cell: BoardCell) -> list[str]:
     keys = " ".join(seed.key for seed in cell.seeds)
-    return [cell.status, text(cell.reason), text(cell.protocol_id), text(keys)]
+    return [cell.status, csv_cell(cell.reason), csv_cell(cell.protocol_id), csv_cell(keys)]

@@ -15,9 +15,8 @@ import torch
 from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions, Score
-from harness.leaderboard.board import Board, build_board
-from harness.leaderboard.sections import with_pictures
-from harness.leaderboard.table import Planned
+from harness.leaderboard.board import Board, build_board, with_pictures
+from harness.leaderboard.planned import PlannedCell
 from harness.store.records import CellSpec, Choice, Run, Status
 from harness.system.hashing import digest
 
@@ -101,7 +100,7 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
     if status == "done":
         quality = min(max(row.quality + 0.4 * column.ease * row.quality, 0.02), 0.98)
         clustering = metric is ENTROPY
-        found = predict(
+        guesses = predict(
             quality,
             seed,
             row.method + column.evaluator + column.data,
@@ -109,9 +108,9 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
             repeats=3 if clustering else 1,
         )
         if metric.statistic:
-            predictions = found
-            statistic, labels = STATISTICS[metric.statistic], torch.tensor(found.labels)
-            value = float(statistic(labels, torch.tensor(found.predicted)).mean())
+            predictions = guesses
+            statistic, labels = STATISTICS[metric.statistic], torch.tensor(guesses.labels)
+            value = float(statistic(labels, torch.tensor(guesses.predicted)).mean())
             guess = torch.randint(CLASSES, (50, len(labels)), generator=torch.Generator().manual_seed(seed))
             baseline = float(statistic(labels, guess).mean())
         else:
@@ -151,7 +150,7 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
 
 def plan(
     rows: Sequence[FakeRow] = ROWS, columns: Sequence[FakeColumn] = COLUMNS, seeds: Sequence[int] = (0, 1, 2)
-) -> list[Planned]:
+) -> list[PlannedCell]:
     """All cells of a suite, all of them done."""
     return planned_of([fake_run(row, column, seed) for row in rows for seed in seeds for column in columns])
 
@@ -172,8 +171,8 @@ def picture(width: int = 320, height: int = 96) -> bytes:
 
 def few_shot_run(row: FakeRow, seed: int) -> Run:
     """A run whose videos tell what they add to points of a curve; of one the quadruplet loss has none."""
-    found = predict(row.quality, seed, row.method, clustering=False)
-    hits = np.array(found.predicted) == np.array(found.labels)
+    predictions = predict(row.quality, seed, row.method, clustering=False)
+    hits = np.array(predictions.predicted) == np.array(predictions.labels)
     easier = np.random.default_rng(seed).random((2, hits.shape[1])) < 0.3
     rows = {"top1_5": hits, "top1_1": hits & easier, "top1_all": hits | easier[:1]}
     if row.method == "quadruplet":
@@ -184,7 +183,7 @@ def few_shot_run(row: FakeRow, seed: int) -> Run:
     return fake_run(row, FakeColumn("few_shot"), seed).model_copy(
         update={
             "scores": (*scores, Score("kappa", row.quality)),
-            "predictions": dataclasses.replace(found, predicted=(), values=values),
+            "predictions": dataclasses.replace(predictions, predicted=(), values=values),
             "pictures": ("confusion", "skeletons"),
         }
     )
@@ -204,13 +203,13 @@ def timed_run(row: FakeRow, seed: int, clips_per_s: float, device: str = "Some C
     )
 
 
-def planned_of(runs: Sequence[Run]) -> list[Planned]:
+def planned_of(runs: Sequence[Run]) -> list[PlannedCell]:
     """Cells that are done."""
-    return [Planned(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
+    return [PlannedCell(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
 
 
 def board_of(
-    planned: Sequence[Planned], caption: str = "Six motions, one frame a quarter of a second", **changes: str
+    planned: Sequence[PlannedCell], caption: str = "Six motions, one frame a quarter of a second", **changes: str
 ) -> Board:
     """The board of `planned`."""
     texts = {
@@ -223,10 +222,10 @@ def board_of(
     return build_board(**{**texts, **changes}, planned=planned, cards=CARDS, pictures={caption: picture()})
 
 
-def change(planned: Sequence[Planned], method: str, evaluator: str, **updates: object) -> list[Planned]:
+def change(planned: Sequence[PlannedCell], method: str, evaluator: str, **updates: object) -> list[PlannedCell]:
     """`planned`, with the cells of one method and evaluator changed."""
 
-    def changed(cell: Planned) -> Planned:
+    def changed(cell: PlannedCell) -> PlannedCell:
         identity = cell.identity
         hit = (identity.method.name, identity.evaluator.name) == (method, evaluator)
         return cell.model_copy(update=updates) if hit else cell
@@ -241,7 +240,7 @@ HOSTILE = (
 """A name that no file may let act."""
 
 
-def with_hostile_names() -> list[Planned]:
+def with_hostile_names() -> list[PlannedCell]:
     """A plan in which everything that plugins and data can name is hostile."""
     rows = [FakeRow(HOSTILE, 0.3, options={HOSTILE: HOSTILE}), FakeRow("sfa", 0.4, backbone=HOSTILE)]
     columns = [FakeColumn("knn", data=HOSTILE, options={"k": HOSTILE}), FakeColumn("clustering")]
@@ -260,7 +259,7 @@ def with_hostile_names() -> list[Planned]:
     return changed
 
 
-def with_troubles() -> list[Planned]:
+def with_troubles() -> list[PlannedCell]:
     """A plan in which every status occurs that a cell can have."""
     rows = (*ROWS, FakeRow("trajectories", 0.5, backbone="small_2d"))
     columns = (*COLUMNS, FakeColumn("pose"))
@@ -279,7 +278,7 @@ def with_troubles() -> list[Planned]:
 
 
 @pytest.fixture(scope="session")
-def make_plan() -> Callable[..., list[Planned]]:
+def make_plan() -> Callable[..., list[PlannedCell]]:
     return plan
 
 
@@ -289,7 +288,7 @@ def make_board() -> Callable[..., Board]:
 
 
 @pytest.fixture(scope="session")
-def changing() -> Callable[..., list[Planned]]:
+def changing() -> Callable[..., list[PlannedCell]]:
     return change
 
 

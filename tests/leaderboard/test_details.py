@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.leaderboard.page import details
+from harness.leaderboard.details import details
 
 
 @pytest.fixture(scope="module")
 def by_method(board):
-    return {row.identity.method.name: found for row, found in zip(board.rows, details(board), strict=True)}
+    return {row.identity.method.name: shown for row, shown in zip(board.rows, details(board), strict=True)}
 
 
 def test_accuracies_are_shown_as_a_share_of_the_supervised_one(board, by_method):
@@ -28,8 +28,8 @@ def test_entropies_and_the_reference_itself_have_no_share(by_method):
 def test_another_backbone_is_no_measure(make_plan, fake, make_board):
     row, column, _ = fake
     rows = [row("sfa", 0.4, backbone="small_2d"), row("supervised", 0.6, supervised=True)]
-    found, _ = details(make_board(make_plan(rows, [column("knn")], (0, 1))))
-    assert "of supervised" not in found["cells"][0]["facts"]
+    alone, _ = details(make_board(make_plan(rows, [column("knn")], (0, 1))))
+    assert "of supervised" not in alone["cells"][0]["facts"]
 
 
 def test_a_comparison_is_the_same_seen_from_both_sides(by_method):

@@ -12,10 +12,10 @@ from markdown_it import MarkdownIt
 
 from harness.cards import Paper
 from harness.leaderboard import with_references
-from harness.leaderboard.published import Matcher, as_measured, sources, value
+from harness.leaderboard.published import Matcher, as_measured, printed, published_in
 from harness.leaderboard.render import board_files, render, stale
 from harness.leaderboard.results_file import dump, load_results
-from harness.leaderboard.sections import sections
+from harness.leaderboard.sections import evaluator_sections
 from harness.leaderboard.table_csv import table_csv
 from harness.plugins.manager import Plugins
 from harness.store.records import Choice
@@ -27,12 +27,12 @@ FILES = {"index.html", "table.csv", "results.json"}
 FC6 = {"layer": "fc6", "stride": 20}
 
 
-def reference(method="Lq", printed=3.56, std=None, *, options=FC6, evaluator="clustering", data="ucf101", **changes):
+def reference(method="Lq", value=3.56, std=None, *, options=FC6, evaluator="clustering", data="ucf101", **changes):
     content = {
         "paper": PAPER,
         "table": "Table 2",
         "method": method,
-        "value": printed,
+        "value": value,
         "std": std,
         "metric": "conditional_entropy",
         "evaluator": Choice(name=evaluator, options=options),
@@ -72,28 +72,27 @@ def published(ours, matcher):
 
 
 def test_a_number_stands_in_its_own_column_only(published):
-    found = {
-        j: [line.method for s in sources(published, c) for line in s.lines] for j, c in enumerate(published.columns)
-    }
-    assert found == {0: ["Lq fc6", "SFA fc6", "VGG fc6"], 1: [], 2: ["k-NN"]}
+    beside = [[paper.numbers for paper in published_in(published, column)] for column in published.columns]
+    methods = [[number.method for numbers in papers for number in numbers] for papers in beside]
+    assert methods == [["Lq fc6", "SFA fc6", "VGG fc6"], [], ["k-NN"]]
     assert "Lq fc8" not in dump(published)
     (knn,) = [one for one in published.references if one.method == "k-NN"]
     assert knn.data.options == {"fold": 1}  # named as the board names it
 
 
 def test_a_note_that_all_numbers_share_is_said_once(published):
-    (source,) = sources(published, published.columns[0])
+    (paper,) = published_in(published, published.columns[0])
     shared, own = "frames | not stated", "its own"
-    assert (source.note, [line.note for line in source.lines]) == ("", [shared, shared, own])
+    assert (paper.note, [number.note for number in paper.numbers]) == ("", [shared, shared, own])
     two = dataclasses.replace(published, references=published.references[:2])
-    (source,) = sources(two, published.columns[0])
-    assert (source.note, [line.note for line in source.lines]) == (shared, ["", ""])
-    assert [line.table for line in source.lines] == ["Table 2", "Table 1"]
+    (paper,) = published_in(two, published.columns[0])
+    assert (paper.note, [number.note for number in paper.numbers]) == (shared, ["", ""])
+    assert [number.table for number in paper.numbers] == ["Table 2", "Table 1"]
 
 
 def test_values_are_as_printed():
     shown = [
-        value(reference(printed=v, std=s)) for v, s in ((3.56, 0.01), (2.0, 0.07), (6.31, 0.0), (75, None), (9.6, None))
+        printed(reference(value=v, std=s)) for v, s in ((3.56, 0.01), (2.0, 0.07), (6.31, 0.0), (75, None), (9.6, None))
     ]
     assert shown == ["3.56 ± 0.01", "2.00 ± 0.07", "6.31 ± 0.00", "75", "9.6"]
 
@@ -178,8 +177,8 @@ def test_the_page_says_the_same(published):
 
 
 def test_a_column_with_nothing_else_to_show_has_a_section_for_them(ours, published):
-    assert sections(ours, {}) == []
-    assert [section.heading for section in sections(published, {})] == [
+    assert evaluator_sections(ours) == []
+    assert [section.column.heading for section in evaluator_sections(published)] == [
         "clustering(layer=fc6, stride=20) · ucf101",
         "knn · ucf101(fold=1)",
     ]

@@ -53,8 +53,8 @@ def answers(rng, size, level, group_spread, seed_spread=0.0, own_spread=0.0):
     return rng.random(size) < 1 / (1 + np.exp(-logit))
 
 
-def covered(found, truth):
-    return np.mean([one.low <= truth <= one.high for one in found])
+def covered(intervals, truth):
+    return np.mean([one.low <= truth <= one.high for one in intervals])
 
 
 def test_every_draw_takes_as_many_groups_as_there_are_and_whole_groups_only():
@@ -96,14 +96,14 @@ def test_resample_equals_a_slow_twin_that_copies_videos():
     ]
     weights = group_weights(groups, draws=20)
     for name in ("accuracy", "conditional_entropy"):
-        statistic, found = STATISTICS[name], resample(runs, metric(name), weights)
+        statistic, sample = STATISTICS[name], resample(runs, metric(name), weights)
         for s, run in enumerate(runs):
             for b, weight in enumerate(weights):
                 copies = np.repeat(np.arange(7), weight.astype(int))
                 repeats = [statistic(torch.tensor(labels[copies]), torch.tensor(row)[copies]) for row in run.predicted]
-                assert found.drawn[s, b] == pytest.approx(float(torch.stack(repeats).mean()), abs=1e-9)
+                assert sample.drawn[s, b] == pytest.approx(float(torch.stack(repeats).mean()), abs=1e-9)
             whole = [statistic(torch.tensor(labels), torch.tensor(row)) for row in run.predicted]
-            assert found.observed[s] == pytest.approx(float(torch.stack(whole).mean()), abs=1e-9)
+            assert sample.observed[s] == pytest.approx(float(torch.stack(whole).mean()), abs=1e-9)
 
 
 def test_resample_equals_a_slow_twin_on_values_of_which_some_are_missing():
@@ -113,12 +113,12 @@ def test_resample_equals_a_slow_twin_on_values_of_which_some_are_missing():
     stored = [[None if (row, i) == (1, 2) else float(rows[row, i]) for i in range(7)] for row in range(2)]
     run = Predictions(tuple("abcdefg"), tuple(groups), (0,) * 7, (), {"m": tuple(map(tuple, stored))})
     weights = group_weights(groups, draws=20)
-    found = resample([run], metric("mean"), weights)
+    sample = resample([run], metric("mean"), weights)
     rows[1, 2] = np.nan
     for b, weight in enumerate(weights):
         copies = rows[:, np.repeat(np.arange(7), weight.astype(int))]
-        assert found.drawn[0, b] == pytest.approx(np.nanmean(copies, axis=1).mean())
-    assert found.observed[0] == pytest.approx(np.nanmean(rows, axis=1).mean())
+        assert sample.drawn[0, b] == pytest.approx(np.nanmean(copies, axis=1).mean())
+    assert sample.observed[0] == pytest.approx(np.nanmean(rows, axis=1).mean())
 
 
 def test_resample_wants_the_same_videos_in_every_seed():
@@ -126,7 +126,7 @@ def test_resample_wants_the_same_videos_in_every_seed():
     other = Predictions(("a", "c"), ("g", "h"), (0, 1), ((0, 1),))
     with pytest.raises(ValueError, match="same videos"):
         resample([one, other], metric("accuracy"), group_weights(one.groups, 5))
-    with pytest.raises(ValueError, match="weights are for 3 videos"):
+    with pytest.raises(ValueError, match="weights for 2 videos, got 3"):
         resample([one], metric("accuracy"), np.ones((5, 3)))
 
 
@@ -146,18 +146,18 @@ def test_the_standard_error_of_an_accuracy_is_that_of_a_mean_over_groups():
     error, freedom = spread(sample)
     assert error == pytest.approx(right.mean(axis=2).std(ddof=1) / np.sqrt(40), rel=0.02)
     assert freedom == 39
-    found = interval(sample)
+    result = interval(sample)
     half = stats.t.ppf(0.975, 39) * error
-    assert (found.low, found.high) == pytest.approx((found.mean - half, found.mean + half))
-    assert found.carries == "groups"
+    assert (result.low, result.high) == pytest.approx((result.mean - half, result.mean + half))
+    assert result.carries == "groups"
 
 
 def test_the_interval_of_values_alone_is_students():
     values = [0.41, 0.47, 0.44, 0.5]
-    found = over_seeds(values)
+    result = over_seeds(values)
     expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert (found.low, found.high) == pytest.approx(expected)
-    assert found.carries == "seeds"
+    assert (result.low, result.high) == pytest.approx(expected)
+    assert result.carries == "seeds"
 
 
 def test_nothing_is_claimed_where_nothing_is_known():
@@ -191,9 +191,9 @@ def test_intervals_of_accuracy_cover_at_their_nominal_level_where_those_over_vid
 def test_intervals_cover_with_few_groups_where_percentiles_do_not():
     rng = np.random.default_rng(12)
     truth = answers(rng, (2000, 1, 500, 2), 0.4, 1.0).mean()
-    found = samples(answers(rng, (600, 1, 7, 20), 0.4, 1.0), names(7, 20), 400)
-    assert 0.92 <= covered([interval(sample) for sample in found], truth) <= 0.98
-    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in found]
+    drawn = samples(answers(rng, (600, 1, 7, 20), 0.4, 1.0), names(7, 20), 400)
+    assert 0.92 <= covered([interval(sample) for sample in drawn], truth) <= 0.98
+    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in drawn]
     assert np.mean([low <= truth <= high for low, high in percentiles]) < 0.91
 
 
@@ -221,9 +221,9 @@ def test_intervals_of_a_biased_statistic_cover_its_expectation_where_percentiles
         return STATISTICS["conditional_entropy"](torch.tensor(labels), torch.tensor(clustered), weights).numpy()
 
     truth = np.mean([entropies(weights[:1]) for _ in range(1500)])
-    found = [Sample(values[None, 0], values[None, 1:], groups) for values in (entropies(weights) for _ in range(400))]
-    assert 0.92 <= covered([interval(sample, (0.0, None)) for sample in found], truth) <= 0.98
-    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in found]
+    drawn = [Sample(values[None, 0], values[None, 1:], groups) for values in (entropies(weights) for _ in range(400))]
+    assert 0.92 <= covered([interval(sample, (0.0, None)) for sample in drawn], truth) <= 0.98
+    percentiles = [np.quantile(sample.drawn[0], [0.025, 0.975]) for sample in drawn]
     assert np.mean([low <= truth <= high for low, high in percentiles]) < 0.5
 
 
@@ -231,11 +231,11 @@ def test_intervals_of_a_biased_statistic_cover_its_expectation_where_percentiles
 def test_intervals_carry_seeds_as_well_as_groups(seeds, seed_spread):
     rng = np.random.default_rng(14)
     truth = answers(rng, (100, 50, 500, 1), 0.4, 1.0, seed_spread, 0.5).mean()
-    found = samples(answers(rng, (500, seeds, 60, 5), 0.4, 1.0, seed_spread, 0.5), names(60, 5), 400)
-    assert 0.92 <= covered([interval(sample) for sample in found], truth) <= 0.98
-    assert interval(found[0]).carries == "groups and seeds"
+    drawn = samples(answers(rng, (500, seeds, 60, 5), 0.4, 1.0, seed_spread, 0.5), names(60, 5), 400)
+    assert 0.92 <= covered([interval(sample) for sample in drawn], truth) <= 0.98
+    assert interval(drawn[0]).carries == "groups and seeds"
     # Without the seeds' part, the same intervals are too narrow.
-    over_groups = [interval(Sample(s.observed.mean(keepdims=True), s.drawn.mean(0)[None], 60)) for s in found]
+    over_groups = [interval(Sample(s.observed.mean(keepdims=True), s.drawn.mean(0)[None], 60)) for s in drawn]
     assert covered(over_groups, truth) < 0.9
 
 
@@ -251,15 +251,15 @@ def differences(rng, seeds, *, gain=0.0, simulations=800):
 
 
 def test_p_values_are_uniform_when_there_is_no_difference():
-    found = differences(np.random.default_rng(15), seeds=1)
-    assert stats.kstest([one.p for one in found], "uniform").pvalue > 0.01
-    assert 0.92 <= covered(found, 0.0) <= 0.98
+    pairs = differences(np.random.default_rng(15), seeds=1)
+    assert stats.kstest([one.p for one in pairs], "uniform").pvalue > 0.01
+    assert 0.92 <= covered(pairs, 0.0) <= 0.98
 
 
 def test_several_seeds_err_on_the_careful_side():
-    found = differences(np.random.default_rng(16), seeds=3, simulations=400)
-    assert np.mean([one.p < 0.05 for one in found]) <= 0.05
-    assert covered(found, 0.0) >= 0.95
+    pairs = differences(np.random.default_rng(16), seeds=3, simulations=400)
+    assert np.mean([one.p < 0.05 for one in pairs]) <= 0.05
+    assert covered(pairs, 0.0) >= 0.95
 
 
 def test_pairing_finds_a_gain_that_separate_intervals_hide():

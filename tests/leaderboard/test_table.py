@@ -1,157 +1,102 @@
-"""Cells say what was measured, and what was not and why."""
+"""Rows, columns and cells know what every file of a board shows of them."""
 
 from __future__ import annotations
 
-import dataclasses
+import csv
+import io
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from harness.cards import EvaluatorCard
-from harness.errors import DataError, UsageError
-from harness.interfaces import Score
-from harness.leaderboard.table import assemble
-from harness.store.records import Run
+from harness.leaderboard.details import details
+from harness.leaderboard.readme import readme
+from harness.leaderboard.table_csv import table_csv
 
 
-def cell_of(planned, cards, method="sfa", column=0):
-    _, rows = assemble(planned, cards)
-    return next(row for row in rows if row.identity.method.name == method).cells[column]
+def test_headings_name_the_data_set_where_there_are_several(board, small_board):
+    assert board.columns[1].heading == "knn(k=5) · mocap-actions(size=mini)"
+    assert small_board.columns[0].heading == "knn(k=5)"
 
 
-def replace_run(planned, number, **updates):
-    run = planned[number].run.model_copy(update=updates)
-    return [cell.model_copy(update={"run": run}) if i == number else cell for i, cell in enumerate(planned)]
+def test_chance_spans_the_cells_of_a_column(board, troubled_board):
+    entropy, pose = board.columns[2], troubled_board.columns[4]
+    levels = [row.cell(entropy).primary.chance for row in board.rows]
+    assert entropy.chance(entropy.metric) == (min(levels), max(levels))
+    assert pose.chance(pose.metric) is None
 
 
-@pytest.fixture
-def small(make_plan, fake):
-    """One row, one column, three seeds."""
-    row, column, _ = fake
-    return make_plan([row("sfa", 0.4)], [column("knn")])
+def test_a_column_counts_its_videos_and_groups(troubled_board):
+    probe, pose = troubled_board.columns[0], troubled_board.columns[4]
+    assert (probe.videos, probe.groups) == ((225,), (45,))
+    assert (pose.videos, pose.groups) == ((), ())
 
 
-def test_rows_and_columns_keep_the_order_of_the_plan(make_plan, cards):
-    columns, rows = assemble(make_plan(), cards)
-    methods = ["random_init", "sfa", "quadruplet", "instance_recognition", "frame_order", "supervised"]
-    assert [row.identity.method.name for row in rows] == methods
-    assert [column.evaluator.label for column in columns] == ["linear_probe", "knn(k=5)", "clustering", "linear_probe"]
-    assert columns[0].data.name != columns[3].data.name
-    assert [row.supervised for row in rows] == [False] * 5 + [True]
-    assert all(row.complete for row in rows)
+def test_rows_and_columns_hold_the_same_cells(troubled_board):
+    for row in troubled_board.rows:
+        assert [row.cell(column) for column in troubled_board.columns] == list(row.cells)
+        assert all(row.cell(column) is column.cells[row.index] for column in troubled_board.columns)
 
 
-def test_a_cell_is_the_mean_over_its_seeds_with_chance_and_counts(small, cards):
-    cell = cell_of(small, cards)
-    scores = [planned.run.scores[0] for planned in small]
-    assert [seed.value for seed in cell.seeds] == [score.value for score in scores]
-    assert cell.interval.mean == pytest.approx(np.mean([score.value for score in scores]))
-    assert cell.interval.low < cell.interval.mean < cell.interval.high
-    assert cell.interval.carries == "groups and seeds"
-    assert cell.baseline == pytest.approx(np.mean([score.baseline for score in scores]))
-    assert (cell.videos, cell.groups, cell.status) == (225, 45, "done")
-    assert cell.protocol_id == small[0].run.protocol_id
+def test_a_cell_knows_every_metric_of_its_card_measured_or_not(curved_board, timed_board):
+    few_shot = curved_board.columns[0]
+    lacking = [row.method for row in curved_board.rows if row.cell(few_shot).metrics[2].interval is None]
+    assert (few_shot.card.metrics[2].id, lacking) == ("top1_all", ["quadruplet"])
+    speed = timed_board.columns[1]
+    assert [len(cell.metrics) for cell in speed.cells] == [1, 1, 1]
+    assert [[seed for seed, _ in cell.primary.values] for cell in speed.cells] == [[0, 1], [0, 1], []]
+    assert [cell.conditions.get("device") for cell in speed.cells] == ["Some CPU", "Some GPU", None]
+    assert speed.conditions == {"threads": "8"}
 
 
-def test_a_metric_without_predictions_has_an_interval_over_seeds_and_nothing_to_compare(make_plan, fake, cards):
-    row, column, _ = fake
-    planned = make_plan([row("sfa", 0.4)], [column("pose")])
-    for number, value in enumerate((0.41, 0.44, 0.47)):
-        planned = replace_run(planned, number, scores=(Score("pcp", value),))
-    cell = cell_of(planned, cards)
-    assert cell.interval.carries == "seeds"
-    assert cell.interval.mean == pytest.approx(0.44)
-    assert cell.baseline is cell.sample is cell.videos is None
-    lonely = cell_of(planned[:1], cards)
-    assert (lonely.interval.mean, lonely.interval.low, lonely.interval.carries) == (0.41, None, None)
+def test_a_column_has_a_plot_of_its_own_where_the_boards_is_not_enough(board, curved_board):
+    assert {column.plot_file for column in board.columns} == {""}
+    assert [column.plot_file for column in curved_board.columns] == ["plot-1-few_shot.png", "plot-2-throughput.png"]
 
 
-@pytest.mark.parametrize("status", ["failed", "diverged", "oom", "data"])
-def test_one_failed_seed_makes_the_cell_incomplete_and_says_which(small, cards, fake, status):
-    row, column, run = fake
-    failed = run(row("sfa", 0.4), column("knn"), 1, status=status, reason="it broke")
-    planned = [small[0], small[1].model_copy(update={"run": failed}), small[2]]
-    cell = cell_of(planned, cards)
-    assert (cell.status, cell.reason) == (status, "seed 1: it broke")
-    assert cell.interval.mean == pytest.approx(np.mean([small[0].run.scores[0].value, small[2].run.scores[0].value]))
-    assert cell.sample is None
-    assert [seed.value is None for seed in cell.seeds] == [False, True, False]
+PARTIAL = {"videos": 990, "listed": 1000, "reasons": {"missing": 10}, "left_out": "0123"}
 
 
-def test_a_missing_cell_has_no_number(small, cards):
-    cell = cell_of([planned.model_copy(update={"run": None}) for planned in small], cards)
-    assert (cell.status, cell.reason, cell.interval, cell.baseline) == ("missing", "not run yet", None, None)
-
-
-def test_a_stale_number_is_shown_as_stale_and_belongs_to_no_protocol_of_today(small, cards):
-    cell = cell_of([planned.model_copy(update={"key": "f" * 20}) for planned in small], cards)
-    assert cell.status == "stale"
-    assert cell.interval is not None
-    assert (cell.protocol_id, cell.sample) == ("", None)
-    assert [seed.key for seed in cell.seeds] == [planned.run.key for planned in small]
-
-
-def test_fresh_seeds_are_not_averaged_with_stale_ones(small, cards):
-    planned = [small[0], *(cell.model_copy(update={"key": "f" * 20}) for cell in small[1:])]
-    cell = cell_of(planned, cards)
-    assert cell.status == "stale"
-    assert cell.interval.mean == pytest.approx(small[0].run.scores[0].value)
-
-
-def test_what_cannot_be_measured_is_not_applicable(small, cards):
-    planned = [cell.model_copy(update={"run": None, "not_applicable": "no feature_map"}) for cell in small]
-    cell = cell_of(planned, cards)
-    assert (cell.status, cell.reason) == ("not applicable", "no feature_map")
-
-
-def test_a_column_that_the_suite_does_not_plan_for_a_row_is_not_applicable(make_plan, fake, cards):
-    row, column, _ = fake
-    planned = [
-        *make_plan([row("sfa", 0.4)], [column("knn")]),
-        *make_plan([row("frame_order", 0.4)], [column("linear_probe")]),
+@pytest.fixture(scope="module")
+def partial_board(make_plan, make_board, fake):
+    rows, columns, _ = fake
+    planned = make_plan((rows("random_init", 0.3), rows("sfa", 0.5)), (columns("linear_probe"),), (0,))
+    partial = [
+        cell.model_copy(
+            update={
+                "run": cell.run.model_copy(
+                    update={
+                        "protocol": {**cell.run.protocol, "coverage": {"test": PARTIAL}},
+                        "provenance": {**cell.run.provenance, "pretraining_coverage": {**PARTIAL, "videos": 500}},
+                    }
+                )
+            }
+        )
+        for cell in planned[1:]
     ]
-    assert cell_of(planned, cards, "sfa", 1).status == "not applicable"
+    return make_board([planned[0], *partial])
 
 
-def test_seeds_of_different_protocols_are_no_mean(small, cards):
-    cell = cell_of(replace_run(small, 1, protocol_id="another"), cards)
-    assert (cell.status, cell.interval) == ("mixed", None)
+TEXT = "test 99.0 % (990 of 1,000), learnt from 50.0 % (500 of 1,000)"
 
 
-def test_a_score_that_its_predictions_do_not_give_is_not_shown(small, cards):
-    cell = cell_of(replace_run(small, 2, scores=(Score("top1", 0.9),)), cards)
-    assert (cell.status, cell.interval) == ("data", None)
-    assert "predictions" in cell.reason
+def test_coverage_is_empty_for_whole_copies(partial_board):
+    assert partial_board.rows[0].cells[0].coverage == ""
+    assert partial_board.rows[1].cells[0].coverage == TEXT
 
 
-@pytest.mark.parametrize(
-    ("scores", "problem"), [((), "has no top1"), ((Score("top1", float("nan")),), "has no finite top1")]
-)
-def test_a_finished_run_without_its_metric_is_an_error_that_names_it(small, cards, scores, problem):
-    with pytest.raises(DataError, match=f"{small[0].run.key} is done but {problem}"):
-        assemble(replace_run(small, 0, scores=scores), cards)
+def test_coverage_stands_beside_the_score_everywhere(partial_board):
+    line = next(line for line in readme(partial_board).splitlines() if "| sfa" in line)
+    assert TEXT in line
+    assert details(partial_board)[1]["cells"][0]["facts"]["coverage"] == TEXT
+    lines = {line["method"]: line["coverage"] for line in csv.DictReader(io.StringIO(table_csv(partial_board)))}
+    assert lines == {"random_init": "", "sfa": TEXT}
 
 
-def test_predictions_for_other_videos_are_an_error_that_names_the_runs(small, cards):
-    predictions = small[1].run.predictions
-    other = dataclasses.replace(predictions, videos=("x", *predictions.videos[1:]))
-    with pytest.raises(DataError, match=small[1].run.key):
-        assemble(replace_run(small, 1, predictions=other), cards)
-
-
-def test_an_empty_plan_an_unknown_evaluator_and_an_unknown_statistic_are_usage_errors(small, cards):
-    with pytest.raises(UsageError, match="no cells"):
-        assemble([], cards)
-    with pytest.raises(UsageError, match="unknown evaluator 'knn'"):
-        assemble(small, {name: card for name, card in cards.items() if name != "knn"})
-    metric = dataclasses.replace(cards["knn"].primary, statistic="acuracy")
-    wrong = EvaluatorCard(name="knn", summary="s", protocol="p", metrics=(metric,))
-    with pytest.raises(UsageError, match="did you mean 'accuracy'"):
-        assemble(small, {**cards, "knn": wrong})
-
-
-def test_a_run_of_another_cell_is_refused(small):
-    values = {"identity": small[0].identity, "key": "a", "supervised": False}
-    with pytest.raises(ValueError, match="another cell"):
-        type(small[0])(**values, run=small[1].run)
-    assert isinstance(small[1].run, Run)
+def test_a_share_that_lacks_a_video_is_never_the_whole(partial_board):
+    cell = partial_board.rows[1].cells[0]
+    run = cell.seeds[0].run
+    nearly = {"videos": 99_999, "listed": 100_000, "reasons": {"missing": 1}, "left_out": "0123"}
+    one = replace(
+        cell.seeds[0], run=run.model_copy(update={"protocol": {"coverage": {"test": nearly}}, "provenance": {}})
+    )
+    assert replace(cell, seeds=(one,)).coverage == "test 99.9 % (99,999 of 100,000)"

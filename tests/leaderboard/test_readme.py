@@ -27,7 +27,7 @@ def table_rows(text):
 
 @pytest.fixture(scope="module")
 def text(troubled_board):
-    return readme(troubled_board, "plot.png", {})
+    return readme(troubled_board)
 
 
 def test_the_table_shows_intervals_chance_and_references(board):
@@ -79,7 +79,7 @@ def test_what_was_not_measured_is_listed_with_its_reason_and_the_command(text, t
 
 def test_the_rule_the_pictures_and_how_to_reproduce_are_there(text, troubled_board):
     assert RULE in text
-    caption = next(iter(troubled_board.pictures))
+    caption = troubled_board.pictures[0].caption
     assert f"![{caption}](picture-1.png)" in text
     assert "](plot.png)" in text
     assert "```sh\nharness run quickstart\n```" in text
@@ -87,14 +87,15 @@ def test_the_rule_the_pictures_and_how_to_reproduce_are_there(text, troubled_boa
 
 
 def test_hostile_names_stay_text(hostile_board, hostile):
-    source = readme(hostile_board, "plot.png", {})
+    source = readme(hostile_board)
     inline = [child for token in tokens_of(source) for child in token.children or ()]
     blocks = {token.type for token in tokens_of(source)}
     assert "html_block" not in blocks
     assert {child.content for child in inline if child.type == "html_inline"} == {"<br>"}
     links = {child.attrs["href"] for child in inline if child.type == "link_open"}
     assert links == {"index.html", "table.csv", "results.json"}
-    assert {child.attrs["src"] for child in inline if child.type == "image"} == {"plot.png", "picture-1.png"}
+    images = {child.attrs["src"] for child in inline if child.type == "image"}
+    assert images == {"plot.png", "plot-3-throughput.png", "picture-1.png"}
     shape = [len(row) for row in table_rows(source)]
     assert shape == [4] * 4 + [2] * 3 + [5] * 4
     assert len(source.split("## Not measured")[1].split("##")[0].strip().splitlines()) == 1

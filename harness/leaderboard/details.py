@@ -1,0 +1,128 @@
+"""Details of each row as JSON: seeds, comparisons and provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.leaderboard import text
+from harness.leaderboard.board import Board
+from harness.leaderboard.ranking import Comparison
+from harness.leaderboard.statistics import Difference
+from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row, SeedResult
+from harness.leaderboard.text import one_line
+
+
+def details(board: Board) -> list[dict[str, Any]]:
+    """Make one JSON value for each row of the board."""
+    return [_cleaned(_row(board, row)) for row in board.rows]
+
+
+def _cleaned(value: Any) -> Any:
+    """Put every text on one line, without what reorders it on screen."""
+    if isinstance(value, dict):
+        return {one_line(key): _cleaned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(inner) for inner in value]
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _row(board: Board, row: Row) -> dict[str, Any]:
+    runs = [seed.run for cell in row.cells for seed in cell.seeds if seed.run]
+    backbone, pretraining, frames = row.setting
+    return {
+        "title": row.label,
+        "facts": {
+            "method": row.method,
+            "backbone": backbone,
+            "learnt from": f"{pretraining}, {frames}" + (", with labels" if row.supervised else ""),
+            "fits": "; ".join(dict.fromkeys(run.fit_key for run in runs)) or "none",
+        },
+        "cells": [_cell(board, row, column) for column in board.columns],
+        "provenance": text.merge(run.provenance for run in runs),
+    }
+
+
+def _cell(board: Board, row: Row, column: Column) -> dict[str, Any]:
+    cell, metric = row.cell(column), column.metric
+    comparisons = [one for one in board.comparisons if one.column.index == column.index]
+    return {
+        "title": column.heading,
+        "metric": text.metric_heading(metric),
+        "mean": text.number(cell.interval.mean, metric) if cell.interval else cell.status,
+        "span": text.span(cell.interval, metric) if cell.interval else "",
+        "facts": _facts(cell, _shares(board, row, column)),
+        "seeds": [_seed(seed, column) for seed in cell.seeds],
+        "metrics": [_metric(summary) for summary in cell.metrics if summary.interval] if len(cell.metrics) > 1 else [],
+        "comparisons": [_compared(one, row) for one in comparisons if row.index in (one.one.index, one.other.index)],
+        "protocol": text.flatten(cell.protocol) if cell.protocol else {},
+    }
+
+
+def _facts(cell: BoardCell, shares: dict[str, str]) -> dict[str, str]:
+    facts: dict[str, str] = {"status": cell.status}
+    if cell.reason:
+        facts["reason"] = cell.reason
+    if cell.coverage:
+        facts["coverage"] = cell.coverage
+    if cell.interval and cell.interval.carries:
+        facts["interval carries"] = cell.interval.carries
+    if cell.primary.chance is not None:
+        facts["chance"] = text.number(cell.primary.chance, cell.primary.metric)
+    facts |= shares
+    if cell.protocol_id:
+        facts["protocol id"] = cell.protocol_id
+    return facts
+
+
+def _shares(board: Board, row: Row, column: Column) -> dict[str, str]:
+    """Shares of the supervised results of the same backbone, budget and protocol."""
+    cell, metric = row.cell(column), column.metric
+    if row.supervised or cell.status != "done" or cell.interval is None:
+        return {}
+    if metric.unit != "%" or not metric.higher_is_better:
+        return {}
+    shares = {}
+    for other in board.rows:
+        theirs = other.cell(column)
+        same = (other.identity.backbone, other.identity.frames) == (row.identity.backbone, row.identity.frames)
+        comparable = other.supervised and same and theirs.status == "done" and theirs.protocol_id == cell.protocol_id
+        if comparable and theirs.interval is not None and theirs.interval.mean > 0:
+            shares[f"of {other.method}"] = f"{100 * cell.interval.mean / theirs.interval.mean:.0f} %"
+    return shares
+
+
+def _seed(seed: SeedResult, column: Column) -> dict[str, Any]:
+    value = seed.value(column.metric)
+    return {
+        "seed": seed.seed,
+        "value": "" if value is None else text.number(value, column.metric),
+        "status": seed.status,
+        "reason": seed.reason,
+        "command": f"harness show {seed.key}" if seed.run else "",
+    }
+
+
+def _metric(summary: MetricSummary) -> dict[str, str]:
+    assert summary.interval is not None
+    metric = summary.metric
+    return {
+        "metric": text.metric_heading(metric),
+        "mean": text.number(summary.interval.mean, metric),
+        "span": text.span(summary.interval, metric),
+        "chance": "" if summary.chance is None else text.number(summary.chance, metric),
+        "seeds": " ".join(text.number(value, metric) for _, value in summary.values),
+    }
+
+
+def _compared(comparison: Comparison, row: Row) -> dict[str, Any]:
+    """Paired difference of a row to the other row of a comparison."""
+    other, difference = comparison.other, comparison.difference
+    if other.index == row.index:
+        other = comparison.one
+        difference = Difference(-difference.mean, -difference.high, -difference.low, difference.p)
+    return {
+        "other": other.label,
+        "difference": text.signed(difference, comparison.column.metric),
+        "p": text.p_value(comparison.adjusted),
+        "separable": comparison.separable,
+    }

@@ -1,0 +1,267 @@
+"""From planned cells and their runs to the rows and columns of a board."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pydantic
+
+from harness.cards import EvaluatorCard, Metric
+from harness.errors import DataError, UsageError, unknown
+from harness.execution.plan import Plan
+from harness.functional.statistics import STATISTICS
+from harness.interfaces import Predictions
+from harness.leaderboard.statistics import Array, Interval, Sample, group_weights, interval, over_seeds, resample
+from harness.leaderboard.table import (
+    BoardCell,
+    CellStatus,
+    Column,
+    MetricSummary,
+    Row,
+    SeedResult,
+    setting,
+    shared_settings,
+)
+from harness.store.records import CellSpec, Run
+from harness.store.runs import Store
+from harness.system import progress
+from harness.system.hashing import digest
+
+GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
+"""Order of precedence: a cell has the first status that one of its seeds has."""
+
+TOLERANCE = 1e-4
+"""Greatest distance of a stored score from the one its stored predictions give."""
+
+Weights = dict[tuple[str, ...], Array]
+"""Bootstrap weights by the groups they are of, so that all cells share them."""
+
+
+class PlannedCell(pydantic.BaseModel):
+    """A cell of the suite as planned today, and its run.
+
+    Raises:
+        ValueError: when `run` is of another cell.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    identity: CellSpec
+    key: str
+    """The run key that code, data and protocol give today."""
+    supervised: bool
+    run: Run | None = None
+    """Stored run; stale when its key is not `key`: code, data or protocol changed."""
+    not_applicable: str = ""
+    """The reason why the cell cannot be measured; empty when it can."""
+
+    @pydantic.model_validator(mode="after")
+    def _same_cell(self) -> PlannedCell:
+        if self.run is not None and self.run.identity != self.identity:
+            msg = f"run {self.run.key} is of another cell than {self.key}"
+            raise ValueError(msg)
+        return self
+
+
+def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
+    """Find the run of every cell: under its key, else the newest under an older one."""
+    runs = {cell.key: store.get(cell.key) for cell in plan.cells}
+    older: dict[str, Run] = {}
+    if None in runs.values():
+        for run in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
+            older[run.identity.model_dump_json()] = run
+    return tuple(
+        PlannedCell(
+            identity=cell.identity,
+            key=cell.key,
+            supervised=cell.supervised,
+            run=None if cell.missing else runs[cell.key] or older.get(cell.identity.model_dump_json()),
+            not_applicable=f"its encoders offer no {' and no '.join(sorted(cell.missing))}" if cell.missing else "",
+        )
+        for cell in plan.cells
+    )
+
+
+def assemble(
+    planned: Sequence[PlannedCell], cards: Mapping[str, EvaluatorCard]
+) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
+    """Summarise the cells as columns and rows, in the plan's order.
+
+    Raises:
+        UsageError: when nothing is planned, or an evaluator has no card.
+        DataError: when a finished run lacks its primary metric, or its value is no number.
+    """
+    if not planned:
+        msg = "expected at least one cell, got none; give a suite with methods and evaluators"
+        raise UsageError(msg)
+    specs: dict[str, CellSpec] = {}
+    grid: dict[str, dict[str, dict[int, PlannedCell]]] = {}
+    for cell in planned:
+        identity = cell.identity
+        if identity.evaluator.name not in cards:
+            raise unknown("evaluator", identity.evaluator.name, cards)
+        column = digest({"evaluator": identity.evaluator.model_dump(), "data": identity.data.model_dump()})
+        row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames"}))
+        specs.setdefault(column, identity)
+        grid.setdefault(row, {}).setdefault(column, {}).setdefault(identity.seed, cell)
+    weights: Weights = {}
+    cells: list[tuple[BoardCell, ...]] = []
+    with progress.bar("intervals", total=len(grid) * len(specs)) as bar:
+        for by_column in grid.values():
+            summaries = []
+            for column, spec in specs.items():
+                seeds = [cell for _, cell in sorted(by_column.get(column, {}).items())]
+                summaries.append(_cell(seeds, cards[spec.evaluator.name], weights))
+                bar.advance()
+            cells.append(tuple(summaries))
+    columns = _columns(list(specs.values()), cards, list(zip(*cells, strict=True)))
+    firsts = [next(iter(next(iter(by_column.values())).values())) for by_column in grid.values()]
+    return columns, _rows(firsts, columns, cells)
+
+
+def _columns(
+    specs: Sequence[CellSpec], cards: Mapping[str, EvaluatorCard], cells: Sequence[tuple[BoardCell, ...]]
+) -> tuple[Column, ...]:
+    one_data = len({spec.data.label for spec in specs}) == 1
+    only_time = all(cards[spec.evaluator.name].time for spec in specs)
+    return tuple(
+        Column(
+            index=index,
+            evaluator=spec.evaluator,
+            data=spec.data,
+            card=cards[spec.evaluator.name],
+            heading=spec.evaluator.label if one_data else f"{spec.evaluator.label} · {spec.data.label}",
+            ranks=only_time or not cards[spec.evaluator.name].time,
+            cells=own,
+        )
+        for index, (spec, own) in enumerate(zip(specs, cells, strict=True))
+    )
+
+
+def _rows(
+    firsts: Sequence[PlannedCell], columns: Sequence[Column], cells: Sequence[tuple[BoardCell, ...]]
+) -> tuple[Row, ...]:
+    shared = shared_settings([setting(first.identity) for first in firsts])
+    return tuple(
+        Row(
+            index=index,
+            identity=first.identity,
+            supervised=first.supervised,
+            distinction=tuple(part for part in setting(first.identity) if part not in shared),
+            complete=all(own[column.index].status == "done" for column in columns if column.ranks),
+            cells=own,
+        )
+        for index, (first, own) in enumerate(zip(firsts, cells, strict=True))
+    )
+
+
+def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights) -> BoardCell:
+    """Summarise the seeds of one row in one column."""
+    seeds = tuple(_seed(cell, card) for cell in planned)
+    status, reason = _status(seeds)
+    blank = tuple(_summary(metric, seeds) for metric in card.metrics)
+    used = [seed for seed in seeds if seed.status == "done"] or [seed for seed in seeds if seed.status == "stale"]
+    runs = [seed.run for seed in used if seed.run is not None and seed.value(card.primary) is not None]
+    if not runs:
+        return BoardCell(status, reason, seeds, blank)
+    protocols = sorted({run.protocol_id for run in runs})
+    if len(protocols) > 1:
+        return BoardCell("mixed", "its seeds were measured under different protocols", seeds, blank)
+    sample = _sample(runs, card.primary, weights)
+    if sample is not None and not _agree(sample, runs, card.primary):
+        return BoardCell("data", "the stored scores are not those that the stored predictions give", seeds, blank)
+    samples = [sample, *(_sample(runs, metric, weights) for metric in card.metrics[1:])]
+    predictions = runs[0].predictions
+    return BoardCell(
+        status=status,
+        reason=reason,
+        seeds=seeds,
+        metrics=tuple(_summary(metric, seeds, runs, one) for metric, one in zip(card.metrics, samples, strict=True)),
+        protocol_id=protocols[0] if used[0].status == "done" else "",
+        videos=len(predictions.videos) if predictions else None,
+        groups=len(set(predictions.groups)) if predictions else None,
+        sample=sample if status == "done" else None,
+    )
+
+
+def _seed(cell: PlannedCell, card: EvaluatorCard) -> SeedResult:
+    seed, run = cell.identity.seed, cell.run
+    if cell.not_applicable:
+        return SeedResult(seed, cell.key, "not applicable", cell.not_applicable)
+    if run is None:
+        return SeedResult(seed, cell.key, "missing", "not run yet")
+    stale = run.key != cell.key
+    reason = "measured before its code, data or protocol changed" if stale else run.reason
+    result = SeedResult(seed, run.key, "stale" if stale else run.status, reason, run)
+    for metric in card.metrics:
+        value = result.value(metric)
+        if value is not None and not math.isfinite(value):
+            msg = f"run {run.key} is done but has no finite {metric.id}, got {value}; delete it and run again"
+            raise DataError(msg)
+    if result.status == "done" and result.value(card.primary) is None:
+        msg = f"run {run.key} is done but has no {card.primary.id}; delete it and run again"
+        raise DataError(msg)
+    return result
+
+
+def _status(seeds: tuple[SeedResult, ...]) -> tuple[CellStatus, str]:
+    if not seeds:
+        return "not applicable", "the suite does not plan it"
+    for status in GRAVEST:
+        if having := [seed for seed in seeds if seed.status == status]:
+            reasons = sorted({seed.reason for seed in having if seed.reason})
+            which = "" if len(having) == len(seeds) else f"seed {', '.join(str(seed.seed) for seed in having)}: "
+            return status, which + "; ".join(reasons)
+    return "done", ""
+
+
+def _summary(
+    metric: Metric, seeds: Sequence[SeedResult], runs: Sequence[Run] = (), sample: Sample | None = None
+) -> MetricSummary:
+    """Mean, interval and chance over `runs`; none where predictions contradict scores."""
+    values = tuple((seed.seed, value) for seed in seeds if (value := seed.value(metric)) is not None)
+    scores = [score for run in runs if (score := run.score(metric.id)) is not None]
+    if not scores or (sample is not None and not _agree(sample, runs, metric)):
+        return MetricSummary(metric, values=values)
+    baselines = [score.baseline for score in scores if score.baseline is not None]
+    return MetricSummary(
+        metric,
+        _interval([score.value for score in scores], metric, sample),
+        sum(baselines) / len(baselines) if baselines else None,
+        values,
+    )
+
+
+def _interval(scores: Sequence[float], metric: Metric, sample: Sample | None) -> Interval:
+    return over_seeds(scores, metric.bounds) if sample is None else interval(sample, metric.bounds)
+
+
+def _agree(sample: Sample, runs: Sequence[Run], metric: Metric) -> bool:
+    """Compare the stored scores with those that the stored predictions give."""
+    values = [score.value for run in runs if (score := run.score(metric.id)) is not None]
+    return all(abs(a - b) <= TOLERANCE for a, b in zip(sample.observed, values, strict=True))
+
+
+def _sample(runs: Sequence[Run], metric: Metric, weights: Weights) -> Sample | None:
+    """Resample a metric; None where it has no statistic, or a run not what that needs."""
+    if not metric.statistic:
+        return None
+    if metric.statistic not in STATISTICS:
+        raise unknown(f"statistic of metric {metric.id}:", metric.statistic, STATISTICS)
+    runs = [run for run in runs if run.score(metric.id)]
+    predictions = [run.predictions for run in runs if run.predictions and _supports(run.predictions, metric)]
+    if not runs or len(predictions) != len(runs):
+        return None
+    groups = predictions[0].groups
+    if groups not in weights:
+        weights[groups] = group_weights(groups)
+    try:
+        return resample(predictions, metric, weights[groups])
+    except ValueError as error:
+        msg = f"runs {', '.join(run.key for run in runs)}: {error}; delete them and run again"
+        raise DataError(msg) from error
+
+
+def _supports(predictions: Predictions, metric: Metric) -> bool:
+    return metric.id in predictions.values if metric.statistic == "mean" else bool(predictions.predicted)
