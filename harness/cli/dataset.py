@@ -1,4 +1,4 @@
-"""`harness dataset`: where data sets lie, whether they are sound, and what they look like."""
+"""`harness dataset`: say where data sets lie, check their files, look at them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.datasets.checking import Report, SplitReport
 
 FEW = 10
-"""Files that are named in text; `--json` names all."""
+"""Number of files that are named in text; `--json` names all."""
 
 app = typer.Typer(help="Say where data sets lie, check their files, look at them.", no_args_is_help=True)
 
@@ -50,7 +50,7 @@ def add(
 
 @app.command()
 def check(context: typer.Context, name: Name, changes: Options = None, as_json: AsJson = False) -> None:
-    """Decode every file: what is missing, corrupt, short or changed; exit with 1 when something is wrong."""
+    """Decode every file; exit with 1 when one is missing, corrupt or changed."""
     import dataclasses
 
     from harness.datasets import checking
@@ -87,7 +87,7 @@ def show(
 
 
 def chosen(changes: list[str] | None) -> dict[str, Any]:
-    """The options of a data set that `--set` gave."""
+    """Parse the options of a data set that `--set` gives."""
     from harness.suites.schema import change
 
     options: dict[str, Any] = {}
@@ -96,23 +96,31 @@ def chosen(changes: list[str] | None) -> dict[str, Any]:
     return options
 
 
-def _print(name: str, report: Report) -> None:
+def _print(name: str, whole: Report) -> None:
     header = ("split", "listed", "usable", "coverage", "frames", "hours", "short", "manifest")
-    print_table(header, [_line(split, found) for split, found in report.splits.items()])
-    for split, found in report.splits.items():
-        _section(f"{split}: cannot be used", [f"{why}  {path}" for path, why in found.left_out.items()])
-        _section(f"{split}: changed", [f"{video}: {what}" for video, what in found.changed.items()])
-        _section(f"{split}: unusual", [f"{count} {remark}" for remark, count in found.remarks.items()])
-    for sides, groups in report.leaking.items():
+    print_table(header, [_line(split, report) for split, report in whole.splits.items()])
+    for split, report in whole.splits.items():
+        _section(f"{split}: cannot be used", [f"{why}  {path}" for path, why in report.left_out.items()])
+        _section(f"{split}: changed", [f"{video}: {what}" for video, what in report.changed.items()])
+        _section(f"{split}: unusual", [f"{count} {remark}" for remark, count in report.remarks.items()])
+    for sides, groups in whole.leaking.items():
         _section(f"groups in {sides}", list(groups))
-    for sides, videos in report.doubled.items():
+    for sides, videos in whole.doubled.items():
         _section(f"the same file in {sides}", [f"{one} and {other}" for one, other in videos])
-    sys.stdout.write(f"{name}: {'sound' if report.sound else 'NOT sound'}\n")
+    sys.stdout.write(f"{name}: {'sound' if whole.sound else 'NOT sound'}\n")
 
 
-def _line(name: str, found: SplitReport) -> tuple[str, ...]:
-    share = f"{100 * found.videos / found.listed:.1f} %"
-    numbers = (found.listed, found.videos, share, found.frames, f"{found.hours:.2f}", len(found.short), found.manifest)
+def _line(name: str, report: SplitReport) -> tuple[str, ...]:
+    share = f"{100 * report.videos / report.listed:.1f} %"
+    numbers = (
+        report.listed,
+        report.videos,
+        share,
+        report.frames,
+        f"{report.hours:.2f}",
+        len(report.short),
+        report.manifest,
+    )
     return (name, *map(str, numbers))
 
 

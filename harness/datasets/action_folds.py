@@ -1,4 +1,4 @@
-"""Base of UCF101 and HMDB51: class folders beside a folder of lists for three official splits."""
+"""Base of UCF101 and HMDB51: class folders beside lists for three official splits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class FoldedDataset(ListedDataset):
     lists: ClassVar[str]
     """Name of the folder of the lists."""
     places: ClassVar[tuple[str, ...]]
-    """Folders that may hold the class folders, below the folder that holds the lists; `""` is that itself."""
+    """Folders that may hold the class folders, below the one that holds the lists.
+
+    `""` is that itself."""
 
     def __init__(self, fold: Literal[1, 2, 3] = 1, bad: OnBadFile = "error", *, location: Path | None = None) -> None:
         super().__init__(bad, location=location)

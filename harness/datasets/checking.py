@@ -1,4 +1,4 @@
-"""Every file of a data set looked at: what is missing, corrupt, short or changed, and what leaks between splits."""
+"""Check of a data set's files: missing, corrupt, short, changed, or in two splits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHORT = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitReport:
-    """What a split holds."""
+    """Contents of a split."""
 
     listed: int
     """Videos that the lists name."""
@@ -32,36 +32,36 @@ class SplitReport:
     """Those that can be used."""
     frames: int
     hours: float
-    """Of the videos whose files say how fast they run."""
+    """Hours of the videos whose files say how fast they run."""
     manifest: str
     left_out: Mapping[str, str]
-    """For the path of each video that cannot be used, why."""
+    """Reason for each video that cannot be used, by its path."""
     changed: Mapping[str, str]
-    """For the id of each video whose file is not what was recorded, what differs."""
+    """Difference of each file that is not what was recorded, by the video's id."""
     short: tuple[str, ...]
-    """Ids of videos of fewer than 16 frames; none where all are images."""
+    """Ids of videos with fewer than 16 frames; none where all are images."""
     remarks: Mapping[str, int]
-    """How many files are unusual, and how."""
+    """Number of unusual files by remark."""
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is missing, corrupt or changed."""
+        """Nothing is missing, corrupt or changed."""
         return not self.left_out and not self.changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a data set holds."""
+    """Contents of a data set."""
 
     splits: Mapping[str, SplitReport]
     leaking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each two splits, groups that are in both."""
     doubled: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    """For each two splits, videos of the one whose file has the same content as one of the other."""
+    """For each two splits, pairs of videos with the same content."""
 
     @property
     def sound(self) -> bool:
-        """Whether every split is sound, and nothing is on two sides."""
+        """Every split is sound, and nothing is in two of them."""
         return all(split.sound for split in self.splits.values()) and not self.leaking and not self.doubled
 
 
@@ -76,14 +76,14 @@ def check(dataset: Dataset) -> Report:
     """
     with file_index.force_recheck() as looks:
         splits = {split: dataset.split(split) for split in dataset.card.splits}
-        reports = {split: _split(found, looks) for split, found in splits.items()}
+        reports = {name: _split(split, looks) for name, split in splits.items()}
     pairs = list(itertools.combinations(splits.values(), 2))
     leaking = {f"{one.name}, {other.name}": _common(one, other) for one, other in pairs}
     doubled = {f"{one.name}, {other.name}": _doubled(one, other) for one, other in pairs}
     return Report(
         splits=reports,
-        leaking={sides: found for sides, found in leaking.items() if found},
-        doubled={sides: found for sides, found in doubled.items() if found},
+        leaking={sides: groups for sides, groups in leaking.items() if groups},
+        doubled={sides: videos for sides, videos in doubled.items() if videos},
     )
 
 
@@ -129,18 +129,18 @@ def _changed(look: file_index.Look, digest: str) -> str:
 
 
 def _unreadable(split: Split) -> dict[str, str]:
-    found = {}
+    unreadable = {}
     with progress.bar(f"looking at {split.name}", total=len(split)) as bar:
         for position, video in enumerate(split.videos):
             try:
                 shape = tuple(split.read(position).shape)
             except DataError as error:
-                found[video.id] = str(error)
+                unreadable[video.id] = str(error)
             else:
                 if shape[:3] != (video.frames, video.height, video.width):
-                    found[video.id] = f"has {shape} (T, H, W, C), not what its record says"
+                    unreadable[video.id] = f"has {shape} (T, H, W, C), not what its record says"
             bar.advance()
-    return found
+    return unreadable
 
 
 def _common(one: Split, other: Split) -> tuple[str, ...]:

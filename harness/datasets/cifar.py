@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as they are published for Python: pickles, of which nothing is executed."""
+"""CIFAR-10 and CIFAR-100 as published for Python: pickles that execute nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class Layout:
 
 
 class CIFAR10(LocatedDataset):
-    """60,000 colour images of 32 x 32 pixels in 10 classes of things, 6,000 of each; the label is called `action`.
+    """60,000 colour images of 32 x 32 pixels in 10 classes of things, 6,000 of each.
+
+    The label is called `action`.
 
     Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 
@@ -110,7 +112,7 @@ class CIFAR10(LocatedDataset):
 
 
 class CIFAR100(CIFAR10):
-    """60,000 colour images of 32 x 32 pixels in 100 classes of things, 600 of each, of 20 coarse classes.
+    """60,000 colour images of 32 x 32 pixels in 100 fine and 20 coarse classes.
 
     The fine label is called `action`, as everywhere, the coarse one `coarse`.
 
@@ -129,7 +131,9 @@ class CIFAR100(CIFAR10):
 
 
 def unpickled(path: Path) -> dict[Any, Any]:
-    """Read a pickle of dictionaries, lists, numbers, texts and arrays of bytes; nothing is executed.
+    """Read a pickle of dictionaries, lists, numbers, texts and arrays of bytes.
+
+    It is read as data: nothing is executed.
 
     Raises:
         DataError: when the file is missing, too large or broken, holds something else, or names a function or class.
@@ -155,7 +159,7 @@ def unpickled(path: Path) -> dict[Any, Any]:
 
 # In Python, not C: a number in a pickle can make the one in C fill all memory with its table of what was seen.
 class _Reader(pickle._Unpickler):
-    """Unpickler with stand-ins for the names in an array's pickle; refuses every other name."""
+    """Unpickler with stand-ins for the names in an array's pickle, and for no others."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.BytesIO(path.read_bytes()), encoding="bytes")
@@ -182,7 +186,7 @@ class _Pickled:
 
 
 def _stand_ins() -> dict[tuple[str, str], Callable[..., Any] | str]:
-    """Make a stand-in for each name; anew for each file, because a pickle may write into them."""
+    """Make a stand-in for each name, for one file: a pickle may write into them."""
 
     def described(*description: Any) -> _Pickled:
         return _Pickled(*description)

@@ -1,4 +1,4 @@
-"""Options of every data set: fewer videos, all videos as one, images, further labels; nothing is copied."""
+"""Options of every data set: fewer videos, one long video, images, further labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class Derivation(pydantic.BaseModel):
     joined: bool = False
     """All videos of `train` as one, in random order and without labels."""
     labels: Mapping[str, str] | None = None
-    """CSV file of each further kind of label (`scene`), with the columns `video` (an id) or `class`, and `label`."""
+    """CSV file of each further kind of label (`scene`).
+
+    Its columns are `video` (an id) or `class`, and `label`.
+    """
 
 
 def derive(dataset: Dataset, derivation: Derivation) -> Dataset:
@@ -54,7 +57,7 @@ class Derived:
 
     @property
     def ready(self) -> bool:
-        """Whether the files of the data set that it derives from are there."""
+        """The files of the data set that it derives from are there."""
         return self._dataset.ready if isinstance(self._dataset, Prepared) else True
 
     def split(self, name: str) -> Split:
@@ -108,7 +111,7 @@ def _key(split: Split, column: str) -> Callable[[int], str]:
 
 
 def _table(path: Path) -> tuple[str, dict[str, str]]:
-    """Read a file of labels; returns the name of its first column (`video` or `class`), and the label of each."""
+    """Read a file of labels: its first column (`video` or `class`), and labels by it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file))

@@ -1,4 +1,4 @@
-"""What is known of the files of a folder, found out once by worker processes and remembered."""
+"""Records of the files of a folder, made once by worker processes and remembered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A file that was decoded, and what was known of it before."""
+    """Record of a file that was decoded, and the one before."""
 
     before: Record | None
     now: Record
@@ -31,7 +31,10 @@ _looks: ContextVar[dict[Path, Look] | None] = ContextVar("looks", default=None)
 
 @contextlib.contextmanager
 def force_recheck() -> Iterator[dict[Path, Look]]:
-    """Every file that `records` is asked for in the block is decoded, whatever is remembered, and noted by its path."""
+    """Decode every file that `records` is asked for in the block, remembered or not.
+
+    Each is noted by its path.
+    """
     looks: dict[Path, Look] = {}
     token = _looks.set(looks)
     try:
@@ -41,10 +44,10 @@ def force_recheck() -> Iterator[dict[Path, Look]]:
 
 
 def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Record]:
-    """The record of each of the files `names` below `folder`, those that cannot be used included.
+    """Make the records of files, those that cannot be used included.
 
     Files that have not changed since they were last decoded are not decoded again. The others are, each in a worker
-    process that may crash or hang without harm; what is found is written down at once, so that a process that is
+    process that may crash or hang without harm; each record is written down at once, so that a process that is
     killed loses only the files it was at.
 
     Args:
@@ -54,35 +57,35 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
     """
     index_file = paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
     known, looks = _read(index_file), _looks.get()
-    found: dict[str, Record] = {}
+    made: dict[str, Record] = {}
     todo: dict[str, tuple[int, int]] = {}
     for name in dict.fromkeys(names):
         try:
             stamp = container.identity(folder / name)[1:]
         except OSError:
-            found[name] = probe(folder / name)
+            made[name] = probe(folder / name)
             continue
         remembered = name in known and known[name][0] == stamp
         if remembered and (looks is None or folder / name in looks):
-            found[name] = known[name][1]
+            made[name] = known[name][1]
         else:
             todo[name] = stamp
     if not todo:
-        return found
+        return made
     index_file.parent.mkdir(parents=True, exist_ok=True)
     with index_file.open("a", encoding="utf-8") as file, progress.bar(title, total=len(todo)) as bar:
         for name, record in _inspected(folder, list(todo)):
-            found[name] = record
+            made[name] = record
             if looks is not None:
                 looks[folder / name] = Look(known[name][1] if name in known else None, record)
             file.write(json.dumps({"name": name, "stamp": todo[name], **asdict(record)}) + "\n")
             file.flush()
             bar.advance(note=record.reason)
-    return found
+    return made
 
 
 def _read(index_file: Path) -> dict[str, tuple[tuple[int, int], Record]]:
-    """Everything written down; a line that a killed process left unfinished is skipped."""
+    """Read everything written down, without a line that a killed process left half."""
     known = {}
     if index_file.exists():
         for line in index_file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -96,7 +99,7 @@ def _read(index_file: Path) -> dict[str, tuple[tuple[int, int], Record]]:
 
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
-    """The record of each file, in order, from workers that may crash or hang."""
+    """Make the record of each file, in order, in workers that may crash or hang."""
     outcomes = processes.imap_isolated(probe, [folder / name for name in names], timeout=PATIENCE)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.HungError):

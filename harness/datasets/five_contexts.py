@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class FiveContexts(ListedDataset):
-    """Five contexts of a person's day, filmed by four wearable cameras: short videos to train on, long ones to test.
+    """Five contexts of a person's day, filmed by four wearable cameras.
+
+    Short videos to train on, long ones to test.
 
     Source: Furnari, Farinella and Battiato, "Recognizing personal contexts from egocentric images", 2015: car, coffee
     vending machine, office, TV and home office; 20 videos of 10 s to train on, 8 to 10 minutes each to test on.

@@ -24,7 +24,9 @@ _LIST = re.compile(r"(?P<action>.+)_test_split(?P<fold>\d+)\.txt")
 
 
 class HMDB51(FoldedDataset):
-    """6,766 clips of 51 actions from films and the web; three official splits of 70 train and 30 test clips a class.
+    """6,766 clips of 51 actions from films and the web, with three official splits.
+
+    Each has 70 clips a class to train on and 30 to test.
 
     Source: Kuehne, Jhuang, Garrote, Poggio and Serre, "HMDB: a large video database for human motion recognition",
     2011.
@@ -82,7 +84,10 @@ class HMDB51(FoldedDataset):
         return dict(sorted(lists.items()))
 
     def _class_folders(self, lists: dict[str, Path]) -> str:
-        """Find the path before the class folders: `videos/`, or nothing; every folder there needs lists."""
+        """Find the path before the class folders, `videos/` or nothing.
+
+        Every folder there needs lists.
+        """
         place = self.place(lists)
         if place is None:
             return ""
@@ -119,7 +124,7 @@ def _read(path: Path) -> list[tuple[str, str]]:
 
 
 def _film(action: str, clip: str) -> str:
-    """Name the film of a clip: `Film_a_hit_f_cm_np1_ba_med_0.avi` of class `hit` -> `Film_a`.
+    """Name the film of a clip: `Film_a_hit_f_cm_np1_ba_med_0.avi`, `hit` -> `Film_a`.
 
     The whole name where the class is not in it.
     """

@@ -31,7 +31,7 @@ IMAGES = "images"
 
 
 class ImagePose(ListedDataset):
-    """Pictures of people with their joints, and no labels; subclasses read the annotations.
+    """Pictures of people with their joints, without labels, in a published layout.
 
     On disk: the file of annotations beside `images/`; the location may be that folder or the one that holds it.
     """
@@ -52,7 +52,10 @@ class ImagePose(ListedDataset):
         return self.holding(self.annotations, ("", self.published_as), "unpack the data set there")
 
     def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
-        """Read the annotations; a joint is visible when it is known, seen and inside of its picture."""
+        """Read the annotations.
+
+        A joint is visible when it is known, seen and inside of its picture.
+        """
         pictures, joints, seen = self.annotated(name)
         names = [picture.path for picture in pictures]
         records = file_index.records(self.folder, names, title=f"looking at {self.card.name} {name}")
@@ -62,7 +65,7 @@ class ImagePose(ListedDataset):
 
     @abc.abstractmethod
     def annotated(self, name: str) -> tuple[list[ListedFile], NDArray[np.float32], NDArray[np.bool_]]:
-        """Read the N pictures of the split `name`, their joints (N, 9, 2), and which of them are seen (N, 9).
+        """Read N pictures, their joints (N, 9, 2), and for each whether it is seen (N, 9).
 
         Joints are in pixels, the centre of the first at 0, in FLIC's order; NaN for an unknown one.
 
@@ -86,7 +89,9 @@ def inside(joints: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.
 
 
 def store_joints(dataset: str, joints: NDArray[np.float32], visible: NDArray[np.bool_]) -> list[Path]:
-    """Write an .npz with `joints` (1, 9, 2) float32 and `visible` (1, 9) bool for each image; returns their paths.
+    """Write an .npz of joints for each image; returns their paths.
+
+    It holds `joints` (1, 9, 2) float32 and `visible` (1, 9) bool.
 
     They lie in a folder of the cache named after their content: there whole or not at all, and written once.
 
@@ -177,7 +182,7 @@ class Example:
 
 
 class FLIC(ImagePose):
-    """5,003 pictures from films with the joints of a person's upper body; there are no labels.
+    """5,003 pictures from films with the joints of a person's upper body.
 
     3,987 are to train on, 1,016 to test on. The same films are on both sides of the published split, so that a group is
     a film on one side. The columns of `coords` give left and right as the person's own; MATLAB counts pixels from 1. A
@@ -255,7 +260,7 @@ PUBLISHED = (
 
 
 class LeedsSports(ImagePose):
-    """2,000 pictures of people at sports, about 150 pixels tall, with their joints; there are no labels.
+    """2,000 pictures of people at sports, about 150 pixels tall, with their joints.
 
     The first 1,000 are to train on, the others to test on. Of the 14 joints published, eight are among our nine; the
     nose is not, so that it is unknown everywhere. Its third row says of each joint whether it is hidden (1) or seen

@@ -1,4 +1,4 @@
-"""Kinetics-400 and Kinetics-600: folders of clips beside `train.csv` and `validate.csv`."""
+"""Kinetics-400 and Kinetics-600: clips beside `train.csv` and `validate.csv`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDERS = ("", "annotations")
 """Folders that may hold the lists, below the data set's folder."""
 
 LISTS = {"train": ("train",), "test": ("validate", "val")}
-"""Names of each split's list, without `.csv`; the same words are in the column `split`."""
+"""Names of each split's list, without `.csv`, and words of the column `split`."""
 
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.0*)?")
@@ -41,7 +41,9 @@ class Row(NamedTuple):
 
 
 class Kinetics400(ListedDataset):
-    """240,000 clips of ten seconds of 400 actions from YouTube, one a video; many are no longer to be had.
+    """240,000 clips of ten seconds of 400 actions from YouTube, one a video.
+
+    Many are no longer to be had.
 
     Source: Kay et al., "The Kinetics human action video dataset", 2017.
 
@@ -76,7 +78,7 @@ class Kinetics400(ListedDataset):
 
     @cached_property
     def _files(self) -> dict[str, str]:
-        """Paths of all clips by name without `.mp4`; of equal names, the first in the order of paths."""
+        """Paths of all clips by name without `.mp4`; of equal names the first path."""
         clips: dict[str, str] = {}
         walked = set()
         for folder, below, names in os.walk(self.folder, followlinks=True):
@@ -121,7 +123,7 @@ class Kinetics400(ListedDataset):
 
 
 class Kinetics600(Kinetics400):
-    """480,000 clips of ten seconds of 600 actions from YouTube; laid out as Kinetics-400.
+    """480,000 clips of ten seconds of 600 actions, laid out as Kinetics-400.
 
     Source: Carreira, Noland, Banki-Horvath, Hillier and Zisserman, "A short note about Kinetics-600", 2018.
     """

@@ -16,7 +16,7 @@ from harness.video.probe import Record
 from harness.video.transforms import Box
 
 OnBadFile = Literal["error", "skip"]
-"""Policy for files that cannot be used: a `DataError`, or a split without them that says so."""
+"""Policy for files that cannot be used: a `DataError`, or a split without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

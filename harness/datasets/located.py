@@ -53,7 +53,7 @@ class ListedDataset(LocatedDataset, abc.ABC):
     """
 
     absent: ClassVar[OnBadFile | None] = None
-    """What becomes of files that are not there; as `bad` when None."""
+    """Policy for files that are not there; that of `bad` when None."""
 
     def __init__(self, bad: OnBadFile = "error", *, location: Path | None = None) -> None:
         super().__init__(location=location)
@@ -83,7 +83,7 @@ class ListedDataset(LocatedDataset, abc.ABC):
 
     @abc.abstractmethod
     def listed(self, name: str) -> tuple[Sequence[ListedFile], Mapping[str, tuple[str, ...]]]:
-        """Read the files of the split `name`, in their order, and for each kind of label the names of its classes.
+        """Read the files of the split `name` in their order, and the names of the classes.
 
         Raises:
             DataError: when lists are missing or wrong.

@@ -1,4 +1,4 @@
-"""Folders of data sets: told by a suite, an environment variable, or `harness dataset add`."""
+"""Folders of data sets, from a suite, the environment or `harness dataset add`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def located(name: str, told: Path | None = None) -> Path:
 
 
 def holding(name: str, location: Path, part: str, places: Sequence[str], remedy: str) -> Path:
-    """Find the folder that holds `part` among some places at the location of a data set.
+    """Find the folder that holds `part` among places at a data set's location.
 
     Args:
         name: of the data set.

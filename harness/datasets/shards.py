@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.cards import DatasetCard
 
 SUFFIXES = ("mp4", "avi", "webm", "mkv", "jpg", "png")
-"""Suffixes of the members that are read; of those with one key, the first in this order."""
+"""Suffixes of the members that are read, the first first where keys are equal."""
 
 UNLABELLED = "unlabelled"
 """Name of the one class of shards that do not give every video a class."""
@@ -29,7 +29,9 @@ _NUMBER = re.compile(rb"\s*(\d{1,18})\s*")
 
 
 class Shards(ListedDataset):
-    """Videos or images in a folder of tar archives, read in place: a split to learn from, none to test on.
+    """Videos or images in a folder of tar archives, read in place, to learn from.
+
+    There is no split to test on.
 
     Expected: `<folder>/*.tar`, uncompressed, with members `<key>.mp4` (or `.avi`, `.webm`, `.mkv`, `.jpg`, `.png`).
     Where every one has a `<key>.cls`, a whole number in text, the label `action` is that number, its classes in the
@@ -63,7 +65,7 @@ class Shards(ListedDataset):
 
 
 def _samples(archive: Path) -> dict[str, Member | None]:
-    """List the videos of an archive, in its order, each with the member that holds its class."""
+    """List the videos of an archive in its order, each with its class's member."""
     inside = members(archive)
     suffixes: dict[str, str] = {}
     for name in inside:
@@ -79,7 +81,7 @@ def _samples(archive: Path) -> dict[str, Member | None]:
 
 
 def _labels(folder: Path, paths: dict[str, Member | None]) -> tuple[tuple[str, ...], list[int]]:
-    """Read the class of each video; returns the names of the classes, and each video's."""
+    """Read the names of the classes, and the class of each video."""
     numbers = []
     for path, member in paths.items():
         if member is None:

@@ -300,7 +300,7 @@ class ConcatenatedSplit(SplitView):
         return clip
 
     def _located(self, video: Video, frames: Sequence[int]) -> Iterator[tuple[Tensor, int, list[int]]]:
-        """Locate frames: their places among `frames`, the position of their video, and their numbers in it."""
+        """Locate frames: places among `frames`, their video's position, numbers in it."""
         wanted = np.asarray(frames, dtype=np.int64)
         if len(wanted) and not 0 <= wanted.min() <= wanted.max() < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {wanted.min()} to {wanted.max()}"

@@ -125,7 +125,7 @@ class VideoSplit:
 
 
 def opaque_id(video: Video, position: int) -> str:
-    """Name a video by its content and position: unique in a split, and without a word of its class."""
+    """Name a video by content and position, without a word of its class."""
     return digest({"content": video.content, "position": position})
 
 

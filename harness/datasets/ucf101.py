@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards
 from harness.datasets.action_folds import FoldedDataset
-from harness.datasets.ucf_layout import LISTS, class_index, entries
+from harness.datasets.ucf_layout import LISTS, class_index, list_files
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class UCF101(FoldedDataset):
-    """13,320 videos of 101 actions from YouTube, in 25 groups an action; three official splits by group.
+    """13,320 videos of 101 actions from YouTube, in 25 groups an action.
+
+    Three official splits keep the groups apart.
 
     Source: Soomro, Zamir and Shah, "UCF101: a dataset of 101 human actions classes from videos in the wild", 2012.
 
@@ -31,4 +33,4 @@ class UCF101(FoldedDataset):
         classes = tuple(class_index(self.folder))
         place = self.place(classes)
         videos = self.places[0] if place is None else place
-        return entries(self.folder, name, self.fold, videos=videos), {"action": classes}
+        return list_files(self.folder, name, self.fold, videos=videos), {"action": classes}

@@ -1,4 +1,4 @@
-"""Folders in UCF101's layout: `videos/<Class>/v_<Class>_gXX_cYY.avi` beside `ucfTrainTestlist/`."""
+"""UCF101's layout: `<Class>/v_<Class>_gXX_cYY.avi` beside `ucfTrainTestlist/`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(r"v_(?P<group>\w+_g\d+)_c\d+")
 
 
 def class_index(folder: Path) -> dict[str, int]:
-    """Class names with their positions, counted from 0, in the order of `classInd.txt`.
+    """Read the class names of `classInd.txt` with their positions, counted from 0.
 
     Raises:
         DataError: when the file is missing, or its numbers are not 1, 2, 3, ...
@@ -31,8 +31,8 @@ def class_index(folder: Path) -> dict[str, int]:
     return names
 
 
-def listed(folder: Path, name: str, fold: int) -> list[str]:
-    """Paths below `videos/` of the split `name` of `fold`, in the list's order: `<Class>/v_<Class>_gXX_cYY.avi`.
+def read_list(folder: Path, name: str, fold: int) -> list[str]:
+    """Read the paths `<Class>/v_<Class>_gXX_cYY.avi` of a split, in the list's order.
 
     Raises:
         UsageError: when there is no such split or fold.
@@ -62,7 +62,7 @@ def listed(folder: Path, name: str, fold: int) -> list[str]:
     return list(videos)
 
 
-def entries(
+def list_files(
     folder: Path,
     name: str,
     fold: int,
@@ -71,7 +71,7 @@ def entries(
     scenes: Mapping[str, int] | None = None,
     joints: Path | None = None,
 ) -> list[ListedFile]:
-    """What the list of the split `name` of `fold` names, in its order.
+    """List the files of a split, in its list's order.
 
     Args:
         folder: holds the videos and `ucfTrainTestlist/`.
@@ -86,19 +86,19 @@ def entries(
         DataError: when a list is wrong, or a group is on both sides of the fold.
     """
     classes = class_index(folder)
-    paths = listed(folder, name, fold)
-    other = listed(folder, "test" if name == "train" else "train", fold)
+    paths = read_list(folder, name, fold)
+    other = read_list(folder, "test" if name == "train" else "train", fold)
     leaking = {_group(path) for path in paths} & {_group(path) for path in other}
     if leaking:
         msg = f"{folder}: fold {fold} has group {min(leaking)!r} in train and in test; get the official lists"
         raise DataError(msg)
-    found = []
+    files = []
     for path in paths:
         bare = path.rpartition(".")[0]
         labels = {"action": classes[bare.partition("/")[0]]}
         if scenes is not None:
             labels["scene"] = scenes[bare]
-        found.append(
+        files.append(
             ListedFile(
                 path=f"{videos}/{path}" if videos else path,
                 id=bare.rpartition("/")[2],
@@ -107,11 +107,14 @@ def entries(
                 joints=None if joints is None else joints / f"{bare}.npz",
             )
         )
-    return found
+    return files
 
 
 def _group(path: str) -> str:
-    """`Jump/v_Jump_g03_c01.avi` -> `Jump_g03`: groups of two classes have nothing to do with each other."""
+    """Name the group of a video: `Jump/v_Jump_g03_c01.avi` -> `Jump_g03`.
+
+    Groups of two classes have nothing to do with each other.
+    """
     match = _NAME.fullmatch(PurePosixPath(path).stem)
     if match is None:
         msg = f"{path}: not named v_<Class>_gXX_cYY, so that its group is unknown"

@@ -1,4 +1,4 @@
-"""PASCAL VOC's people with their actions, of 2010 and 2012, as the devkit is published."""
+"""PASCAL VOC's people with their actions, of 2010 and 2012."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACTIONS_2012 = ("jumping", *ACTIONS_2010)
 
 LISTS = Path("ImageSets", "Action")
 SIDES = {"train": "train", "test": "val"}
-"""The published list of each split: the labels of VOC's own test images were never published."""
+"""Published list of each split; labels of VOC's own test images never were."""
 
 XML_BYTES = 2**20
 """No annotation of an image is larger."""
@@ -50,7 +50,7 @@ class Person:
 
 
 class VOCAction2010(ListedDataset):
-    """People in photographs from Flickr who do one of 9 actions, each cut out by the annotated box.
+    """People in photographs who do one of 9 actions, each cut out by the box.
 
     A person is a picture of its own; its image is its group. Someone who does several of the actions, or none of them
     (`other`), is left out. Both draws are nested over their numbers and the same for every method; the five people of a
@@ -157,7 +157,7 @@ class VOCAction2010(ListedDataset):
 
 
 class VOCAction2012(VOCAction2010):
-    """People in photographs from Flickr who do one of 10 actions, as `VOCAction2010` with jumping and more images.
+    """People in photographs who do one of 10 actions: `VOCAction2010` with jumping.
 
     Source: Everingham et al., "The PASCAL visual object classes challenge: a retrospective", 2015; few training images
     and a part of `val` as in Purushwalkam and Gupta's and others' experiments.
@@ -187,7 +187,7 @@ class VOCAction2012(VOCAction2010):
 
 
 def read_people(folder: Path, side: str, actions: Sequence[str]) -> list[Person]:
-    """Read who does exactly one of `actions` by the lists `<action>_<side>.txt`, in the lists' order.
+    """Read who does exactly one of `actions` by the lists `<action>_<side>.txt`.
 
     A line is `<image> <object> <flag>`: 1 does it, -1 does not, and someone with a 0 (not sure) is left out.
 
@@ -225,7 +225,7 @@ def read_people(folder: Path, side: str, actions: Sequence[str]) -> list[Person]
 
 
 def person_box(path: Path, position: int) -> Box:
-    """Read the box of object `position` (from 1) of an annotation, which has to be a person.
+    """Read the box of object `position` (from 1) of an annotation, a person.
 
     VOC counts pixels from 1 and the last one belongs to the box; fractions are rounded to the nearest pixel.
 
@@ -272,7 +272,7 @@ def _listed_file(folder: Path, person: Person) -> ListedFile:
 
 
 def _text(path: Path, limit: int | None = None) -> str:
-    """Read the file as UTF-8: the encoding that it declares could hide what is refused."""
+    """Read the file as UTF-8: the encoding it declares could hide what is refused."""
     try:
         if limit is not None and path.stat().st_size > limit:
             msg = f"{path}: has more than {limit} bytes, so it is no annotation of VOC; get the official file"

@@ -1,4 +1,4 @@
-"""What a data set has to keep."""
+"""Conformance checks of data sets."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from harness.testing.traces import expect_no_traces, reseeded, traces
 from harness.video.archive import member
 
 READ = 3
-"""Videos of a split that are read."""
+"""Number of videos of a split that are read."""
 
 
 @dataclass(eq=False)
 class DatasetSubject(Subject[Dataset]):
-    """A data set under test."""
+    """Data set under test."""
 
     @cached_property
     def splits(self) -> dict[str, Split]:
-        """Those the card names."""
+        """Splits that the card names."""
         return {name: self.tested.split(name) for name in self.tested.card.splits}
 
     def some(self) -> list[tuple[Split, int]]:
-        """A few videos of each split: the first, the last, and one between."""
+        """Choose a few videos of each split: the first, the last, and one between."""
         return [
             (split, index)
             for split in self.splits.values()
@@ -44,7 +44,7 @@ class DatasetSubject(Subject[Dataset]):
 
 
 def check_splits(subject: DatasetSubject) -> None:
-    """The card's splits are there, filled, labelled and named; another name is a `UsageError`."""
+    """Expect the card's splits, filled, labelled and named; `UsageError` for others."""
     for name, split in subject.splits.items():
         where = f"split {name!r}"
         expect(
@@ -75,7 +75,7 @@ def check_splits(subject: DatasetSubject) -> None:
 
 
 def check_videos(subject: DatasetSubject) -> None:
-    """Every record is whole: its own id, positive sizes, a file that exists, a class for each kind of label."""
+    """Expect whole records: own id, positive sizes, a file, a class of each kind."""
     subject.requires(check_splits)
     card = subject.tested.card
     for split in subject.splits.values():
@@ -124,24 +124,24 @@ def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
 
 
 def check_joints(subject: DatasetSubject) -> None:
-    """A video's joints are (T, 9, 2) float32 pixels, with `visible` (T, 9) bool."""
+    """Expect joints (T, 9, 2) float32 in pixels, with `visible` (T, 9) bool."""
     subject.requires(check_videos)
     for split, index in subject.some():
         video = split.videos[index]
         assert video.joints is not None
         with np.load(video.joints, allow_pickle=False) as arrays:
-            found = {name: (arrays[name].shape, str(arrays[name].dtype)) for name in arrays.files}
+            stored = {name: (arrays[name].shape, str(arrays[name].dtype)) for name in arrays.files}
         wanted = {"joints": ((video.frames, 9, 2), "float32"), "visible": ((video.frames, 9), "bool")}
         expect(
-            {name: found.get(name) for name in wanted} == wanted,
+            {name: stored.get(name) for name in wanted} == wanted,
             expected=f"{video.joints} to hold {wanted}",
-            got=found,
+            got=stored,
             remedy="write them with numpy.savez, in FLIC's order",
         )
 
 
 def check_groups(subject: DatasetSubject) -> None:
-    """No group is on two sides of a split."""
+    """Expect no group on two sides of a split."""
     subject.requires(check_splits)
     groups = {name: {video.group for video in split.videos} - {""} for name, split in subject.splits.items()}
     for (one, ones), (other, others) in itertools.combinations(groups.items(), 2):
@@ -155,7 +155,7 @@ def check_groups(subject: DatasetSubject) -> None:
 
 
 def check_read(subject: DatasetSubject) -> None:
-    """`read` gives (T, H, W, C) uint8 of the promised size; frames in any order, repeated; any short side."""
+    """Expect `read` to give (T, H, W, C) uint8, frames in any order, any short side."""
     subject.requires(check_videos)
     for split, index in subject.some():
         video = split.videos[index]
@@ -193,7 +193,7 @@ def check_read(subject: DatasetSubject) -> None:
 
 
 def check_repeatable(subject: DatasetSubject) -> None:
-    """Asked again, and as a copy of itself, it gives the same videos, pixels and manifests; each split's differs."""
+    """Expect the same videos, pixels and manifests again, and from a copy."""
     subject.requires(check_read)
     with reseeded(12345):
         again = copy.deepcopy(subject.tested)
@@ -217,7 +217,7 @@ def check_repeatable(subject: DatasetSubject) -> None:
 
 
 def check_unlabelled(subject: DatasetSubject) -> None:
-    """`unlabelled()` gives the same videos, which tell nothing of labels, groups, classes and joints."""
+    """Expect `unlabelled()` to give the same videos, which tell nothing of labels."""
     subject.requires(check_videos)
     for name, split in subject.splits.items():
         bare = split.unlabelled()
@@ -229,7 +229,7 @@ def check_unlabelled(subject: DatasetSubject) -> None:
             "joints": any(video.joints for video in bare.videos),
             "ids that name the class": _telling(split, bare),
         }
-        got = [what for what, found in told.items() if found]
+        got = [what for what, tells in told.items() if tells]
         expect(
             not got,
             expected=f"split {name!r} without labels to tell nothing of them",
@@ -246,7 +246,7 @@ def check_unlabelled(subject: DatasetSubject) -> None:
 
 
 def _telling(split: Split, bare: Split) -> bool:
-    """Whether an unlabelled video's id contains the name of its class."""
+    """Tell whether an unlabelled video's id contains the name of its class."""
     return any(
         len(split.classes[kind][index]) > 2 and split.classes[kind][index].lower() in anonymous.id.lower()
         for video, anonymous in zip(split.videos, bare.videos, strict=False)
@@ -255,7 +255,7 @@ def _telling(split: Split, bare: Split) -> bool:
 
 
 def check_manifest(subject: DatasetSubject) -> None:
-    """A labelled split's manifest covers the labels; that of an unlabelled one does not depend on them.
+    """Expect manifests to depend on labels exactly where the split is labelled.
 
     Where a split is a dataclass with a field `videos`, this is tried with other labels.
     """
@@ -285,7 +285,7 @@ def check_manifest(subject: DatasetSubject) -> None:
 
 
 def _relabelled(split: Split) -> Split | None:
-    """The split with every class moved on by one; None where that cannot be made."""
+    """Move every class of a split on by one; None where that cannot be made."""
     if not dataclasses.is_dataclass(split) or "videos" not in {field.name for field in dataclasses.fields(split)}:
         return None
     videos = tuple(
@@ -299,7 +299,7 @@ def _relabelled(split: Split) -> Split | None:
 
 
 def check_traces(subject: DatasetSubject) -> None:
-    """Listing and reading print nothing to stdout and change no global state, such as random states."""
+    """Expect listing and reading to print nothing and to change no global state."""
     subject.requires(check_splits)
     with traces() as left:
         for name in subject.tested.card.splits:
@@ -310,7 +310,7 @@ def check_traces(subject: DatasetSubject) -> None:
 
 
 def checks(subject: DatasetSubject) -> list[Callable[[Any], None]]:
-    """The checks of a data set with this card."""
+    """List the checks of a data set with this card."""
     return [
         check_card,
         check_splits,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.datasets.ucf_layout import class_index, entries, listed
+from harness.datasets.ucf_layout import class_index, list_files, read_list
 from harness.errors import DataError, UsageError
 
 TRAIN = "Run/v_Run_g08_c01.avi 1\nWalk/v_Walk_g08_c01.avi 2\nWalk/v_Walk_g08_c02.avi 2\n"
@@ -27,17 +27,17 @@ def write(folder, name, text):
 
 def test_the_official_formats(folder):
     assert class_index(folder) == {"Run": 0, "Walk": 1}
-    train, test = entries(folder, "train", 1), entries(folder, "test", 1)
+    train, test = list_files(folder, "train", 1), list_files(folder, "test", 1)
     assert [entry.id for entry in train] == ["v_Run_g08_c01", "v_Walk_g08_c01", "v_Walk_g08_c02"]
     assert [entry.labels["action"] for entry in test] == [0, 1]
     assert [entry.group for entry in train] == ["Run_g08", "Walk_g08", "Walk_g08"]
     assert test[0].path == "videos/Run/v_Run_g01_c01.avi"
-    assert entries(folder, "test", 1, videos="")[0].path == "Run/v_Run_g01_c01.avi"
+    assert list_files(folder, "test", 1, videos="")[0].path == "Run/v_Run_g01_c01.avi"
 
 
 def test_scenes_and_joints(folder):
     scenes = {"Run/v_Run_g01_c01": 1, "Walk/v_Walk_g02_c01": 0}
-    test = entries(folder, "test", 1, scenes=scenes, joints=folder / "joints")
+    test = list_files(folder, "test", 1, scenes=scenes, joints=folder / "joints")
     assert [entry.labels["scene"] for entry in test] == [1, 0]
     assert test[1].joints == folder / "joints" / "Walk" / "v_Walk_g02_c01.npz"
 
@@ -59,14 +59,14 @@ def test_scenes_and_joints(folder):
 def test_wrong_lists_name_the_line(folder, name, text, message):
     write(folder, name, text)
     with pytest.raises(DataError, match=message):
-        entries(folder, "train", 1)
+        list_files(folder, "train", 1)
 
 
 def test_missing_splits_folds_and_files(folder):
     with pytest.raises(UsageError, match="unknown split 'tset'; did you mean 'test'"):
-        listed(folder, "tset", 1)
+        read_list(folder, "tset", 1)
     with pytest.raises(UsageError, match="has folds 1 to 1"):
-        listed(folder, "train", 2)
+        read_list(folder, "train", 2)
     (folder / "ucfTrainTestlist" / "testlist01.txt").unlink()
     with pytest.raises(DataError, match="cannot be read"):
-        entries(folder, "train", 1)
+        list_files(folder, "train", 1)

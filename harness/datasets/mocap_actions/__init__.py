@@ -1,6 +1,6 @@
-"""The embedded data set: recorded human motion, drawn as video files in UCF101's layout."""
+"""Embedded data set: recorded human motion, drawn as videos in UCF101's layout."""
 
 from __future__ import annotations
 
 VERSION = "1"
-"""Changes whenever what is drawn changes, so that numbers of different drawings are never compared."""
+"""Version of the drawing; changes whenever a pixel does."""

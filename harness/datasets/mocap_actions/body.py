@@ -1,4 +1,4 @@
-"""The body of a person in a pose: a list of convex shapes with colours, ready to be projected and painted."""
+"""Body of a person in a pose: convex shapes with colours, ready to be projected."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from harness.datasets.mocap_actions.motion import Array, Skeleton
 from harness.datasets.mocap_actions.people import Person
-from harness.datasets.mocap_actions.plate import Colour, darker
+from harness.datasets.mocap_actions.plate import darker
+from harness.datasets.mocap_actions.shapes import Balls, Shape, ball, between, flat, limb, local_point, ring
 
 FLIC = (
     *("nose", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow"),
     *("left_wrist", "right_wrist", "left_hip", "right_hip"),
 )
-"""The nine joints of the pose evaluator, in FLIC's order; left is the person's own left."""
+"""Nine joints of the pose evaluator, in FLIC's order; left is the person's own."""
 TOUCHING = {
     **{f"{side}_{joint}": size for side in ("left", "right") for joint, size in (("toe", 0.03), ("ankle", 0.06))},
     **{f"{side}_{joint}": size for side in ("left", "right") for joint, size in (("knee", 0.06), ("elbow", 0.04))},
@@ -25,34 +26,6 @@ TOUCHING = {
     "chest": 0.09,
 }
 """Metres from joints to the skin, where a body touches the ground."""
-
-
-@dataclass(frozen=True, slots=True)
-class Balls:
-    """Some balls, at each of T times."""
-
-    centres: Array
-    """(T, n, 3) metres."""
-    radii: Array
-    """(n,) metres; 0 for a point."""
-    lean: Array | float = 0.0
-    """(T, n, 1) metres by which they move towards the light."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The convex hull of some balls, and within it the hull of those that the light catches."""
-
-    colour: Colour
-    anchor: Array
-    """(T, 3) the point whose distance decides what is painted first; of equal ones, the first in the list."""
-    shade: Balls | None
-    """Painted in the colour's dark tone, or in the colour itself when it is flat."""
-    light: Balls | None = None
-    """Painted in the colour's bright tone."""
-    flat: bool = False
-    normals: Array | None = None
-    """(T, n, 3) where the balls of `shade` face; those that face away from the camera are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +39,14 @@ class Body:
 
 
 def stand(skeleton: Skeleton) -> Skeleton:
-    """Lifts a body that would sink into the ground, and leaves one that flies."""
+    """Lift a body that would sink into the ground, and leave one that flies."""
     lowest = np.min([skeleton.at(joint)[:, 1] - size for joint, size in TOUCHING.items()], axis=0)
     lift = np.maximum(0.0, -lowest)[:, None, None] * np.array([0.0, 1.0, 0.0])
     return Skeleton(skeleton.positions + lift, skeleton.frames)
 
 
 def body(person: Person, skeleton: Skeleton) -> Body:
-    """Dresses a skeleton.
+    """Dress a skeleton.
 
     Args:
         person: Who.
@@ -92,77 +65,25 @@ def body(person: Person, skeleton: Skeleton) -> Body:
     return Body(shapes, skeleton, joints)
 
 
-def _limb(
-    a: Array,
-    b: Array,
-    thick: float,
-    thin: float,
-    colour: Colour,
-    *,
-    bias: Array | None = None,
-    after: Array | None = None,
-) -> Shape:
-    """A limb from `a` to `b`. Its light begins in the limb that comes from `after`, so that joints do not look cut."""
-    radii = np.array([thick, thin])
-    centres = np.stack([a, b], axis=1)
-    lit, lit_radii = centres, radii
-    if after is not None:
-        back = (after - a) / np.linalg.norm(after - a, axis=-1, keepdims=True)
-        lit, lit_radii = np.stack([a + back * thick, a, b], axis=1), np.array([thick, thick, thin])
-    middle = (a + b) / 2
-    return Shape(
-        colour,
-        middle if bias is None else middle + bias,
-        Balls(centres, radii),
-        Balls(lit, 0.6 * lit_radii, 0.32 * lit_radii[:, None]),
-    )
-
-
-def _ball(colour: Colour, anchor: Array, centres: Array, radii: Array) -> Shape:
-    """Something round with light on it."""
-    return Shape(colour, anchor, Balls(centres, radii), Balls(centres, 0.62 * radii, 0.3 * radii[:, None]))
-
-
-def _flat(colour: Colour, anchor: Array, centres: Array, radii: Array, normals: Array | None = None) -> Shape:
-    """Something of one tone."""
-    return Shape(colour, anchor, Balls(centres, radii), flat=True, normals=normals)
-
-
-def _between(a: Array, b: Array, share: float) -> Array:
-    return np.asarray(a + (b - a) * share)
-
-
-def _local(skeleton: Skeleton, joint: str, forward: float, up: float, right: float) -> Array:
-    """(T, 3) a point given in a joint's own frame."""
-    return np.asarray(skeleton.at(joint) + skeleton.frame(joint) @ np.array([forward, up, right]))
-
-
-def _ring(skeleton: Skeleton, joint: str, up: float, wide: float, deep: float) -> Array:
-    """(T, 12, 3) an ellipse around the trunk."""
-    angles = np.linspace(0, 2 * np.pi, 13)[:-1]
-    local = np.stack([deep * np.cos(angles), np.full(12, up), wide * np.sin(angles)], axis=-1)
-    return np.asarray(skeleton.at(joint)[:, None] + np.einsum("tij,nj->tni", skeleton.frame(joint), local))
-
-
 def _trunk(person: Person, skeleton: Skeleton, size: float) -> list[Shape]:
     g, more = size * person.girth, person.outfit.bulk
     hips, chest = size * person.hips, size * person.shoulders
     rings = [
-        _ring(skeleton, "root", -0.10 * size, 0.08 * hips, 0.075 * g),
-        _ring(skeleton, "root", -0.02 * size, 0.155 * hips, 0.105 * g),
-        _ring(skeleton, "root", 0.07 * size, 0.135 * hips, 0.095 * g),
-        _ring(skeleton, "root", 0.15 * size, 0.118 * g + more, 0.088 * g + more),
-        _ring(skeleton, "chest", 0.02 * size, 0.132 * g + more, 0.1 * g + more),
-        _ring(skeleton, "chest", 0.11 * size, 0.15 * chest + more, 0.112 * g + more),
-        _ring(skeleton, "chest", 0.205 * size, 0.15 * chest + more, 0.085 * g + more),
-        _ring(skeleton, "chest", 0.262 * size, 0.065 * chest, 0.055 * g),
+        ring(skeleton, "root", -0.10 * size, 0.08 * hips, 0.075 * g),
+        ring(skeleton, "root", -0.02 * size, 0.155 * hips, 0.105 * g),
+        ring(skeleton, "root", 0.07 * size, 0.135 * hips, 0.095 * g),
+        ring(skeleton, "root", 0.15 * size, 0.118 * g + more, 0.088 * g + more),
+        ring(skeleton, "chest", 0.02 * size, 0.132 * g + more, 0.1 * g + more),
+        ring(skeleton, "chest", 0.11 * size, 0.15 * chest + more, 0.112 * g + more),
+        ring(skeleton, "chest", 0.205 * size, 0.15 * chest + more, 0.085 * g + more),
+        ring(skeleton, "chest", 0.262 * size, 0.065 * chest, 0.055 * g),
     ]
     bare = person.outfit.legs in ("bare", "dress")
     colours = [person.top if bare else person.bottom] * 2 + [person.top] * 5
     if person.pattern == "stripes":
         rings = [r for a, b in pairwise(rings) for r in (a, (a + b) / 2)] + [rings[-1]]
         colours = [c for colour in colours for c in (colour, person.accent if colour == person.top else colour)]
-    anchor = _between(skeleton.at("root"), skeleton.at("chest"), 0.7)
+    anchor = between(skeleton.at("root"), skeleton.at("chest"), 0.7)
     shade, light = [], []
     for low, high, colour in zip(rings[:-1], rings[1:], colours, strict=True):
         points = np.concatenate([low, high], axis=1)
@@ -172,7 +93,7 @@ def _trunk(person: Person, skeleton: Skeleton, size: float) -> list[Shape]:
         light.append(Shape(colour, anchor, None, Balls(cores + 0.68 * (points - cores), np.zeros(24), 0.3 * reach)))
     cloth = person.top if person.outfit.sleeves != "none" else person.skin
     for side in (-1.0, 1.0):  # shoulders, so that arms do not stand apart
-        inner = _local(skeleton, "chest", -0.01 * size, 0.195 * size, side * 0.07 * chest)
+        inner = local_point(skeleton, "chest", -0.01 * size, 0.195 * size, side * 0.07 * chest)
         shoulder = skeleton.at("right_shoulder" if side > 0 else "left_shoulder")
         centres = np.stack([inner, shoulder], axis=1)
         shade.append(Shape(cloth, anchor, Balls(centres, np.array([0.06, 0.055]) * g)))
@@ -184,7 +105,7 @@ def _trunk(person: Person, skeleton: Skeleton, size: float) -> list[Shape]:
 
 
 def _front(person: Person, skeleton: Skeleton, size: float, g: float, anchor: Array) -> list[Shape]:
-    """What is seen on the chest only (a jacket's front, a shirt's badge), and a badge's larger twin on the back."""
+    """Shape a jacket's front or a shirt's badge, and its larger twin on the back."""
     deep = 0.118 * g + person.outfit.bulk
     if person.pattern == "panel":
         patches = [(1.0, [(-0.13, 0.03), (-0.13, -0.03), (0.11, 0.05), (0.11, -0.05), (0.21, 0.07), (0.21, -0.07)])]
@@ -196,9 +117,11 @@ def _front(person: Person, skeleton: Skeleton, size: float, g: float, anchor: Ar
         ]
     shapes = []
     for way, corners in patches:
-        points = np.stack([_local(skeleton, "chest", way * deep, up * size, right * size) for up, right in corners], 1)
+        points = np.stack(
+            [local_point(skeleton, "chest", way * deep, up * size, right * size) for up, right in corners], 1
+        )
         normals = np.broadcast_to((way * skeleton.frame("chest")[:, :, 0])[:, None], points.shape)
-        shapes.append(_flat(person.accent, anchor, points, np.zeros(len(corners)), normals))
+        shapes.append(flat(person.accent, anchor, points, np.zeros(len(corners)), normals))
     return shapes
 
 
@@ -209,14 +132,14 @@ def _arm(person: Person, skeleton: Skeleton, side: str, size: float) -> list[Sha
     upper = cloth if sleeves == "long" else person.skin
     thick = more if sleeves == "long" else 0.0
     shapes = [
-        _limb(shoulder, elbow, 0.055 * g + thick, 0.042 * g + thick, upper),
-        _limb(elbow, wrist, 0.041 * g + thick, 0.03 * g + thick, upper, after=shoulder),
-        _limb(wrist, wrist + (wrist - elbow) * 0.32, 0.036 * g, 0.026 * g, person.skin),
+        limb(shoulder, elbow, 0.055 * g + thick, 0.042 * g + thick, upper),
+        limb(elbow, wrist, 0.041 * g + thick, 0.03 * g + thick, upper, after=shoulder),
+        limb(wrist, wrist + (wrist - elbow) * 0.32, 0.036 * g, 0.026 * g, person.skin),
     ]
     if sleeves == "short":
-        cuff = _between(shoulder, elbow, 0.55)
+        cuff = between(shoulder, elbow, 0.55)
         shapes.insert(
-            1, _limb(shoulder, cuff, 0.06 * g + more, 0.056 * g + more, cloth, bias=(elbow - shoulder) * 0.225)
+            1, limb(shoulder, cuff, 0.06 * g + more, 0.056 * g + more, cloth, bias=(elbow - shoulder) * 0.225)
         )
     return shapes
 
@@ -228,47 +151,47 @@ def _leg(person: Person, skeleton: Skeleton, side: str, size: float) -> list[Sha
     colour, thick = (person.bottom, more) if covered else (person.skin, 0.0)
     foot = person.shoes if person.outfit.shoes else person.skin
     shapes = [
-        _limb(hip, knee, 0.088 * g + thick, 0.058 * g + thick, colour),
-        _limb(knee, ankle, 0.058 * g + thick, 0.038 * g + thick, colour, after=hip),
-        _limb(
-            _local(skeleton, f"{side}_ankle", -0.02 * size, -0.03 * size, 0.0),
-            _local(skeleton, f"{side}_ankle", 0.15 * size, -0.045 * size, 0.0),
+        limb(hip, knee, 0.088 * g + thick, 0.058 * g + thick, colour),
+        limb(knee, ankle, 0.058 * g + thick, 0.038 * g + thick, colour, after=hip),
+        limb(
+            local_point(skeleton, f"{side}_ankle", -0.02 * size, -0.03 * size, 0.0),
+            local_point(skeleton, f"{side}_ankle", 0.15 * size, -0.045 * size, 0.0),
             *(0.046 * g, 0.032 * g),
             foot,
         ),
     ]
     if legs == "shorts":
-        cuff = _between(hip, knee, 0.62)
-        shapes.insert(1, _limb(hip, cuff, 0.094 * g + more, 0.085 * g + more, person.bottom, bias=(knee - hip) * 0.19))
+        cuff = between(hip, knee, 0.62)
+        shapes.insert(1, limb(hip, cuff, 0.094 * g + more, 0.085 * g + more, person.bottom, bias=(knee - hip) * 0.19))
     return shapes
 
 
 def _skirt(person: Person, skeleton: Skeleton, size: float) -> Shape:
     long = person.outfit.legs == "dress"
-    waist = _ring(skeleton, "root", 0.08 * size, 0.13 * size, 0.1 * size)
+    waist = ring(skeleton, "root", 0.08 * size, 0.13 * size, 0.1 * size)
     hem = [
-        _between(skeleton.at(f"{side}_hip"), skeleton.at(f"{side}_knee"), 0.95 if long else 0.6)
+        between(skeleton.at(f"{side}_hip"), skeleton.at(f"{side}_knee"), 0.95 if long else 0.6)
         for side in ("left", "right")
     ]
     points = np.concatenate([waist, np.stack(hem, axis=1)], axis=1)
     middle = (skeleton.at("root") + hem[0] + hem[1]) / 3
     radii = np.array([0.0] * 12 + [0.12 * size if long else 0.105 * size] * 2)
-    anchor = _between(skeleton.at("root"), middle, 0.3)
+    anchor = between(skeleton.at("root"), middle, 0.3)
     inner = middle[:, None] + 0.75 * (points - middle[:, None])
     return Shape(person.bottom, anchor, Balls(points, radii), Balls(inner, 0.6 * radii, 0.04 * size))
 
 
 def _head(person: Person, skeleton: Skeleton, size: float) -> tuple[Array, list[Shape]]:
-    """The nose's position (T, 3), and neck, skull, hair and face."""
+    """Shape neck, skull, hair and face; returns the nose's position (T, 3) too."""
 
     def at(forward: float, up: float, right: float = 0.0) -> Array:
-        return _local(skeleton, "neck", forward * size, up * size, right * size)
+        return local_point(skeleton, "neck", forward * size, up * size, right * size)
 
     anchor, r = at(0.0, 0.175), 0.092 * size
     skull, jaw = at(0.0, 0.19), at(0.025, 0.115)
     shade = darker(person.skin, 0.82)
-    neck = _limb(at(-0.01, -0.02), at(0.0, 0.12), 0.054 * size, 0.048 * size, shade)
-    shapes = [neck, _ball(person.skin, anchor, np.stack([skull, jaw], 1), np.array([r, 0.062 * size]))]
+    neck = limb(at(-0.01, -0.02), at(0.0, 0.12), 0.054 * size, 0.048 * size, shade)
+    shapes = [neck, ball(person.skin, anchor, np.stack([skull, jaw], 1), np.array([r, 0.062 * size]))]
     if person.hair_style != "bald":
         shapes += _hair(person, at, r, anchor)
         shapes.append(_face(person, skeleton, skull, r, anchor))
@@ -282,12 +205,12 @@ def _head(person: Person, skeleton: Skeleton, size: float) -> tuple[Array, list[
         spot = at(forward, up, right)[:, None]
         outward = (spot - skull[:, None]) / (np.linalg.norm(spot - skull[:, None], axis=-1, keepdims=True))
         facing = outward * 0.6 + front[:, None] * 0.4
-        shapes.append(_flat(colour, anchor, spot, np.array([radius * size]), facing))
+        shapes.append(flat(colour, anchor, spot, np.array([radius * size]), facing))
     return at(0.105, 0.165), shapes
 
 
 def _face(person: Person, skeleton: Skeleton, skull: Array, r: float, anchor: Array) -> Shape:
-    """The part of the head that hair leaves free: a cap around a direction somewhat below straight ahead."""
+    """Shape the part of the head that hair leaves free, somewhat below the front."""
     rings = [(0.0, 1)] + [(np.radians(angle), 14) for angle in (35, 66)]
     local = np.array(
         [
@@ -301,22 +224,22 @@ def _face(person: Person, skeleton: Skeleton, skull: Array, r: float, anchor: Ar
     local = local @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
     normals = np.einsum("tij,nj->tni", skeleton.frame("neck"), local)
     points = skull[:, None] + normals * r * 1.03
-    return _flat(person.skin, anchor, points, np.zeros(len(local)), normals)
+    return flat(person.skin, anchor, points, np.zeros(len(local)), normals)
 
 
 def _hair(person: Person, at: Callable[..., Array], r: float, anchor: Array) -> list[Shape]:
     colour, style = person.hair, person.hair_style
     crown = at(-0.008, 0.198)
-    shapes = [_ball(colour, anchor, crown[:, None], np.array([1.08 * r]))]
+    shapes = [ball(colour, anchor, crown[:, None], np.array([1.08 * r]))]
     behind = anchor - (at(0.08, 0.175) - anchor)
     if style == "long":
         fall = np.stack([at(-0.03, 0.2), at(-0.075, 0.0)], axis=1)
-        shapes.insert(0, _ball(colour, behind, fall, np.array([r, 0.85 * r])))
+        shapes.insert(0, ball(colour, behind, fall, np.array([r, 0.85 * r])))
     elif style == "tail":
         tail = np.stack([at(-0.09, 0.24), at(-0.15, 0.08)], axis=1)
-        shapes.insert(0, _ball(colour, behind, tail, np.array([0.4 * r, 0.25 * r])))
+        shapes.insert(0, ball(colour, behind, tail, np.array([0.4 * r, 0.25 * r])))
     elif style == "cap":
         corners = ((0.07, 0.235, -0.05), (0.07, 0.235, 0.05), (0.165, 0.22, 0.03), (0.165, 0.22, -0.03))
         brim = np.stack([at(*corner) for corner in corners], axis=1)
-        shapes.append(_flat(darker(colour, 0.8), at(0.12, 0.21), brim, np.full(4, 0.012 * person.height)))
+        shapes.append(flat(darker(colour, 0.8), at(0.12, 0.21), brim, np.full(4, 0.012 * person.height)))
     return shapes

@@ -1,4 +1,4 @@
-"""Draws the data set to video files in UCF101's layout, once, whole or not at all."""
+"""Drawing of the data set as video files, once, whole or not at all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Record = dict[str, Any]
 
 
 def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
-    """Draws the data set into `folder`, unless it is there already.
+    """Draw the data set into `folder`, unless it is there already.
 
     `folder` then holds `videos/<Class>/v_<Class>_gXX_cYY.avi`, `ucfTrainTestlist/` with the class index and three
     train and test lists, `scenes.csv`, `joints/<Class>/v_<Class>_gXX_cYY.npz` and `manifest.json`. Drawing goes on
@@ -61,7 +61,7 @@ def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int
 
 
 def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
-    """As `build`, for any size."""
+    """Draw the data set in any size, see `build`."""
     if complete(folder, spec, biased=biased, seed=seed):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers
 
 
 def complete(folder: Path, spec: Spec, *, biased: bool, seed: int = 0) -> bool:
-    """Whether `folder` holds the data set as this version draws it, every file in its full length."""
+    """Check that `folder` holds this version's drawing, every file in its full length."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         videos = manifest.pop("videos")
@@ -93,7 +93,7 @@ def _identity(spec: Spec, *, biased: bool, seed: int) -> Record:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raises unless `folder` is absent, empty, or an earlier drawing, which may be replaced."""
+    """Refuse a `folder` that is not absent, empty, or an earlier drawing to replace."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -105,7 +105,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Lets one process at a time work on `folder`; the lock goes with the process that holds it, however it ends."""
+    """Let one process at a time work on `folder`; its end, however it comes, unlocks."""
     lock = filelock.FileLock(folder.parent / f".{folder.name}.lock")
     try:
         lock.acquire(blocking=False)
@@ -124,7 +124,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """An empty folder beside `folder`, gone afterwards; what a killed process left there is thrown away.
+    """Make an empty folder beside `folder`, gone afterwards.
+
+    What a killed process left there is thrown away.
 
     Raises:
         DataError: The disk is full, or files cannot be written there.
@@ -170,7 +172,7 @@ def _draw(draft: Path, spec: Spec, *, biased: bool, seed: int, workers: int) -> 
 
 
 def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: int) -> Iterator[list[Record]]:
-    """Each group's records, as soon as it and those before it are drawn."""
+    """Draw the groups; yields each one's records in order, as soon as they are there."""
     if workers == 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(0)
@@ -191,7 +193,7 @@ def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: in
 
 
 def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]:
-    """Draws all clips of a group and writes their videos and joints; returns the manifest's records of them."""
+    """Draw all clips of a group, write them with their joints; returns the records."""
     where = scene(group, spec, seed)
     records = []
     for number in range(1, spec.clips + 1):
@@ -220,7 +222,7 @@ def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]
 
 
 def _write_lists(draft: Path, videos: list[Record]) -> None:
-    """UCF101's official files: `classInd.txt`, and for each split `trainlist0N.txt` and `testlist0N.txt`."""
+    """Write `classInd.txt`, and `trainlist0N.txt` and `testlist0N.txt` of each split."""
     folder = draft / LISTS
     present = {video["class"] for video in videos}
     numbers = {name: number for number, name in enumerate(class_names(), start=1) if name in present}

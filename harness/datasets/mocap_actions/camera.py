@@ -1,4 +1,4 @@
-"""Perspective cameras: where a group's stands, and how it follows, pans, zooms and shakes during a clip."""
+"""Perspective cameras that follow, pan, zoom and shake."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STANDING = 1.7
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """How a group is filmed."""
+    """Style in which a group is filmed."""
 
     azimuth: float
     """Radians from the z axis, from which the camera looks at the scene."""
@@ -27,9 +27,9 @@ class Shot:
     share: float
     """Part of the frame's height that somebody standing fills."""
     follows: bool
-    """Whether it follows the person's every step; otherwise it keeps still, or moves at an even speed if it must."""
+    """Follow the person's every step; else keep still, or move evenly if need be."""
     pans: bool
-    """Whether it follows by turning, as long as the way is short, rather than by moving along."""
+    """Follow by turning, as long as the way is short, rather than by moving along."""
     drift: float
     """Radians by which it wanders sideways."""
     zoom: float
@@ -52,7 +52,7 @@ class Camera:
     height: int
 
     def project(self, points: Array) -> tuple[Array, Array]:
-        """Image coordinates and depths of world points.
+        """Project world points to image coordinates and depths.
 
         Args:
             points: (T, ..., 3) metres.
@@ -70,7 +70,7 @@ class Camera:
         return np.stack([x, y], axis=-1), depth
 
     def homography(self, frame: int, plane: Array) -> Array:
-        """(3, 3) map from coordinates (u, v, 1) on a plane to homogeneous pixels in one frame.
+        """Map coordinates (u, v, 1) on a plane to homogeneous pixels of a frame, (3, 3).
 
         Args:
             frame: Which frame.
@@ -83,7 +83,7 @@ class Camera:
 
 
 def shot(generator: Generator) -> Shot:
-    """Draws how a group is filmed; in nearly half of the groups the camera stands still."""
+    """Draw a style at random; in nearly half of the groups the camera stands still."""
     moves = generator.random() < 0.55
     return Shot(
         azimuth=np.radians(generator.uniform(-14, 14)),
@@ -99,7 +99,7 @@ def shot(generator: Generator) -> Shot:
 
 
 def film(shot: Shot, path: Array, *, seconds: Array, width: int, height: int, generator: Generator) -> Camera:
-    """Films a clip: the group's camera from this clip's viewpoint.
+    """Film a clip with the group's camera from this clip's viewpoint.
 
     Args:
         shot: How the group is filmed.
@@ -132,7 +132,7 @@ def film(shot: Shot, path: Array, *, seconds: Array, width: int, height: int, ge
 
 
 def _target(shot: Shot, path: Array, seconds: Array) -> Array:
-    """(T, 3) on the ground: what the camera points at."""
+    """Find the points on the ground that the camera looks at, (T, 3)."""
     flat = path * np.array([1.0, 0.0, 1.0])
     if shot.follows:
         return np.asarray(gaussian_filter1d(flat, 0.45 / float(seconds[1] - seconds[0]), axis=0, mode="nearest"))
@@ -144,14 +144,14 @@ def _target(shot: Shot, path: Array, seconds: Array) -> Array:
 
 
 def _tremor(generator: Generator, frames: int, step: float) -> Array:
-    """(frames,) unit-variance wobble of a hand, a few times a second."""
+    """Draw the wobble of a hand, a few times a second: (frames,) of unit variance."""
     noise = generator.standard_normal(frames + 40)
     smooth = gaussian_filter1d(noise, 0.07 / step)
     return np.asarray(smooth[20:-20] / max(float(smooth.std()), 1e-9))
 
 
 def _axes(yaw: Array, pitch: Array, roll: Array) -> Array:
-    """(T, 3, 3) right, up and forward of a camera that looks along -z at yaw 0."""
+    """Build right, up and forward (T, 3, 3) of a camera that looks along -z at yaw 0."""
     zero = np.zeros_like(yaw)
     forward = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), -np.cos(yaw) * np.cos(pitch)], axis=-1)
     level = np.stack([np.cos(yaw), zero, np.sin(yaw)], axis=-1)

@@ -1,4 +1,4 @@
-"""Converts DeepMimic's motion files into the one `motion.npz` that the package ships.
+"""Conversion of DeepMimic's motion files into the `motion.npz` of the package.
 
 python -m harness.datasets.mocap_actions.convert SRC_DIR OUT
 """
@@ -17,7 +17,7 @@ COLUMNS = 44  # seconds, root position 3, root rotation 4, and twelve joints of 
 
 
 def read(file: Path) -> tuple[npt.NDArray[np.float32], bool]:
-    """Reads one motion file.
+    """Read one motion file.
 
     Args:
         file: JSON as DeepMimic writes it: `{"Loop": "wrap" or "none", "Frames": [[seconds, 43 numbers], ...]}`.
@@ -39,7 +39,7 @@ def read(file: Path) -> tuple[npt.NDArray[np.float32], bool]:
 
 
 def convert(source: Path, out: Path) -> None:
-    """Writes every `humanoid3d_*.txt` of a folder into one compressed `.npz`, without pickles.
+    """Write every `humanoid3d_*.txt` of a folder into one compressed `.npz`.
 
     Args:
         source: Folder with the motion files.

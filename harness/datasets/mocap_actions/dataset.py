@@ -1,4 +1,4 @@
-"""The embedded data set as the harness reads it: drawn when first used."""
+"""Embedded data set, drawn when first used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.datasets.cards import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
 from harness.datasets.listed_files import read_split
 from harness.datasets.mocap_actions import VERSION
 from harness.datasets.mocap_actions.plan import SIZES, Size
-from harness.datasets.ucf_layout import class_index, entries
+from harness.datasets.ucf_layout import class_index, list_files
 from harness.system import paths
 from harness.video.probe import Record
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class MocapActions:
-    """15 recorded motions, performed by drawn people; place and clothes predict the action in most groups.
+    """15 recorded motions, performed by drawn people, mostly in a habitual place.
+
+    Place and clothes predict the action in most groups.
 
     Each of 25 groups a class is one person, one place and one camera. Videos carry the labels `action` and `scene` (the
     kind of place) and nine joints in FLIC's order.
@@ -41,12 +43,12 @@ class MocapActions:
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be drawn."""
+        """The folder of the drawing, there or not yet."""
         return paths.datasets() / self.card.name / f"{self.size}-v{VERSION}"
 
     @property
     def ready(self) -> bool:
-        """Whether it is drawn."""
+        """The drawing is there."""
         from harness.datasets.mocap_actions.build import complete
 
         return complete(self.folder, SIZES[self.size], biased=self.biased)
@@ -58,7 +60,7 @@ class MocapActions:
         return build(self.folder, size=self.size, biased=self.biased)
 
     def split(self, name: str) -> VideoSplit:
-        """The labelled split `name`, `train` or `test`; the first call draws the data set, with a progress bar.
+        """Labelled split `name`, `train` or `test`; the first call draws the data set.
 
         Raises:
             UsageError: when there is no such split or fold.
@@ -74,7 +76,7 @@ class MocapActions:
             rows = list(csv.DictReader(file))
         from harness.datasets.mocap_actions.places import KINDS
 
-        found = entries(
+        listed = list_files(
             folder,
             name,
             self.fold,
@@ -82,11 +84,11 @@ class MocapActions:
             joints=folder / "joints",
         )
         classes = {"action": tuple(class_index(folder)), "scene": tuple(KINDS)}
-        return read_split(name, folder, found, classes, dataset=self.card.name, records=records)
+        return read_split(name, folder, listed, classes, dataset=self.card.name, records=records)
 
 
 class MocapActionsUnbiased(MocapActions):
-    """The same motions where place and clothes predict nothing, so that only pose and motion count."""
+    """The same motions, where place and clothes predict nothing: only motion counts."""
 
     card: ClassVar[DatasetCard] = MOCAP_ACTIONS_UNBIASED
     biased: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Draws a clip: the place, the shadow and the person in every frame, and where the joints are."""
+"""Drawing of a clip: place, shadow and person in every frame, and the joints."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from harness.datasets.mocap_actions.body import Body, Shape
+from harness.datasets.mocap_actions.body import Body
 from harness.datasets.mocap_actions.camera import Camera
 from harness.datasets.mocap_actions.motion import INDEX, PARENTS, Array
 from harness.datasets.mocap_actions.places import Place
 from harness.datasets.mocap_actions.plate import SHIFT
 from harness.datasets.mocap_actions.sensor import Image, Sensor
+from harness.datasets.mocap_actions.shapes import Shape
 
 ROUND = 10  # corners of a ball's outline
 Points = npt.NDArray[np.int32]
@@ -28,7 +29,7 @@ class Clip:
     joints: npt.NDArray[np.float32]
     """(T, 9, 2) pixels (x, y), in FLIC's order."""
     visible: npt.NDArray[np.bool_]
-    """(T, 9) whether a joint lies inside the image."""
+    """(T, 9), true for a joint inside the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,14 @@ class Brush:
     light: Points | None
     """(T, k, 2), painted over it."""
     shown: npt.NDArray[np.bool_] | None
-    """(T, m) which points of `shade` face the camera; None: all."""
+    """(T, m), true for points of `shade` that face the camera; None: all."""
     dark: tuple[float, ...]
     bright: tuple[float, ...]
     """Colours of the two."""
 
 
 def draw(body: Body, place: Place, camera: Camera, sensor: Sensor, sun: Array) -> Clip:
-    """Draws T frames.
+    """Draw T frames.
 
     Args:
         body: The person, in T poses.
@@ -71,7 +72,7 @@ def draw(body: Body, place: Place, camera: Camera, sensor: Sensor, sun: Array) -
 
 
 def _scenery(place: Place, camera: Camera, frame: int) -> Image:
-    """The place without anybody, (H, W, 3)."""
+    """Draw the place without anybody, (H, W, 3)."""
     site, size = place.site, (camera.width, camera.height)
     ground, backdrop, things = (
         camera.homography(frame, plane) @ plate.to_metres
@@ -85,7 +86,7 @@ def _scenery(place: Place, camera: Camera, frame: int) -> Image:
 
 
 def _darken(image: Image, outlines: list[Points], strength: float) -> Image:
-    """Multiplies a soft shadow into an image."""
+    """Multiply a soft shadow into an image."""
     height, width = image.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     for outline in outlines:
@@ -107,7 +108,7 @@ def _paint(image: Image, brush: Brush, frame: int) -> None:
 
 
 def _brushes(body: Body, camera: Camera, sun: Array) -> tuple[list[Brush], npt.NDArray[np.int64]]:
-    """All shapes' outlines, and for each frame (T, n) the order in which to paint them: the farthest first."""
+    """Outline all shapes, and order them for each frame (T, n), the farthest first."""
     brushes = [_brush(shape, camera, sun) for shape in body.shapes]
     _, depth = camera.project(np.stack([shape.anchor for shape in body.shapes], axis=1))
     return brushes, np.argsort(-depth, axis=1, kind="stable")
@@ -131,7 +132,7 @@ def _brush(shape: Shape, camera: Camera, sun: Array) -> Brush:
 
 
 def _outline(centres: Array, radii: Array, camera: Camera) -> Points:
-    """(T, m, 2) fixed-point pixels of balls' outlines; a ball without size is one point."""
+    """Outline balls in fixed-point pixels (T, m, 2); one without size is one point."""
     pixels, depth = camera.project(centres)
     if radii.any():
         turn = 2 * np.pi * np.arange(ROUND) / ROUND
@@ -142,7 +143,7 @@ def _outline(centres: Array, radii: Array, camera: Camera) -> Points:
 
 
 def _shadows(body: Body, camera: Camera, sun: Array) -> list[list[Points]]:
-    """For each frame, the outlines of what limbs and trunk throw on the ground."""
+    """Outline the shadows of limbs and trunk on the ground, for each frame."""
     positions = body.skeleton.positions
     bones = [np.stack([positions[:, PARENTS[j]], positions[:, j]], 1) for j in range(1, positions.shape[1])]
     trunk = [INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("shoulder", "hip")]

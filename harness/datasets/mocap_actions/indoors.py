@@ -11,7 +11,7 @@ WHITE: Colour = (245.0, 245.0, 240.0)
 
 
 def gym(site: Site) -> None:
-    """Wall bars, high windows, padded wall, coloured lines on the floor; vaulting boxes, mats and balls."""
+    """Paint a gym: wall bars, windows, lines on the floor; vaulting boxes and mats."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     wall = tone(rng, (0.0, 1.0), (0.05, 0.3), (0.6, 0.9))
     wood = tone(rng, (0.05, 0.12), (0.35, 0.7), (0.55, 0.85))
@@ -50,7 +50,7 @@ def gym(site: Site) -> None:
 
 
 def stage(site: Site) -> None:
-    """Folded curtains in the dark, cones of light, boards; loudspeakers and microphones."""
+    """Paint a stage: curtains, cones of light, boards; loudspeakers and microphones."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     curtain = tone(rng, (0.0, 1.0), (0.5, 0.95), (0.25, 0.55))
     back.fill(darker(curtain, 0.6))
@@ -83,7 +83,7 @@ def stage(site: Site) -> None:
 
 
 def living_room(site: Site) -> None:
-    """Patterned wallpaper, windows with drapes, pictures, a carpet; sofas, plants and lamps."""
+    """Paint a living room: wallpaper, windows, pictures, a carpet; sofas and lamps."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     paper = tone(rng, (0.0, 1.0), (0.1, 0.45), (0.6, 0.95))
     back.fill(paper)
@@ -132,7 +132,7 @@ def living_room(site: Site) -> None:
 
 
 def dojo(site: Site) -> None:
-    """Paper screens in dark wood, hanging scrolls, straw mats; racks of staffs."""
+    """Paint a dojo: paper screens in dark wood, scrolls, straw mats; racks of staffs."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     paper = tone(rng, (0.08, 0.16), (0.05, 0.25), (0.8, 0.97))
     wood = tone(rng, (0.02, 0.1), (0.3, 0.7), (0.2, 0.45))
@@ -171,7 +171,7 @@ def dojo(site: Site) -> None:
 
 
 def kitchen(site: Site) -> None:
-    """Tiles, cupboards above and below, stoves and refrigerators, a chequered floor; tables and chairs."""
+    """Paint a kitchen: tiles, cupboards, stoves, a chequered floor; tables and chairs."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     tile = tone(rng, (0.0, 1.0), (0.03, 0.3), (0.75, 0.97))
     front = tone(rng, (0.0, 1.0), (0.15, 0.6), (0.4, 0.9))
@@ -225,7 +225,7 @@ def kitchen(site: Site) -> None:
 
 
 def rink(site: Site) -> None:
-    """White boards with advertising, glass, seats behind it, scratched ice with painted lines."""
+    """Paint a rink: boards with advertising, glass, seats, scratched ice with lines."""
     rng, back, floor, things = site.generator, site.backdrop, site.ground, site.things
     seats = tone(rng, (0.0, 1.0), (0.2, 0.7), (0.2, 0.5))
     back.fill(darker(seats, 0.7))

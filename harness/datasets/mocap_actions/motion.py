@@ -1,4 +1,4 @@
-"""Recorded motions: loading, resampling at any time, mirroring and forward kinematics.
+"""Recorded motions: loading, resampling, mirroring and forward kinematics.
 
 The world's axes are those of the recordings: y up, metres. A person's own are x forward, y up, z to the right.
 """
@@ -28,7 +28,7 @@ MIDDLE = (
     ("neck", "chest", (0.0, 0.223894, 0.0)),
     ("head", "neck", (0.0, 0.175, 0.0)),
 )
-"""Joint, parent, and offset from the parent in the parent's frame, in metres; a left side's z is negative."""
+"""Joint, parent, and offset in the parent's frame in metres; on the left -z."""
 
 JOINTS = ("root", *(name for name, _, _ in MIDDLE), *(f"{s}_{n}" for s in ("right", "left") for n, _, _ in SIDE))
 INDEX = {name: index for index, name in enumerate(JOINTS)}
@@ -36,7 +36,7 @@ TURNING = (
     *("root", "chest", "neck", "right_hip", "right_knee", "right_ankle", "right_shoulder", "right_elbow"),
     *("left_hip", "left_knee", "left_ankle", "left_shoulder", "left_elbow"),
 )
-"""Joints with a rotation of their own, in the order of the file's columns; the others turn with their parent."""
+"""Joints with a rotation of their own, in the order of the file's columns."""
 HINGES = ("right_knee", "right_elbow", "left_knee", "left_elbow")
 CORE = {
     "kick": (0.35, 1.2),
@@ -44,11 +44,11 @@ CORE = {
     "getup_facedown": (0.7, 2.75),
     "getup_faceup": (0.7, 3.35),
 }
-"""Seconds from and to which a motion that plays once must be seen to be recognised."""
+"""Seconds that must be seen of a motion that plays once: from and to."""
 
 
 def other_side(name: str) -> str:
-    """The joint on the other side of the body; a joint in the middle is its own.
+    """Name the joint on the other side of the body; one in the middle is its own.
 
     >>> other_side("left_knee"), other_side("neck")
     ('right_knee', 'neck')
@@ -75,11 +75,11 @@ PARENTS, OFFSETS = _skeleton()
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """One recording: key frames of a root's position and of the turning joints' rotations."""
+    """One recording: key frames of the root's position and the joints' rotations."""
 
     name: str
     wraps: bool
-    """Whether it repeats, the root's path going on from cycle to cycle."""
+    """It repeats, the root's path going on from cycle to cycle."""
     times: Array
     """(F,) seconds, rising from 0."""
     root: Array
@@ -89,7 +89,7 @@ class Motion:
 
     @property
     def seconds(self) -> float:
-        """How long it, or one cycle of it, lasts."""
+        """Duration of it, or of one cycle."""
         return float(self.times[-1])
 
 
@@ -105,24 +105,24 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Where a person's joints are in the world at each of T times."""
+    """Positions and rotations of a person's joints in the world, at each of T times."""
 
     positions: Array
     """(T, 18, 3) metres."""
     frames: Array
-    """(T, 18, 3, 3) rotation matrices; columns are the person's forward, up and right as that joint carries them."""
+    """(T, 18, 3, 3) rotations; columns are the joint's forward, up and right."""
 
     def at(self, joint: str) -> Array:
-        """(T, 3) position of a joint."""
+        """Position of a joint, (T, 3)."""
         return self.positions[:, INDEX[joint]]
 
     def frame(self, joint: str) -> Array:
-        """(T, 3, 3) rotation of a joint."""
+        """Rotation of a joint, (T, 3, 3)."""
         return self.frames[:, INDEX[joint]]
 
 
 def multiply(a: Array, b: Array) -> Array:
-    """Product of quaternions (..., 4): the rotation `b`, then `a`."""
+    """Multiply quaternions (..., 4): the rotation `b`, then `a`."""
     w, x, y, z = np.moveaxis(a, -1, 0)
     s, i, j, k = np.moveaxis(b, -1, 0)
     return np.stack(
@@ -137,7 +137,7 @@ def multiply(a: Array, b: Array) -> Array:
 
 
 def matrices(q: Array) -> Array:
-    """Rotation matrices (..., 3, 3) of unit quaternions (..., 4).
+    """Convert unit quaternions (..., 4) to rotation matrices (..., 3, 3).
 
     >>> matrices(np.array([0.0, 0.0, 1.0, 0.0])).tolist()  # half a turn about y
     [[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]]
@@ -152,19 +152,19 @@ def matrices(q: Array) -> Array:
 
 
 def blend(a: Array, b: Array, weight: Array) -> Array:
-    """Unit quaternions (..., 4) on the short way from `a` (weight 0) to `b` (weight 1), by normalised interpolation."""
+    """Interpolate unit quaternions (..., 4) the short way from `a` to `b`."""
     near = np.where((a * b).sum(-1, keepdims=True) < 0, -b, b)
     mixed = a + (near - a) * weight
     return np.asarray(mixed / np.linalg.norm(mixed, axis=-1, keepdims=True))
 
 
 def names() -> tuple[str, ...]:
-    """The 15 motions, sorted."""
+    """Names of the 15 motions, sorted."""
     return tuple(sorted(_load()))
 
 
 def load(name: str) -> Motion:
-    """One of the recorded motions; a repeating one is closed, so that its cycles join without a jump.
+    """Load a recorded motion; the cycles of a repeating one join without a jump.
 
     Raises:
         KeyError: There is no such motion.
@@ -202,7 +202,7 @@ def _motion(name: str, columns: npt.NDArray[np.float32], wraps: bool) -> Motion:
 
 
 def _closed(times: Array, root: Array, rotations: Array) -> tuple[Array, Array]:
-    """Spreads what a cycle's last pose differs from its first over the cycle."""
+    """Spread the difference of a cycle's last pose from its first over the cycle."""
     share = times / times[-1]
     root = root.copy()
     root[:, 1] += share * (root[0, 1] - root[-1, 1])
@@ -214,7 +214,7 @@ def _closed(times: Array, root: Array, rotations: Array) -> tuple[Array, Array]:
 
 
 def sample(motion: Motion, seconds: Array) -> Pose:
-    """The pose at any times, before the start and after the end too.
+    """Sample the pose at any times, before the start and after the end too.
 
     A repeating motion goes on, its root moving on by a cycle's translation each time. Another stands still before its
     start and after its end, but for the swaying of somebody who waits.
@@ -240,7 +240,7 @@ def sample(motion: Motion, seconds: Array) -> Pose:
 
 
 def _swayed(rotations: Array, waited: Array) -> Array:
-    """Breathing and looking about for as long as the motion has not begun, or is over; nothing while it plays."""
+    """Add breathing and looking about before the motion begins, and when it is over."""
     result = rotations.copy()
     for joint, axis, degrees, period in (("chest", 3, 2.0, 2.1), ("neck", 2, 9.0, 3.3), ("neck", 3, 4.0, 2.4)):
         half = np.radians(degrees) * np.sin(2 * np.pi * waited / period) / 2
@@ -252,7 +252,7 @@ def _swayed(rotations: Array, waited: Array) -> Array:
 
 
 def mirror(pose: Pose) -> Pose:
-    """The same seen in a mirror: left and right limbs change roles, and the root's path is reflected (z to -z)."""
+    """Mirror a pose: limbs change sides, and the root's path is reflected (z to -z)."""
     order = [TURNING.index(other_side(joint)) for joint in TURNING]
     return Pose(
         pose.root * np.array([1.0, 1.0, -1.0]),
@@ -261,7 +261,7 @@ def mirror(pose: Pose) -> Pose:
 
 
 def turn(pose: Pose, heading: float) -> Pose:
-    """The whole motion turned about the vertical through the origin by `heading` radians (from x towards -z)."""
+    """Turn a motion about the vertical by `heading` radians, from x towards -z."""
     quaternion = np.array([np.cos(heading / 2), 0.0, np.sin(heading / 2), 0.0])
     rotations = pose.rotations.copy()
     rotations[:, 0] = multiply(np.broadcast_to(quaternion, rotations[:, 0].shape), rotations[:, 0])
@@ -269,7 +269,9 @@ def turn(pose: Pose, heading: float) -> Pose:
 
 
 def forward_kinematics(pose: Pose, offsets: Array = OFFSETS) -> Skeleton:
-    """World position and rotation of every joint: rotation = parent's * own, position = parent's + parent's * offset.
+    """Compute position and rotation of every joint in the world.
+
+    A rotation is the parent's times the joint's own, a position the parent's plus the parent's rotation of the offset.
 
     Args:
         pose: T poses.

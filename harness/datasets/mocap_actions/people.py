@@ -20,7 +20,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """A kind of clothes: what it covers, and from which colours it is drawn (hue in turns, saturation, value)."""
+    """Kind of clothes, with ranges of its colours: hue in turns, saturation, value."""
 
     sleeves: Sleeves
     legs: Legs
@@ -59,7 +59,7 @@ OUTFITS = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody: a body, and what covers it. Colours are in 0...255, lengths are in metres."""
+    """A body and its clothes. Colours are in 0...255, lengths are in metres."""
 
     offsets: Array
     """(18, 3) offsets of the joints from their parents."""
@@ -74,7 +74,7 @@ class Person:
     head: float
     """Size of the head, relative to the recorded height."""
     stride: float
-    """How far the root goes, relative to the recorded person."""
+    """Length of the root's path, relative to the recorded person."""
     skin: Colour
     hair_style: Hair
     hair: Colour
@@ -87,7 +87,7 @@ class Person:
 
 
 def person(outfit: str, generator: Generator) -> Person:
-    """Draws somebody in clothes of a kind.
+    """Draw a person at random, in clothes of a kind.
 
     Args:
         outfit: A name in `OUTFITS`.

@@ -1,4 +1,4 @@
-"""Kinds of places. A kind is a structure and loosely a palette; every group gets a new instance of one."""
+"""Kinds of places, each a structure and loosely a palette, and their instances."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
-from harness.datasets.mocap_actions import indoors, outdoors
+from harness.datasets.mocap_actions import indoors, outdoors, town
 from harness.datasets.mocap_actions.site import Site, clear
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a kind of place is made."""
+    """Recipe of a kind of place."""
 
     paint: Callable[[Site], None]
     depth: tuple[float, float]
     """Metres from the person to the backdrop, from ... to."""
     shadow: tuple[float, float]
-    """How dark a shadow is, from ... to (1 is black): the sun's are darker than a lamp's."""
+    """Darkness of a shadow, from ... to (1 is black)."""
 
 
 _ROOM, _YARD, _OPEN = (3.6, 5.5), (5.0, 7.5), (8.5, 12.0)
 _LAMP, _SUN = (0.25, 0.45), (0.3, 0.6)
 
 KINDS = {
-    "alley": Kind(outdoors.alley, _YARD, _LAMP),
+    "alley": Kind(town.alley, _YARD, _LAMP),
     "beach": Kind(outdoors.beach, _OPEN, _SUN),
-    "court": Kind(outdoors.court, _OPEN, _SUN),
+    "court": Kind(town.court, _OPEN, _SUN),
     "dojo": Kind(indoors.dojo, _ROOM, _LAMP),
     "forest": Kind(outdoors.forest, _YARD, _LAMP),
     "gym": Kind(indoors.gym, _YARD, _LAMP),
@@ -36,11 +36,11 @@ KINDS = {
     "living_room": Kind(indoors.living_room, _ROOM, _LAMP),
     "park": Kind(outdoors.park, _OPEN, _SUN),
     "rink": Kind(indoors.rink, _OPEN, _LAMP),
-    "rooftop": Kind(outdoors.rooftop, _YARD, _SUN),
+    "rooftop": Kind(town.rooftop, _YARD, _SUN),
     "snow": Kind(outdoors.snow, _OPEN, _SUN),
     "stage": Kind(indoors.stage, _YARD, _LAMP),
-    "street": Kind(outdoors.street, _OPEN, _SUN),
-    "track": Kind(outdoors.track, _OPEN, _SUN),
+    "street": Kind(town.street, _OPEN, _SUN),
+    "track": Kind(town.track, _OPEN, _SUN),
 }
 """By name; a kind's index in this order is the scene label."""
 
@@ -55,7 +55,7 @@ class Place:
 
 
 def place(kind: str, generator: Generator, density: float) -> Place:
-    """A new instance of a kind.
+    """Make an instance of a kind.
 
     Args:
         kind: A name in `KINDS`.
@@ -70,7 +70,7 @@ def place(kind: str, generator: Generator, density: float) -> Place:
 
 
 def at_some_hour(of: Place, generator: Generator) -> Place:
-    """The same place in another light: out of focus, in haze, in the colours of a time of day.
+    """Put a place into another light: out of focus, in haze, at some time of day.
 
     It is darker than the people in it, who would otherwise drown in it for small networks, and its colours change from
     clip to clip, so that a kind of place is recognised by its structure rather than by its mean colour.

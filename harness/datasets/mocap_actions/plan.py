@@ -1,4 +1,4 @@
-"""Which videos the data set has: sizes, classes, groups with their places and clothes, splits, and all randomness."""
+"""Videos of the data set: sizes, classes, groups, splits, and all randomness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Size = Literal["mini", "full"]
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """How much is drawn, and how large."""
+    """Number and size of the videos."""
 
     clips: int
     """In each group."""
@@ -56,15 +56,15 @@ HABITS = {
     "spinkick": ("rooftop", "tracksuit"),
     "walk": ("street", "suit"),
 }
-"""For each motion, the kind of place and of clothes that go with it in the biased variant."""
+"""Kind of place and of clothes that go with each motion in the biased variant."""
 SHARE = 0.8
-"""Part of the biased variant's groups that keep to the habit; the others are drawn as in the unbiased one."""
+"""Share of the biased variant's groups that keep to the habit."""
 TESTED = (range(1, 8), range(8, 15), range(15, 22))
 """Groups that each of the three splits tests, as in UCF101; the others train."""
 
 
 class Stream(IntEnum):
-    """What a stream of random numbers decides; each has its own, so that none depends on another's use."""
+    """Purpose of a stream of random numbers; none depends on another's use."""
 
     HABIT = 1
     PLACE = 2
@@ -74,7 +74,7 @@ class Stream(IntEnum):
 
 
 def stream(seed: int, what: Stream, *where: int) -> Generator:
-    """The random numbers for one thing (class, group, clip), the same in whichever order things are drawn."""
+    """Make the random numbers of a class, group or clip, the same in any order of use."""
     return np.random.default_rng(np.random.SeedSequence([seed, int(what), *where]))
 
 
@@ -101,7 +101,7 @@ class Group:
 
 
 def class_names() -> tuple[str, ...]:
-    """The 15 classes, in the order of their indices.
+    """Names of the 15 classes, in the order of their indices.
 
     >>> class_names()[3]
     'DanceA'
@@ -110,7 +110,10 @@ def class_names() -> tuple[str, ...]:
 
 
 def groups(spec: Spec, *, biased: bool, seed: int) -> Iterator[Group]:
-    """Every group, class by class. Both variants draw from the same kinds of places and clothes."""
+    """Plan every group, class by class.
+
+    Both variants draw from the same kinds of places and clothes.
+    """
     kinds, outfits = list(KINDS), list(OUTFITS)
     for action, name in enumerate(motion.names()[: spec.classes]):
         for number in range(1, spec.groups + 1):
@@ -124,7 +127,7 @@ def groups(spec: Spec, *, biased: bool, seed: int) -> Iterator[Group]:
 
 
 def tests(group: int) -> tuple[int, ...]:
-    """The splits (1, 2, 3) that test a group.
+    """List the splits (1, 2, 3) that test a group.
 
     >>> tests(7), tests(8), tests(25)
     ((1,), (2,), ())

@@ -1,4 +1,4 @@
-"""Painted planes that a place is made of: drawing in metres, colours and procedural textures."""
+"""Painted planes of a place: drawing in metres, colours and procedural textures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ def tone(
     saturation: tuple[float, float],
     value: tuple[float, float],
 ) -> Colour:
-    """A colour drawn uniformly from a range of hue (in turns, may pass 1), saturation and value (in 0...1)."""
+    """Draw a colour uniformly from ranges of hue, saturation and value.
+
+    Hue is in turns and may pass 1, the others are in 0...1.
+    """
     h, s, v = (generator.uniform(*span) for span in (hue, saturation, value))
     r, g, b = colorsys.hsv_to_rgb(h % 1.0, s, v)
     return 255 * r, 255 * g, 255 * b
 
 
 def darker(colour: Colour, factor: float) -> Colour:
-    """The colour times `factor`, at most white.
+    """Multiply a colour by `factor`, at most to white.
 
     >>> darker((100, 200, 40), 0.5)
     (50.0, 100.0, 20.0)
@@ -43,13 +46,15 @@ def darker(colour: Colour, factor: float) -> Colour:
 
 
 def mixed(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour `share` of the way from `a` to `b`."""
+    """Mix colours: `share` of the way from `a` to `b`."""
     x, y, z = (p + (q - p) * share for p, q in zip(a, b, strict=True))
     return x, y, z
 
 
 class Plate:
-    """A plane of a place as an image, drawn upon in metres: u to the right, v upwards (or away, on the ground).
+    """Plane of a place as an image, drawn upon in metres.
+
+    u goes to the right, v upwards (or away, on the ground).
 
     Args:
         left: Smallest u, in metres.
@@ -76,16 +81,16 @@ class Plate:
 
     @property
     def to_metres(self) -> Array:
-        """(3, 3) map from pixels (x, y, 1) to (u, v, 1)."""
+        """Map from pixels (x, y, 1) to (u, v, 1), (3, 3)."""
         du, dv = 1 / self.density[0], 1 / self.density[1]
         return np.array([[du, 0.0, self.left + du / 2], [0.0, -dv, self.top - dv / 2], [0.0, 0.0, 1.0]])
 
     def fill(self, colour: Colour) -> None:
-        """One colour everywhere."""
+        """Paint one colour everywhere."""
         self.pixels[:] = self._paint(colour)
 
     def polygon(self, corners: Sequence[tuple[float, float]] | Array, colour: Colour) -> None:
-        """A filled polygon with corners (u, v)."""
+        """Paint a polygon with corners (u, v)."""
         points = np.asarray(corners, dtype=np.float64)
         x = (points[:, 0] - self.left) * self.density[0] - 0.5
         y = (self.top - points[:, 1]) * self.density[1] - 0.5
@@ -93,30 +98,30 @@ class Plate:
         cv2.fillPoly(self.pixels, [fixed], self._paint(colour), cv2.LINE_AA, SHIFT)
 
     def box(self, left: float, bottom: float, right: float, top: float, colour: Colour) -> None:
-        """A filled upright rectangle."""
+        """Paint an upright rectangle."""
         self.polygon([(left, bottom), (right, bottom), (right, top), (left, top)], colour)
 
     def disc(self, u: float, v: float, radius: float, colour: Colour, stretch: float = 1.0) -> None:
-        """A filled disc, `stretch` times as high as wide."""
+        """Paint a disc, `stretch` times as high as wide."""
         angles = np.linspace(0, 2 * np.pi, 17)[:-1]
         corners = np.stack([u + radius * np.cos(angles), v + stretch * radius * np.sin(angles)], axis=-1)
         self.polygon(corners, colour)
 
     def line(self, u0: float, v0: float, u1: float, v1: float, width: float, colour: Colour) -> None:
-        """A straight line, `width` metres wide."""
+        """Paint a straight line, `width` metres wide."""
         along = np.array([u1 - u0, v1 - v0])
         across = np.array([-along[1], along[0]]) * width / 2 / max(float(np.hypot(*along)), 1e-9)
         start, end = np.array([u0, v0]), np.array([u1, v1])
         self.polygon(np.stack([start + across, end + across, end - across, start - across]), colour)
 
     def rows(self, bottom: float, top: float) -> slice:
-        """The image rows between two heights."""
+        """Select the image rows between two heights."""
         first = round((self.top - top) * self.density[1])
         last = round((self.top - bottom) * self.density[1])
         return slice(max(first, 0), max(last, 0))
 
     def gradient(self, bottom: float, top: float, low: Colour, high: Colour) -> None:
-        """Fades from one height's colour to another's."""
+        """Fade from one height's colour to another's."""
         rows = self.rows(bottom, top)
         count = self.pixels[rows].shape[0]
         share = np.linspace(1.0, 0.0, count)[:, None, None] if count else np.zeros((0, 1, 1))
@@ -133,7 +138,7 @@ class Plate:
         stretch: float = 1.0,
         span: tuple[float, float] | None = None,
     ) -> None:
-        """Lightens and darkens by a random field.
+        """Lighten and darken by a random field.
 
         Args:
             generator: Randomness.
@@ -155,7 +160,7 @@ class Plate:
         self.pixels[rows, :, :3] = lit if part.shape[2] == 3 else np.minimum(lit, part[..., 3:])
 
     def veiled(self, light: Array, haze: Array, thick: float, blur: float) -> Plate:
-        """A copy in another light (3,), mixed with a haze's colour (3,) by the part `thick`, and blurred by metres."""
+        """Copy it in another light (3,), in a haze (3,) of the share `thick`, and blurred."""
         veiled = copy.copy(self)
         pixels = cv2.GaussianBlur(self.pixels, (0, 0), blur * self.density[0], sigmaY=blur * self.density[1])
         if pixels.shape[2] == 3:
@@ -173,7 +178,7 @@ class Plate:
 
 
 def noise(generator: Generator, height: int, width: int, cells: tuple[float, float], octaves: int) -> Field:
-    """A smooth random field (height, width).
+    """Draw a smooth random field (height, width).
 
     Args:
         generator: Randomness.

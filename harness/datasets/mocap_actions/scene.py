@@ -1,4 +1,4 @@
-"""A group's scene, and its clips: who performs where, filmed how, at which speed and from which moment."""
+"""Scene of a group, and its clips: person, place, camera, speed and moment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEEPEST = 2.2  # metres that somebody may go towards the camera and away; a long
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the clips of a group share."""
+    """Person, place, motion and light that the clips of a group share."""
 
     group: Group
     motion: Motion
@@ -36,7 +36,7 @@ class Scene:
 
 
 def scene(group: Group, spec: Spec, seed: int) -> Scene:
-    """Builds what the clips of a group share."""
+    """Build the scene of a group."""
     where = (group.action, group.number)
     generator = stream(seed, Stream.SHOT, *where)
     side, high = generator.uniform(0, 2 * np.pi), generator.uniform(np.radians(35), np.radians(70))
@@ -52,7 +52,7 @@ def scene(group: Group, spec: Spec, seed: int) -> Scene:
 
 
 def clip(of: Scene, number: int, spec: Spec, seed: int) -> Clip:
-    """Draws a clip (from 1) of a scene."""
+    """Draw a clip (from 1) of a scene."""
     generator = stream(seed, Stream.CLIP, of.group.action, of.group.number, number)
     seconds = np.arange(spec.frames) / spec.fps
     pose = _performed(of, seconds, generator)
@@ -66,7 +66,7 @@ def clip(of: Scene, number: int, spec: Spec, seed: int) -> Clip:
 
 
 def _performed(of: Scene, seconds: Array, generator: Generator) -> Pose:
-    """The motion at this clip's speed, from this clip's moment on, mirrored or not, around the middle of the place."""
+    """Sample the motion at a random speed and moment, mirrored or not."""
     speed = generator.uniform(0.85, 1.2)
     if of.motion.wraps:
         start = generator.uniform(0, of.motion.seconds)
@@ -84,7 +84,7 @@ def _performed(of: Scene, seconds: Array, generator: Generator) -> Pose:
 
 
 def _across(pose: Pose) -> Pose:
-    """Turns somebody who goes far towards running across the view, so that the place stays large enough."""
+    """Turn somebody who goes far to run across the view, so that the place is enough."""
     way = (pose.root[-1] - pose.root[0])[[0, 2]]
     far = float(np.hypot(*way))
     if far <= DEEPEST:

@@ -1,4 +1,4 @@
-"""What light and sensor do to a clip: exposure, tint, drift, flicker, softness and noise."""
+"""Light and sensor of a clip: exposure, tint, drift, flicker, softness and noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGIN = 32  # by how much the noise field exceeds a frame, to be shifted about 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """The state of light and sensor in each of T frames."""
+    """State of light and sensor in each of T frames."""
 
     gains: Array
     """(T, 3) of red, green and blue."""
@@ -27,10 +27,10 @@ class Sensor:
     noise: npt.NDArray[np.int16]
     """(H + MARGIN, W + MARGIN, 3) grey levels."""
     shifts: npt.NDArray[np.int64]
-    """(T, 2) which part of the noise a frame gets."""
+    """(T, 2) place in the noise that a frame gets."""
 
     def expose(self, frame: int, image: Image) -> Image:
-        """The image (H, W, 3) as the sensor records it."""
+        """Record the image (H, W, 3)."""
         levels = np.linspace(0.0, 1.0, 256)[:, None] ** self.gamma * self.gains[frame] * 255.0
         table = np.clip(np.round(levels), 0, 255).astype(np.uint8)[None]
         if self.softness > 0.25:
@@ -43,7 +43,7 @@ class Sensor:
 
 
 def sensor(generator: Generator, *, seconds: Array, width: int, height: int) -> Sensor:
-    """Draws light and sensor of a clip.
+    """Draw light and sensor of a clip at random.
 
     Args:
         generator: The clip's randomness.

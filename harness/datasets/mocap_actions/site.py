@@ -1,4 +1,4 @@
-"""An empty place, ready to be painted: a ground, a backdrop, and a see-through plane of things between them."""
+"""Empty place, ready to be painted: ground, backdrop, and things between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FARTHEST_CAMERA = 6.5
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Three plates around the spot (0, 0, 0) where the person acts; the camera stands on the side of positive z."""
+    """Three plates around the person's spot (0, 0, 0); the camera is at positive z."""
 
     ground: Plate
     """u is x, v is -z."""
@@ -35,14 +35,14 @@ class Site:
         return self.backdrop.right
 
     def spread(self, gap: float, jitter: float = 0.35) -> Iterator[float]:
-        """Positions from the left end to the right end, about `gap` metres apart."""
+        """Spread positions from the left end to the right, about `gap` metres apart."""
         at = -self.half + gap * self.generator.random()
         while at < self.half:
             yield at + gap * self.generator.uniform(-jitter, jitter)
             at += gap
 
     def planes(self) -> tuple[Array, Array, Array]:
-        """Ground, backdrop and things as (3, 3): columns are the world's directions of u and v, and the origin."""
+        """Give ground, backdrop and things as (3, 3): directions of u and v, and origin."""
         right, up, away = np.eye(3)[:, 0], np.eye(3)[:, 1], np.array([0.0, 0.0, -1.0])
         zero = np.zeros(3)
         return (
@@ -53,7 +53,7 @@ class Site:
 
 
 def clear(generator: Generator, depth: float, between: float, density: float) -> Site:
-    """A site with nothing on it.
+    """Make a site with nothing on it.
 
     Args:
         generator: What the painter draws from.
