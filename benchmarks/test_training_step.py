@@ -16,7 +16,7 @@ from harness.methods.supervised import Supervised
 from harness.system.seeding import derive_seed, seeded
 from harness.testing.fixtures import MovingSquares
 from harness_temporal_coherency.alexnet import AlexNet
-from harness_temporal_coherency.quadruplet import Quadruplet
+from harness_temporal_coherency.methods import Quadruplet
 
 STEPS = 12
 

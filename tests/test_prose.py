@@ -20,7 +20,6 @@ ALLOWED = {
     "harness/methods": 4,
     "harness/testing": 81,
     "harness/training": 23,
-    "plugins/temporal_coherency": 41,
 }
 """Offences left in each room, exactly: lower a number with what you mend, and delete it at zero."""
 

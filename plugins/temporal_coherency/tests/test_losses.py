@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import cosine_embedding_loss, normalize
 
-from harness_temporal_coherency.losses import contrastive, distance, quadruplet, siamese, triplet
+from harness_temporal_coherency.losses import SharedNetwork, contrastive, distance, quadruplet, siamese, triplet
 
 
 def vectors(roles: int, count: int = 6, seed: int = 0) -> list[torch.Tensor]:
@@ -139,3 +139,16 @@ def test_siamese_and_triplet_gradients():
     assert torch.autograd.gradcheck(lambda a, b: siamese(a, b, together, 1.0), (first, second))
     assert ((first * third).sum(1) - (first * second).sum(1) + 0.5).abs().min() > 1e-2
     assert torch.autograd.gradcheck(triplet, (first, second, third))
+
+
+def test_a_shared_network_gives_the_loss_of_unit_vectors():
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
+    clips = torch.randn(8, 3, 1, 2, 2)
+    vectors = network(clips)
+    unit = vectors / vectors.norm(dim=1, keepdim=True)
+    together = torch.tensor([True, False, True, True])
+    torch.testing.assert_close(
+        SharedNetwork(network, 2, contrastive)(clips, together), contrastive(unit[:4], unit[4:], together)
+    )
+    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet)(clips), quadruplet(*unit.split(2)))
+    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet, unit=False)(clips), quadruplet(*vectors.split(2)))

@@ -10,12 +10,7 @@ from harness.backbones.small_2d import Small2D
 from harness.datasets.split_views import ConcatenatedSplit
 from harness.encoders.network import normalise
 from harness.testing.fixtures import MovingSquares, TinyBackbone
-from harness_temporal_coherency.losses import contrastive, quadruplet
-from harness_temporal_coherency.quadruplet import Quadruplet
-from harness_temporal_coherency.sfa import SlowFeatureAnalysis
-from harness_temporal_coherency.shared import SharedNetwork
-from harness_temporal_coherency.siamese import Siamese
-from harness_temporal_coherency.triplet import Triplet
+from harness_temporal_coherency.methods import Quadruplet, Siamese, SlowFeatureAnalysis, Triplet
 
 
 def train():
@@ -59,19 +54,6 @@ def test_a_triplets_last_frame_is_of_another_video():
     anchor, positive, negative = clips[:, :, 0, 0, 0].float().unflatten(0, (3, 200))
     assert (anchor - positive).abs().max() < 20
     assert ((anchor - negative).abs().amax(1) > 20).float().mean() > 0.6
-
-
-def test_the_objective_is_the_loss_of_unit_vectors():
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 4))
-    clips = torch.randn(8, 3, 1, 2, 2)
-    vectors = network(clips)
-    unit = vectors / vectors.norm(dim=1, keepdim=True)
-    together = torch.tensor([True, False, True, True])
-    torch.testing.assert_close(
-        SharedNetwork(network, 2, contrastive)(clips, together), contrastive(unit[:4], unit[4:], together)
-    )
-    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet)(clips), quadruplet(*unit.split(2)))
-    torch.testing.assert_close(SharedNetwork(network, 4, quadruplet, unit=False)(clips), quadruplet(*vectors.split(2)))
 
 
 @pytest.mark.parametrize(

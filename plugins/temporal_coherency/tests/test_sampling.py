@@ -97,13 +97,13 @@ def test_siamese_pairs_of_short_videos_end_at_the_last_frame():
 
 def test_triplets_have_exact_gaps_and_negatives_of_other_videos():
     n_frames = torch.tensor([8, 25, 200])
-    found = triplets(n_frames, 3000, 20, generator())
-    anchor, positive, other = found.videos.T
+    drawn = triplets(n_frames, 3000, 20, generator())
+    anchor, positive, other = drawn.videos.T
     assert torch.equal(anchor, positive)
     assert (other != anchor).all()
-    apart = found.frames[:, 1] - found.frames[:, 0]
+    apart = drawn.frames[:, 1] - drawn.frames[:, 0]
     assert (apart[anchor > 0] == 20).all()
-    assert (found.frames[anchor == 0, 1] == 7).all()
+    assert (drawn.frames[anchor == 0, 1] == 7).all()
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_triplets_have_exact_gaps_and_negatives_of_other_videos():
     ids=["siamese", "triplet", "quadruplet"],
 )
 def test_negatives_of_one_joined_video_are_uniform_over_its_frames(draw):
-    found = draw(torch.tensor([100]), generator())
-    chosen = ~found.together if hasattr(found, "together") else torch.ones(20_000, dtype=torch.bool)
-    assert (found.videos == 0).all()
-    negatives = found.frames[chosen, -1]
+    drawn = draw(torch.tensor([100]), generator())
+    chosen = torch.ones(20_000, dtype=torch.bool) if drawn.together is None else ~drawn.together
+    assert (drawn.videos == 0).all()
+    negatives = drawn.frames[chosen, -1]
     assert len(negatives) == 20_000
     assert chi_squared(negatives.bincount(minlength=100)) < 148.3  # 99 degrees, p = 0.001

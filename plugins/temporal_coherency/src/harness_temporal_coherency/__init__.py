@@ -139,16 +139,16 @@ CIFAR_FULL = BackboneCard(
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """The paper's two methods, and the two it compares them with."""
-    registry.register(SFA, "harness_temporal_coherency.sfa:SlowFeatureAnalysis")
-    registry.register(SIAMESE, "harness_temporal_coherency.siamese:Siamese")
-    registry.register(QUADRUPLET, "harness_temporal_coherency.quadruplet:Quadruplet")
-    registry.register(TRIPLET, "harness_temporal_coherency.triplet:Triplet")
+    """Register the paper's two methods, and the two it compares them with."""
+    registry.register(SFA, "harness_temporal_coherency.methods:SlowFeatureAnalysis")
+    registry.register(SIAMESE, "harness_temporal_coherency.methods:Siamese")
+    registry.register(QUADRUPLET, "harness_temporal_coherency.methods:Quadruplet")
+    registry.register(TRIPLET, "harness_temporal_coherency.methods:Triplet")
 
 
 @hookimpl
 def harness_backbones(registry: Registry[Backbone]) -> None:
-    """The networks of the paper's experiments."""
+    """Register the networks of the paper's experiments."""
     registry.register(ALEXNET, "harness_temporal_coherency.alexnet:AlexNet")
     registry.register(GOOGLENET, "harness_temporal_coherency.googlenet:GoogLeNet")
     registry.register(CIFAR_QUICK, "harness_temporal_coherency.cifar_net:CifarQuick")
@@ -157,13 +157,16 @@ def harness_backbones(registry: Registry[Backbone]) -> None:
 
 @hookimpl
 def harness_references(registry: ReferenceRegistry) -> None:
-    """The six tables of the paper."""
+    """Register the six tables of the paper."""
     registry.register("temporal_coherency", "harness_temporal_coherency:references.yaml")
 
 
 @hookimpl
 def harness_suites(registry: SuiteRegistry) -> None:
-    """The tables of the paper, its figure 4, section 4.1.4 and claims, with its parameters and on the embedded data."""
+    """Register suites for the paper's tables, figure 4, section 4.1.4 and claims.
+
+    Each is there with the paper's parameters and on the embedded data.
+    """
     for name in ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins"):
         registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
         registry.register(f"coherency-{name}-mini", f"harness_temporal_coherency:suites/{name}-mini.yaml")

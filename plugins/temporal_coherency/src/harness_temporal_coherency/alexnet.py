@@ -10,13 +10,12 @@ from torch import nn
 from harness.cards import BackboneCard
 from harness.system.seeding import seeded
 from harness_temporal_coherency import ALEXNET
-from harness_temporal_coherency.layered import LayeredNetwork
-from harness_temporal_coherency.local_response import AcrossChannels
+from harness_temporal_coherency.layers import AcrossChannels, LayeredNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Convolution:
-    """A convolution; one with `pooled` is followed by max-pooling and normalisation across channels."""
+    """Convolution; if `pooled`, with max-pooling and normalisation across channels."""
 
     channels: int
     kernel: int
@@ -26,7 +25,7 @@ class _Convolution:
     pooled: bool = False
 
     def side(self, size: int) -> int:
-        """Of the map that comes out of an image of `size` pixels."""
+        """Side of the output map for an input of `size` pixels."""
         side = (size + 2 * self.padding - self.kernel) // self.stride + 1
         return _pooled(side) if self.pooled else side
 
@@ -47,17 +46,18 @@ _RELEASED = (
 )
 _FC6 = 4096
 _PIXELS = (1 / 255, 1 / 255, 1 / 255)
-"""Deviation that leaves pixels between 0 and 255, less their mean."""
+"""Standard deviation that leaves pixels between 0 and 255, minus their mean."""
 
 
 class AlexNet:
-    """AlexNet's convolutions and two fully connected layers on single frames; every layer ends in a ReLU.
+    """AlexNet's convolutions and two fully connected layers on single frames.
 
-    As stated (section 3.3): the convolutions of Krizhevsky et al. 2012, drawn as He et al. 2015 do, because the paper
-    only says "random", on pixels scaled to about 1; at 0 to 255, where its normalisation would act, vectors are so long
-    that classifiers on top start far off. As `released`: wider convolutions, pooled before they are normalised, and
-    Gaussian weights of deviation 0.01 and biases of 0.1, on pixels that keep their scale. Neither has dropout. Caffe
-    squeezes a frame to a square; here its short side is resized and the centre is cut out.
+    Every layer ends in a ReLU. As stated (section 3.3): the convolutions of Krizhevsky et al. 2012, drawn as He et al.
+    2015 do, because the paper only says "random", on pixels scaled to about 1; at 0 to 255, where its normalisation
+    would act, vectors are so long that classifiers on top start far off. As `released`: wider convolutions, pooled
+    before they are normalised, and Gaussian weights of deviation 0.01 and biases of 0.1, on pixels that keep their
+    scale. Neither has dropout. Caffe squeezes a frame to a square; here its short side is resized and the centre is cut
+    out.
 
     Args:
         released: the network of the authors' code in place of the stated one.
@@ -90,7 +90,7 @@ class AlexNet:
         self.card = replace(ALEXNET, dim=layers["fc7"], view=replace(ALEXNET.view, size=size), layers=layers, std=std)
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, fc7); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, fc7)."""
         fc6, fc7 = self.card.layers.values()
         inputs = self._convolutions[-1].channels * self._side**2
         with seeded(seed):
@@ -128,7 +128,7 @@ def _draw(layer: nn.Conv2d | nn.Linear, *, released: bool) -> None:
 
 
 def _scaled(count: int, width: float) -> int:
-    """Even, as the two groups want it."""
+    """Scale a number of channels and round it to an even one, for two groups."""
     return max(2, 2 * round(count * width / 2))
 
 

@@ -9,21 +9,20 @@ from torch import nn
 from harness.cards import BackboneCard
 from harness.system.seeding import seeded
 from harness_temporal_coherency import CIFAR_FULL, CIFAR_QUICK
-from harness_temporal_coherency.layered import LayeredNetwork
-from harness_temporal_coherency.local_response import WithinChannels
+from harness_temporal_coherency.layers import LayeredNetwork, WithinChannels
 
 
 class CifarQuick:
-    """Caffe's `cifar10_quick` without its classifier, on single frames of 32 pixels; no ReLU follows `ip1`.
+    """Caffe's `cifar10_quick` without its classifier, on single frames of 32 pixels.
 
-    Weights are drawn as Caffe's file says, Gaussian with deviations for pixels between 0 and 255. A mean colour is
-    subtracted in place of Caffe's mean image.
+    No ReLU follows `ip1`. Weights are drawn as Caffe's file says, Gaussian with deviations for pixels between 0 and
+    255. A mean colour is subtracted in place of Caffe's mean image.
     """
 
     card: BackboneCard = CIFAR_QUICK
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 64); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 64)."""
         with seeded(seed):
             pool3, ip1 = self.card.layers.values()
             return LayeredNetwork(
@@ -32,15 +31,15 @@ class CifarQuick:
 
 
 class CifarFull:
-    """Caffe's `cifar10_full` without its classifier, on single frames of 32 pixels: normalised within channels.
+    """Caffe's `cifar10_full` without its classifier, on single frames of 32 pixels.
 
-    Weights and mean are as in `CifarQuick`.
+    It normalises within channels. Weights and mean are as in `CifarQuick`.
     """
 
     card: BackboneCard = CIFAR_FULL
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 1024); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""
         with seeded(seed):
             return LayeredNetwork(_feature_map(WithinChannels), {"pool3": _flat_pool()})
 

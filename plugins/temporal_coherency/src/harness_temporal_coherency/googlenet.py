@@ -8,20 +8,21 @@ from harness.backbones import _torchvision
 from harness.cards import BackboneCard
 from harness.system.seeding import seeded
 from harness_temporal_coherency import GOOGLENET
-from harness_temporal_coherency.layered import LayeredNetwork
+from harness_temporal_coherency.layers import LayeredNetwork
 
 
 class GoogLeNet:
-    """GoogLeNet (Szegedy et al. 2015) on single frames, with a layer of 1024 units and a ReLU on top.
+    """GoogLeNet on single frames, with a layer of 1024 units and a ReLU on top.
 
-    The paper says no more than "a fc layer of size 1024". torchvision's network has batch normalisation and, where the
-    original has 5 x 5 convolutions, 3 x 3 ones. Its auxiliary classifiers and its dropout are left out.
+    Source: Szegedy et al. 2015. The paper says no more than "a fc layer of size 1024". torchvision's network has batch
+    normalisation and, where the original has 5 x 5 convolutions, 3 x 3 ones. Its auxiliary classifiers and its dropout
+    are left out.
     """
 
     card: BackboneCard = GOOGLENET
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 1024); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""
         with seeded(seed):
             image = _torchvision.models().googlenet(
                 weights=None, num_classes=self.card.dim, aux_logits=False, init_weights=True

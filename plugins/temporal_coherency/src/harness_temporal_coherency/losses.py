@@ -1,14 +1,42 @@
-"""The losses, as functions of embedded frames."""
+"""Losses of embedded frames, and the network that embeds them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
-from torch.nn.functional import cosine_similarity, relu
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, normalize, relu
+
+
+class SharedNetwork(nn.Module):
+    """Loss of the vectors that one network gives the frames of several roles.
+
+    Args:
+        network: normalised float clips (N, C, T, H, W) -> (N, dim).
+        roles: number of equal parts of the batch, one after the other.
+        loss: takes a (B, dim) tensor for each role, then the targets where there are any.
+        unit: scale the vectors to length 1 first.
+    """
+
+    def __init__(self, network: nn.Module, roles: int, loss: Callable[..., Tensor], *, unit: bool = True) -> None:
+        super().__init__()
+        self.network = network
+        self.roles = roles
+        self.loss = loss
+        self.unit = unit
+
+    def forward(self, clips: Tensor, targets: Tensor | None = None) -> Tensor:
+        """(roles * B, C, 1, H, W) -> the loss."""
+        vectors = self.network(clips)
+        parts = (normalize(vectors, dim=1) if self.unit else vectors).chunk(self.roles)
+        return self.loss(*parts) if targets is None else self.loss(*parts, targets)
 
 
 def distance(first: Tensor, second: Tensor) -> Tensor:
-    """Euclidean distance of rows, (N, D) and (N, D) -> (N,); its gradient is 0 where the rows are equal.
+    """Euclidean distance of rows, (N, D) and (N, D) -> (N,).
+
+    Its gradient is 0 where the rows are equal.
 
     >>> distance(torch.tensor([[0.0, 3.0], [1.0, 1.0]]), torch.tensor([[4.0, 0.0], [1.0, 1.0]])).tolist()
     [5.0, 0.0]
@@ -19,9 +47,9 @@ def distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def contrastive(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0) -> Tensor:
-    """Pairs that belong together near, the others at least `margin` apart; half the mean over pairs.
+    """Contrastive loss: contiguous pairs near, others at least `margin` apart.
 
-    Where y says that a pair belongs together and d is its distance: y d^2 + (1 - y) max(0, margin - d)^2.
+    Half the mean over pairs of y d^2 + (1 - y) max(0, margin - d)^2, with the distance d and y = 1 where together.
 
     Args:
         first: (N, D).
@@ -40,7 +68,7 @@ def contrastive(first: Tensor, second: Tensor, together: Tensor, margin: float =
 
 
 def siamese(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0, *, released: bool = False) -> Tensor:
-    """Ls: contiguous frames near, frames of two videos at least `margin` apart.
+    """Loss Ls: contiguous frames near, frames of two videos at least `margin` apart.
 
     The mean over pairs of d where they are contiguous, and max(0, margin - d) where not. With `released`, the
     `contrastive` loss of the authors' code: both terms squared, and halved.
@@ -50,7 +78,7 @@ def siamese(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0
         second: (N, D).
         together: (N,) bool.
         margin: delta of the paper.
-        released: which form.
+        released: the form of the authors' code.
 
     Source: Redondo-Cabrera and Lopez-Sastre 2019, eq. 2.
 
@@ -65,7 +93,7 @@ def siamese(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0
 
 
 def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 0.5) -> Tensor:
-    """Ld: a frame nearer to another of its video than to another video's, by a margin, in cosine distance.
+    """Loss Ld: a frame nearer to another of its video than to another video's.
 
     The mean over triplets of max(0, D(anchor, positive) - D(anchor, negative) + margin), D = 1 - cos.
 
@@ -89,7 +117,7 @@ def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 
 def quadruplet(
     anchor: Tensor, following: Tensor, later: Tensor, other: Tensor, margin: float = 0.5, *, released: bool = False
 ) -> Tensor:
-    """Lq: contiguous frames near; a frame nearer to a later one of its video than to another video's, by a margin.
+    """Loss Lq: contiguous frames near, a frame nearer to its video than to another.
 
     The mean over tuples of d(anchor, following) + max(0, d(anchor, later) - d(anchor, other) + margin).
     With `released`, the form of the authors' code: squared distances summed over the batch, one hinge for all of
@@ -101,7 +129,7 @@ def quadruplet(
         later: (N, D) frame t + n.
         other: (N, D) a frame of another video.
         margin: alpha of the paper.
-        released: which form.
+        released: the form of the authors' code.
 
     Source: Redondo-Cabrera and Lopez-Sastre 2019, eq. 3.
 

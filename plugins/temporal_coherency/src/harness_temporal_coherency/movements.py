@@ -1,4 +1,4 @@
-"""What an encoder looks at: how far its vectors move when a frame is changed.
+"""Sensitivity of an encoder: movement of its vectors when a frame is changed.
 
 `python -m harness_temporal_coherency.movements KEY` prints it for the encoder of a stored run, as JSON.
 """
@@ -17,8 +17,7 @@ from harness.errors import HarnessError, UsageError
 from harness.interfaces import VideoBatch
 from harness.system import progress
 from harness_temporal_coherency.losses import distance
-from harness_temporal_coherency.sampling import lengths, quadruplets
-from harness_temporal_coherency.shared import read_roles
+from harness_temporal_coherency.sampling import lengths, quadruplets, read_roles
 
 if TYPE_CHECKING:
     from harness.encoders.frozen import FrozenEncoder
@@ -29,11 +28,11 @@ TINT = 0.08
 
 
 def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: int = 0) -> dict[str, float]:
-    """Mean distance of unit vectors of a frame and of the same frame changed, in shares of that to another video's.
+    """Measure mean distances between unit vectors of a frame and of a changed one.
 
-    The changes: the next frame of its video in its place; the frame 20 later; no colours; red and blue scaled by 8 % in
-    opposite directions; moved aside by 5 of 64 pixels; mirrored. `nearest_of_group` is the share of videos whose
-    nearest other video is of their group.
+    They are shares of the distance to another video's frame. The changes: the next frame of its video in its place; the
+    frame 20 later; no colours; red and blue scaled by 8 % in opposite directions; moved aside by 5 of 64 pixels;
+    mirrored. `nearest_of_group` is the share of videos whose nearest other video is of their group.
 
     Args:
         encoder: of single frames, or of clips that may have one frame.
@@ -45,8 +44,8 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
         DataError: when a video does not decode.
     """
     generator = torch.Generator().manual_seed(seed)
-    drawn = quadruplets(lengths(split), count, WINDOW, GAP, generator)
-    roles = read_roles(split, encoder.view, drawn.videos, drawn.frames, 0.0, generator).to(encoder.device)
+    examples = quadruplets(lengths(split), count, WINDOW, GAP, generator)
+    roles = read_roles(split, encoder.view, examples, 0.0, generator).to(encoder.device)
     frames, following, later, others = roles.chunk(4)
     tinted = frames.float()
     direction = torch.randint(2, (count, 1, 1, 1), generator=generator).to(tinted) * 2 - 1
@@ -62,8 +61,8 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
     }
     here = _unit(encoder, frames)
     apart = distance(here, _unit(encoder, others)).mean()
-    found = {name: float(distance(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
-    return {**found, "nearest_of_group": _nearest_of_group(encoder, split)}
+    shares = {name: float(distance(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
+    return {**shares, "nearest_of_group": _nearest_of_group(encoder, split)}
 
 
 def _unit(encoder: FrozenEncoder, clips: Tensor) -> Tensor:
@@ -78,7 +77,7 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the movements of the encoder of the run whose key starts with the one argument."""
+    """Print the movements of a run's encoder, found by the start of its key."""
     from harness.encoders.frozen import FrozenEncoder
     from harness.execution import restore
     from harness.plugins.manager import Plugins
@@ -86,13 +85,13 @@ def main(arguments: list[str]) -> None:
     from harness.system import paths
 
     if len(arguments) != 1:
-        msg = "give the key of a run, or its first digits"
+        msg = f"give the key of a run, or its first digits, got {len(arguments)} arguments"
         raise UsageError(msg)
     plugins, store = Plugins(), Store(paths.store())
     run = store.find(arguments[0])
     frozen = FrozenEncoder(restore.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
-    found = movements(frozen, restore.dataset(plugins, run).split("test"))
-    sys.stdout.write(json.dumps({"method": run.identity.method.label, **found}) + "\n")
+    shares = movements(frozen, restore.dataset(plugins, run).split("test"))
+    sys.stdout.write(json.dumps({"method": run.identity.method.label, **shares}) + "\n")
 
 
 if __name__ == "__main__":

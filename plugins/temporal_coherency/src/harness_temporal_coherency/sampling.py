@@ -1,4 +1,4 @@
-"""Which frames make a pair, a triplet or a quadruplet; everything at once for a whole batch.
+"""Sampling of pairs, triplets and quadruplets of frames for a whole batch.
 
 A negative is a uniform frame of a uniform other video. Where there is one video only it is a uniform frame of that: the
 paper's "more unsupervised" training on all videos joined as one.
@@ -11,39 +11,53 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from harness.video.loader import read_clips
+from harness.video.transforms import colour_jitter
+
 if TYPE_CHECKING:
+    from harness.cards import View
     from harness.interfaces import Split
 
 
-class Frames(NamedTuple):
-    """B examples, each of one frame a role."""
+class Examples(NamedTuple):
+    """Frames of B examples, one for each role."""
 
     videos: Tensor
-    """(B, roles)"""
+    """(B, roles) positions in the split."""
     frames: Tensor
-    """(B, roles)"""
+    """(B, roles) numbers of frames."""
+    together: Tensor | None = None
+    """(B,) bool, for pairs: the frames are contiguous."""
 
 
-class Pairs(NamedTuple):
-    """Two frames each."""
+def read_roles(train: Split, view: View, examples: Examples, colour: float, generator: torch.Generator) -> Tensor:
+    """Read single frames as clips (roles * B, C, 1, H, W) uint8, role after role.
 
-    videos: Tensor
-    """(B, 2)"""
-    frames: Tensor
-    """(B, 2)"""
-    together: Tensor
-    """(B,) bool: whether the frames are contiguous."""
+    Args:
+        train: the split with the videos.
+        view: with the size of the frames.
+        examples: of the split.
+        colour: strength of the jitter of each frame's colours; 0 leaves them.
+        generator: of the jitter.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
+    videos, frames = examples.videos.T.flatten(), examples.frames.T.reshape(-1, 1)
+    clips = read_clips(train, videos, frames, size=view.size, generator=None)
+    return colour_jitter(clips, colour, generator) if colour else clips
 
 
 def lengths(train: Split) -> Tensor:
-    """(N,) frames of each video."""
+    """Number of frames of each video, (N,)."""
     return torch.tensor([video.frames for video in train.videos])
 
 
 def sfa_gaps(n_frames: Tensor) -> Tensor:
-    """How far from a frame its non-contiguous partner is: 5, 7 or 17 frames in videos under 50, under 100, and longer.
+    """Gaps between the frames of a distant pair, by the length of the video.
 
-    Source: the authors' release; the paper gives no number.
+    5, 7 or 17 frames in videos under 50, under 100, and longer. Source: the authors' release; the paper gives no
+    number.
 
     >>> sfa_gaps(torch.tensor([49, 50, 99, 100])).tolist()
     [5, 7, 7, 17]
@@ -51,8 +65,8 @@ def sfa_gaps(n_frames: Tensor) -> Tensor:
     return 5 + 2 * (n_frames >= 50).long() + 10 * (n_frames >= 100).long()
 
 
-def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Pairs:
-    """`count` pairs of frames of random videos: four contiguous ones (t, t + 1) for each that is a gap apart.
+def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+    """Sample pairs of frames of random videos, contiguous (t, t + 1) or a gap apart.
 
     Every fifth pair, the first among them, is the one apart. In a video too short for a step, the partner is
     its last frame.
@@ -65,12 +79,12 @@ def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Pairs
     videos = torch.randint(len(n_frames), (count,), generator=generator)
     together = torch.arange(count) % 5 != 0
     step = torch.where(together, 1, sfa_gaps(n_frames[videos]))
-    first, second = _stepped(n_frames[videos], step, generator)
-    return Pairs(torch.stack([videos, videos], dim=1), torch.stack([first, second], dim=1), together)
+    first, second = _draw_pair(n_frames[videos], step, generator)
+    return Examples(torch.stack([videos, videos], dim=1), torch.stack([first, second], dim=1), together)
 
 
-def siamese_pairs(n_frames: Tensor, count: int, window: int, generator: torch.Generator) -> Pairs:
-    """`count` pairs, in turn a negative and a frame of a random video with the one `window` later.
+def siamese_pairs(n_frames: Tensor, count: int, window: int, generator: torch.Generator) -> Examples:
+    """Sample pairs, in turn with a negative and with the frame `window` later.
 
     In a video too short for the window, the partner is its last frame.
 
@@ -82,17 +96,17 @@ def siamese_pairs(n_frames: Tensor, count: int, window: int, generator: torch.Ge
     """
     videos = torch.randint(len(n_frames), (count,), generator=generator)
     together = torch.arange(count) % 2 == 1
-    first, following = _stepped(n_frames[videos], torch.tensor(window), generator)
-    others, other = _negatives(n_frames, videos, generator)
-    return Pairs(
+    first, following = _draw_pair(n_frames[videos], torch.tensor(window), generator)
+    others, other = _draw_negatives(n_frames, videos, generator)
+    return Examples(
         torch.stack([videos, torch.where(together, videos, others)], dim=1),
         torch.stack([first, torch.where(together, following, other)], dim=1),
         together,
     )
 
 
-def triplets(n_frames: Tensor, count: int, gap: int, generator: torch.Generator) -> Frames:
-    """`count` triplets of frames (t, t + gap) of a random video and a negative.
+def triplets(n_frames: Tensor, count: int, gap: int, generator: torch.Generator) -> Examples:
+    """Sample triplets of frames (t, t + gap) of a random video and a negative.
 
     In a video too short for the gap, the second is its last frame.
 
@@ -103,13 +117,13 @@ def triplets(n_frames: Tensor, count: int, gap: int, generator: torch.Generator)
         generator: the source of chance.
     """
     videos = torch.randint(len(n_frames), (count,), generator=generator)
-    first, later = _stepped(n_frames[videos], torch.tensor(gap), generator)
-    others, other = _negatives(n_frames, videos, generator)
-    return Frames(torch.stack([videos, videos, others], dim=1), torch.stack([first, later, other], dim=1))
+    first, later = _draw_pair(n_frames[videos], torch.tensor(gap), generator)
+    others, other = _draw_negatives(n_frames, videos, generator)
+    return Examples(torch.stack([videos, videos, others], dim=1), torch.stack([first, later, other], dim=1))
 
 
-def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: torch.Generator) -> Frames:
-    """`count` tuples of frames (t, t + window, t + gap) of a random video and a negative.
+def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: torch.Generator) -> Examples:
+    """Sample frames (t, t + window, t + gap) of a random video and a negative.
 
     t is uniform over the frames where t + gap still lies in the video. In a shorter video, t is any frame and what lies
     beyond the last frame becomes the last frame.
@@ -124,27 +138,27 @@ def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: 
     three = triplets(n_frames, count, gap, generator)
     videos, first = three.videos[:, 0], three.frames[:, 0]
     following = torch.minimum(first + window, n_frames[videos] - 1)
-    return Frames(
+    return Examples(
         torch.stack([videos, *three.videos.T], dim=1),
         torch.stack([first, following, *three.frames[:, 1:].T], dim=1),
     )
 
 
-def _negatives(n_frames: Tensor, videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A video and one of its frames for each of `videos`."""
+def _draw_negatives(n_frames: Tensor, videos: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw another video and one of its frames for each of `videos`."""
     others = videos
     if len(n_frames) > 1:
         others = (videos + torch.randint(1, len(n_frames), (len(videos),), generator=generator)) % len(n_frames)
-    return others, _uniform(n_frames[others], generator)
+    return others, _draw_below(n_frames[others], generator)
 
 
-def _stepped(n_frames: Tensor, step: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A frame and the one `step` later; both inside, and exactly a step apart where the video is long enough."""
+def _draw_pair(n_frames: Tensor, step: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a frame and the one `step` later, or the last one of a short video."""
     fits = n_frames > step
-    first = _uniform(torch.where(fits, n_frames - step, n_frames), generator)
+    first = _draw_below(torch.where(fits, n_frames - step, n_frames), generator)
     return first, torch.minimum(first + step, n_frames - 1)
 
 
-def _uniform(upper: Tensor, generator: torch.Generator) -> Tensor:
-    """Integers below `upper`, one each."""
+def _draw_below(upper: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw an integer below each of `upper`."""
     return (torch.rand(len(upper), generator=generator, dtype=torch.float64) * upper).long()

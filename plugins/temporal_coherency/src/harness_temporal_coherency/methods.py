@@ -1,0 +1,199 @@
+"""Methods of temporal coherency: one network, a loss over an example's frames."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from harness.errors import UsageError
+from harness.training.gradient_method import Batch, GradientMethod
+from harness_temporal_coherency import QUADRUPLET, SFA, SIAMESE, TRIPLET
+from harness_temporal_coherency.losses import SharedNetwork, contrastive, quadruplet, siamese, triplet
+from harness_temporal_coherency.sampling import (
+    Examples,
+    lengths,
+    quadruplets,
+    read_roles,
+    sfa_pairs,
+    siamese_pairs,
+    triplets,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from harness.cards import BackboneCard, MethodCard, View
+    from harness.interfaces import Split
+
+
+@dataclass(kw_only=True)
+class _CoherencyMethod(GradientMethod):
+    """Method with one frame for each role of an example, and the optimiser's defaults."""
+
+    roles: ClassVar[int]
+
+    colour: float = 0.0
+    """Strength of a jitter of each frame's colours, to 0.5; not in the paper.
+
+    It keeps palettes from telling videos apart.
+    """
+    batch_size: int = 40
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.005
+
+    @abstractmethod
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+        """Sample `count` examples of videos with `n_frames` (N,) frames."""
+
+    def frames_per_example(self, view: View) -> int:
+        """Return the number of roles, one frame each."""
+        return self.roles
+
+    def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
+        """Draw `size` examples: all frames of the first role, then all of the second, ..."""
+        examples = self.sample(lengths(train), size, generator)
+        return Batch(read_roles(train, view, examples, self.colour, generator), examples.together)
+
+
+@dataclass(kw_only=True)
+class SlowFeatureAnalysis(_CoherencyMethod):
+    """Draw contiguous frames together and push distant ones of the video apart.
+
+    One example is a pair of frames. Source: Mobahi, Collobert and Weston 2009, as Redondo-Cabrera and Lopez-Sastre
+    2019 compare with it: the Siamese network with the contrastive loss of Hadsell et al.
+    """
+
+    card: ClassVar[MethodCard] = SFA
+    roles: ClassVar[int] = 2
+
+    margin: float = 1.0
+    """delta of the paper; vectors have length 1, so that distances end at 2."""
+    batch_size: int = 120
+
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+        """Sample pairs of contiguous and of distant frames."""
+        return sfa_pairs(n_frames, count, generator)
+
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+        """Build the contrastive loss of unit vectors."""
+        return SharedNetwork(network, self.roles, partial(contrastive, margin=self.margin))
+
+
+@dataclass(kw_only=True)
+class Siamese(_CoherencyMethod):
+    """Draw contiguous frames together and push frames of two videos a margin apart.
+
+    One example is a pair of frames; half of the pairs are contiguous. Source: Redondo-Cabrera and Lopez-Sastre 2019,
+    section 3.1.
+
+    Raises:
+        UsageError: when `window` is below 1.
+    """
+
+    card: ClassVar[MethodCard] = SIAMESE
+    roles: ClassVar[int] = 2
+
+    margin: float = 1.0
+    """delta of the paper."""
+    window: int = 1
+    """w of the paper: frames from the anchor to the contiguous frame."""
+    released: bool = False
+    """Use the loss of the authors' code in place of the paper's."""
+    unit: bool = True
+    """Scale vectors to length 1, as the released code does, to give margins a scale."""
+    batch_size: int = 120
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            msg = f"method {self.card.name!r}: window must be at least 1, got {self.window}"
+            raise UsageError(msg)
+
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+        """Sample pairs of contiguous frames and of frames of two videos."""
+        return siamese_pairs(n_frames, count, self.window, generator)
+
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+        """Build the loss Ls."""
+        loss = partial(siamese, margin=self.margin, released=self.released)
+        return SharedNetwork(network, self.roles, loss, unit=self.unit)
+
+
+@dataclass(kw_only=True)
+class Triplet(_CoherencyMethod):
+    """Bring a frame nearer to a later one of its video than to another video's.
+
+    One example is a triplet of frames. Source: Wang and Gupta 2015, without their tracked patches and their mining of
+    hard negatives, as in Redondo-Cabrera and Lopez-Sastre 2019, table 6.
+
+    Raises:
+        UsageError: when `gap` is below 1.
+    """
+
+    card: ClassVar[MethodCard] = TRIPLET
+    roles: ClassVar[int] = 3
+
+    margin: float = 0.5
+    gap: int = 20
+    """Frames from the anchor to the later one; in a shorter video, to its last frame."""
+
+    def __post_init__(self) -> None:
+        if self.gap < 1:
+            msg = f"method {self.card.name!r}: gap must be at least 1, got {self.gap}"
+            raise UsageError(msg)
+
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+        """Sample triplets of anchor, later frame and negative."""
+        return triplets(n_frames, count, self.gap, generator)
+
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+        """Build the loss Ld, of angles."""
+        return SharedNetwork(network, self.roles, partial(triplet, margin=self.margin), unit=False)
+
+
+@dataclass(kw_only=True)
+class Quadruplet(_CoherencyMethod):
+    """Draw contiguous frames together and frames of a video nearer than another's.
+
+    One example is a tuple of four frames. Source: Redondo-Cabrera and Lopez-Sastre 2019, section 3.2; the paper's best.
+
+    Raises:
+        UsageError: when `gap` is not larger than `window`.
+    """
+
+    card: ClassVar[MethodCard] = QUADRUPLET
+    roles: ClassVar[int] = 4
+
+    margin: float = 0.5
+    """alpha of the paper."""
+    window: int = 1
+    """w of the paper: frames from the anchor to the contiguous frame."""
+    gap: int = 20
+    """n of the paper: frames from the anchor to the later frame of its video.
+
+    In a shorter video, to its last frame.
+    """
+    released: bool = False
+    """Use the loss of the authors' code in place of the paper's."""
+    unit: bool = True
+    """Scale vectors to length 1, as the released code does, to give margins a scale."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.window < self.gap:
+            msg = (
+                f"method {self.card.name!r}: the gap must be larger than the window and the window at least 1, "
+                f"got {self.gap} and {self.window}"
+            )
+            raise UsageError(msg)
+
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+        """Sample tuples of anchor, contiguous frame, later frame and negative."""
+        return quadruplets(n_frames, count, self.window, self.gap, generator)
+
+    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+        """Build the loss Lq."""
+        loss = partial(quadruplet, margin=self.margin, released=self.released)
+        return SharedNetwork(network, self.roles, loss, unit=self.unit)
