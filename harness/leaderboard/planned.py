@@ -12,7 +12,7 @@ from harness.errors import DataError, UsageError, unknown
 from harness.execution.plan import Plan
 from harness.functional.statistics import STATISTICS
 from harness.interfaces import Predictions
-from harness.leaderboard.statistics import Array, Interval, Sample, group_weights, interval, over_seeds, resample
+from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample
 from harness.leaderboard.table import (
     BoardCell,
     CellStatus,
@@ -96,7 +96,8 @@ def assemble(
         msg = "expected at least one cell, got none; give a suite with methods and evaluators"
         raise UsageError(msg)
     specs: dict[str, CellSpec] = {}
-    grid: dict[str, dict[str, dict[int, PlannedCell]]] = {}
+    firsts: dict[str, PlannedCell] = {}
+    seeds: dict[tuple[str, str], dict[int, PlannedCell]] = {}
     for cell in planned:
         identity = cell.identity
         if identity.evaluator.name not in cards:
@@ -104,20 +105,19 @@ def assemble(
         column = digest({"evaluator": identity.evaluator.model_dump(), "data": identity.data.model_dump()})
         row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames"}))
         specs.setdefault(column, identity)
-        grid.setdefault(row, {}).setdefault(column, {}).setdefault(identity.seed, cell)
+        firsts.setdefault(row, cell)
+        seeds.setdefault((row, column), {}).setdefault(identity.seed, cell)
     weights: Weights = {}
-    cells: list[tuple[BoardCell, ...]] = []
-    with progress.bar("intervals", total=len(grid) * len(specs)) as bar:
-        for by_column in grid.values():
-            summaries = []
+    cells: list[list[BoardCell]] = []
+    with progress.bar("intervals", total=len(firsts) * len(specs)) as bar:
+        for row in firsts:
+            cells.append([])
             for column, spec in specs.items():
-                seeds = [cell for _, cell in sorted(by_column.get(column, {}).items())]
-                summaries.append(_cell(seeds, cards[spec.evaluator.name], weights))
+                by_seed = sorted(seeds.get((row, column), {}).items())
+                cells[-1].append(_cell([cell for _, cell in by_seed], cards[spec.evaluator.name], weights))
                 bar.advance()
-            cells.append(tuple(summaries))
     columns = _columns(list(specs.values()), cards, list(zip(*cells, strict=True)))
-    firsts = [next(iter(next(iter(by_column.values())).values())) for by_column in grid.values()]
-    return columns, _rows(firsts, columns, cells)
+    return columns, _rows(list(firsts.values()), columns, cells)
 
 
 def _columns(
@@ -125,35 +125,24 @@ def _columns(
 ) -> tuple[Column, ...]:
     one_data = len({spec.data.label for spec in specs}) == 1
     only_time = all(cards[spec.evaluator.name].time for spec in specs)
-    return tuple(
-        Column(
-            index=index,
-            evaluator=spec.evaluator,
-            data=spec.data,
-            card=cards[spec.evaluator.name],
-            heading=spec.evaluator.label if one_data else f"{spec.evaluator.label} · {spec.data.label}",
-            ranks=only_time or not cards[spec.evaluator.name].time,
-            cells=own,
-        )
-        for index, (spec, own) in enumerate(zip(specs, cells, strict=True))
-    )
+    columns = []
+    for index, (spec, own) in enumerate(zip(specs, cells, strict=True)):
+        card = cards[spec.evaluator.name]
+        heading = spec.evaluator.label if one_data else f"{spec.evaluator.label} · {spec.data.label}"
+        columns.append(Column(index, spec.evaluator, spec.data, card, heading, only_time or not card.time, own))
+    return tuple(columns)
 
 
 def _rows(
-    firsts: Sequence[PlannedCell], columns: Sequence[Column], cells: Sequence[tuple[BoardCell, ...]]
+    firsts: Sequence[PlannedCell], columns: Sequence[Column], cells: Sequence[Sequence[BoardCell]]
 ) -> tuple[Row, ...]:
     shared = shared_settings([setting(first.identity) for first in firsts])
-    return tuple(
-        Row(
-            index=index,
-            identity=first.identity,
-            supervised=first.supervised,
-            distinction=tuple(part for part in setting(first.identity) if part not in shared),
-            complete=all(own[column.index].status == "done" for column in columns if column.ranks),
-            cells=own,
-        )
-        for index, (first, own) in enumerate(zip(firsts, cells, strict=True))
-    )
+    rows = []
+    for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
+        distinction = tuple(part for part in setting(first.identity) if part not in shared)
+        complete = all(own[column.index].status == "done" for column in columns if column.ranks)
+        rows.append(Row(index, first.identity, first.supervised, distinction, complete, tuple(own)))
+    return tuple(rows)
 
 
 def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights) -> BoardCell:
@@ -224,17 +213,13 @@ def _summary(
     scores = [score for run in runs if (score := run.score(metric.id)) is not None]
     if not scores or (sample is not None and not _agree(sample, runs, metric)):
         return MetricSummary(metric, values=values)
+    if sample is None:
+        spread = over_seeds([score.value for score in scores], metric.bounds)
+    else:
+        spread = interval(sample, metric.bounds)
     baselines = [score.baseline for score in scores if score.baseline is not None]
-    return MetricSummary(
-        metric,
-        _interval([score.value for score in scores], metric, sample),
-        sum(baselines) / len(baselines) if baselines else None,
-        values,
-    )
-
-
-def _interval(scores: Sequence[float], metric: Metric, sample: Sample | None) -> Interval:
-    return over_seeds(scores, metric.bounds) if sample is None else interval(sample, metric.bounds)
+    chance = sum(baselines) / len(baselines) if baselines else None
+    return MetricSummary(metric, spread, chance, values)
 
 
 def _agree(sample: Sample, runs: Sequence[Run], metric: Metric) -> bool:

@@ -288,11 +288,6 @@ def make_board() -> Callable[..., Board]:
 
 
 @pytest.fixture(scope="session")
-def changing() -> Callable[..., list[PlannedCell]]:
-    return change
-
-
-@pytest.fixture(scope="session")
 def fake() -> tuple[type[FakeRow], type[FakeColumn], Callable[..., Run]]:
     return FakeRow, FakeColumn, fake_run
 
