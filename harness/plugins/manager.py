@@ -53,7 +53,7 @@ class Plugins:
 
     Args:
         block: names of plugins not to load, besides those in `$HARNESS_BLOCK_PLUGINS` (comma-separated).
-        found: entry points to load, instead of the installed ones of group `harness`.
+        points: entry points to load, instead of the installed ones of group `harness`.
         strict: raise for the first broken plugin instead of recording it.
 
     Raises:
@@ -61,7 +61,7 @@ class Plugins:
     """
 
     def __init__(
-        self, *, block: Iterable[str] = (), found: Sequence[EntryPoint] | None = None, strict: bool = False
+        self, *, block: Iterable[str] = (), points: Sequence[EntryPoint] | None = None, strict: bool = False
     ) -> None:
         self.methods: Registry[Method] = Registry("method")
         self.backbones: Registry[Backbone] = Registry("backbone")
@@ -75,13 +75,13 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._add("builtin", builtin, BUILTIN, "harness.plugins.builtin")
         environment = os.environ.get("HARNESS_BLOCK_PLUGINS", "").split(",")
-        self._load(entry_points(group=GROUP) if found is None else found, {*block, *environment})
+        self._load(entry_points(group=GROUP) if points is None else points, {*block, *environment})
         if strict:
             self.published()  # else a broken file would show once everything is computed
 
-    def _load(self, found: Iterable[EntryPoint], blocked: set[str]) -> None:
+    def _load(self, points: Iterable[EntryPoint], blocked: set[str]) -> None:
         seen: dict[str, Origin] = {}
-        for point in sorted(set(found), key=lambda point: (_origin(point).distribution, point.name, point.value)):
+        for point in sorted(set(points), key=lambda point: (_origin(point).distribution, point.name, point.value)):
             origin = _origin(point)
             if point.name in blocked:
                 self.statuses.append(PluginStatus(point.name, origin, point.value, "blocked"))

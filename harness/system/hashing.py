@@ -41,7 +41,7 @@ def _closure(module: str) -> set[str]:
         if name in seen:
             continue
         seen.add(name)
-        waiting.extend(found for found in _imports(name) if found.partition(".")[0] in packages)
+        waiting.extend(other for other in _imports(name) if other.partition(".")[0] in packages)
     return seen
 
 

@@ -1,22 +1,57 @@
-"""The command line as a user runs it: another process."""
+"""The command line in an empty folder, with the toy plugin installed: in this process, or in another one."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from harness.cli.app import main
+
 
 @pytest.fixture
-def harness(toy, tmp_path):
-    """Run `harness` with the toy plugin installed, in an empty folder."""
+def folder(toy, tmp_path, monkeypatch):
+    """Empty folder that the command line runs in."""
     folder = tmp_path / "cwd"
     folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
-    def harness(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def harness(folder, monkeypatch):
+    """Run `harness` in this process, which spares the seconds that imports take."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # else `main` sets them for the tests that follow, too
+    monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "4")
+
+    def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        stdout, stderr, code = io.StringIO(), io.StringIO(), 0
+        try:
+            with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+                main(list(arguments))
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+    harness.folder = folder
+    return harness
+
+
+@pytest.fixture
+def harness_process(folder):
+    """Run `harness` in a process of its own, as a user does."""
+
+    def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "harness", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, **options)
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
     harness.folder = folder
     return harness

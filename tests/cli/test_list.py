@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_references_as_text_and_as_json(harness):
     assert " ".join(line.split()) == "Table 1 A guess of five 12.25 knn(k=5) blobs Squares, and how to tell them apart"
 
 
-def test_a_broken_file_of_references_is_one_line_and_the_rest_works(harness, tmp_path, monkeypatch):
+def test_a_broken_file_of_references_is_one_line_and_the_rest_works(harness_process, tmp_path, monkeypatch):
     package = tmp_path / "broken_numbers"
     package.mkdir()
     (package / "__init__.py").write_text(
@@ -50,13 +50,13 @@ def test_a_broken_file_of_references_is_one_line_and_the_rest_works(harness, tmp
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-numbers\nVersion: 2.0\n")
     (metadata / "entry_points.txt").write_text("[harness]\nnumbers = broken_numbers\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
-    done = harness("list", "references")
+    done = harness_process("list", "references")
     assert done.returncode == 0
     assert "A guess of five" in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("references 'numbers' of broken-numbers 2.0: not plain YAML data")
     assert line.endswith("(--block numbers silences this)")
-    strict = harness("--strict-plugins", "list", "methods")
+    strict = harness_process("--strict-plugins", "list", "methods")
     assert (strict.returncode, strict.stdout) == (3, "")
     assert "references 'numbers'" in strict.stderr
     assert "Traceback" not in strict.stderr
@@ -71,12 +71,15 @@ def test_quick_answers_import_no_torch(toy, arguments):
         "    sys.stderr.write(f'heavy={sorted(heavy)}')\n"
     )
     seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
+    for _ in range(5):  # until it is quick: this machine does other things too
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.stderr.endswith("heavy=[]")
-    assert min(seconds) < 0.7
+        if seconds[-1] < 0.7:
+            break
+    assert min(seconds) < 0.7  # of a processor
 
 
 def test_listing_references_imports_no_torch(toy):
@@ -111,8 +114,8 @@ def broken(tmp_path, monkeypatch):
     return list(sources)
 
 
-def test_broken_plugins_are_one_line_each_and_the_rest_works(harness, broken):
-    done = harness("list", "methods")
+def test_broken_plugins_are_one_line_each_and_the_rest_works(harness_process, broken):
+    done = harness_process("list", "methods")
     assert done.returncode == 0
     assert "supervised" in done.stdout
     assert "counted" in done.stdout
@@ -125,17 +128,17 @@ def test_broken_plugins_are_one_line_each_and_the_rest_works(harness, broken):
     assert "method 'supervised' is registered by both builtin and broken-doubles 2.0" in done.stderr
 
 
-def test_strict_plugins_exits_3(harness, broken):
-    done = harness("--strict-plugins", "list", "methods")
+def test_strict_plugins_exits_3(harness_process, broken):
+    done = harness_process("--strict-plugins", "list", "methods")
     assert done.returncode == 3
     assert "broken-" in done.stderr
     assert "Traceback" not in done.stderr
     blocks = [part for name in broken for part in ("--block", name)]
-    assert harness("--strict-plugins", *blocks, "list", "methods").returncode == 0
+    assert harness_process("--strict-plugins", *blocks, "list", "methods").returncode == 0
 
 
-def test_doctor(harness, broken):
-    done = harness("doctor", "--json")
+def test_doctor(harness_process, broken):
+    done = harness_process("doctor", "--json")
     assert done.returncode == 1
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert not checks["plugin raises"]["ok"]

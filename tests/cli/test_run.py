@@ -82,10 +82,11 @@ def test_failures_are_on_the_board_and_exit_1(harness):
     assert "Traceback" not in done.stderr
 
 
-def test_changed_code_makes_numbers_stale(harness, toy, tmp_path, monkeypatch):
+def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkeypatch):
     copy = tmp_path / "copy"
     shutil.copytree(os.environ["PYTHONPATH"].split(os.pathsep)[0], copy)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(copy), os.environ.get("PYTHONPATH", "")]))
+    harness = harness_process
     arguments = ["toy", "--set", "seeds=[0]", "--set", "methods=[counted]"]
     assert harness("run", *arguments).returncode == 0
     with (copy / "harness_toy" / "methods.py").open("a") as source:
@@ -115,8 +116,9 @@ def test_changed_code_makes_numbers_stale(harness, toy, tmp_path, monkeypatch):
         (["list", "metods"], 2, "metods"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_nothing_runs(harness, toy, arguments, code, message):
-    done = harness(*arguments, env={**os.environ, "COLUMNS": "200"})
+def test_bad_input_is_one_clear_line_and_nothing_runs(harness, toy, monkeypatch, arguments, code, message):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = harness(*arguments)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -44,7 +44,7 @@ def reference(method="Lq", value=3.56, std=None, *, options=FC6, evaluator="clus
 
 @pytest.fixture(scope="module")
 def matcher():
-    return Matcher(Plugins(found=[]))
+    return Matcher(Plugins(points=[]))
 
 
 @pytest.fixture(scope="module")

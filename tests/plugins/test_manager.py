@@ -49,7 +49,7 @@ def status(plugins: Plugins, name: str):
 
 
 def test_builtins_come_through_the_same_hooks():
-    plugins = Plugins(found=[])
+    plugins = Plugins(points=[])
     (builtin,) = plugins.statuses
     assert builtin.status == "loaded"
     assert "supervised" in builtin.registered["methods"]
@@ -57,14 +57,14 @@ def test_builtins_come_through_the_same_hooks():
 
 
 def test_a_plugin_registers(install):
-    plugins = Plugins(found=[install("good", harness_methods=methods(CARD))])
+    plugins = Plugins(points=[install("good", harness_methods=methods(CARD))])
     assert status(plugins, "good").registered["methods"] == ("new",)
     assert "new" in plugins.methods
 
 
 @pytest.mark.parametrize("error", [RuntimeError("half way"), SystemExit(7)])
 def test_a_plugin_that_fails_half_way_leaves_nothing(install, error):
-    plugins = Plugins(found=[install("bad", harness_methods=methods(CARD, error=error)), install("other")])
+    plugins = Plugins(points=[install("bad", harness_methods=methods(CARD, error=error)), install("other")])
     assert status(plugins, "bad").status == "failed"
     assert type(error).__name__ in status(plugins, "bad").complaint
     assert "new" not in plugins.methods
@@ -75,7 +75,7 @@ def test_a_plugin_that_cannot_be_imported(tmp_path, monkeypatch):
     (tmp_path / "plugin_exits.py").write_text("import sys\nsys.exit(7)\n")
     (tmp_path / "plugin_broken.py").write_text("import a_module_nobody_has\n")
     monkeypatch.syspath_prepend(tmp_path)
-    plugins = Plugins(found=[EntryPoint(n, f"plugin_{n}", "harness") for n in ("exits", "broken", "missing")])
+    plugins = Plugins(points=[EntryPoint(n, f"plugin_{n}", "harness") for n in ("exits", "broken", "missing")])
     assert {s.name for s in plugins.failed} == {"exits", "broken", "missing"}
     assert "SystemExit: 7" in status(plugins, "exits").error
     assert "a_module_nobody_has" in status(plugins, "broken").complaint
@@ -86,12 +86,12 @@ def test_interrupting_an_import_interrupts(tmp_path, monkeypatch):
     (tmp_path / "plugin_interrupted.py").write_text("raise KeyboardInterrupt\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        Plugins(found=[EntryPoint("interrupted", "plugin_interrupted", "harness")])
+        Plugins(points=[EntryPoint("interrupted", "plugin_interrupted", "harness")])
 
 
 def test_two_plugins_registering_one_name(install):
     first, second = (install(name, harness_methods=methods(CARD)) for name in ("first", "second"))
-    plugins = Plugins(found=[second, first])
+    plugins = Plugins(points=[second, first])
     assert status(plugins, "first").status == "loaded"
     complaint = status(plugins, "second").complaint
     assert "'new' is registered by both first and second" in complaint
@@ -99,21 +99,21 @@ def test_two_plugins_registering_one_name(install):
 
 def test_two_distributions_with_one_plugin_name(install):
     points = [install("same"), EntryPoint("same", "somewhere_else", "harness")]
-    plugins = Plugins(found=points)
+    plugins = Plugins(points=points)
     assert [s.status for s in plugins.statuses[1:]] in (["loaded", "failed"], ["failed", "loaded"])
     assert "taken by" in plugins.failed[0].error
 
 
 def test_strict_raises(install):
     with pytest.raises(PluginError, match="bad"):
-        Plugins(found=[install("bad", harness_methods=methods(error=RuntimeError("no")))], strict=True)
+        Plugins(points=[install("bad", harness_methods=methods(error=RuntimeError("no")))], strict=True)
 
 
 def test_blocked_plugins_are_not_imported(monkeypatch):
     point = EntryPoint("blocked", "plugin_that_does_not_exist", "harness")
-    assert status(Plugins(found=[point], block=["blocked"]), "blocked").status == "blocked"
+    assert status(Plugins(points=[point], block=["blocked"]), "blocked").status == "blocked"
     monkeypatch.setenv("HARNESS_BLOCK_PLUGINS", "x,blocked")
-    assert status(Plugins(found=[point]), "blocked").status == "blocked"
+    assert status(Plugins(points=[point]), "blocked").status == "blocked"
 
 
 def test_misspelled_hook_and_argument_are_refused(install):
@@ -126,7 +126,7 @@ def test_misspelled_hook_and_argument_are_refused(install):
         pass
 
     plugins = Plugins(
-        found=[install("hook", harness_method=harness_method), install("arg", harness_methods=harness_methods)]
+        points=[install("hook", harness_method=harness_method), install("arg", harness_methods=harness_methods)]
     )
     assert "harness_method" in status(plugins, "hook").error
     assert "registrie" in status(plugins, "arg").error
@@ -138,7 +138,7 @@ def test_a_misspelled_hook_does_not_spoil_the_next_plugin(install):
         pass
 
     bad, good = install("a_bad", harness_method=harness_method), install("b_good", harness_methods=methods(CARD))
-    plugins = Plugins(found=[bad, good])
+    plugins = Plugins(points=[bad, good])
     assert status(plugins, "b_good").status == "loaded"
 
 
@@ -158,7 +158,7 @@ def test_a_hook_that_raises_does_not_stop_the_others(install):
         return raises
 
     plugins = Plugins(
-        found=[install("deaf", raises=raising()), install("good", harness_run_started=harness_run_started)]
+        points=[install("deaf", raises=raising()), install("good", harness_run_started=harness_run_started)]
     )
     complaints = plugins.run_started("cell")
     assert heard == ["cell"]
@@ -194,7 +194,7 @@ groups: [{table: Table 1, evaluator: knn, data: ucf101, metric: top1, pretrainin
 
 
 def test_references_are_read_when_asked_for(numbers):
-    plugins = Plugins(found=[numbers("good", NUMBERS)])
+    plugins = Plugins(points=[numbers("good", NUMBERS)])
     assert status(plugins, "good").registered["references"] == ("good",)
     published, complaints = plugins.published()
     assert [(one.method, one.value) for one in published["good"]] == [("One", 1.5), ("Two", 2.0)]
@@ -204,7 +204,7 @@ def test_references_are_read_when_asked_for(numbers):
 @pytest.mark.parametrize("content", [b"paper: [", b"\xff", b"paper: {}", b"", b"paper: !!python/object:os.system {}"])
 def test_a_broken_file_of_references_is_a_line_and_its_plugin_works(numbers, content):
     points = [numbers("bad", content)]
-    plugins = Plugins(found=points)
+    plugins = Plugins(points=points)
     published, (complaint,) = plugins.published()
     assert published == {}
     assert complaint.startswith("references 'bad' of bad: ")
@@ -212,7 +212,7 @@ def test_a_broken_file_of_references_is_a_line_and_its_plugin_works(numbers, con
     assert "\n" not in complaint
     assert "new" in plugins.methods
     with pytest.raises(PluginError, match="references 'bad'"):
-        Plugins(found=points, strict=True)
+        Plugins(points=points, strict=True)
 
 
 def test_one_broken_file_of_references_leaves_the_others(numbers, install):
@@ -222,7 +222,7 @@ def test_one_broken_file_of_references_leaves_the_others(numbers, install):
 
     gone = install("gone", harness_references=harness_references)
     second = numbers("second", NUMBERS.replace(b"One", b"Uno"))
-    plugins = Plugins(found=[gone, second])
+    plugins = Plugins(points=[gone, second])
     published, (complaint,) = plugins.published()
     assert [one.method for one in published["second"]] == ["Uno", "Two"]
     assert "references 'nowhere' of gone: no_such_package:references.yaml cannot be read" in complaint

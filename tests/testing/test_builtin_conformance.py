@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.plugins.manager import Plugins
 from harness.testing import conformance
 
-BUILTIN = Plugins(found=[])
+BUILTIN = Plugins(points=[])
 SMALL = {
     "few_shot": {"shots": [1, 5, 10]},
     "finetune": {"frames": 2_000, "lrs": [0.1], "mirror": False},
