@@ -9,23 +9,19 @@ import torch
 
 from harness.backbones.small_2d import Small2D
 from harness.cards import View
-from harness.encoders.frozen import FrozenEncoder
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError
 from harness.evaluators.linear import LinearProbe
 from harness.evaluators.temporal_order import TemporalOrder
 from harness.functional.statistics import of_predictions
 from harness.system.seeding import derive_seed
-from harness.testing import MovingSquares, informed_encoder
+from harness.testing import MovingSquares, evaluating, informed_encoder
+from harness.testing.evaluating import ChangedSquares, baselines, frozen, keep, values
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 
 
 def evaluate(encoder, seed=0, data=None):
-    return TemporalOrder().evaluate(FrozenEncoder(encoder, key="x"), data or MovingSquares(), seed=seed)
-
-
-def values(found):
-    return {score.metric: score.value for score in found.scores}
+    return evaluating.evaluate(TemporalOrder(), encoder, data, seed)
 
 
 class Places:
@@ -65,17 +61,16 @@ def test_an_encoder_of_motion_is_left_with_the_axis(seed):
 
 
 def test_scores_are_those_of_the_linear_probe():
-    frozen = FrozenEncoder(UntrainedEncoder(), key="x")
-    found = TemporalOrder().evaluate(frozen, MovingSquares(), seed=4)
-    seen = [frozen, frozen.shuffled(derive_seed(4, 0)), frozen.shuffled(derive_seed(4, 1))]
+    ordered = frozen(UntrainedEncoder())
+    found = TemporalOrder().evaluate(ordered, MovingSquares(), seed=4)
+    seen = [ordered, ordered.shuffled(derive_seed(4, 0)), ordered.shuffled(derive_seed(4, 1))]
     probes = [LinearProbe().evaluate(encoder, MovingSquares(), seed=0) for encoder in seen]
     top1 = [probe.scores[0].value for probe in probes]
     assert values(found) == pytest.approx(
         {"top1_lost": top1[0] - sum(top1[1:]) / 2, "top1": top1[0], "top1_shuffled": sum(top1[1:]) / 2}
     )
     assert found.predictions.predicted == tuple(probe.predictions.predicted[0] for probe in probes)
-    baselines = {score.metric: score.baseline for score in found.scores}
-    assert baselines == {"top1_lost": None, "top1": 0.25, "top1_shuffled": 0.25}
+    assert baselines(found) == {"top1_lost": None, "top1": 0.25, "top1_shuffled": 0.25}
     assert found.notes["top1_of_each_shuffling"] == top1[1:]
 
 
@@ -99,14 +94,7 @@ def test_the_seed_shuffles():
     assert first.predictions.predicted[1:] != other.predictions.predicted[1:]
 
 
-class OneClass(MovingSquares):
-    def split(self, name):
-        split = super().split(name)
-        kept = [i for i, video in enumerate(split.videos) if video.labels["action"] == 1]
-        videos, frames = (tuple(part[i] for i in kept) for part in (split.videos, split.frames))
-        return dataclasses.replace(split, videos=videos, frames=frames)
-
-
 def test_data_that_cannot_carry_the_protocol():
+    one = keep(lambda video: video.labels["action"] == 1)
     with pytest.raises(DataError, match="one class of 'action' only"):
-        evaluate(informed_encoder(), data=OneClass())
+        evaluate(informed_encoder(), data=ChangedSquares(train=one, test=one))

@@ -10,6 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.execution.executor import Executor
 from harness.execution.plan import Planner, check
+from harness.interfaces import Evaluation, Score
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.suites.schema import Suite
@@ -110,6 +111,17 @@ def test_an_evaluation_that_fails_is_recorded_and_the_others_go_on(run):
     assert len(fits) == 2
     for path in (paths.store() / "runs").iterdir():
         json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+def test_an_evaluation_that_changes_the_encoder_is_a_failure(run, monkeypatch):
+    def evaluate(self, encoder, data, *, seed):
+        next(encoder.encoder.module.parameters()).data.add_(1)
+        return Evaluation((Score("value", 1.0),))
+
+    monkeypatch.setattr("harness_toy.evaluators.Fragile.evaluate", evaluate)
+    (changed,), _ = run(evaluators=["fragile"])
+    assert changed.status == "failed"
+    assert changed.reason == "evaluator 'fragile' changed the encoder it was given"
 
 
 def test_what_cannot_be_measured_is_not_tried(run):
