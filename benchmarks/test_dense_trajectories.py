@@ -1,4 +1,4 @@
-"""Trajectories of frames of UCF101's size: frames a second, memory and time by what is found."""
+"""Trajectories of frames of UCF101's size: frames a second, memory and time by their number."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ def test_both_formats_say_the_same(tmp_path):
     (tmp_path / "boxes.json").write_text(json.dumps(BOXES))
     np.savez(tmp_path / "boxes.npz", frame=[2, 0, 0], box=[BOXES[2][0], *BOXES[0]])
     for name in ("boxes.json", "boxes.npz"):
-        found = read_boxes(tmp_path / name, 3)
-        assert [boxes.shape for boxes in found] == [(2, 4), (0, 4), (1, 4)]
-        for boxes, expected in zip(found, BOXES, strict=True):
+        read = read_boxes(tmp_path / name, 3)
+        assert [boxes.shape for boxes in read] == [(2, 4), (0, 4), (1, 4)]
+        for boxes, expected in zip(read, BOXES, strict=True):
             np.testing.assert_array_equal(boxes, np.array(expected, np.float32).reshape(-1, 4))
 
 

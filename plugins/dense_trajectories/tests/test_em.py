@@ -90,11 +90,11 @@ def test_recovers_what_drew_the_points():
         torch.tensor([[0.0, 8], [8, 0], [-8, -8]]),
         torch.tensor([[1.0, 2], [2, 1], [1, 1]]),
     )
-    found = fit_gmm(drawn(true, 20000), 3)
-    order = torch.cdist(true.means, found.means).argmin(1)
-    assert torch.allclose(found.weights[order], true.weights, atol=0.01)
-    assert torch.allclose(found.means[order], true.means, atol=0.05)
-    assert torch.allclose(found.variances[order], true.variances, atol=0.1)
+    gmm = fit_gmm(drawn(true, 20000), 3)
+    order = torch.cdist(true.means, gmm.means).argmin(1)
+    assert torch.allclose(gmm.weights[order], true.weights, atol=0.01)
+    assert torch.allclose(gmm.means[order], true.means, atol=0.05)
+    assert torch.allclose(gmm.variances[order], true.variances, atol=0.1)
 
 
 def test_the_likelihood_never_falls():
@@ -117,9 +117,9 @@ def test_starts_do_not_depend_on_each_other():
     x = drawn(mixture(), 300)
     starts = [mixture(seed=seed) for seed in (3, 4, 5)]
     together = em(x, starts)
-    for start, found, likelihood in zip(starts, together.mixtures, together.log_likelihood, strict=True):
+    for start, fitted, likelihood in zip(starts, together.mixtures, together.log_likelihood, strict=True):
         alone = em(x, [start])
-        assert torch.allclose(found.means, alone.mixtures[0].means, atol=1e-8)
+        assert torch.allclose(fitted.means, alone.mixtures[0].means, atol=1e-8)
         assert torch.allclose(likelihood, alone.log_likelihood[0])
 
 
@@ -166,11 +166,11 @@ def test_empty_components_keep_their_place():
         torch.stack([torch.zeros(3), torch.full((3,), 1e4)]).double(),
         torch.ones(2, 3).double(),
     )
-    found = em(x, [lost]).mixtures[0]
-    assert torch.allclose(found.means[1], lost.means[1])
-    assert torch.allclose(found.variances[1], lost.variances[1])
-    assert 0 < found.weights[1] < 1e-6
-    assert torch.allclose(found.means[0], x.mean(0))
+    gmm = em(x, [lost]).mixtures[0]
+    assert torch.allclose(gmm.means[1], lost.means[1])
+    assert torch.allclose(gmm.variances[1], lost.variances[1])
+    assert 0 < gmm.weights[1] < 1e-6
+    assert torch.allclose(gmm.means[0], x.mean(0))
 
 
 def test_fewer_different_points_than_components():

@@ -172,9 +172,9 @@ def test_normalising_is_power_then_length():
     vectors[3] *= 1e-300
     powered = vectors.sign() * vectors.abs() ** 0.5
     expected = powered / powered.norm(dim=1, keepdim=True).clamp(min=1e-200)
-    found = normalise(vectors)
-    assert torch.allclose(found, expected)
-    assert found.norm(dim=1).tolist() == pytest.approx([1, 1, 0, 1, 1, 1])
+    unit = normalise(vectors)
+    assert torch.allclose(unit, expected)
+    assert unit.norm(dim=1).tolist() == pytest.approx([1, 1, 0, 1, 1, 1])
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -216,14 +216,14 @@ def test_bags_equal_counting(monkeypatch):
     lengths = [5, 0, 40, 1, 0]
     x, centres = descriptors(sum(lengths)), descriptors(6, seed=1)
     monkeypatch.setattr(rows, "_CPU", 60)
-    found = bags(x, offsets(lengths), centres)
-    for bag, part in zip(found, x.split(lengths), strict=True):
+    vectors = bags(x, offsets(lengths), centres)
+    for bag, part in zip(vectors, x.split(lengths), strict=True):
         counts = [0] * 6
         for point in part.numpy():
             counts[int(np.argmin([np.linalg.norm(point - centre) for centre in centres.numpy()]))] += 1
         expected = [math.sqrt(count / max(1, len(part))) for count in counts]
         assert bag.tolist() == pytest.approx(expected)
-    assert found.norm(dim=1).tolist() == pytest.approx([1, 0, 1, 1, 0])
+    assert vectors.norm(dim=1).tolist() == pytest.approx([1, 0, 1, 1, 0])
 
 
 def test_nearest_far_from_the_origin():

@@ -76,16 +76,16 @@ def test_farneback_also_follows_the_camera():
 
 @pytest.mark.parametrize("flow", ["dis", "farneback"])
 def test_tracks_are_on_what_moves_and_nowhere_else(flow):
-    found = extract(square(), Settings(flow=flow))
+    trajectories = extract(square(), Settings(flow=flow))
     margin = 8  # pixels that the flow's filters carry motion over its edge
-    corner = np.array([40, 50]) + found.frame[:, None] * np.array([2.5, 1])
-    place = found.tracks - corner[:, None] - np.arange(16)[:, None] * np.array([2.5, 1])  # on the square
+    corner = np.array([40, 50]) + trajectories.frame[:, None] * np.array([2.5, 1])
+    place = trajectories.tracks - corner[:, None] - np.arange(16)[:, None] * np.array([2.5, 1])  # on the square
     first = place[:, 0]
-    assert len(found.tracks) > 100
+    assert len(trajectories.tracks) > 100
     assert ((place > -margin) & (place < 64 + margin)).all(2).any(1).all()  # it may catch up with, or lose a track
     inner = ((first > 12) & (first < 52)).all(1)
     assert inner.sum() > 50
-    moved = found.tracks[inner, -1] - found.tracks[inner, 0]
+    moved = trajectories.tracks[inner, -1] - trajectories.tracks[inner, 0]
     np.testing.assert_allclose(np.median(moved, 0), (15 * 2.5, 15), atol=0.5)
 
 
@@ -103,17 +103,17 @@ def test_tracks_follow_a_known_affine_motion(flow, step, end):
         inverse = np.linalg.inv(linear)
         return np.column_stack([inverse, np.array([300, 200]) - inverse @ (middle + shift)])
 
-    found = extract(filmed(affine, 18), Settings(flow=flow, compensate=False))
-    scene = np.empty((len(found.tracks), 2))
-    truth = np.empty_like(found.tracks)
-    for n, (track, start) in enumerate(zip(found.tracks, found.frame, strict=True)):
+    trajectories = extract(filmed(affine, 18), Settings(flow=flow, compensate=False))
+    scene = np.empty((len(trajectories.tracks), 2))
+    truth = np.empty_like(trajectories.tracks)
+    for n, (track, start) in enumerate(zip(trajectories.tracks, trajectories.frame, strict=True)):
         linear, shift = motion(start)
         scene[n] = np.linalg.solve(linear, track[0] - middle - shift)
         for later in range(STEPS + 1):
             linear, shift = motion(start + later)
             truth[n, later] = linear @ scene[n] + middle + shift
     inside = ((truth > 16) & (truth < (WIDTH - 17, HEIGHT - 17))).all((1, 2))
-    error = np.linalg.norm(found.tracks - truth, axis=2)[inside]
+    error = np.linalg.norm(trajectories.tracks - truth, axis=2)[inside]
     assert inside.sum() > 500
     assert np.median(error[:, 1]) < step
     assert np.median(error[:, -1]) < end
@@ -138,18 +138,18 @@ def test_rows_say_where_the_tracks_are(seen):
 
 
 def test_shape_is_displacement_by_the_length_of_the_way():
-    found = extract(square(background=None), Settings(compensate=False))
-    steps = np.diff(found.tracks, axis=1)
+    trajectories = extract(square(background=None), Settings(compensate=False))
+    steps = np.diff(trajectories.tracks, axis=1)
     shape = steps / np.linalg.norm(steps, axis=2).sum(1)[:, None, None]
-    np.testing.assert_allclose(found.table[:, COLUMNS["shape"]], shape.reshape(len(shape), 30), atol=1e-5)
+    np.testing.assert_allclose(trajectories.table[:, COLUMNS["shape"]], shape.reshape(len(shape), 30), atol=1e-5)
 
 
 def test_compensated_shape_is_of_the_square_alone():
     window = np.stack([frame[2 * t : 120 + 2 * t, t : 180 + t] for t, frame in enumerate(square(18))])
-    found = extract(window, Settings(levels=1))
-    steps = found.table[:, COLUMNS["shape"]].reshape(-1, 15, 2)
+    trajectories = extract(window, Settings(levels=1))
+    steps = trajectories.table[:, COLUMNS["shape"]].reshape(-1, 15, 2)
     expected = np.array([2.5, 1]) / np.hypot(2.5, 1) / 15  # had the camera stood still
-    assert len(found.table) > 50
+    assert len(trajectories.table) > 50
     np.testing.assert_allclose(np.median(steps, (0, 1)), expected, atol=0.003)
 
 
@@ -192,17 +192,17 @@ def test_the_same_twice(seen):
     ids=["none", "15 frames", "static", "textureless", "empty list"],
 )
 def test_without_motion_there_is_nothing(frames):
-    found = extract(frames, volumes=True)
-    assert found.table.shape == (0, 436)
-    assert found.tracks.shape == found.removed.shape == (0, 16, 2)
-    assert found.frame.shape == found.removed_frame.shape == (0,)
-    assert found.volumes.shape == (0, 12, 16, 16)
+    trajectories = extract(frames, volumes=True)
+    assert trajectories.table.shape == (0, 436)
+    assert trajectories.tracks.shape == trajectories.removed.shape == (0, 16, 2)
+    assert trajectories.frame.shape == trajectories.removed_frame.shape == (0,)
+    assert trajectories.volumes.shape == (0, 12, 16, 16)
 
 
 def test_sixteen_frames_are_enough():
-    found = extract(square(16))
-    assert len(found.table) > 50
-    assert (found.frame == 0).all()
+    trajectories = extract(square(16))
+    assert len(trajectories.table) > 50
+    assert (trajectories.frame == 0).all()
 
 
 def test_boxes_are_kept_out_of_the_camera_motion():
@@ -243,8 +243,8 @@ def test_equal_to_a_direct_twin():
     window = [[random.integers(0, 256, size).astype(np.uint8) for _, size in levels.parts] for _ in range(16)]
     xy = random.uniform(0, 41, (5, 16, 2)).astype(np.float32)
     level = np.array([0, 1, 1, 0, 0])
-    found = cut_volumes([halve(pictures) for pictures in window], xy, level, levels, 32)
-    assert found.shape == (5, 12, 16, 16)
+    volumes = cut_volumes([halve(pictures) for pictures in window], xy, level, levels, 32)
+    assert volumes.shape == (5, 12, 16, 16)
     for track in range(5):
         height, width = levels.parts[level[track]][1]
         for number in range(12):
@@ -252,15 +252,15 @@ def test_equal_to_a_direct_twin():
             x, y = min(max(x, 0), width - 32), min(max(y, 0), height - 32)
             square = window[number + 2][level[track]][y : y + 32, x : x + 32].astype(float)
             expected = (square[::2, ::2] + square[1::2, ::2] + square[::2, 1::2] + square[1::2, 1::2]) / 4
-            assert np.abs(found[track, number] - expected).max() <= 0.5
+            assert np.abs(volumes[track, number] - expected).max() <= 0.5
 
 
 def test_a_moving_texture_stands_still_in_its_volumes():
     texture = np.kron(np.random.default_rng(0).integers(0, 256, (40, 40)), np.ones((6, 6))).astype(np.uint8)
     video = np.stack([texture[20 + t : 148 + t, 80 - 2 * t : 208 - 2 * t] for t in range(16)])
-    found = extract(video, Settings(levels=1, compensate=False), volumes=True)
-    inside = ((found.tracks > 17) & (found.tracks < 110)).all((1, 2))
-    spread = found.volumes[inside].std(1).mean((1, 2))
+    trajectories = extract(video, Settings(levels=1, compensate=False), volumes=True)
+    inside = ((trajectories.tracks > 17) & (trajectories.tracks < 110)).all((1, 2))
+    spread = trajectories.volumes[inside].std(1).mean((1, 2))
     assert inside.sum() > 50
     assert np.median(spread) < 0.2 * video.std(0).mean()
     assert extract(video[:17]).volumes is None

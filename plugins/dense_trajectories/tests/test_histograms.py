@@ -38,11 +38,11 @@ def direct(vector, point, size, bins):
     height, width = size
     left = min(max(int(np.rint(point[0])) - 16, 0), width - 32)
     top = min(max(int(np.rint(point[1])) - 16, 0), height - 32)
-    found = np.zeros((2, 2, bins))
+    histogram = np.zeros((2, 2, bins))
     for y in range(top, top + 32):
         for x in range(left, left + 32):
             across, down = vector(y, x)
-            cell = found[(x - left) // 16, (y - top) // 16]
+            cell = histogram[(x - left) // 16, (y - top) // 16]
             length = math.hypot(across, down)
             if bins == 9 and length <= 0.4:
                 cell[8] += 1
@@ -51,8 +51,8 @@ def direct(vector, point, size, bins):
             first = int(angle)
             cell[first % 8] += length * (1 - (angle - first))
             cell[(first + 1) % 8] += length * (angle - first)
-    found += 0.05
-    return np.sqrt(found / found.sum()).ravel()
+    histogram += 0.05
+    return np.sqrt(histogram / histogram.sum()).ravel()
 
 
 def twin(picture, flow, point):
@@ -75,9 +75,9 @@ def test_equal_to_a_direct_twin_at_every_level():
     flat = np.concatenate([flow.reshape(-1, 2) for flow in flows]).T.copy()
     xy = np.array([[40.4, 30.6], [3, 66], [95, 0], [33.2, 21], [10, 47], [20, 20.5]], np.float32)
     level = np.array([0, 0, 0, 1, 1, 2])
-    found = Histograms(levels, Settings())(pictures, flat, xy, level)
-    assert found.shape == (6, 132)
-    for row, point, number in zip(found, xy, level, strict=True):
+    rows = Histograms(levels, Settings())(pictures, flat, xy, level)
+    assert rows.shape == (6, 132)
+    for row, point, number in zip(rows, xy, level, strict=True):
         expected = np.concatenate(list(twin(pictures[number], flows[number], point).values()))
         np.testing.assert_allclose(row, expected, atol=2e-3)
 
@@ -104,10 +104,10 @@ def test_bins_go_from_right_to_down(degrees, bin_):
     levels = Levels.of(32, 32, 1, 2**0.5, 32)
     flow = 3 * np.array([[math.cos(math.radians(degrees))], [math.sin(math.radians(degrees))]], np.float32)
     flat = np.repeat(flow, 32 * 32, 1)
-    found = Histograms(levels, Settings())(
+    row = Histograms(levels, Settings())(
         [np.zeros((32, 32), np.uint8)], flat, np.array([[16, 16.0]], np.float32), np.array([0])
     )
-    hof = found[0, 32:68].reshape(4, 9)
+    hof = row[0, 32:68].reshape(4, 9)
     assert (hof.argmax(1) == bin_).all()
     np.testing.assert_allclose(hof[:, bin_], 0.5, atol=5e-3)
 
@@ -118,11 +118,11 @@ def test_rows_are_means_over_five_frames_along_the_track():
         [cv2.warpAffine(base, np.array([[1, 0.0, 1.3 * t - 20], [0, 1, -0.8 * t - 4]]), (64, 64)) for t in range(16)]
     )
     settings = Settings(levels=1, compensate=False)
-    found = extract(video, settings)
+    trajectories = extract(video, settings)
     flow = OpticalFlow(settings, 1)
     flows = [flow(*pair) for pair in itertools.pairwise(video)]
-    for number in (0, len(found.tracks) // 2):
-        frames = [twin(video[t], flows[t], found.tracks[number, t]) for t in range(15)]
+    for number in (0, len(trajectories.tracks) // 2):
+        frames = [twin(video[t], flows[t], trajectories.tracks[number, t]) for t in range(15)]
         for name, bins in BINS.items():
             expected = np.stack([frame[name] for frame in frames]).reshape(3, 5, 4 * bins).mean(1).ravel()
-            np.testing.assert_allclose(found.table[number, COLUMNS[name]], expected, atol=2e-3)
+            np.testing.assert_allclose(trajectories.table[number, COLUMNS[name]], expected, atol=2e-3)

@@ -59,8 +59,8 @@ def test_boxes_are_of_their_videos():
     videos = VIDEOS[:2]
     boxes = [None, [[[10, 0, 70, 60]]] * len(videos[1])]
     together = extract_many(videos, boxes=boxes, device="cpu")
-    for video, around, found in zip(videos, boxes, together, strict=True):
-        np.testing.assert_array_equal(found.tracks, extract(video, boxes=around).tracks)
+    for video, around, trajectories in zip(videos, boxes, together, strict=True):
+        np.testing.assert_array_equal(trajectories.tracks, extract(video, boxes=around).tracks)
     assert not np.array_equal(together[1].tracks, extract(videos[1]).tracks)
     with pytest.raises(ValueError, match="one list a frame"):
         extract_many(videos, boxes=[None, boxes[1][:-1]], device="cpu")

@@ -37,16 +37,16 @@ def true_flow():
 @pytest.mark.parametrize("detector", ["orb", "sift"])
 def test_key_points_alone_find_the_motion(detector):
     settings = Settings(detector=detector, corners=1)
-    found = shown(*frames(), settings).homography(np.full((HEIGHT, WIDTH, 2), 30, np.float32))
-    difference = cv2.perspectiveTransform(GRID, found) - cv2.perspectiveTransform(GRID, MOTION)
+    homography = shown(*frames(), settings).homography(np.full((HEIGHT, WIDTH, 2), 30, np.float32))
+    difference = cv2.perspectiveTransform(GRID, homography) - cv2.perspectiveTransform(GRID, MOTION)
     assert np.linalg.norm(difference, axis=-1).max() < 2
 
 
 def test_flow_alone_finds_the_motion():
     first, _ = frames()
     other = np.full((HEIGHT, WIDTH), 90, np.uint8)  # without key points
-    found = shown(first, other).homography(true_flow())
-    difference = cv2.perspectiveTransform(GRID, found) - cv2.perspectiveTransform(GRID, MOTION)
+    homography = shown(first, other).homography(true_flow())
+    difference = cv2.perspectiveTransform(GRID, homography) - cv2.perspectiveTransform(GRID, MOTION)
     assert np.linalg.norm(difference, axis=-1).max() < 0.05
 
 

@@ -59,9 +59,9 @@ def frame_by_frame(pictures, flow, start, points, settings, kind=Doubles):
     for frame, (picture, motion) in enumerate(zip(pictures, flow, strict=True)):
         step = frame - start
         live = (step >= 0) & (step < STEPS)
-        found = np.zeros((len(start), 132), np.float32)
-        found[live] = histograms([picture], motion.reshape(2, -1), points[live, step[live]], np.zeros(live.sum(), int))
-        window = [*window, found][-STEPS:]
+        seen = np.zeros((len(start), 132), np.float32)
+        seen[live] = histograms([picture], motion.reshape(2, -1), points[live, step[live]], np.zeros(live.sum(), int))
+        window = [*window, seen][-STEPS:]
         ended = np.flatnonzero(step == STEPS - 1)
         if len(ended):
             rows[ended] = average_in_time(window, np.repeat(ended[:, None], STEPS, 1))
@@ -72,13 +72,13 @@ def frame_by_frame(pictures, flow, start, points, settings, kind=Doubles):
 @pytest.mark.parametrize("settings", [Settings(), Settings(neighbourhood=20, epsilon=0.2, still=0.6)], ids=["32", "20"])
 def test_equal_to_the_histograms_from_frame_to_frame(device, settings):
     arrays = scene()
-    found = describe(*tensors(arrays, device), settings)
-    assert found.dtype == torch.float32
-    assert found.device.type == device
-    assert found.shape == (300, COLUMNS["mbh_y"].stop - COLUMNS["hog"].start)
-    np.testing.assert_allclose(found.cpu(), frame_by_frame(*arrays, settings), atol=2e-6)
+    described = describe(*tensors(arrays, device), settings)
+    assert described.dtype == torch.float32
+    assert described.device.type == device
+    assert described.shape == (300, COLUMNS["mbh_y"].stop - COLUMNS["hog"].start)
+    np.testing.assert_allclose(described.cpu(), frame_by_frame(*arrays, settings), atol=2e-6)
     stored = frame_by_frame(*arrays, settings, Histograms)
-    np.testing.assert_allclose(found.cpu(), stored, atol=1e-4)  # sums in floats
+    np.testing.assert_allclose(described.cpu(), stored, atol=1e-4)  # sums in floats
 
 
 def test_flow_of_one_direction_falls_into_the_same_bins():

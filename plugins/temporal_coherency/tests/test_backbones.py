@@ -52,12 +52,12 @@ def weights(*layers):
 )
 def test_maps_are_as_large_as_caffes(backbone, sides):
     network, clip = weightless(backbone)
-    found = {kind: [] for kind in sides}
+    measured = {kind: [] for kind in sides}
     for module in network.modules():
-        if type(module) in found:
-            module.register_forward_hook(lambda module, _, maps: found[type(module)].append(maps.shape[-1]))
+        if type(module) in measured:
+            module.register_forward_hook(lambda module, _, maps: measured[type(module)].append(maps.shape[-1]))
     network(clip)
-    assert found == sides
+    assert measured == sides
 
 
 STATED = (96, 3 * 11 * 11), (256, 48 * 25), (384, 256 * 9), (384, 192 * 9), (256, 192 * 9)

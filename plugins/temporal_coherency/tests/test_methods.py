@@ -57,30 +57,28 @@ def test_a_triplets_last_frame_is_of_another_video():
 
 
 @pytest.mark.parametrize(
-    "method",
+    ("method", "backbone"),
     [
-        *(
-            SlowFeatureAnalysis(batch_size=32),
-            Siamese(batch_size=32),
-            Quadruplet(batch_size=16),
-            Triplet(batch_size=20),
-        ),
-        *(Siamese(batch_size=32, released=True), Quadruplet(batch_size=16, released=True)),
+        (SlowFeatureAnalysis(batch_size=32, lr=5e-3), Small2D()),  # a smaller network does not learn it
+        *((Siamese(batch_size=32, lr=1e-2, released=released), TinyBackbone()) for released in (False, True)),
+        *((Quadruplet(batch_size=16, lr=1e-2, released=released), TinyBackbone()) for released in (False, True)),
+        (Triplet(batch_size=20, lr=1e-2), TinyBackbone()),
     ],
-    ids=["sfa", "siamese", "quadruplet", "triplet", "siamese released", "quadruplet released"],
+    ids=["sfa", "siamese", "siamese released", "quadruplet", "quadruplet released", "triplet"],
 )
-def test_learning_lowers_the_loss(method):
-    split, backbone = train(), Small2D()  # no dropout, so that losses compare
-    batch = method.draw(split, backbone.card.view, 200, torch.Generator().manual_seed(99))
+def test_learning_lowers_the_loss(method, backbone):
+    split = train()
+    batch = method.draw(split, backbone.card.view, 100, torch.Generator().manual_seed(99))
     clips = normalise(batch.clips, backbone.card)
 
     def loss(module: torch.nn.Module) -> float:
-        objective = method.objective(module, backbone.card, split).train()
+        objective = method.objective(module, backbone.card, split)
+        objective.train(isinstance(backbone, Small2D))  # which normalises by the batch; the other has dropout
         with torch.no_grad():
             return float(objective(clips) if batch.targets is None else objective(clips, batch.targets))
 
-    learnt = method.fit(backbone, split, Budget(frames=9000, seed=0)).module
-    assert loss(learnt) < 0.9 * loss(backbone.build(seed=0))
+    learnt = method.fit(backbone, split, Budget(frames=1500, seed=0)).module
+    assert loss(learnt) < 0.95 * loss(backbone.build(seed=0))
 
 
 def test_the_encoder_is_the_backbones_network():

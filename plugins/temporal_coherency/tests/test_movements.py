@@ -33,22 +33,22 @@ def moved(dim, see):
 
 def test_colours_alone():
     """Mean colours, less what they have in common: nothing but colour moves them, and they tell groups."""
-    found = moved(3, lambda clips: clips.mean((2, 3, 4)) - clips.mean((1, 2, 3, 4))[:, None])
-    assert found["moved"] < 1e-3
-    assert found["mirrored"] < 1e-3
-    assert found["next_frame"] < found["tinted"]
-    assert found["grey"] > 0.5
-    assert found["nearest_of_group"] > 0.5  # a group has a colour of its own
+    shares = moved(3, lambda clips: clips.mean((2, 3, 4)) - clips.mean((1, 2, 3, 4))[:, None])
+    assert shares["moved"] < 1e-3
+    assert shares["mirrored"] < 1e-3
+    assert shares["next_frame"] < shares["tinted"]
+    assert shares["grey"] > 0.5
+    assert shares["nearest_of_group"] > 0.5  # a group has a colour of its own
 
 
 def test_places_alone():
     """The brightest column of a frame: colours move nothing, all else does."""
-    found = moved(32, lambda clips: torch.nn.functional.one_hot(clips.mean((1, 2, 3)).argmax(1), 32).float())
-    assert found["grey"] < 0.25  # where columns are nearly equal, a rounding decides
-    assert found["tinted"] < 0.25
-    assert found["moved"] > 0.8
-    assert found["mirrored"] > 0.8
-    assert found["nearest_of_group"] < 0.5
+    shares = moved(32, lambda clips: torch.nn.functional.one_hot(clips.mean((1, 2, 3)).argmax(1), 32).float())
+    assert shares["grey"] < 0.25  # where columns are nearly equal, a rounding decides
+    assert shares["tinted"] < 0.25
+    assert shares["moved"] > 0.8
+    assert shares["mirrored"] > 0.8
+    assert shares["nearest_of_group"] < 0.5
 
 
 def test_the_changes_are_what_they_say():

@@ -22,12 +22,12 @@ def numbers():
 
 def find(numbers, table, method, **options):
     """The one value of a method in a table, under a protocol with these options."""
-    (found,) = [
+    (number,) = [
         one
         for one in numbers
         if (one.table, one.method) == (table, method) and options.items() <= one.evaluator.options.items()
     ]
-    return found.value
+    return number.value
 
 
 def test_they_are_registered_and_of_the_paper(numbers):

@@ -81,5 +81,5 @@ def test_the_papers_numbers_stand_beside_its_suites(plugins):
         }
         for one in published:
             options = {k: v for k, v in one.evaluator.options.items() if (k, v) not in DEFAULTS}
-            found = (str(sorted(options.items())), one.evaluator.name, one.data.name) in measured
-            assert found is expected, one
+            is_measured = (str(sorted(options.items())), one.evaluator.name, one.data.name) in measured
+            assert is_measured is expected, one

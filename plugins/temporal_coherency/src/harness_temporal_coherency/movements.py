@@ -77,7 +77,7 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the movements of a run's encoder, found by the start of its key."""
+    """Print the movements of the encoder of a run, given the start of its key."""
     from harness.encoders.frozen import FrozenEncoder
     from harness.execution import restore
     from harness.plugins.manager import Plugins
