@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import numpy as np
 import pydantic
 
-from harness.datasets.split_views import ConcatenatedSplit, FrameImages, Relabelled, Subset
+from harness.datasets.concatenated_split import ConcatenatedSplit
+from harness.datasets.split_views import FrameImages, Relabelled, Subset
 from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
 

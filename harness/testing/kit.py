@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError, unknown
-from harness.testing import backbones, datasets, evaluators, methods
+from harness.testing import backbones, dataset_records, datasets, evaluators, methods
 from harness.testing.cards import CARDS, check_card
 from harness.testing.checking import BlockedError, Check, ConformanceError, Subject
 from harness.testing.fits import MethodSubject
@@ -60,7 +60,7 @@ def _subject(tested: Any, backbone: Backbone, data: Dataset | None, device: str)
     if hasattr(tested, "build"):
         return backbones.BackboneSubject("backbone", tested, device=device)
     if hasattr(tested, "split"):
-        return datasets.DatasetSubject("data set", tested)
+        return dataset_records.DatasetSubject("data set", tested)
     if hasattr(tested, "evaluate"):
         return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, device=device)
     msg = (

@@ -1,164 +1,16 @@
-"""What is made of a data set by options: subsets, images, one long video, further labels."""
+"""Views of a split, on squares in memory."""
 
 from __future__ import annotations
 
-import csv
-import pickle
-from pathlib import Path
-
-import numpy as np
-import pytest
 import torch
 
-from harness.datasets.split_views import ConcatenatedSplit, FrameImages, Subset
-from harness.errors import DataError, UsageError
-from harness.plugins.manager import Plugins
-from harness.plugins.registry import DatasetRegistry
+from harness.datasets.concatenated_split import ConcatenatedSplit
+from harness.datasets.split_views import FrameImages, Subset
 from harness.testing.fixtures import MovingSquares
-
-pytestmark = pytest.mark.usefixtures("in_process")
-
-
-@pytest.fixture(scope="module")
-def registry() -> DatasetRegistry:
-    return Plugins().datasets
-
-
-@pytest.fixture
-def build(registry, ucf101, place):
-    place("ucf101", ucf101)
-    return lambda **options: registry.build("ucf101", options)
 
 
 def ids(split):
     return [video.id for video in split.videos]
-
-
-def test_where_it_lies_is_given_by_the_harness_alone(registry, ucf101, place):
-    place("ucf101", "/nowhere")
-    told = registry.build("ucf101", {"subset": 5}, locations={"ucf101": ucf101, "hmdb51": ucf101})
-    assert len(pickle.loads(pickle.dumps(told)).split("train")) == 5
-    assert "location" not in registry.completed("ucf101", {})
-    with pytest.raises(UsageError, match="unknown option of data set 'ucf101': 'location'"):
-        registry.build("ucf101", {"location": str(ucf101)})
-    with pytest.raises(UsageError, match="no keyword 'location'"):
-        registry.build("mocap-actions", locations={"mocap-actions": ucf101})
-    with pytest.raises(DataError, match="`paths` of the suite says that it lies at /elsewhere"):
-        registry.build("ucf101", locations={"ucf101": Path("/elsewhere")}).split("train")
-
-
-def test_options_are_completed(registry):
-    everything = registry.completed("ucf101", {"subset": 5, "fold": 2})
-    derived = {"subset": 5, "subset_seed": 0, "images": None, "joined": False, "labels": None}
-    assert everything == {**derived, "fold": 2, "bad": "error"}
-    with pytest.raises(UsageError, match="did you mean 'subset'"):
-        registry.completed("ucf101", {"subzet": 5})
-
-
-def test_without_options_it_is_the_data_set_itself(build):
-    assert type(build(fold=2)).__name__ == "UCF101"
-
-
-def test_subsets_are_nested_and_leave_the_test_split_alone(build):
-    whole = build().split("train")
-    five, ten = build(subset=5).split("train"), build(subset=10).split("train")
-    assert set(ids(five)) < set(ids(ten)) < set(ids(whole))
-    assert ids(five) == sorted(ids(five), key=ids(whole).index)
-    assert ids(build(subset=5, subset_seed=1).split("train")) != ids(five)
-    assert ids(build(subset=5).split("test")) == ids(build().split("test"))
-    assert len({whole.manifest, five.manifest, ten.manifest}) == 3
-    assert torch.equal(five.read(3), whole.read(ids(whole).index(ids(five)[3])))
-    bare = five.unlabelled()
-    assert not bare.labelled
-    assert torch.equal(bare.read(3), five.read(3))
-    assert not any(video.labels or video.group for video in bare.videos)
-
-
-def test_images_are_evenly_spaced_frames(build):
-    videos, images = build().split("test"), build(images=2).split("test")
-    assert len(images) == 2 * len(videos)
-    assert torch.equal(torch.cat([images.read(2), images.read(3)]), videos.read(1, [2, 6]))  # of 8
-    assert torch.equal(images.read(2, [0, 0], short_side=16), videos.read(1, [2, 2], short_side=16))
-    assert {video.frames for video in images.videos} == {1}
-    assert images.videos[3].labels == videos.videos[1].labels
-    assert images.videos[3].group == videos.videos[1].group
-    assert len(set(ids(images))) == len(images)
-    assert not any(video.group for video in images.unlabelled().videos)
-    with pytest.raises(IndexError, match="frame 0 alone"):
-        images.read(0, [1])
-
-
-def test_all_videos_as_one(build):
-    whole, one = build().split("train"), build(joined=True).split("train")
-    order = np.random.default_rng(0).permutation(len(whole)).tolist()
-    assert order != sorted(order)
-    videos = Subset(whole, order)
-    assert [video.frames for video in one.videos] == [8 * len(videos)]
-    wanted = [8 * 3 + 2, 0, 8 * 3 + 2, 7, 8]
-    expected = torch.cat(
-        [videos.read(3, [2]), videos.read(0, [0]), videos.read(3, [2]), videos.read(0, [7]), videos.read(1, [0])]
-    )
-    assert torch.equal(one.read(0, wanted), expected)
-    assert torch.equal(one.unlabelled().read(0, wanted, short_side=16)[4:], videos.read(1, [0], short_side=16))
-    assert not one.videos[0].labels
-    assert one.unlabelled().manifest != one.manifest
-    assert len(build(joined=True).split("test")) == len(build().split("test"))
-    with pytest.raises(IndexError, match="has frames 0 to"):
-        one.read(0, [one.videos[0].frames])
-
-
-@pytest.mark.parametrize("column", ["video", "class"])
-def test_further_labels(build, tmp_path, column):
-    train = build().split("train")
-    names = train.classes["action"]
-    rows = ids(train) + ids(build().split("test")) if column == "video" else list(names)
-    places = {"Backflip": "gym", "Cartwheel": "park", "Crawl": "gym"}
-    with (tmp_path / "scenes.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [(column, "label"), *((row, places[next(n for n in names if n in row)]) for row in rows)]
-        )
-    scenes = build(labels={"scene": str(tmp_path / "scenes.csv")}).split("train")
-    assert scenes.classes == {"action": names, "scene": ("gym", "park")}
-    expected = [int(places[names[video.labels["action"]]] == "park") for video in train.videos]
-    assert [video.labels["scene"] for video in scenes.videos] == expected
-    assert scenes.manifest != train.manifest
-    assert scenes.unlabelled().manifest == train.unlabelled().manifest
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,label\nx,y\n", "`video,label` or `class,label`"),
-        ("class,label\nBackflip,gym\n", "no row for class 'Cartwheel'"),
-        ("class,label\nBackflip,gym\nBackflip,park\n", "line 3"),
-        ("class,label\nBackflip\n", "line 2"),
-        ("\udcff", "cannot be read"),
-    ],
-)
-def test_wrong_files_of_labels(build, tmp_path, text, message):
-    path = tmp_path / "scenes.csv"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(DataError, match=message):
-        build(labels={"scene": str(path)}).split("train")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"subset": 0}, "subset=0"),
-        ({"subset": "5"}, "subset='5'"),
-        ({"joined": 3}, "joined=3"),
-        ({"subzet": 5}, "did you mean"),
-    ],
-)
-def test_wrong_options(build, options, message):
-    with pytest.raises(UsageError, match=message):
-        build(**options)
-
-
-def test_more_videos_than_there_are(build):
-    with pytest.raises(UsageError, match="has 45 videos"):
-        build(subset=46).split("train")
 
 
 def test_a_subset_is_a_split_of_its_videos():
@@ -173,18 +25,6 @@ def test_a_subset_is_a_split_of_its_videos():
     assert [dict(video.labels) for video in bare.videos] == [{}, {}]
     assert (bare.labelled, dict(bare.classes)) == (False, {})
     assert ids(bare) == [ids(whole.unlabelled())[position] for position in (7, 3)]
-
-
-def test_flow_of_videos_joined_to_one():
-    whole = MovingSquares().split("train")
-    joined = ConcatenatedSplit(Subset(whole, [7, 3]))
-    moved = joined.flow(0, [24 + 5, 3, 24 + 5], short_side=32)
-    assert torch.equal(moved[[1]], whole.flow(7, [3], short_side=32))
-    assert torch.equal(moved[[0, 2]], whole.flow(3, [5, 5], short_side=32))
-    with pytest.raises(DataError, match="no flow from frames"):
-        joined.flow(0, [23], short_side=32)
-    with pytest.raises(IndexError, match="has frames 0 to 47"):
-        joined.flow(0, [48], short_side=32)
 
 
 def test_what_is_made_of_videos_has_a_content_of_its_own():

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from harness.cards import MethodCard
+from harness.cards import DatasetCard, MethodCard
 from harness.errors import PluginError, UsageError
-from harness.plugins.registry import Origin, Registry, SuiteRegistry
+from harness.plugins.registry import DatasetRegistry, Origin, Registry, SuiteRegistry
+from harness.testing.fixtures import MovingSquares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,3 +149,47 @@ def test_suites():
     suites.register("gone", "harness.suites:gone.yaml")
     with pytest.raises(PluginError, match="cannot be read"):
         suites.text("gone")
+
+
+class Squares(MovingSquares):
+    card = DatasetCard(name="squares", summary="Squares that lie somewhere.", located=True)
+
+    def __init__(self, images: bool = False, *, location: Path | None = None):
+        super().__init__()
+        self.images = images
+        self.location = location
+
+
+@pytest.fixture
+def datasets():
+    registry = DatasetRegistry()
+    registry.register(Squares.card, f"{__name__}:Squares")
+    registry.register(MovingSquares.card, "harness.testing.fixtures:MovingSquares")
+    return registry
+
+
+def test_every_data_set_has_the_derived_options_beside_its_own(datasets):
+    assert type(datasets.build("squares", {"images": True})) is Squares
+    assert datasets.build("squares", {"images": True}).images is True  # its own: frames as images are not taken
+    assert len(datasets.build("squares", {"subset": 5, "images": True}).split("train")) == 5
+    assert len(datasets.build("moving-squares", {"subset": 5, "images": 2}).split("train")) == 10
+    with pytest.raises(UsageError, match="data set 'squares': option subset=0"):
+        datasets.build("squares", {"subset": 0})
+    with pytest.raises(UsageError, match="unknown option of data set 'squares': 'subzet'; did you mean 'subset'"):
+        datasets.build("squares", {"subzet": 5})
+
+
+def test_options_of_data_sets_are_completed(datasets):
+    derived = {"subset": 5, "subset_seed": 0, "joined": False, "labels": None}
+    assert datasets.completed("squares", {"subset": 5}) == {**derived, "images": False}
+    with pytest.raises(UsageError, match="did you mean 'subset'"):
+        datasets.completed("squares", {"subzet": 5})
+
+
+def test_where_a_data_set_lies_is_no_option(datasets, tmp_path):
+    assert datasets.build("squares").location is None
+    assert datasets.build("squares", locations={"squares": tmp_path, "other": tmp_path}).location == tmp_path
+    with pytest.raises(UsageError, match="unknown option of data set 'squares': 'location'"):
+        datasets.build("squares", {"location": str(tmp_path)})
+    with pytest.raises(UsageError, match="'moving-squares': its class has no keyword 'location'"):
+        datasets.build("moving-squares", locations={"moving-squares": tmp_path})

@@ -7,7 +7,7 @@ import torch
 
 from harness import Budget, FrozenEncoder, UsageError
 from harness.backbones.small_2d import Small2D
-from harness.datasets.split_views import ConcatenatedSplit
+from harness.datasets.concatenated_split import ConcatenatedSplit
 from harness.encoders.network import normalise
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness_temporal_coherency.methods import Quadruplet, Siamese, SlowFeatureAnalysis, Triplet

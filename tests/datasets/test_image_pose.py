@@ -1,19 +1,22 @@
-"""FLIC on a few frames of drawn people in its own layout, and wrong copies."""
+"""FLIC, Leeds Sports and their stored joints, on drawn people in their own layouts."""
 
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
 
-from harness.datasets.image_pose import FLIC
+from harness.datasets import image_pose
+from harness.datasets.image_pose import FLIC, LeedsSports, store_joints
 from harness.errors import DataError, UsageError
 from harness.evaluators.pose.frames import frames_with_people
 from harness.evaluators.pose.protocol import Pose
 from harness.functional.pose import JOINTS
+from harness.system import paths
 from harness.testing import failures
 from harness.video.decode import decode
 
@@ -67,7 +70,7 @@ def write(rows, tmp_path, place):
     return write
 
 
-def test_it_keeps_what_a_data_set_has_to(write):
+def test_flic_keeps_what_a_data_set_has_to(write):
     assert failures(write()) == {}
 
 
@@ -188,3 +191,136 @@ class TestWrongCopies:
     def test_an_unknown_split(self, write):
         with pytest.raises(UsageError, match="unknown split 'val'"):
             write().split("val")
+
+
+LSP_ORDER = {3: "right_hip", 4: "left_hip", 7: "right_wrist", 8: "right_elbow", 9: "right_shoulder"}
+LSP_ORDER |= {10: "left_shoulder", 11: "left_elbow", 12: "left_wrist"}
+"""Published, counted from 1."""
+
+LSP_COUNT = 24
+LSP_FRAME = 2
+
+
+@pytest.fixture
+def lsp(drawn, tmp_path, place, monkeypatch):
+    """`lsp_dataset/` with 12 pictures on each side; of the last picture joint 7 (the right wrist) is hidden."""
+    monkeypatch.setattr(image_pose, "COUNT", LSP_COUNT)
+    monkeypatch.setattr(image_pose, "LEEDS_SIDES", {"train": range(12), "test": range(12, LSP_COUNT)})
+    folder = tmp_path / "lsp_dataset"
+    (folder / "images").mkdir(parents=True)
+    published = np.zeros((3, 14, LSP_COUNT))
+    for number, video in enumerate(sorted((drawn / "videos").glob("*/*"))[:LSP_COUNT]):
+        joints = np.load(drawn / "joints" / video.relative_to(drawn / "videos").with_suffix(".npz"))["joints"][
+            LSP_FRAME
+        ]
+        Image.fromarray(decode(video, [LSP_FRAME])[0]).save(folder / "images" / f"im{number + 1:04d}.jpg", quality=95)
+        for column, joint in LSP_ORDER.items():
+            published[:2, column - 1, number] = joints[JOINTS.index(joint)] + 1
+    published[2, 6, -1] = 1
+    scipy.io.savemat(folder / "joints.mat", {"joints": published})
+    place("leeds-sports", folder)
+    return folder
+
+
+def test_leeds_keeps_what_a_data_set_has_to(lsp):
+    assert failures(LeedsSports()) == {}
+
+
+def test_the_published_sides_of_leeds():
+    assert image_pose.COUNT == 2000
+    assert {"train": range(1000), "test": range(1000, 2000)} == image_pose.LEEDS_SIDES
+
+
+def test_joints_of_leeds(lsp, drawn, place):
+    place("leeds-sports", lsp.parent)
+    split = LeedsSports().split("test")
+    assert (len(split), split.videos[0].id, split.classes) == (12, "images/im0013", {})
+    original, found = np.load(sorted((drawn / "joints").glob("*/*"))[LSP_COUNT - 1]), np.load(split.videos[-1].joints)
+    np.testing.assert_allclose(found["joints"][0, 1:], original["joints"][LSP_FRAME, 1:], atol=1e-4)
+    wanted = original["visible"][LSP_FRAME].copy()
+    wanted[[JOINTS.index("nose"), JOINTS.index("right_wrist")]] = False
+    assert found["visible"][0].tolist() == wanted.tolist()
+    assert np.isnan(found["joints"][0, JOINTS.index("nose")]).all()
+    assert not np.load(split.videos[0].joints)["visible"][0, 0]
+
+
+def test_hidden_joints_are_not_scored_but_hold_the_torso(lsp):
+    frames = frames_with_people(LeedsSports(), "test")
+    assert len(frames) == 12
+    assert not frames.scored[-1, JOINTS.index("right_wrist")]
+    assert frames.scored[:, JOINTS.index("left_shoulder")].any()
+
+
+def test_the_pose_protocol_runs_without_noses(lsp, maps):
+    found = Pose().evaluate(maps, LeedsSports(), seed=0)
+    assert found.notes["test"]["joints_missing"] == 12
+    assert "strict_pcp_arms" in {score.metric for score in found.scores}
+
+
+@pytest.mark.parametrize(
+    "joints", [np.zeros((14, 3, LSP_COUNT)), np.zeros((3, 14, 10)), np.zeros((1, 1)), np.array(["text"])]
+)
+def test_another_set_than_leeds(lsp, joints):
+    scipy.io.savemat(lsp / "joints.mat", {"joints": joints})
+    with pytest.raises(DataError, match=r"joints\.mat: should hold joints \(3, 14, 24\), it holds .*not the extended"):
+        LeedsSports().split("train")
+
+
+def test_missing_pictures_of_leeds(lsp):
+    (lsp / "images" / "im0003.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 of 12 videos of split 'train' cannot be used \(1 missing\)"):
+        LeedsSports().split("train")
+    split = LeedsSports(bad="skip").split("train")
+    assert [video.id for video in split.videos[1:3]] == ["images/im0002", "images/im0004"]
+    assert os.fspath(split.videos[2].joints).endswith("00003.npz")
+
+
+def test_no_copy_of_leeds(tmp_path, place):
+    place("leeds-sports", tmp_path)
+    with pytest.raises(DataError, match=r"no joints\.mat in"):
+        LeedsSports().split("train")
+
+
+def test_a_split_that_leeds_lacks(lsp):
+    with pytest.raises(UsageError, match="unknown split 'val'"):
+        LeedsSports().split("val")
+
+
+PLACES = np.random.default_rng(0).normal(size=(3, 9, 2)).astype(np.float32)
+VISIBLE = np.random.default_rng(1).random((3, 9)) < 0.5
+
+
+def test_one_file_an_image():
+    files = store_joints("flic", PLACES, VISIBLE)
+    for file, joints, visible in zip(files, PLACES, VISIBLE, strict=True):
+        with np.load(file, allow_pickle=False) as found:
+            assert np.array_equal(found["joints"], joints[None])
+            assert np.array_equal(found["visible"], visible[None])
+
+
+def test_other_content_lies_elsewhere_and_the_same_is_written_once(monkeypatch):
+    first = store_joints("flic", PLACES, VISIBLE)
+    assert not set(store_joints("flic", PLACES, ~VISIBLE)) & set(first)
+    assert not set(store_joints("flic", PLACES + 1, VISIBLE)) & set(first)
+    assert not set(store_joints("leeds-sports", PLACES, VISIBLE)) & set(first)
+    monkeypatch.setattr(np, "savez", None)
+    assert store_joints("flic", PLACES, VISIBLE) == first
+
+
+def test_what_a_killed_process_left_is_thrown_away():
+    folder = store_joints("flic", PLACES, VISIBLE)[0].parent
+    draft = folder.rename(folder.with_name(f".{folder.name}.writing"))
+    (draft / "half.npz").touch()
+    files = store_joints("flic", PLACES, VISIBLE)
+    assert sorted(folder.iterdir()) == files
+    assert not draft.exists()
+
+
+def test_a_full_disk_leaves_nothing_behind(monkeypatch):
+    def full(*arguments, **values):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(DataError, match=r"No space left.*make room there"):
+        store_joints("flic", PLACES, VISIBLE)
+    assert not [path for path in (paths.datasets() / "flic").iterdir() if path.suffix != ".lock"]

@@ -1,0 +1,154 @@
+"""Conformance checks of the records of a data set's splits."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from harness.errors import UsageError
+from harness.interfaces import Dataset, Split, Video
+from harness.testing.checking import Subject, expect
+from harness.video.archive import member
+
+READ = 3
+"""Number of videos of a split that are read."""
+
+
+@dataclass(eq=False)
+class DatasetSubject(Subject[Dataset]):
+    """Data set under test."""
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """Splits that the card names."""
+        return {name: self.tested.split(name) for name in self.tested.card.splits}
+
+    def some(self) -> list[tuple[Split, int]]:
+        """Choose a few videos of each split: the first, the last, and one between."""
+        return [
+            (split, index)
+            for split in self.splits.values()
+            for index in sorted({0, len(split) // 2, len(split) - 1})[:READ]
+        ]
+
+
+def check_splits(subject: DatasetSubject) -> None:
+    """Expect the card's splits, filled, labelled and named; `UsageError` for others."""
+    for name, split in subject.splits.items():
+        where = f"split {name!r}"
+        expect(
+            len(split) == len(split.videos) > 0,
+            expected=f"{where} to have as many videos as its length says, at least one",
+            got=f"length {len(split)} and {len(split.videos)} videos",
+            remedy="correct __len__ or the lists",
+        )
+        expect(
+            isinstance(split.left_out, Mapping),
+            expected=f"{where} to have `left_out`, a reason for each listed video that it lacks",
+            got=type(split.left_out).__name__,
+            remedy="give {} where nothing is left out",
+        )
+        expect(
+            split.name == name and split.labelled,
+            expected=f"split({name!r}) to give a labelled split of that name",
+            got=f"{split.name!r}, labelled {split.labelled}",
+            remedy="labels are taken away by unlabelled()",
+        )
+    got = "a split"
+    try:
+        subject.tested.split("no-such-split")
+    except UsageError:
+        return
+    except Exception as error:
+        got = type(error).__name__
+    expect(
+        False,
+        expected="split('no-such-split') to raise UsageError",
+        got=got,
+        remedy="raise harness.errors.unknown('split', name, self.card.splits)",
+    )
+
+
+def check_videos(subject: DatasetSubject) -> None:
+    """Expect whole records: own id, positive sizes, a file, a class of each kind."""
+    subject.requires(check_splits)
+    card = subject.tested.card
+    for split in subject.splits.values():
+        expect(
+            set(split.classes) == set(card.labels) and all(split.classes.values()),
+            expected=f"classes of {', '.join(card.labels)}, as on the card",
+            got=f"{ {kind: len(names) for kind, names in split.classes.items()} }",
+            remedy="correct the card's labels or the split's classes",
+        )
+        for video in split.videos:
+            _expect_whole(video, split, joints=card.joints)
+    counted = Counter(video.id for split in subject.splits.values() for video in split.videos)
+    name, count = counted.most_common(1)[0]
+    expect(count == 1, expected="every id once", got=f"{name!r} {count} times", remedy="put the class or split into it")
+
+
+def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
+    numbers = {"frames": video.frames, "fps": video.fps, "width": video.width, "height": video.height}
+    for name, number in numbers.items():
+        expect(
+            number > 0,
+            expected=f"video {video.id!r} to have positive {name}",
+            got=number,
+            remedy="harness.video.probe.probe(path) tells them",
+        )
+    expect(
+        video.path.is_file() or member(video.path) is not None,
+        expected=f"a file for video {video.id!r}",
+        got=f"none at {video.path}",
+        remedy="raise DataError in split() when files are missing",
+    )
+    for kind, names in split.classes.items():
+        expect(
+            0 <= video.labels.get(kind, -1) < len(names),
+            expected=f"video {video.id!r} to have a class of {kind!r} from 0 to {len(names) - 1}",
+            got=video.labels.get(kind),
+            remedy="labels are indices into the split's classes",
+        )
+    if joints:
+        expect(
+            video.joints is not None,
+            expected=f"joints of video {video.id!r}, as the card says",
+            got=None,
+            remedy="give its .npz, or state joints=False on the card",
+        )
+
+
+def check_joints(subject: DatasetSubject) -> None:
+    """Expect joints (T, 9, 2) float32 in pixels, with `visible` (T, 9) bool."""
+    subject.requires(check_videos)
+    for split, index in subject.some():
+        video = split.videos[index]
+        assert video.joints is not None
+        with np.load(video.joints, allow_pickle=False) as arrays:
+            stored = {name: (arrays[name].shape, str(arrays[name].dtype)) for name in arrays.files}
+        wanted = {"joints": ((video.frames, 9, 2), "float32"), "visible": ((video.frames, 9), "bool")}
+        expect(
+            {name: stored.get(name) for name in wanted} == wanted,
+            expected=f"{video.joints} to hold {wanted}",
+            got=stored,
+            remedy="write them with numpy.savez, in FLIC's order",
+        )
+
+
+def check_groups(subject: DatasetSubject) -> None:
+    """Expect no group on two sides of a split."""
+    subject.requires(check_splits)
+    groups = {name: {video.group for video in split.videos} - {""} for name, split in subject.splits.items()}
+    for (one, ones), (other, others) in itertools.combinations(groups.items(), 2):
+        common = sorted(ones & others)
+        expect(
+            not common,
+            expected=f"{one!r} and {other!r} to have no group in common",
+            got=f"{common[0]!r} in both" if common else "",
+            remedy="videos of one group show one scene: a classifier would recognise it",
+        )

@@ -1,0 +1,39 @@
+"""All videos of a split as one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.datasets.concatenated_split import ConcatenatedSplit
+from harness.datasets.split_views import Subset
+from harness.errors import DataError
+from harness.testing.fixtures import MovingSquares
+
+
+def test_flow_of_videos_joined_to_one():
+    whole = MovingSquares().split("train")
+    joined = ConcatenatedSplit(Subset(whole, [7, 3]))
+    moved = joined.flow(0, [24 + 5, 3, 24 + 5], short_side=32)
+    assert torch.equal(moved[[1]], whole.flow(7, [3], short_side=32))
+    assert torch.equal(moved[[0, 2]], whole.flow(3, [5, 5], short_side=32))
+    with pytest.raises(DataError, match="no flow from frames"):
+        joined.flow(0, [23], short_side=32)
+    with pytest.raises(IndexError, match="has frames 0 to 47"):
+        joined.flow(0, [48], short_side=32)
+
+
+def test_frames_of_another_size_are_brought_to_the_first_ones():
+    whole = MovingSquares().split("train")
+    small = replace(whole, frames=tuple(frames[:, ::2, ::2] for frames in whole.frames))
+    videos = tuple(replace(video, width=32, height=24) for video in small.videos)
+    mixed = replace(
+        whole,
+        videos=(whole.videos[0], videos[1]),
+        frames=(whole.frames[0], small.frames[1]),
+    )
+    joined = ConcatenatedSplit(mixed)
+    assert joined.read(0, [23, 24]).shape == (2, 48, 64, 3)
+    assert torch.equal(joined.read(0, [23])[0], whole.frames[0][23])

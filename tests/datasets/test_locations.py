@@ -1,0 +1,66 @@
+"""Locations of data sets: a suite, the environment, the user's configuration."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import locations
+from harness.datasets.ucf101 import UCF101
+from harness.errors import DataError, UsageError
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three folders: that of the suite, of the environment and of the configuration."""
+    folders = [tmp_path / name for name in ("suite", "environment", "configuration")]
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setenv(locations.variable("ucf101"), str(folders[1]))
+    locations.remember("ucf101", folders[2])
+    return folders
+
+
+def test_the_suite_comes_first_then_the_environment_then_the_configuration(folders, monkeypatch):
+    suite, environment, configuration = folders
+    assert locations.located("ucf101", suite) == suite
+    assert locations.located("ucf101") == environment
+    monkeypatch.delenv(locations.variable("ucf101"))
+    assert locations.located("ucf101") == configuration
+    assert locations.located("hmdb51", suite) == suite
+    with pytest.raises(UsageError, match="'hmdb51': nothing says where it lies; run `harness dataset add hmdb51"):
+        locations.located("hmdb51")
+
+
+def test_what_says_so_is_named_where_nothing_is(folders, monkeypatch):
+    with pytest.raises(DataError, match="`paths` of the suite says that it lies at /nowhere, where nothing is"):
+        locations.located("ucf101", Path("/nowhere"))
+    monkeypatch.setenv(locations.variable("ucf101"), "/nowhere")
+    with pytest.raises(DataError, match=r"\$HARNESS_DATA_UCF101 says"):
+        locations.located("ucf101")
+
+
+def test_a_data_set_takes_its_location_with_it_and_leaves_the_process_alone(folders):
+    environment = dict(os.environ)
+    data = UCF101(location=folders[0])
+    assert pickle.loads(pickle.dumps(data)).location == data.location == folders[0]
+    assert UCF101().location == folders[1]
+    assert dict(os.environ) == environment
+
+
+def test_a_configuration_that_is_wrong(folders, monkeypatch):
+    monkeypatch.delenv(locations.variable("ucf101"))
+    locations.paths.locations().write_text("datasets: [ucf101]")
+    with pytest.raises(DataError, match=r"should hold `datasets: .name: /path.` and nothing else"):
+        locations.located("ucf101")
+
+
+def test_the_first_place_that_holds_what_is_published(tmp_path):
+    (tmp_path / "b" / "lists").mkdir(parents=True)
+    assert locations.holding("x", tmp_path, "lists/", ("", "a", "b"), "unpack it") == tmp_path / "b"
+    assert locations.holding("x", tmp_path / "b" / "c", "lists/", ("..",), "unpack it") == tmp_path / "b"
+    with pytest.raises(DataError, match=r"'x': no lists/ in .* or in a below it; unpack it"):
+        locations.holding("x", tmp_path, "lists/", ("", "a"), "unpack it")
