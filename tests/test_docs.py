@@ -23,11 +23,38 @@ def test_the_two_commands_are_there():
     assert "pip install tox && tox\n" in README
 
 
+MAP = re.findall(r"^[├└]─ (\S+)", README, flags=re.MULTILINE)
+
+
 def test_the_map_names_every_room():
-    mapped = set(re.findall(r"^[├└]─ (\S+)", README, flags=re.MULTILINE))
+    mapped = set(MAP)
     rooms = {f"{path.parent.name}/" for path in (ROOT / "harness").glob("*/__init__.py")}
     modules = {path.name for path in (ROOT / "harness").glob("*.py")} - {"__init__.py", "__main__.py"}
     assert mapped == rooms | modules
+
+
+def test_the_map_is_in_the_order_of_imports():
+    tomllib = pytest.importorskip("tomllib", reason="part of Python since 3.11")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [layer.strip("()") for layer in contracts[0]["layers"] if layer != "__main__"]
+    assert [re.sub(r"/|\.py", "", name) for name in MAP] == layers[::-1]
+
+
+@pytest.mark.parametrize("title", ["A clip, from file to score", "A key, from suite to board"])
+def test_a_walk_goes_upwards_only(title):
+    walk = (ROOT / "CONTRIBUTING.md").read_text().partition(f"### {title}\n")[2].partition("\n#")[0]
+    paths = re.findall(r"`harness/([^`]+)`", walk)
+    assert 10 <= len(paths) <= 12
+    assert all((ROOT / "harness" / path).is_file() for path in paths)
+    floors = [MAP.index(f"{path.partition('/')[0]}/" if "/" in path else path) for path in paths]
+    assert floors == sorted(floors)
+
+
+def test_the_setup_installs_every_plugin():
+    (line,) = re.findall(r"^pip install -c .*$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)
+    shown = subprocess.run(["sh", "-c", f"echo {line}"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for path in ROOT.glob("plugins/*/pyproject.toml"):
+        assert f"-e plugins/{path.parent.name}/ " in shown
 
 
 @pytest.fixture
