@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -55,3 +56,24 @@ def harness_process(folder):
 
     harness.folder = folder
     return harness
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Four distributions that do not load, in front of the others."""
+    sources = {
+        "raises": "raise ImportError('no such thing')",
+        "leaves": "import sys\nsys.exit(7)",
+        "misspells": "from harness import hookimpl\n@hookimpl\ndef harness_metods(registry): pass\n",
+        "doubles": "from harness import MethodCard, hookimpl\n@hookimpl\ndef harness_methods(registry):\n"
+        "    registry.register(MethodCard(name='aaa', summary='Half.'), 'x:Y')\n"
+        "    registry.register(MethodCard(name='supervised', summary='Taken.'), 'x:Y')\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"broken_{name}.py").write_text(source)
+        metadata = tmp_path / f"broken_{name}-2.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
+        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    return list(sources)

@@ -1,4 +1,4 @@
-"""`harness list`, `--help` and `doctor`: quick, machine-readable, and unmoved by broken plugins."""
+"""`harness list` and `--help`: quick, machine-readable, and unmoved by broken plugins."""
 
 from __future__ import annotations
 
@@ -93,27 +93,6 @@ def test_listing_references_imports_no_torch(toy):
     assert done.stderr == "heavy=[]"
 
 
-@pytest.fixture
-def broken(tmp_path, monkeypatch):
-    """Four distributions that do not load, in front of the others."""
-    sources = {
-        "raises": "raise ImportError('no such thing')",
-        "leaves": "import sys\nsys.exit(7)",
-        "misspells": "from harness import hookimpl\n@hookimpl\ndef harness_metods(registry): pass\n",
-        "doubles": "from harness import MethodCard, hookimpl\n@hookimpl\ndef harness_methods(registry):\n"
-        "    registry.register(MethodCard(name='aaa', summary='Half.'), 'x:Y')\n"
-        "    registry.register(MethodCard(name='supervised', summary='Taken.'), 'x:Y')\n",
-    }
-    for name, source in sources.items():
-        (tmp_path / f"broken_{name}.py").write_text(source)
-        metadata = tmp_path / f"broken_{name}-2.0.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
-        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
-    return list(sources)
-
-
 def test_broken_plugins_are_one_line_each_and_the_rest_works(harness_process, broken):
     done = harness_process("list", "methods")
     assert done.returncode == 0
@@ -135,13 +114,3 @@ def test_strict_plugins_exits_3(harness_process, broken):
     assert "Traceback" not in done.stderr
     blocks = [part for name in broken for part in ("--block", name)]
     assert harness_process("--strict-plugins", *blocks, "list", "methods").returncode == 0
-
-
-def test_doctor(harness_process, broken):
-    done = harness_process("doctor", "--json")
-    assert done.returncode == 1
-    checks = {check["name"]: check for check in json.loads(done.stdout)}
-    assert not checks["plugin raises"]["ok"]
-    others = [check for name, check in checks.items() if name.removeprefix("plugin ") not in broken]
-    assert all(check["ok"] for check in others), others
-    assert "PyAV" in checks["video decoder"]["found"]
