@@ -1,4 +1,4 @@
-"""Trajectories of frames of UCF101's size: frames a second, memory and time by their number."""
+"""Trajectories in frames of UCF101's size: speed, memory, time by their number."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEIGHT, WIDTH = 240, 320
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As in each of the processes that extract videos side by side."""
+    """Use one thread, like each of the processes that extract side by side."""
     threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -40,7 +40,9 @@ def soft(height, width, seed):
 
 
 def video(frames, side=120, textured=WIDTH):
-    """A square that goes to and fro over a panned texture, of which the left part is as wide as `textured`."""
+    """Yield frames of a square going to and fro over a panned texture.
+
+    Its left part is as wide as `textured`."""
     back, front = soft(HEIGHT, WIDTH + 240, 0), soft(side, side, 1)
     back[:, textured:] = 90
     for t in range(frames):
@@ -75,7 +77,7 @@ def test_frames_a_second(benchmark, flow, detector):
 
 
 def test_memory_is_that_of_the_trajectories(benchmark):
-    """A video that is played twice takes no more memory but for the rows of the second time."""
+    """A video played three times takes more memory only for the further rows."""
 
     def peak(repeats):
         tracemalloc.start()
@@ -92,7 +94,7 @@ def test_memory_is_that_of_the_trajectories(benchmark):
 
 
 def test_time_is_linear_in_the_trajectories(benchmark):
-    """Beside what a frame costs anyway: three measurements of which the middle one is on the line."""
+    """Three measurements lie on a line, whose offset is the cost of a frame."""
     videos = [
         np.stack(list(video(45, side=side, textured=textured)))
         for side, textured in ((40, 40), (90, 200), (130, WIDTH))
@@ -110,7 +112,7 @@ def test_time_is_linear_in_the_trajectories(benchmark):
 
 @pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
 def test_describing_tubes(beside, device):
-    """3,000 tubes in 40 frames at once, beside the extractor's way from frame to frame."""
+    """Describe 3,000 tubes in 40 frames at once, beside frame by frame."""
     settings, random = Settings(), np.random.default_rng(0)
     frames = list(video(41))
     between = OpticalFlow(settings, 1)

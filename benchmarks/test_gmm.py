@@ -1,4 +1,4 @@
-"""Expectation maximisation for mixtures of Gaussians, beside scikit-learn in float32."""
+"""Expectation maximisation for mixtures of Gaussians, beside scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POINTS, DIM = 20_000, 64
 
 
 def points(clusters=300):
-    """Clusters of different widths that overlap; a few directions carry most of the variance."""
+    """Overlapping clusters of several widths, most variance in few directions."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.randn(clusters, DIM, generator=generator)
     widths = torch.rand(clusters, DIM, generator=generator) + 0.3

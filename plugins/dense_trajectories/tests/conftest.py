@@ -12,7 +12,7 @@ from harness.testing import MovingSquares
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
-    """Trajectories are kept from test to test, away from the user's."""
+    """A home for trajectories that tests share, away from the user's."""
     folder = tmp_path_factory.getbasetemp() / "home"
     monkeypatch.setenv("HARNESS_HOME", str(folder))
     return folder
@@ -32,7 +32,7 @@ def own_home(home, tmp_path, monkeypatch):
 
 @pytest.fixture
 def boxed(squares, own_home):
-    """The first two test videos, and a function that gives each of their frames the same boxes named `ours`."""
+    """Two test videos, and a function that writes their boxes, named `ours`."""
     split = squares.split("test")
     some = dataclasses.replace(split, videos=split.videos[:2], frames=split.frames[:2])
 

@@ -1,4 +1,4 @@
-"""Fisher vectors against scikit-image, a slow twin and autograd; bags of words against counting."""
+"""Fisher vectors against scikit-image, a slow twin and autograd; bags of words."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_ragged_sets_equal_the_slow_twin(lengths, seed):
 
 
 def test_equals_scikit_image():
-    """Whose layout is [weights, all mu, all sigma], with the sign of sigma turned round."""
+    """Its layout is [weights, all mu, all sigma], with the sign of sigma reversed."""
     x, gmm = points(200), mixture()
     model = GaussianMixture(K, covariance_type="diag")
     model.weights_, model.means_, model.covariances_ = (v.numpy() for v in (gmm.weights, gmm.means, gmm.variances))
@@ -115,7 +115,7 @@ def test_one_point_at_the_mean_of_one_component():
 
 
 def test_points_of_the_mixture_itself_give_almost_nothing():
-    """The expected gradient is 0 and each entry's variance at most 1 / N times a constant."""
+    """The expected gradient is 0, each entry's variance at most a constant by N."""
     gmm = Gmm(torch.ones(1), torch.zeros(1, D), torch.ones(1, D))
     assert alone(points(100_000, dtype=torch.float32), gmm).abs().max() < 0.02
     assert alone(points(100_000, dtype=torch.float32) + 1, gmm).abs().max() > 0.5

@@ -23,7 +23,7 @@ def texture(height, width, seed=0):
 
 
 def filmed(affine, frames):
-    """The photograph by a camera of which `affine(t)` (2, 3) leads from frame t to the photograph."""
+    """Film the photograph; `affine(t)` (2, 3) leads from frame t to it."""
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return np.stack([cv2.warpAffine(PHOTOGRAPH, affine(t), (WIDTH, HEIGHT), flags=flags) for t in range(frames)])
 
@@ -33,7 +33,7 @@ def panned(frames=20):
 
 
 def square(frames=20, background=0):
-    """A textured square of 64 pixels that goes 2.5 pixels right and 1 down a frame, from 40, 50."""
+    """A textured square of 64 pixels going 2.5 pixels right and 1 down a frame."""
     back = np.full((HEIGHT, WIDTH), 90, np.uint8) if background is None else texture(HEIGHT, WIDTH, background)
     front = texture(64, 64, seed=1)
     video = []
@@ -206,7 +206,7 @@ def test_sixteen_frames_are_enough():
 
 
 def test_boxes_are_kept_out_of_the_camera_motion():
-    """Most of the picture moves as one: only with a box around it is the rest taken for the background."""
+    """The larger part moves as one; with a box around it, the rest is background."""
     crowd = panned(17)
     crowd[:, :, 190:] = texture(HEIGHT, 50)
     box = [[0, 0, 189.5, HEIGHT]]

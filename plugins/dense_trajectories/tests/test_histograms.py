@@ -34,7 +34,7 @@ def slope(picture, y, x):
 
 
 def direct(vector, point, size, bins):
-    """Root of the normalised histogram, (x cell, y cell, bin), of `vector(y, x)` around a point."""
+    """Root of the normalised histogram of `vector(y, x)` around a point."""
     height, width = size
     left = min(max(int(np.rint(point[0])) - 16, 0), width - 32)
     top = min(max(int(np.rint(point[1])) - 16, 0), height - 32)

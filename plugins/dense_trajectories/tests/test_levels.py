@@ -29,7 +29,7 @@ def test_flat_flow_is_in_pixels_of_each_level(levels):
 
 
 def test_a_place_in_the_frame_is_the_same_at_every_level(levels):
-    """Where a ramp has a value at a level is where the frame has it."""
+    """A ramp has its values at the same places of a level and of the frame."""
     ramp = np.add.outer(np.arange(240) * 0.5, np.arange(320)).astype(np.float32)
     pictures = levels.pyramid(ramp)
     flat = np.concatenate([picture.ravel() for picture in pictures])

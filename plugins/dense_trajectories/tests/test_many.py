@@ -20,7 +20,7 @@ HISTOGRAMS = span("hog", "mbh_y")
 
 
 def crossing(frames, height, width, speed=2.5):
-    """A part of the photograph that goes over another part, which the camera pans over."""
+    """A part of the photograph going over another part, with a panning camera."""
     video = np.empty((frames, height, width), np.uint8)
     for t in range(frames):
         video[t] = PHOTOGRAPH[100 : 100 + height, 150 + t : 150 + width + t]

@@ -1,4 +1,4 @@
-"""PCA against scikit-learn and closed forms; count sketches against their matrix and theory."""
+"""PCA against scikit-learn; count sketches against their matrix and theory."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_signs_do_not_depend_on_the_order_of_points():
 
 
 def test_largest_entries_of_opposite_signs_and_equal_size():
-    """Along (1, -1) rounding must not choose the sign: the first of the two is positive."""
+    """Along (1, -1) rounding must not choose the sign: the first is positive."""
     for factor in (1.0, 1.1, 3.3, -0.7):
         line = torch.linspace(-1, 1, 11, dtype=torch.float64)[:, None] * torch.tensor([factor, -factor])
         assert fit_pca(line).components[0, 0] == pytest.approx(0.5**0.5)
@@ -183,7 +183,7 @@ def test_independent_sketches_keep_inner_products():
 
 
 def test_balanced_sketches_have_the_stated_bias():
-    """Of two constant vectors, where it is largest."""
+    """The bias is largest for two constant vectors."""
     source, dim, draws = 12, 4, 4000
     x = torch.ones(1, source, dtype=torch.float64)
     products = torch.stack(

@@ -39,7 +39,7 @@ def test_what_comes_back_is_what_was_stored(fitted, tmp_path):
 
 
 def test_views_and_shared_memory_are_stored(tmp_path):
-    """Which safetensors refuses as they are."""
+    """safetensors refuses them as they are."""
     centres = torch.arange(12.0).view(3, 4)
     save({"a": centres, "b": centres.mT}, tmp_path)
     assert torch.equal(load(tmp_path)[0]["b"], centres.mT)

@@ -1,4 +1,4 @@
-"""Histograms of many frames at once beside those from frame to frame, with sums in doubles as the yardstick."""
+"""Histograms of many frames at once against those frame by frame, in doubles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEIGHT, WIDTH, FRAMES = 70, 96, 40
 
 
 class Doubles(Histograms):
-    """Integral images in doubles: what `Histograms` is but for the roundings of its sums."""
+    """`Histograms` with integral images in doubles, hence without roundings."""
 
     def _summed(self, plane, places):
         integral = [cv2.integral(picture, sdepth=cv2.CV_64F).ravel() for picture in self._levels.views(plane[0])]
@@ -35,7 +35,7 @@ def smooth(shape, seed, scale):
 
 
 def scene(tracks=300, height=HEIGHT, width=WIDTH):
-    """Frames, flow around what counts as still, and tracks that wander, also beyond the border, in no order."""
+    """Frames, small flow, and tracks in no order that wander beyond the border."""
     random = np.random.default_rng(0)
     pictures = (smooth((FRAMES, height, width), 1, 50) + 128).clip(0, 255).astype(np.uint8)
     flow = smooth((FRAMES, 2, height, width), 2, 0.5)
@@ -51,7 +51,7 @@ def tensors(arrays, device="cpu"):
 
 
 def frame_by_frame(pictures, flow, start, points, settings, kind=Doubles):
-    """What the extractor does: histograms of all points of a frame, then means along the tracks."""
+    """Histograms of all points of a frame, then means along tracks, as `extract` does."""
     levels = Levels.of(pictures.shape[2], pictures.shape[1], 1, 2**0.5, settings.neighbourhood)
     histograms = kind(levels, settings)
     rows = np.empty((len(start), 396), np.float32)
@@ -82,7 +82,7 @@ def test_equal_to_the_histograms_from_frame_to_frame(device, settings):
 
 
 def test_flow_of_one_direction_falls_into_the_same_bins():
-    """Where the approximation of the angle shows most."""
+    """The approximation of the angle shows most there."""
     pictures, flow, start, points = scene(20)
     for degrees in range(45, 405, 70):
         flow[:] = 1.5 * np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])[:, None, None]

@@ -1,4 +1,4 @@
-"""All networks: sizes against published tables, inner layers, seeds, gradients that reach the pixels."""
+"""All networks: published sizes, inner layers, seeds, gradients to the pixels."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_gradients_reach_the_first_convolution(backbone):
     "backbone", [AlexNet(**MINI), GoogLeNet(), CifarQuick(), CifarFull()], ids=lambda b: b.card.name
 )
 def test_an_untrained_network_tells_images_apart(backbone):
-    """Biases drown the images in a network drawn with too small a deviation; then all vectors are one."""
+    """With too small weights, biases drown the images, and all vectors are one."""
     with torch.no_grad():
         vectors = nn.functional.normalize(backbone.build(seed=0)(images(backbone, 4)), dim=1)
     assert (vectors - vectors.mean(0)).norm(dim=1).mean() > 0.05

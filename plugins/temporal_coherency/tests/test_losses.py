@@ -55,7 +55,7 @@ def test_quadruplet_closed_forms():
 
 
 def test_one_hinge_a_tuple_is_not_one_hinge_a_batch():
-    """Two tuples whose hinges have the arguments 1 and -3: the sum of hinges is 1, the hinge of the sum 0."""
+    """Hinges with arguments 1 and -3: their sum is 1, the hinge of the sum 0."""
     a = torch.zeros(2, 1)
     later, other = torch.tensor([[1.5], [0.5]]), torch.tensor([[1.0], [4.0]])
     assert quadruplet(a, a, later, other, margin=0.5).item() == pytest.approx(0.5)  # 1 / N
@@ -122,7 +122,7 @@ def test_triplet_closed_forms():
 
 @pytest.mark.parametrize("margin", [0.1, 0.5, 1.5])
 def test_triplet_equals_torchs_own(margin):
-    """Cosine distances from another function of torch, which gives 1 - cos for pairs that belong together."""
+    """Cosine distances are those of torch's loss for pairs that belong together."""
     anchor, positive, negative = (3 * role for role in vectors(3, seed=4))
     ones = torch.ones(6, dtype=torch.float64)
     near, far = (cosine_embedding_loss(anchor, other, ones, reduction="none") for other in (positive, negative))

@@ -1,4 +1,4 @@
-"""What an encoder looks at is told by what moves its vectors."""
+"""Movements of encoders that see one thing only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def moved(dim, see):
 
 
 def test_colours_alone():
-    """Mean colours, less what they have in common: nothing but colour moves them, and they tell groups."""
+    """Mean colours without their common part: only colour moves them."""
     shares = moved(3, lambda clips: clips.mean((2, 3, 4)) - clips.mean((1, 2, 3, 4))[:, None])
     assert shares["moved"] < 1e-3
     assert shares["mirrored"] < 1e-3

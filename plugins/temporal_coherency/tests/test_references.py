@@ -1,4 +1,4 @@
-"""The paper's numbers: what it says of them elsewhere holds, and each is of a protocol that exists."""
+"""The paper's numbers: they agree with its text, and their protocols exist."""
 
 from __future__ import annotations
 

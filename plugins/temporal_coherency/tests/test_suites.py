@@ -10,7 +10,7 @@ from harness.suites.schema import load
 
 NAMES = ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins")
 DEFAULTS = [("label", "action"), ("algorithm", "kmeans")]
-"""Of the clustering, which the suites do not write out and the published numbers do."""
+"""Options of clustering that suites leave out and published numbers have."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,9 @@ def test_every_suite_can_be_planned(plugins, everywhere, name, scale):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "transfer"])
 def test_the_mini_suite_measures_the_same(plugins, name):
-    """The same evaluators, but for what depends on the size of the data; the sweep uses a network without layers."""
+    """Evaluators are the same, but for options that depend on the data's size.
+
+    The sweep's network has no layers."""
     sizes = {"stride", "frames", "mirror", "label", "batch_size", *(["layer"] if name == "margins" else [])}
     paper, mini = (load(f"coherency-{name}{ending}", plugins.suites) for ending in ("", "-mini"))
     measured = [
@@ -69,7 +71,7 @@ def test_the_papers_parameters(plugins, name):
 
 
 def test_the_papers_numbers_stand_beside_its_suites(plugins):
-    """Every published number is of a protocol of some suite at the paper's scale, and none of a small one."""
+    """Every published number is of a protocol at the paper's scale, none of a mini."""
     published = plugins.published()[0]["temporal_coherency"]
     for ending, expected in (("", True), ("-mini", False)):
         measured = {

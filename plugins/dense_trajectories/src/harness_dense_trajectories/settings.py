@@ -59,8 +59,9 @@ class Settings:
     max_std: float = 50.0
     """Standard deviation above which, in either direction, a track is random."""
     max_step: float = 20.0
-    """Longest step that is no jump, unless within `max_step_share` of the track."""
+    """Length to exceed, beside the share of the track, for a step to be a jump."""
     max_step_share: float = 0.7
+    """Share of the track's length to exceed for a step to be a jump."""
     min_motion: float = 1.0
     """Length of step, without the camera's motion, that a track must exceed once."""
 
