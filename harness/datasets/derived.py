@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -54,7 +55,12 @@ class Derived:
     def __init__(self, dataset: Dataset, derivation: Derivation) -> None:
         self._dataset = dataset
         self._derivation = derivation
-        self.card: DatasetCard = dataset.card
+
+    @property
+    def card(self) -> DatasetCard:
+        """Card of the data set that it derives from, with the further kinds of labels."""
+        card = self._dataset.card
+        return dataclasses.replace(card, labels=tuple(dict.fromkeys((*card.labels, *(self._derivation.labels or ())))))
 
     @property
     def ready(self) -> bool:

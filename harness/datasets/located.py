@@ -37,7 +37,7 @@ class LocatedDataset:
             UsageError: when nothing says where the data set lies.
             DataError: when nothing is there.
         """
-        return locations.located(self.card.name, self._told)
+        return locations.located(type(self).card.name, self._told)
 
     def holding(self, part: str, places: Sequence[str], remedy: str) -> Path:
         """Find the folder that holds `part`, see `harness.datasets.locations.holding`."""
@@ -76,10 +76,11 @@ class ListedDataset(LocatedDataset, abc.ABC):
             UsageError: when there is no such split, or nothing says where the data set lies.
             DataError: when lists or files are missing, or wrong.
         """
-        if name not in self.card.splits:
-            raise unknown("split", name, self.card.splits)
+        card = type(self).card
+        if name not in card.splits:
+            raise unknown("split", name, card.splits)
         files, classes = self.listed(name)
-        return read_split(name, self.folder, files, classes, dataset=self.card.name, bad=self.bad, absent=self.absent)
+        return read_split(name, self.folder, files, classes, dataset=card.name, bad=self.bad, absent=self.absent)
 
     @abc.abstractmethod
     def listed(self, name: str) -> tuple[Sequence[ListedFile], Mapping[str, tuple[str, ...]]]:

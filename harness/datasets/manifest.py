@@ -28,6 +28,13 @@ FURTHER = "label:"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
+class _Card:
+    """Card of the class; of an object with the kinds of labels that its file has."""
+
+    def __get__(self, data: Manifest | None, owner: type[Manifest]) -> DatasetCard:
+        return cards.MANIFEST if data is None else dataclasses.replace(cards.MANIFEST, labels=tuple(data.columns))
+
+
 class Manifest(ListedDataset):
     """Videos or images that a CSV file, or a JSON file with a list of objects, names.
 
@@ -37,8 +44,7 @@ class Manifest(ListedDataset):
     of label. All are texts. Classes are in the order of their names, over both splits.
     """
 
-    card: DatasetCard = cards.MANIFEST  # type: ignore[misc]  # of the class in the base, here of the object
-    """Card, once the file is read with the kinds of labels it has."""
+    card = _Card()
 
     @cached_property
     def folder(self) -> Path:
@@ -51,22 +57,25 @@ class Manifest(ListedDataset):
         Raises:
             DataError: when it is wrong, naming the row, counted from 1.
         """
-        rows = self._rows
-        kinds = {"action": "label", **{key.removeprefix(FURTHER): key for key in rows[0] if key.startswith(FURTHER)}}
-        self.card = dataclasses.replace(self.card, labels=tuple(kinds))
-        classes = {kind: tuple(sorted({row[key] for row in rows})) for kind, key in kinds.items()}
+        classes = {kind: tuple(sorted({row[key] for row in self._rows})) for kind, key in self.columns.items()}
         numbers = {kind: {label: number for number, label in enumerate(names)} for kind, names in classes.items()}
         files = [
             ListedFile(
                 path=row["path"],
                 id=row["path"],
-                labels={kind: numbers[kind][row[key]] for kind, key in kinds.items()},
+                labels={kind: numbers[kind][row[key]] for kind, key in self.columns.items()},
                 group=row.get(GROUP, ""),
             )
-            for row in rows
+            for row in self._rows
             if row["split"] == name
         ]
         return files, classes
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Column of each kind of label."""
+        further = (key for key in self._rows[0] if key.startswith(FURTHER))
+        return {"action": "label", **{key.removeprefix(FURTHER): key for key in further}}
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:

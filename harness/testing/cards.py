@@ -20,7 +20,7 @@ def check_card(subject: Subject[Any]) -> None:
     """The class has a card of its own kind, not one inherited from another class, and it is complete."""
     kind, owner = CARDS[subject.kind], type(subject.tested)
     expect(
-        isinstance(vars(owner).get("card"), kind),
+        "card" in vars(owner) and isinstance(owner.card, kind),
         expected=f"{owner.__name__}.card to be a {kind.__name__}",
         got=repr(vars(owner)["card"]) if "card" in vars(owner) else "no card in the body of the class",
         remedy=f"write `card: ClassVar[{kind.__name__}] = {kind.__name__}(...)` into the class",

@@ -93,7 +93,9 @@ def test_further_labels(build, tmp_path, column):
         csv.writer(file).writerows(
             [(column, "label"), *((row, places[next(n for n in names if n in row)]) for row in rows)]
         )
-    scenes = build(labels={"scene": str(tmp_path / "scenes.csv")}).split("train")
+    data = build(labels={"scene": str(tmp_path / "scenes.csv")})
+    scenes = data.split("train")
+    assert (data.card.labels, build().card.labels) == (("action", "scene"), ("action",))
     assert scenes.classes == {"action": names, "scene": ("gym", "park")}
     expected = [int(places[names[video.labels["action"]]] == "park") for video in train.videos]
     assert [video.labels["scene"] for video in scenes.videos] == expected

@@ -72,6 +72,7 @@ def test_csv_and_json_say_the_same(rows, write):
     ]
     write(with_more(rows), ".json")
     data = Manifest()
+    assert data.card.labels == ("action", "scene")  # before a split is asked for
     assert data.split("train").manifest == train.manifest
     assert data.card.labels == ("action", "scene")
     write(rows)
