@@ -47,7 +47,8 @@ class FiveContexts(ListedDataset):
         cameras = tuple(sorted({path.stem for _, path in files["train"]}))
         for context, path in files["test"]:
             if context not in contexts or path.stem not in cameras:
-                msg = f"{path}: no video of train/ has this context, or this camera; rename it, or take it away"
+                known = f"contexts {', '.join(contexts)} and cameras {', '.join(cameras)}"
+                msg = f"{path}: train/ has the {known}, not {context} with {path.stem}; rename it, or take it away"
                 raise DataError(msg)
         listed = [
             ListedFile(

@@ -77,7 +77,7 @@ class VideoFolders(ListedDataset):
             {group or path for path, group in paths.items()}, key=lambda key: hashlib.sha256(key.encode()).digest()
         )
         if len(keys) < 2:
-            msg = f"{folder}: a class needs two files or groups at least, to be split into train and test; has one"
+            msg = f"{folder}: a class needs two files or groups at least, to be split into train and test; this has one"
             raise DataError(msg)
         count = min(max(round(self.test_share * len(keys)), 1), len(keys) - 1)
         test = set(keys[:count])

@@ -88,9 +88,10 @@ def _labels(folder: Path, paths: dict[str, Member | None]) -> tuple[tuple[str, .
             return (UNLABELLED,), [0] * len(paths)
         with member.archive.open("rb") as file:
             file.seek(member.start)
-            match = _NUMBER.fullmatch(file.read(min(member.size, LONGEST + 1)))
+            text = file.read(min(member.size, LONGEST + 1))
+        match = _NUMBER.fullmatch(text)
         if match is None or member.size > LONGEST:
-            msg = f"{folder / path}: its .cls is not a whole number from 0 in text; pack the archive anew"
+            msg = f"{folder / path}: its .cls should be a whole number from 0 in text, it is {text!r}; pack it anew"
             raise DataError(msg)
         numbers.append(int(match[1]))
     names = sorted(set(numbers))

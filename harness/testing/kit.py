@@ -55,14 +55,14 @@ def _subject(tested: Any, backbone: Backbone, data: Dataset | None, device: str)
     if isinstance(tested, type):
         msg = f"{tested.__name__} is a class; give the kit an object, such as {tested.__name__}()"
         raise UsageError(msg)
+    if hasattr(tested, "evaluate"):  # first, because evaluators fit classifiers of their own
+        return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, device=device)
     if hasattr(tested, "fit"):
         return MethodSubject("method", tested, backbone=backbone, data=data or MovingSquares(), device=device)
     if hasattr(tested, "build"):
         return backbones.BackboneSubject("backbone", tested, device=device)
     if hasattr(tested, "split"):
         return dataset_records.DatasetSubject("data set", tested)
-    if hasattr(tested, "evaluate"):
-        return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, device=device)
     msg = (
         f"{type(tested).__name__} is no method, backbone, data set or evaluator: "
         "it has none of fit(...), build(...), split(...), evaluate(...)"

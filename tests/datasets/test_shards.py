@@ -187,7 +187,7 @@ def test_archives_that_are_broken_in_the_middle_or_two(shards):
 @pytest.mark.parametrize("content", [b"", b"-1", b"1.5", b"cat", b"1" * 19, b" " * 21, b"1" + b"\n" * 5000])
 def test_classes_that_are_no_numbers(shards, clips, content):
     (shards / "bad.tar").write_bytes(packed([("a.avi", clips[0]), ("a.cls", content)]))
-    with pytest.raises(DataError, match=r"bad\.tar/a\.avi: its \.cls is not a whole number"):
+    with pytest.raises(DataError, match=r"bad\.tar/a\.avi: its \.cls should be a whole number"):
         Shards().split("train")
 
 
