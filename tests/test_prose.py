@@ -18,8 +18,8 @@ ALLOWED = {
     "harness/execution": 12,
     "harness/interfaces.py": 21,
     "harness/methods": 4,
-    "harness/testing": 81,
-    "harness/training": 23,
+    "harness/testing": 65,
+    "harness/training": 15,
 }
 """Offences left in each room, exactly: lower a number with what you mend, and delete it at zero."""
 

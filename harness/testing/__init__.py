@@ -1,4 +1,4 @@
-"""The conformance kit that plugins test themselves with, and its data set, networks and watching splits."""
+"""Conformance kit for plugins, with its data set, networks and watching splits."""
 
 from __future__ import annotations
 

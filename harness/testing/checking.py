@@ -1,4 +1,4 @@
-"""What a check is: a named callable that passes, or says in one line what was expected, found, and to be done."""
+"""Checks: named callables that pass, or say what was expected and what came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 TOLERANCE = 1e-3
-"""The largest `distance` of vectors that count as equal: rounding differs with batch sizes and devices."""
+"""Largest `distance` of equal vectors; rounding differs with batches and devices."""
 
 
 class ConformanceError(PluginError):
@@ -26,7 +26,7 @@ class BlockedError(Exception):
 
 
 class UnmetError(Exception):
-    """What a check found, before it is said of which object and by which check."""
+    """Finding of a check, before the object and the check are named."""
 
 
 def expect(kept: bool, *, expected: str, got: object, remedy: str) -> None:
@@ -41,7 +41,7 @@ def expect(kept: bool, *, expected: str, got: object, remedy: str) -> None:
 
 
 def distance(found: Tensor, wanted: Tensor) -> float:
-    """The largest difference of two tensors, as a share of the largest value in `wanted`.
+    """Largest difference of two tensors, relative to the largest value in `wanted`.
 
     >>> import torch
     >>> round(distance(torch.tensor([1.0, 4.5]), torch.tensor([1.0, 5.0])), 3)
@@ -66,7 +66,7 @@ class Subject(Generic[T]):
         return str(getattr(getattr(self.tested, "card", None), "name", type(self.tested).__name__))
 
     def outcome(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
-        """What the check `function` found, None when it passed; it is made once."""
+        """Make the check `function` once; None when it passed."""
         name = function.__name__
         if name not in self._outcomes:
             self._outcomes[name] = self._found(function)
@@ -108,7 +108,7 @@ class Check:
 
     @property
     def name(self) -> str:
-        """Of the check: `check_...`."""
+        """Name of the check: `check_...`."""
         return self.function.__name__
 
     def __call__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a method has to keep while it learns; what its encoder has to keep is in `harness.testing.encoders`."""
+"""Checks of methods while they learn; `harness.testing.encoders` has the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_unlabelled(subject: MethodSubject) -> None:
 
 
 def check_seed(subject: MethodSubject) -> None:
-    """Two fits of one object with one seed give encoders of equal vectors, whatever the global random state."""
+    """Check that equal seeds give equal vectors, whatever the global random state."""
     subject.requires(encoders.check_repeatable)
     if not subject.tested.card.supervised:
         subject.requires(check_unlabelled)
@@ -71,7 +71,7 @@ def check_budget(subject: MethodSubject) -> None:
 
 
 def check_traces(subject: MethodSubject) -> None:
-    """Fitting and encoding print nothing to stdout and change no global state, such as random states."""
+    """Check that fitting and encoding print nothing and change no global state."""
     subject.requires(check_fit)
     expect_no_traces(subject.fitted.left, "fitting")
     subject.requires(encoders.check_repeatable)

@@ -1,4 +1,4 @@
-"""What code leaves behind in its process: printed text, and changed global state."""
+"""Traces of code in its process: printed text and changed global state."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _plain(state: Any) -> tuple[Any, ...]:
 
 @dataclass
 class Traces:
-    """What a block of code left behind."""
+    """Traces of a block of code."""
 
     printed: str = ""
     """On stdout."""
@@ -53,7 +53,7 @@ class Traces:
 
 @contextlib.contextmanager
 def traces() -> Iterator[Traces]:
-    r"""Record what the block prints to stdout and which global state it changes; afterwards the state is put back.
+    r"""Record output and changes of global state in the block; restore the state after.
 
     >>> with traces() as left:
     ...     print("step 1")
@@ -76,7 +76,7 @@ def traces() -> Iterator[Traces]:
 
 @contextlib.contextmanager
 def reseeded(seed: int) -> Iterator[None]:
-    """Run the block with other global random states than usual, to find out whether it depends on them."""
+    """Run the block with other global random states, to see if it depends on them."""
     with traces():
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""The names of mmengine that the training loop builds on, imported without mmengine's deprecation warnings."""
+"""Names of mmengine for the training loop, imported without deprecation warnings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 @contextlib.contextmanager
 def contained(name: str) -> Iterator[None]:
-    """Within the block mmengine logs nothing; afterwards its global instances are what they were before.
+    """Silence mmengine in the block, and restore its global instances afterwards.
 
     Args:
         name: of the experiment that runs in the block.

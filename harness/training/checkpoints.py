@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, carry their own hash, and fall back to the one before."""
+"""Atomic checkpoints with their own hash, that fall back to the one before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEPT = 2
 
 
 class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
-    """Saves the state of a fit now and then, and finds the newest state that is intact.
+    """Save the state of a fit now and then, and find the newest intact one.
 
     A checkpoint's name carries the fit it belongs to, its step, and the hash of its content.
 
@@ -37,7 +37,7 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
         self._saved = time.monotonic()
 
     def newest(self) -> Path | None:
-        """The newest checkpoint whose content has the hash in its name; None when there is none."""
+        """Read the newest checkpoint that has the hash in its name; None without one."""
         for path in self._stored():
             if _sha(path.read_bytes()) == path.stem.rpartition("-")[2]:
                 return path

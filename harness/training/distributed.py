@@ -12,7 +12,7 @@ from torch import distributed
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Which of the processes this is, and the device it computes on."""
+    """Rank, world size and device of this process."""
 
     rank: int
     world: int
@@ -20,7 +20,7 @@ class Process:
 
 
 def init_process_group(device: str) -> Process:
-    """Join the process group that the environment describes; alone when it describes none.
+    """Join the process group that the environment describes, if it does.
 
     mmengine's own `init_dist` wants CUDA. The group is left when the process ends and not before: whoever joins the
     group of one `torchrun` a second time waits for ever.

@@ -1,4 +1,4 @@
-"""What a fit tells while it goes on: its loss, its speed, and that it diverged."""
+"""Log loss and throughput of a fit, and stop it when it diverges."""
 
 from __future__ import annotations
 
