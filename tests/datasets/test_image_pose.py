@@ -30,6 +30,17 @@ TRAIN, TEST = 18, 7
 FRAME = 3
 
 
+LSP_ORDER = {3: "right_hip", 4: "left_hip", 7: "right_wrist", 8: "right_elbow", 9: "right_shoulder"}
+LSP_ORDER |= {10: "left_shoulder", 11: "left_elbow", 12: "left_wrist"}
+"""Published, counted from 1."""
+
+LSP_COUNT = 24
+LSP_FRAME = 2
+
+PLACES = np.random.default_rng(0).normal(size=(3, 9, 2)).astype(np.float32)
+VISIBLE = np.random.default_rng(1).random((3, 9)) < 0.5
+
+
 def example(coords, file, movie, *, train):
     row = {"poselet_hit_idx": np.arange(3), "moviename": movie, "coords": coords, "filepath": file}
     row |= {"imgdims": np.array([48, 64, 3]), "currframe": 12.0, "torsobox": np.array([1.0, 2, 3, 4])}
@@ -129,6 +140,15 @@ def test_the_pose_protocol_runs(write, maps):
     assert Image.open(io.BytesIO(found.pictures["pose"])).size[0] > 180
 
 
+@pytest.mark.parametrize(("data", "file"), [(FLIC(), "examples.mat"), (LeedsSports(), "joints.mat")])
+def test_no_such_split_and_no_copy(data, file, tmp_path, place):
+    with pytest.raises(UsageError, match="unknown split 'val'"):
+        data.split("val")
+    place(data.card.name, tmp_path)
+    with pytest.raises(DataError, match=rf"no {file} in .* below it; unpack the data set there"):
+        data.split("train")
+
+
 class TestWrongCopies:
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -183,23 +203,6 @@ class TestWrongCopies:
             data.split("train")
         assert len(FLIC(bad="skip").split("train")) == TRAIN - 1
 
-    def test_nothing_there(self, tmp_path, place):
-        place("flic", tmp_path)
-        with pytest.raises(DataError, match=r"no examples\.mat in"):
-            FLIC().split("train")
-
-    def test_an_unknown_split(self, write):
-        with pytest.raises(UsageError, match="unknown split 'val'"):
-            write().split("val")
-
-
-LSP_ORDER = {3: "right_hip", 4: "left_hip", 7: "right_wrist", 8: "right_elbow", 9: "right_shoulder"}
-LSP_ORDER |= {10: "left_shoulder", 11: "left_elbow", 12: "left_wrist"}
-"""Published, counted from 1."""
-
-LSP_COUNT = 24
-LSP_FRAME = 2
-
 
 @pytest.fixture
 def lsp(drawn, tmp_path, place, monkeypatch):
@@ -210,9 +213,8 @@ def lsp(drawn, tmp_path, place, monkeypatch):
     (folder / "images").mkdir(parents=True)
     published = np.zeros((3, 14, LSP_COUNT))
     for number, video in enumerate(sorted((drawn / "videos").glob("*/*"))[:LSP_COUNT]):
-        joints = np.load(drawn / "joints" / video.relative_to(drawn / "videos").with_suffix(".npz"))["joints"][
-            LSP_FRAME
-        ]
+        name = video.relative_to(drawn / "videos").with_suffix(".npz")
+        joints = np.load(drawn / "joints" / name)["joints"][LSP_FRAME]
         Image.fromarray(decode(video, [LSP_FRAME])[0]).save(folder / "images" / f"im{number + 1:04d}.jpg", quality=95)
         for column, joint in LSP_ORDER.items():
             published[:2, column - 1, number] = joints[JOINTS.index(joint)] + 1
@@ -273,21 +275,6 @@ def test_missing_pictures_of_leeds(lsp):
     split = LeedsSports(bad="skip").split("train")
     assert [video.id for video in split.videos[1:3]] == ["images/im0002", "images/im0004"]
     assert os.fspath(split.videos[2].joints).endswith("00003.npz")
-
-
-def test_no_copy_of_leeds(tmp_path, place):
-    place("leeds-sports", tmp_path)
-    with pytest.raises(DataError, match=r"no joints\.mat in"):
-        LeedsSports().split("train")
-
-
-def test_a_split_that_leeds_lacks(lsp):
-    with pytest.raises(UsageError, match="unknown split 'val'"):
-        LeedsSports().split("val")
-
-
-PLACES = np.random.default_rng(0).normal(size=(3, 9, 2)).astype(np.float32)
-VISIBLE = np.random.default_rng(1).random((3, 9)) < 0.5
 
 
 def test_one_file_an_image():
