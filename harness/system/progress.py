@@ -1,99 +1,197 @@
-"""Progress on stderr: live bars on a terminal, plain lines elsewhere."""
+"""Progress as events, which a terminal or a log on stderr shows."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-console = Console(stderr=True, highlight=False)
-
-
-class Bar(Protocol):
-    """One task under way."""
-
-    def advance(self, n: float = 1, *, note: str = "") -> None:
-        """Count `n` more as done; `note` is shown beside the bar (a loss, a file name)."""
-
-
-class _LiveBar:
-    def __init__(self, progress: Progress, description: str, total: float) -> None:
-        self._progress = progress
-        self._task = progress.add_task(description, total=total, note="")
-
-    def advance(self, n: float = 1, *, note: str = "") -> None:
-        self._progress.update(self._task, advance=n, note=note)
-
-    def close(self) -> None:
-        self._progress.remove_task(self._task)
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
-class _LineBar:
-    """Lines for logs: at the start, at each quarter, and every 30 seconds of work."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A task begins."""
 
-    def __init__(self, description: str, total: float) -> None:
-        self._description, self._total = description, total
-        self._done, self._quarter, self._spoke = 0.0, 0, time.monotonic()
-        self._start = self._spoke
-        console.print(f"{description} ...", markup=False, soft_wrap=True)
-
-    def advance(self, n: float = 1, *, note: str = "") -> None:
-        self._done += n
-        quarter = int(4 * self._done / self._total) if self._total else 4
-        now = time.monotonic()
-        if quarter > self._quarter or now - self._spoke > 30:
-            self._quarter, self._spoke = quarter, now
-            share = 100 * self._done / self._total if self._total else 100
-            text = f"{self._description} {share:.0f} % after {now - self._start:.0f} s {note}"
-            console.print(text.rstrip(), markup=False, soft_wrap=True)
-
-    def close(self) -> None:
-        pass
+    task: int
+    description: str
+    total: float
 
 
-_live: Progress | None = None
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A part of a task is done; `note` is shown beside its bar (a loss, a file name)."""
+
+    task: int
+    amount: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task is over, whether it was finished or not."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line for people."""
+
+    text: str
+
+
+Event = Started | Advanced | Ended | Said
+Watcher = Callable[[Event], None]
+
+_tasks = itertools.count()
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+class Bar:
+    """A task under way.
+
+    Args:
+        task: number of the task.
+        send: where its events go.
+    """
+
+    def __init__(self, task: int, send: Watcher) -> None:
+        self._task = task
+        self._send = send
+
+    def advance(self, amount: float = 1, *, note: str = "") -> None:
+        """Count `amount` more as done."""
+        self._send(Advanced(self._task, amount, note))
 
 
 @contextlib.contextmanager
 def bar(description: str, total: float) -> Iterator[Bar]:
-    """Show a progress bar that is full at `total`; bars nest.
+    """Report a task that is done when `advance` has counted to `total`; tasks nest.
 
     >>> with bar("drawing", total=2) as drawing:
     ...     drawing.advance()
     ...     drawing.advance()
     """
-    global _live  # one terminal has one live display, which nested bars share
-    if not console.is_terminal:
-        line = _LineBar(description, total)
-        yield line
-        return
-    owner = _live is None
-    if _live is None:
-        _live = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=console,
-            transient=True,
-        )
-        _live.start()
-    live = _LiveBar(_live, description, total)
+    send, task = _watcher.get() or _terminal, next(_tasks)
+    send(Started(task, description, total))
     try:
-        yield live
+        yield Bar(task, send)
     finally:
-        live.close()
-        if owner:
-            _live.stop()
-            _live = None
+        send(Ended(task))
 
 
 def say(text: str) -> None:
-    """Print one line to stderr, above any live bar."""
-    (_live.console if _live else console).print(text, markup=False, soft_wrap=True)
+    """Report one line."""
+    (_watcher.get() or _terminal)(Said(text))
+
+
+@contextlib.contextmanager
+def sent_to(watcher: Watcher) -> Iterator[None]:
+    """Send the events of the block to `watcher` in place of stderr.
+
+    >>> events = []
+    >>> with sent_to(events.append):
+    ...     say("done")
+    >>> events
+    [Said(text='done')]
+    """
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+@dataclass
+class Terminal:
+    """Display of events on stderr: live bars, or plain lines in a log."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    _live: Progress | None = None
+    _bars: dict[int, TaskID] = field(default_factory=dict)
+    _lines: dict[int, _Line] = field(default_factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Said):
+            (self._live.console if self._live else self.console).print(event.text, markup=False, soft_wrap=True)
+        elif self.console.is_terminal:
+            self._show_bar(event)
+        else:
+            self._show_line(event)
+
+    def _show_bar(self, event: Started | Advanced | Ended) -> None:
+        if self._live is None:  # one terminal has one live display, which nested bars share
+            self._live = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=self.console,
+                transient=True,
+            )
+            self._live.start()
+        if isinstance(event, Started):
+            self._bars[event.task] = self._live.add_task(event.description, total=event.total, note="")
+        elif isinstance(event, Advanced):
+            self._live.update(self._bars[event.task], advance=event.amount, note=event.note)
+        else:
+            self._live.remove_task(self._bars.pop(event.task))
+        if not self._bars:
+            self._live.stop()
+            self._live = None
+
+    def _show_line(self, event: Started | Advanced | Ended) -> None:
+        if isinstance(event, Started):
+            self._lines[event.task] = _Line(event.description, event.total)
+            self._print(f"{event.description} ...")
+        elif isinstance(event, Advanced):
+            text = self._lines[event.task].advance(event)
+            if text:
+                self._print(text)
+        else:
+            del self._lines[event.task]
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, markup=False, soft_wrap=True)
+
+
+@dataclass
+class _Line:
+    """Progress in a log: a line at each quarter, and every 30 seconds of work."""
+
+    description: str
+    total: float
+    done: float = 0.0
+    quarter: int = 0
+    start: float = field(default_factory=time.monotonic)
+    spoke: float = field(default_factory=time.monotonic)
+
+    def advance(self, event: Advanced) -> str:
+        """Text to print; empty when it is too early."""
+        self.done += event.amount
+        quarter = int(4 * self.done / self.total) if self.total else 4
+        now = time.monotonic()
+        if quarter <= self.quarter and now - self.spoke <= 30:
+            return ""
+        self.quarter, self.spoke = quarter, now
+        share = 100 * self.done / self.total if self.total else 100
+        return f"{self.description} {share:.0f} % after {now - self.start:.0f} s {event.note}".rstrip()
+
+
+_terminal = Terminal()
