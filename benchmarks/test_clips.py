@@ -9,7 +9,7 @@ import torch
 
 from harness.cards import View
 from harness.datasets.splits import VideoSplit
-from harness.interfaces import Video
+from harness.values import Video
 from harness.video import frame_cache, seek_index
 from harness.video.loader import video_clips
 from harness.video.sampling import clip_frames

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from harness.backbones.small_3d import Small3D
 from harness.cards import View
 from harness.datasets.splits import VideoSplit
-from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
-from harness.interfaces import Video, VideoBatch
+from harness.values import Video, VideoBatch
 from harness.video import frame_cache, seek_index
 from harness.video.decode import decode
 from harness.video.sampling import clip_frames
@@ -20,12 +22,12 @@ VIEW = View(frames=16, stride=2, size=64, clips=3)
 def test_encode(videos, beside, monkeypatch):
     records = tuple(Video(path.stem, path, 60, 25.0, 320, 240) for path in videos)
     split = VideoSplit("test", records)
-    encoder = NetworkEncoder(Small3D().build(seed=0), Small3D.card, VIEW)
+    encoder = NetworkEncoder(Small3D().build(seed=0), replace(Small3D.inputs, view=VIEW))
 
     def ours():
         monkeypatch.setattr(frame_cache, "shared", frame_cache.FrameCache())
         seek_index.forget()
-        return FrozenEncoder(encoder, key="x").features(split).views
+        return CachedEncoder(encoder, key="x").features(split).per_clip()
 
     def loop():
         clips = []

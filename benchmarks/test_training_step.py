@@ -10,11 +10,12 @@ import torch
 
 from harness.backbones.small_2d import Small2D
 from harness.cards import MethodCard
-from harness.encoders.network import normalise
-from harness.interfaces import Budget
 from harness.methods.supervised import Supervised
 from harness.system.seeding import derive_seed, seeded
 from harness.testing.fixtures import MovingSquares
+from harness.training.session import TrainingSession
+from harness.values import Budget
+from harness.video.transforms import normalise
 from harness_temporal_coherency.alexnet import AlexNet
 from harness_temporal_coherency.methods import Quadruplet
 
@@ -36,31 +37,32 @@ class Plain(Supervised):
     ids=["supervised-small_2d", "quadruplet-small_2d", "quadruplet-alexnet"],
 )
 def test_training_step(beside, tmp_path, method, backbone):
-    train, view, size = MovingSquares().split("train"), backbone.card.view, method.batch_size
+    train, view, size = MovingSquares().split("train"), backbone.inputs.view, method.batch_size
     frames = STEPS * size * method.frames_per_example(view)
     logs = iter(range(1000))
 
     def ours():
-        return method.fit(backbone, train, Budget(frames=frames, seed=0, folder=tmp_path / str(next(logs)))).module
+        session = TrainingSession(Budget(frames=frames, seed=0), folder=tmp_path / str(next(logs)))
+        return method.fit(backbone, train, session).module
 
     def bare():
         network = backbone.build(seed=0)
         with seeded(derive_seed(0)):
-            objective = method.objective(network, backbone.card, train)
-        parameters = list(objective.parameters())
+            loss = method.build_loss(network, backbone.card.dim, train)
+        parameters = list(loss.parameters())
         decayed = [
             {"params": [p for p in parameters if p.ndim > 1]},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(decayed, lr=method.lr, weight_decay=method.weight_decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-        objective.train()
+        loss.train()
         for step in range(STEPS):
             batch = method.draw(train, view, size, torch.Generator().manual_seed(derive_seed(0, step, 0)))
-            clips = normalise(batch.clips, backbone.card)
-            loss = objective(clips) if batch.targets is None else objective(clips, batch.targets)
+            clips = normalise(batch.inputs, backbone.inputs)
+            value = loss(clips) if batch.targets is None else loss(clips, batch.targets)
             optimizer.zero_grad()
-            loss.backward()
+            value.backward()
             optimizer.step()
             schedule.step()
         return network.eval()

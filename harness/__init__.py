@@ -4,44 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, Paper, View
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, Paper, View, WholeVideo
 from harness.errors import DataError, DivergedError, HarnessError, PluginError, UsageError
 from harness.interfaces import (
     Backbone,
-    Budget,
     Dataset,
     Encoder,
-    Evaluation,
     Evaluator,
+    Features,
+    FrozenEncoder,
     Method,
-    Predictions,
-    Score,
+    Session,
     Split,
-    Video,
-    VideoBatch,
+    Stage,
+    Stateful,
 )
 from harness.plugins.hookspecs import hookimpl
+from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Predictions, Promise, Score, Video, VideoBatch
 
 if TYPE_CHECKING:
-    from harness.encoders.frozen import Features, FrozenEncoder
-    from harness.encoders.network import NetworkEncoder
-    from harness.training.gradient_method import Batch, GradientMethod
+    from harness.encoders.network import NetworkEncoder, NetworkMethod
+    from harness.training.gradient_method import GradientMethod
 
-_TORCH = {
-    "Batch": "harness.training.gradient_method",
-    "Features": "harness.encoders.frozen",
-    "FrozenEncoder": "harness.encoders.frozen",
+_LAZY = {
+    "leaderboard": "harness.api",
+    "publish": "harness.api",
+    "run": "harness.api",
     "GradientMethod": "harness.training.gradient_method",
     "NetworkEncoder": "harness.encoders.network",
+    "NetworkMethod": "harness.encoders.network",
 }
 """Names from modules that import torch, which listing does without."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _TORCH:
+    if name in _LAZY:
         import importlib
 
-        return getattr(importlib.import_module(_TORCH[name]), name)
+        return getattr(importlib.import_module(_LAZY[name]), name)
     msg = f"module 'harness' has no attribute {name!r}"
     raise AttributeError(msg)
 
@@ -56,6 +56,7 @@ __all__ = [
     "DatasetCard",
     "DivergedError",
     "Encoder",
+    "Encoding",
     "Evaluation",
     "Evaluator",
     "EvaluatorCard",
@@ -63,18 +64,25 @@ __all__ = [
     "FrozenEncoder",
     "GradientMethod",
     "HarnessError",
+    "Inputs",
     "Method",
     "MethodCard",
     "Metric",
     "NetworkEncoder",
+    "NetworkMethod",
     "Paper",
     "PluginError",
     "Predictions",
+    "Promise",
     "Score",
+    "Session",
     "Split",
+    "Stage",
+    "Stateful",
     "UsageError",
     "Video",
     "VideoBatch",
     "View",
+    "WholeVideo",
     "hookimpl",
 ]

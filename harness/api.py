@@ -1,21 +1,97 @@
-"""Python interface of the harness; the command line prints what it returns."""
+"""Python interface of the harness, on which the command line is built."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cards import NAME
-from harness.execution.plan import Plan, Planner, check
-from harness.leaderboard import Board, build_board, load_results, render, with_pictures, with_references, with_runs
-from harness.leaderboard.published import Matcher
-from harness.pictures.contact_sheet import contact_sheet
+from harness.execution.plan import Plan, check, identities, plan_cell, plan_suite
+from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.suites import schema
 from harness.system import paths, progress
 from harness.system.hashing import digest
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Board
+    from harness.store.records import CellSpec, Run
+    from harness.suites.schema import Suite
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """Runs of a suite, one for each applicable cell, and the board of them."""
+
+    runs: tuple[Run, ...]
+    board: Board
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
+    """A cell of a suite before anything is computed."""
+
+    identity: CellSpec
+    key: str
+    """Run key; empty where the data is not drawn yet."""
+    state: str
+    """`to do`, the status of the stored run, or the reason why there is none."""
+
+
+def run(
+    suite: str | Path,
+    *,
+    changes: Sequence[str] = (),
+    plugins: Plugins | None = None,
+    store: Store | None = None,
+    device: str = "cpu",
+    retry_failed: bool = False,
+) -> SuiteResult:
+    """Compute the cells of a suite that the store lacks; `publish` writes the board.
+
+    Args:
+        suite: name of a suite, or a .yaml file.
+        changes: `KEY=VALUE` as `--set` takes them.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+        device: "cpu" or "cuda".
+        retry_failed: whether cells whose stored run failed are computed again.
+
+    Raises:
+        UsageError: when the suite, one of its names or an option is unknown or wrong.
+        PluginError: when a distribution that the suite requires is not installed.
+        DataError: when data cannot be read.
+    """
+    from harness.execution.executor import Executor
+    from harness.execution.units import Workplace, Workshop
+
+    plugins = Plugins() if plugins is None else plugins
+    loaded = _checked_suite(suite, changes, plugins)
+    store = Store(paths.store()) if store is None else store
+    workshop = Workshop(Workplace(store=store.folder, device=device, locations=loaded.paths), plugins)
+    planned = plan_suite(loaded, plugins, workshop.sources)
+    runs = Executor(workshop).execute(planned, retry_failed=retry_failed)
+    board = _board_of_plan(planned, workshop.sources, plugins, store, command=run_command(suite, changes))
+    return SuiteResult(tuple(runs), board)
+
+
+def plan(
+    suite: str | Path, *, changes: Sequence[str] = (), plugins: Plugins | None = None, store: Store | None = None
+) -> tuple[PlannedCell, ...]:
+    """List the cells of a suite with the state of each; draw and compute nothing.
+
+    Raises:
+        UsageError, PluginError, DataError: as `run`.
+    """
+    plugins = Plugins() if plugins is None else plugins
+    loaded = _checked_suite(suite, changes, plugins)
+    sources = DataSources(plugins, loaded.paths)
+    store = Store(paths.store()) if store is None else store
+    return tuple(_planned_cell(identity, plugins, sources, store) for identity in identities(loaded))
 
 
 def leaderboard(
@@ -35,13 +111,15 @@ def leaderboard(
         DataError: when data cannot be read, a stored run is broken, or the folder holds no board.
     """
     if Path(source).is_dir():
+        from harness.leaderboard import load_results
+
         return load_results(Path(source) / "results.json")
     plugins = Plugins() if plugins is None else plugins
-    suite = schema.load(str(source), plugins.suites, changes=changes)
-    check(suite, plugins)
-    planner = Planner(plugins, suite.paths)
+    suite = _checked_suite(source, changes, plugins)
+    sources = DataSources(plugins, suite.paths)
     store = Store(paths.store()) if store is None else store
-    return board_of_plan(planner.plan(suite), planner, plugins, store, command=run_command(source, changes))
+    planned = plan_suite(suite, plugins, sources)
+    return _board_of_plan(planned, sources, plugins, store, command=run_command(source, changes))
 
 
 def publish(board: Board, folder: Path | None = None) -> Path:
@@ -50,6 +128,8 @@ def publish(board: Board, folder: Path | None = None) -> Path:
     Raises:
         DataError: when a run holds NaN or infinity; nothing is written then.
     """
+    from harness.leaderboard import render
+
     folder = folder or Path("leaderboards") / board.suite
     render(board, folder)
     return folder
@@ -64,8 +144,28 @@ def run_command(suite: str | Path, changes: Sequence[str] = ()) -> str:
     return shlex.join(["harness", "run", str(suite), *(part for change in changes for part in ("--set", change))])
 
 
-def board_of_plan(plan: Plan, planner: Planner, plugins: Plugins, store: Store, *, command: str) -> Board:
+def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins) -> Suite:
+    suite = schema.load(str(source), plugins.suites, changes=changes)
+    check(suite, plugins)
+    return suite
+
+
+def _planned_cell(identity: CellSpec, plugins: Plugins, sources: DataSources, store: Store) -> PlannedCell:
+    if not sources.ready(identity.pretraining, identity.data):
+        return PlannedCell(identity, "", "data not drawn yet")
+    cell = plan_cell(identity, plugins, sources)
+    if cell.missing:
+        return PlannedCell(identity, cell.key, f"not applicable: no {', '.join(sorted(cell.missing))}")
+    stored = store.get(cell.key)
+    return PlannedCell(identity, cell.key, "to do" if stored is None else stored.status)
+
+
+def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: Store, *, command: str) -> Board:
     """Build the board of a plan, with pictures and published numbers."""
+    from harness.leaderboard import build_board, with_pictures, with_references, with_runs
+    from harness.leaderboard.published import Matcher
+    from harness.pictures.contact_sheet import contact_sheet
+
     suite = plan.suite
     datasets = {cell.identity.data.label: cell.identity.data for cell in reversed(plan.cells)}
     labels = dict.fromkeys(cell.identity.data.label for cell in plan.cells)
@@ -76,9 +176,9 @@ def board_of_plan(plan: Plan, planner: Planner, plugins: Plugins, store: Store, 
         suite_hash=digest(suite.model_dump(mode="json")),
         command=command,
         planned=with_runs(plan, store),
-        cards={choice.name: plugins.evaluators.load(choice.name).card for choice in suite.evaluators},
+        cards={choice.name: plugins.evaluators.entry(choice.name).card for choice in suite.evaluators},
         pictures={
-            f"{label}: a row of test pictures for each class": contact_sheet(planner.split(datasets[label], "test"))
+            f"{label}: a row of test pictures for each class": contact_sheet(sources.split(datasets[label], "test"))
             for label in labels
         },
     )

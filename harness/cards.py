@@ -1,20 +1,30 @@
-"""What is known of a method, backbone, data set or evaluator without importing it."""
+"""Cards of methods, backbones, data sets and evaluators, known without imports."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.errors import UsageError
+
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-Need = Literal["vector", "trainable", "feature_map"]
+Need = Literal["vector", "tokens", "maps", "blocks", "trainable", "feature_map"]
+"""Abilities of encoders that evaluators ask for.
+
+- `vector`: (D,) for each clip; `tokens`: (N, D); `maps`: (C, T, H, W)
+- `blocks`: the features of several encoders, kept apart
+- `trainable`: a network that can be trained on
+- `feature_map`: a network with a layer whose output is a map (B, c, h, w) or (B, c, t, h, w)
+"""
+
+Read = Literal["backbone", "pretraining", "budget", "seed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    """Where something was published."""
+    """Publication of a method, backbone, data set or protocol."""
 
     title: str
     authors: str
@@ -25,30 +35,33 @@ class Paper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What an encoder wants to see of a video.
+    """Clips and crops that an encoder sees of a video.
 
-    A clip is `frames` frames, `stride` apart. `clips` of them are spread evenly over the video. Each frame's
-    short side is resized to `resize` pixels (default: `size`), and `crops` squares of `size` pixels are cut out: 1 is
-    the centre; 3 are the two ends and the centre of the longer side; 5 are the corners and the centre; 10 are these
-    and their mirror images. The harness averages an encoder's vectors over clips and crops.
-
-    With `whole`, an encoder is shown every frame of a video at the file's own size, and no other number counts.
+    A clip is `frames` frames, `stride` apart; `clips` of them are spread evenly over the video. With the stride
+    `uniform` a clip's frames are spread evenly over the whole video instead. Each frame's short side is resized to
+    `resize` pixels (default: `size`), and `crops` squares of `size` pixels are cut out: 1 is the centre; 3 are the two
+    ends and the centre of the longer side; 5 are the corners and the centre; 10 are these and their mirror images. The
+    harness averages an encoder's vectors over clips and crops.
 
     Raises:
-        ValueError: when a number is not positive, or a crop would be larger than the frame.
+        ValueError: when a number is not positive, a crop would be larger than the frame, or several clips are asked
+            for where each of them spans the video.
     """
 
     frames: int = 16
-    stride: int = 1
+    stride: int | Literal["uniform"] = 1
     size: int = 112
     resize: int | None = None
     clips: int = 1
     crops: Literal[1, 3, 5, 10] = 1
-    whole: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.frames, self.stride, self.size, self.clips) < 1:
+        stride = 1 if self.stride == "uniform" else self.stride
+        if min(self.frames, stride, self.size, self.clips) < 1:
             msg = f"a view's numbers must be at least 1, got {self}"
+            raise ValueError(msg)
+        if self.stride == "uniform" and self.clips > 1:
+            msg = f"a clip of uniform stride spans the video, so that a video has one clip, got clips={self.clips}"
             raise ValueError(msg)
         if self.short_side < self.size:
             msg = f"a view cannot crop {self.size} pixels from a frame resized to {self.short_side}"
@@ -57,27 +70,49 @@ class View:
     @property
     def count(self) -> int:
         """Clips and crops of a video."""
-        return 1 if self.whole else self.clips * self.crops
+        return self.clips * self.crops
 
     @property
     def short_side(self) -> int:
-        """The frame's short side before the crop, in pixels."""
+        """Short side of a frame before the crop, in pixels."""
         return self.size if self.resize is None else self.resize
 
     @property
+    def step(self) -> int:
+        """Frames from one frame of a clip to the next.
+
+        Raises:
+            UsageError: when the stride is uniform, so that it depends on the video.
+        """
+        if self.stride == "uniform":
+            msg = "expected a view whose stride is a number of frames, got 'uniform', which depends on the video"
+            raise UsageError(msg)
+        return self.stride
+
+    @property
     def span(self) -> int:
-        """Frames from the first to the last of a clip, both counted."""
-        return (self.frames - 1) * self.stride + 1
+        """Frames from the first to the last of a clip, both counted; errors as in `step`."""
+        return (self.frames - 1) * self.step + 1
+
+
+@dataclass(frozen=True, slots=True)
+class WholeVideo:
+    """View of an encoder that is shown every frame of a video at the file's own size."""
+
+    @property
+    def count(self) -> int:
+        """Clips and crops of a video: 1."""
+        return 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Where a metric lies on a curve that several metrics of a card make: accuracy over shots, PDJ over thresholds."""
+    """Place of a metric on a curve of its card, such as accuracy over shots."""
 
     curve: str
-    """What the curve is of, when a card has several: `elbow`, `wrist`."""
+    """Name of the curve, when a card has several: `elbow`, `wrist`."""
     axis: str
-    """What `at` counts: `videos a class`."""
+    """Quantity that `at` counts: `videos a class`."""
     at: float | None
     """None for all there are, which stands behind every number."""
 
@@ -102,7 +137,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What every kind states: a short name, one line, and the terms it may be used under.
+    """Name, summary and licence, which every kind of card states.
 
     Raises:
         ValueError: when the name is not lower-case letters, digits, '.', '_' and '-' (64 at most), or the summary is
@@ -125,32 +160,29 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodCard(Card):
-    """A method: what its encoders offer, and where it departs from its paper.
+    """A method, and where it departs from its paper.
 
     One that reads labels is `supervised`: a reference, never ranked.
     """
 
     supervised: bool = False
-    offers: frozenset[Need] = frozenset({"vector", "trainable"})
+    reads: frozenset[Read] = frozenset({"backbone", "pretraining", "budget", "seed"})
+    """Parts of a fit that change its encoder; fits that differ in others only are one."""
     deviations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneCard(Card):
-    """A backbone: the view it expects, the length of its vector, and how RGB in [0, 1] is normalised for it.
+    """A backbone: length of its vector and names of its inner layers.
 
-    One with a `feature_map` builds networks whose attribute of that name is a module, normalised float images
-    (B, C, H, W) -> (B, c, h, w). One that names `layers` builds networks with a method `until(name) -> nn.Module`, the
-    same network up to that layer, with the same weights: normalised float clips (B, C, T, H, W) -> (B, length).
+    Layers are named as `torch.nn.Module.get_submodule` finds them.
     """
 
     dim: int
-    view: View
-    feature_map: bool = False
-    layers: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """Length of the vectors of each layer that can be asked for, such as `fc6`; the last one is what `dim` is of."""
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
+    layers: tuple[str, ...] = ()
+    """Layers whose outputs can be asked for as vectors, such as `fc6`."""
+    spatial: str = ""
+    """Layer whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +193,12 @@ class DatasetCard(Card):
     labels: tuple[str, ...] = ("action",)
     joints: bool = False
     located: bool = False
-    """Whether the user says where its files lie: `harness dataset add`."""
+    """True if the user says where its files lie: `harness dataset add`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatorCard(Card):
-    """An evaluator: its protocol's source, what it needs of an encoder, and its metrics, the primary one first.
+    """An evaluator: source of its protocol, needs, metrics with the primary one first.
 
     One that measures `time` gives other numbers every time, and on every machine.
     """

@@ -1,54 +1,20 @@
-"""The contracts of methods, encoders, backbones, data sets and evaluators, and the values they exchange."""
+"""Contracts of methods, encoders, backbones, data sets and evaluators."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from harness.cards import NAME, BackboneCard, DatasetCard, EvaluatorCard, MethodCard, View
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard
+from harness.errors import DataError, UsageError
+from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Precision, Promise, Video, VideoBatch
 
 if TYPE_CHECKING:
+    import numpy as np
+    import torch
     from torch import Tensor, nn
-
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.video.transforms import Box
-
-
-@dataclass(frozen=True, slots=True)
-class Video:
-    """One video of a data set."""
-
-    id: str
-    """Unique in its split; says nothing in an unlabelled one."""
-    path: Path
-    """File to decode; its name, and those of its folders, mean nothing."""
-    frames: int
-    """Frames that decode, not what the header claims."""
-    fps: float
-    width: int
-    height: int
-    """Pixels."""
-    group: str = ""
-    """Videos of one group show one scene, and are never on both sides of a split."""
-    labels: Mapping[str, int] = field(default_factory=dict)
-    """Class index of each kind of label ("action", "scene"); empty where unlabelled."""
-    joints: Path | None = None
-    """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool.
-
-    In FLIC's order, `harness.functional.pose.JOINTS`.
-    """
-    box: Box | None = None
-    """Part of the picture that counts, where it is not the whole.
-
-    `width` and `height` are its size.
-    """
-    content: str = ""
-    """Hash of the file's bytes, for caches and to find copies; empty where unknown.
-
-    A video that is made of others has a hash of what it takes from them.
-    """
 
 
 class Split(Protocol):
@@ -125,44 +91,96 @@ class Split(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class VideoBatch:
-    """Clips on their way to an encoder.
+class Features:
+    """Encoded videos of a split."""
 
-    Raises:
-        ValueError: when `clips` is not (B, 3, T, H, W) uint8.
+    blocks: tuple[np.ndarray[Any, Any], ...]
+    """Arrays (N, V, *shape), float32 or float16, of N videos with V clips and crops.
+
+    As a rule mapped from files; one for each part of a composite.
     """
-
-    clips: Tensor
-    """(B, C, T, H, W) uint8 RGB, on the encoder's device."""
-
-    def __post_init__(self) -> None:
-        if self.clips.ndim != 5 or self.clips.shape[1] != 3 or str(self.clips.dtype) != "torch.uint8":
-            msg = f"clips must be (B, 3, T, H, W) uint8, got {tuple(self.clips.shape)} {self.clips.dtype}"
-            raise ValueError(msg)
-
-    def __len__(self) -> int:
-        return int(self.clips.shape[0])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """What the harness grants a fit; never chosen by the method."""
-
-    frames: int
-    """Training frames the network may be shown over the whole fit: a clip of 16 counts 16, a tuple of 4 counts 4."""
-    seed: int
+    split: Split
     device: str = "cpu"
-    folder: Path | None = None
-    """Where checkpoints and TensorBoard logs go, so that an interrupted fit goes on; None keeps nothing."""
+
+    def per_clip(self) -> Tensor:
+        """Vectors of clips, (N, V, D) float32 on the device, blocks concatenated.
+
+        Raises:
+            UsageError: when the blocks have different numbers of clips.
+        """
+        import numpy as np
+        import torch
+
+        counts = {block.shape[1] for block in self.blocks}
+        if len(counts) > 1:
+            msg = f"blocks of {sorted(counts)} clips have no common clips; expected equally many"
+            raise UsageError(msg)
+        parts = [torch.from_numpy(np.array(block, dtype=np.float32)).to(self.device) for block in self.blocks]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+
+    @property
+    def vectors(self) -> Tensor:
+        """Means over clips and crops, (N, D) float32 on the device, blocks concatenated."""
+        import numpy as np
+        import torch
+
+        means = []
+        for block in self.blocks:
+            rows = [
+                torch.from_numpy(np.array(block[start : start + 1024], dtype=np.float32)).to(self.device).mean(1)
+                for start in range(0, len(block), 1024)
+            ]
+            means.append(torch.cat(rows) if rows else torch.empty(0, *block.shape[2:], device=self.device))
+        return means[0] if len(means) == 1 else torch.cat(means, dim=1)
+
+    def labels(self, kind: str) -> Tensor:
+        """(N,) int64 class indices of the label `kind`.
+
+        Raises:
+            DataError: when a video has no such label.
+        """
+        import torch
+
+        try:
+            values = [video.labels[kind] for video in self.split.videos]
+        except KeyError:
+            known = ", ".join(self.split.classes) or "none"
+            msg = f"split {self.split.name!r} has no label {kind!r}; it has: {known}"
+            raise DataError(msg) from None
+        return torch.tensor(values, dtype=torch.int64, device=self.device)
 
 
-@runtime_checkable
 class Encoder(Protocol):
     """The frozen outcome of a method: a clip becomes a vector."""
 
     @property
-    def view(self) -> View:
-        """What it wants to see of a video."""
+    def promise(self) -> Promise:
+        """Properties of the encoder; its method promised them before the fit."""
+        ...
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """Encode clips as (B, *shape) float32 on the batch's device.
+
+        There is no gradient, no state changes, no clip is influenced by its batch.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write all that `Method.load` needs into `folder`, as safetensors and JSON."""
+        ...
+
+
+class Trainable(Protocol):
+    """A network with what it wants to see; encoders that offer `trainable` are one."""
+
+    @property
+    def module(self) -> nn.Module:
+        """Normalised float clips (B, C, T, H, W) -> (B, dim)."""
+        ...
+
+    @property
+    def inputs(self) -> Inputs | Mapping[str, Inputs]:
+        """Inputs of the module; a mapping for a network of several streams."""
         ...
 
     @property
@@ -170,50 +188,13 @@ class Encoder(Protocol):
         """Length of its vectors."""
         ...
 
-    def encode(self, batch: VideoBatch) -> Tensor:
-        """(B, dim) float32 on the batch's device; no gradient, no state changed, no clip influenced by its batch."""
-        ...
-
-
-@runtime_checkable
-class Trainable(Protocol):
-    """Extra of an encoder that can be fine-tuned."""
-
-    @property
-    def module(self) -> nn.Module:
-        """Normalised float clips (B, C, T, H, W) -> (B, dim)."""
-        ...
-
-
-@runtime_checkable
-class Spatial(Protocol):
-    """Extra of an encoder that has a spatial feature map."""
-
-    @property
-    def feature_map(self) -> nn.Module:
-        """Normalised float images (B, C, H, W) -> (B, c, h, w)."""
-        ...
-
-
-@runtime_checkable
-class Layered(Protocol):
-    """Extra of an encoder whose inner layers give vectors too."""
-
-    def at(self, layer: str) -> Encoder:
-        """The encoder whose vectors are those of `layer`.
-
-        Raises:
-            UsageError: when it has no such layer.
-        """
-        ...
-
 
 @runtime_checkable
 class WholeVideos(Protocol):
-    """Extra of an encoder that reads the videos of a split by itself: hand-crafted ones do, in worker processes."""
+    """Extra of an encoder that reads videos by itself, in worker processes."""
 
-    def encode_videos(self, split: Split) -> Tensor:
-        """(N, dim) float32, what `encode` would give of each video, whole.
+    def encode_videos(self, split: Split, done: Container[int]) -> Iterator[tuple[int, Tensor]]:
+        """Encode the videos that are not `done`: position and (*shape) float32.
 
         Raises:
             DataError: when a video does not decode.
@@ -226,48 +207,215 @@ class Illustrated(Protocol):
     """Extra of an encoder that can show people what it sees."""
 
     def illustrations(self, split: Split) -> Mapping[str, bytes]:
-        """Files by name, such as `trajectories.png` and `trajectories.mp4`, drawn on videos of `split`."""
+        """Files by name, such as `trajectories.png`, drawn on videos of `split`."""
         ...
 
 
-@runtime_checkable
-class Storable(Protocol):
-    """Extra of an encoder that stores itself; `harness.NetworkEncoder` needs none of it."""
+class FrozenEncoder(Protocol):
+    """An encoder as evaluators get it: nothing that they do changes it."""
 
-    def save(self, folder: Path) -> None:
-        """Write everything needed to restore the encoder into the empty `folder`: safetensors and JSON, no pickles."""
+    @property
+    def key(self) -> str:
+        """Name of the encoder in the store."""
         ...
 
+    @property
+    def promise(self) -> Promise:
+        """Properties of the encoder."""
+        ...
 
-@runtime_checkable
-class Restoring(Protocol):
-    """Extra of a method whose encoders are `Storable`."""
+    @property
+    def device(self) -> str:
+        """Device that it encodes on, "cpu" or "cuda"."""
+        ...
 
-    def load(self, backbone: Backbone, folder: Path) -> Encoder:
-        """The encoder that `save` wrote into `folder`."""
+    def features(self, split: Split, encoding: Encoding = ...) -> Features:
+        """Encode every video of `split` unless stored; `encoding.split` is ignored.
+
+        Raises:
+            DataError: when a video cannot be decoded, or what is encoded is NaN or infinite, naming the video.
+            PluginError: when the encoder breaks its promise, or changes while encoding.
+            UsageError: when the encoder has no such layer, or is shown whole videos and asked for clips.
+        """
+        ...
+
+    def asking(self, *, layer: str | None, precision: Precision) -> FrozenEncoder:
+        """The same encoder with a layer and a precision for encodings that name none."""
+        ...
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """Encode clips that are no part of a split; (B, *shape) float32 on the device."""
+        ...
+
+    def network(self) -> Trainable | None:
+        """A copy of the encoder's network, to be changed at will; None where it has none."""
         ...
 
 
 class Backbone(Protocol):
-    """Builds the network a method trains; what its options change, its own card says."""
+    """Builds the network a method trains."""
 
     @property
     def card(self) -> BackboneCard:
-        """The registered card, or with options one of another length, view or layers."""
+        """Card of the built object, options applied."""
+        ...
+
+    @property
+    def inputs(self) -> Inputs | Mapping[str, Inputs]:
+        """Inputs of the network; a mapping for a network of several streams."""
         ...
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, C, T, H, W) -> (B, dim); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, C, T, H, W) -> (B, dim).
+
+        Equal seeds give equal weights.
+        """
+        ...
+
+
+class Stateful(Protocol):
+    """Object whose state can be stored and put back, such as a network."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Everything that matters, by name: tensors, numbers, strings, lists of them."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> object:
+        """Put back what `state_dict` gave."""
+        ...
+
+
+class Stage(Protocol):
+    """Part of a fit that is done once: it trains, with checkpoints of its own."""
+
+    def train(
+        self,
+        loss: nn.Module,
+        inputs: Inputs | Mapping[str, Inputs],
+        batches: Callable[[int], Batch],
+        *,
+        steps: int,
+        optimizer: torch.optim.Optimizer,
+        schedule: Literal["cosine"] | Sequence[int] = (),
+        clip_gradients: float | None = None,
+        epoch: int | None = None,
+        start_epoch: Callable[[int], None] | None = None,
+    ) -> None:
+        """Train `loss` in place.
+
+        An interrupted training goes on from its last checkpoint and ends with the same bits: the batch of a step must
+        depend on the step alone, and everything learnt must lie in parameters and buffers of `loss`. Random numbers of
+        a step are seeded by seed, step and rank. With several processes, gradients are averaged; buffers are not
+        exchanged until the end, when all get those of rank 0. Computes in bfloat16 where CUDA offers it.
+
+        Args:
+            loss: a module around the network: normalised float inputs, and targets where the batch has any -> loss.
+            inputs: how pixels become the network's input, by name for several streams; applied to each batch.
+            batches: step -> this process's part of its batch; called in another thread, ahead of the training.
+            steps: how many.
+            optimizer: of the parameters of `loss`.
+            schedule: `cosine` falls to zero over the training; numbers are steps after which the rate is a tenth.
+            clip_gradients: largest norm of all gradients together.
+            epoch: steps of an epoch; all when None.
+            start_epoch: called with the number of each epoch before its first step; what it changes must lie in
+                buffers of `loss`.
+
+        Raises:
+            DivergedError: when the loss becomes NaN or infinite.
+            PluginError: when a batch has other streams than `inputs`.
+        """
+        ...
+
+
+class Session(Stage, Protocol):
+    """Services of one fit: budget, device, resumable training, several processes."""
+
+    @property
+    def name(self) -> str:
+        """Name of the method, for messages."""
+        ...
+
+    @property
+    def budget(self) -> Budget:
+        """Frames and seed."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Device that this process computes on."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder for checkpoints, stages and TensorBoard logs; None keeps nothing."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Key of the fit; checkpoints of another fit in the same folder are left alone."""
+        ...
+
+    @property
+    def rank(self) -> int:
+        """Number of this process among those that fit together."""
+        ...
+
+    @property
+    def world(self) -> int:
+        """Number of processes that fit together."""
+        ...
+
+    def stage(self, name: str, run: Callable[[Stage], None], state: Stateful) -> None:
+        """Run a part of the fit, such as one round of clustering, and store its outcome.
+
+        When an interrupted fit is started again, a part that had ended is not run: its state is loaded.
+
+        Args:
+            name: short and different for every part.
+            run: does the part; given the stage, whose `train` has checkpoints of its own.
+            state: everything that the part changes and later parts need.
+
+        Raises:
+            PluginError: when the name is taken, or cannot be that of a file.
+        """
+        ...
+
+    def encode(self, network: nn.Module, inputs: Inputs | Mapping[str, Inputs], split: Split) -> Tensor:
+        """Encode all videos, (N, D) float32 on the device.
+
+        Means over clips and crops of the inputs' view, in evaluation mode and without gradients. Each process encodes
+        a share, and all get the whole.
+
+        Raises:
+            DataError: when a video does not decode.
+        """
+        ...
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Concatenate the rows of all processes in the order of their ranks.
+
+        Without gradient; each process may have any number of rows.
+        """
         ...
 
 
 class Method(Protocol):
-    """Learns from a data set's training split; parameters of the constructor are its hyper-parameters."""
+    """Learner on a data set's training split.
 
-    card: ClassVar[MethodCard]
+    Parameters of the constructor are its hyper-parameters.
+    """
 
-    def fit(self, backbone: Backbone, train: Split, budget: Budget) -> Encoder:
-        """Learn from `train` within `budget`.
+    @property
+    def card(self) -> MethodCard:
+        """Card of the method."""
+        ...
+
+    def promise(self, backbone: Backbone) -> Promise:
+        """Properties of the encoder that `fit` will give."""
+        ...
+
+    def fit(self, backbone: Backbone, train: Split, session: Session) -> Encoder:
+        """Learn from `train` within the budget of `session`.
 
         `train` is unlabelled unless the card says `supervised`.
 
@@ -276,11 +424,22 @@ class Method(Protocol):
         """
         ...
 
+    def load(self, backbone: Backbone, folder: Path) -> Encoder:
+        """The encoder that `save` wrote into `folder`.
+
+        Raises:
+            DataError: when what is there cannot be read.
+        """
+        ...
+
 
 class Dataset(Protocol):
     """Named videos, or images (videos of one frame), with splits."""
 
-    card: ClassVar[DatasetCard]
+    @property
+    def card(self) -> DatasetCard:
+        """Card of the built object, options applied."""
+        ...
 
     def split(self, name: str) -> Split:
         """The labelled split `name`.
@@ -298,62 +457,25 @@ class Prepared(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether the files are there."""
+        """True if the files are there."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One metric's value, and what an encoder that knows nothing would get on the same videos."""
-
-    metric: str
-    value: float
-    baseline: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """What was predicted for each test video, so that statistics can be redone."""
-
-    videos: tuple[str, ...]
-    groups: tuple[str, ...]
-    labels: tuple[int, ...]
-    """True class of each video."""
-    predicted: tuple[tuple[int, ...], ...] = ()
-    """(R, N): a class (or cluster) for each of R repeats (draws, clustering seeds) and N videos."""
-    values: Mapping[str, tuple[tuple[float | None, ...], ...]] = field(default_factory=dict)
-    """For each metric whose statistic is `mean`, (R, N): what each video adds to it; None for a video left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What an evaluator found: scores, the predictions behind them, and what the protocol chose on the way.
-
-    Raises:
-        ValueError: when a picture's name is not short, because it becomes the name of a file.
-    """
-
-    scores: tuple[Score, ...]
-    """The primary metric's, and those of the card's others that the data can carry."""
-    predictions: Predictions | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values: the regularisation selected, the number of points, H(X), ..."""
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    """PNG by short name (`confusion`, `top-clusters`): what people look at."""
-    conditions: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values that become part of the protocol: what the numbers depend on beside it, such as the device."""
-
-    def __post_init__(self) -> None:
-        for name in self.pictures:
-            if not NAME.fullmatch(name):
-                msg = f"{name!r} is no short name for a picture: lower-case letters, digits, '.', '_', '-', 64 at most"
-                raise ValueError(msg)
 
 
 class Evaluator(Protocol):
     """One protocol; parameters of the constructor are the protocol's parameters."""
 
-    card: ClassVar[EvaluatorCard]
+    @property
+    def card(self) -> EvaluatorCard:
+        """Card of the evaluator."""
+        ...
+
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Features that `evaluate` will ask for, known before anything is encoded.
+
+        Raises:
+            UsageError: when an encoder with this promise cannot be measured with these options.
+        """
+        ...
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Measure `encoder` on `data`; selection never looks at the test split.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LONGEST = 80
 CLAUSE = re.compile(r"(and|as|but|how|of|that|what|when|where|whether|which|whose?)\b", re.IGNORECASE)
-ALLOWED = {
-    "harness/cards.py": 13,
-    "harness/encoders": 8,
-    "harness/execution": 12,
-    "harness/interfaces.py": 21,
-    "harness/methods": 4,
-    "harness/testing": 65,
-    "harness/training": 15,
-}
-"""Offences left in each room, exactly: lower a number with what you mend, and delete it at zero."""
 
 
 def docs(tree):
@@ -52,12 +41,12 @@ def offences(source):
 def test_docstrings_are_short_and_plain():
     paths = [path for folder in (ROOT / "harness", *ROOT.glob("plugins/*/src")) for path in folder.rglob("*.py")]
     assert len(paths) > 100
-    faults = {}
-    for path in sorted(paths):
-        name = path.relative_to(ROOT)
-        room = "/".join(name.parts[:2])
-        faults |= {f"{name}:{line}: {fault}": room for line, fault in offences(path.read_text(encoding="utf-8"))}
-    assert Counter(faults.values()) == ALLOWED, "\n".join(faults)
+    faults = [
+        f"{path.relative_to(ROOT)}:{line}: {fault}"
+        for path in sorted(paths)
+        for line, fault in offences(path.read_text(encoding="utf-8"))
+    ]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from harness.cards import BackboneCard, Paper, View
+from harness.cards import BackboneCard, Paper
 
 SMALL_2D = BackboneCard(
     name="small_2d",
     summary="four 2D convolutions on each frame, averaged over time: sees poses and places, no motion",
     dim=128,
-    view=View(frames=8, stride=4, size=64),
-    feature_map=True,
+    spatial="feature_map",
 )
 
 SMALL_3D = BackboneCard(
     name="small_3d",
     summary="four 3D convolutions: sees motion too",
     dim=128,
-    view=View(frames=16, stride=2, size=64),
 )
 
 RESNET18 = BackboneCard(
@@ -31,10 +29,7 @@ RESNET18 = BackboneCard(
         url="https://arxiv.org/abs/1512.03385",
     ),
     dim=512,
-    view=View(frames=8, stride=4, size=112, resize=128),
-    feature_map=True,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
+    spatial="feature_map",
 )
 
 R3D_18 = BackboneCard(
@@ -49,7 +44,4 @@ R3D_18 = BackboneCard(
         url="https://arxiv.org/abs/1711.11248",
     ),
     dim=512,
-    view=View(frames=16, stride=2, size=112, resize=128),
-    mean=(0.43216, 0.394666, 0.37645),
-    std=(0.22803, 0.22145, 0.216989),
 )

@@ -8,8 +8,9 @@ from torch import nn
 
 from harness.backbones.cards import SMALL_2D
 from harness.backbones.per_frame import PerFrame
-from harness.cards import BackboneCard
+from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
+from harness.values import Inputs
 
 
 class Small2D:
@@ -20,6 +21,7 @@ class Small2D:
     """
 
     card: ClassVar[BackboneCard] = SMALL_2D
+    inputs: ClassVar[Inputs] = Inputs(view=View(frames=8, stride=4, size=64))
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 128)."""
@@ -30,7 +32,7 @@ class Small2D:
                 *_stage(48, 96, kernel=3, stride=2),
                 *_stage(96, self.card.dim, kernel=3, stride=1),
             )
-        return PerFrame(feature_map, nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()))
+        return PerFrame(feature_map, {"pool": nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())})
 
 
 def _stage(channels: int, out: int, *, kernel: int, stride: int) -> tuple[nn.Module, ...]:

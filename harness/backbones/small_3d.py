@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from harness.backbones.cards import SMALL_3D
-from harness.cards import BackboneCard
+from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
+from harness.values import Inputs
 
 
 class Small3D:
@@ -20,6 +21,7 @@ class Small3D:
     """
 
     card: ClassVar[BackboneCard] = SMALL_3D
+    inputs: ClassVar[Inputs] = Inputs(view=View(frames=16, stride=2, size=64))
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 128)."""

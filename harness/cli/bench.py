@@ -63,7 +63,7 @@ def data(
 
 def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
     """Train a linear head on the untrained network's features of the training split."""
-    from harness.encoders.frozen import FrozenEncoder
+    from harness.encoders.frozen import CachedEncoder
     from harness.encoders.network import NetworkEncoder
     from harness.errors import DataError
     from harness.profiling.pipeline import train_head
@@ -72,8 +72,8 @@ def _head(dataset: Dataset, network: Backbone, device: str) -> Pass:
     if not split.classes:
         msg = f"data set {dataset.card.name!r} has no labels, which --features learns"
         raise DataError(msg)
-    encoder = NetworkEncoder(network.build(seed=0), network.card)
-    features = FrozenEncoder(encoder, key="bench", device=device).features(split)
+    encoder = NetworkEncoder.of(network.build(seed=0), network)
+    features = CachedEncoder(encoder, key="bench", device=device).features(split)
     return train_head(features.vectors, features.labels(next(iter(split.classes))))
 
 

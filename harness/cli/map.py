@@ -61,11 +61,10 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     Raises:
         DataError: when the run's encoder is not stored, or the data set has no labels.
     """
-    from harness.encoders.frozen import FrozenEncoder
+    from harness.encoders.frozen import CachedEncoder
     from harness.errors import DataError
     from harness.evaluators.cards import CLUSTERING
     from harness.evaluators.labelled_features import clustering_samples
-    from harness.execution.plan import LAYER
 
     try:
         encoder = restore.encoder(plugins, store, run)
@@ -73,10 +72,11 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
         msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
         raise DataError(msg) from None
     device, features = usable_device("auto"), store.folder / "features"
-    frozen = FrozenEncoder(encoder, key=run.fit_key, device=device, folder=features)
+    cached = CachedEncoder(encoder, key=run.fit_key, device=device, folder=features)
     measured = run.identity.evaluator
-    if LAYER in measured.options:
-        frozen = frozen.at(measured.options[LAYER])
+    frozen = cached.asking(
+        layer=plugins.evaluators.layer(measured.options), precision=measured.options.get("precision", "float32")
+    )
     data = restore.dataset(plugins, run)
     kinds = data.split("test").classes
     if not kinds:

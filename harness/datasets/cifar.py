@@ -20,7 +20,7 @@ from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
-    from harness.interfaces import Video
+    from harness.values import Video
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE

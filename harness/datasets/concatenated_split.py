@@ -19,7 +19,8 @@ from harness.video.decode import resized
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.interfaces import Split, Video
+    from harness.interfaces import Split
+    from harness.values import Video
 
 
 class ConcatenatedSplit(SplitView):

@@ -11,9 +11,8 @@ from typing import Literal
 from harness.datasets import file_index
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
-from harness.interfaces import Video
+from harness.values import Box, Video
 from harness.video.probe import Record
-from harness.video.transforms import Box
 
 OnBadFile = Literal["error", "skip"]
 """Policy for files that cannot be used: a `DataError`, or a split without them."""

@@ -13,7 +13,8 @@ from harness.system.hashing import digest
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.interfaces import Split, Video
+    from harness.interfaces import Split
+    from harness.values import Video
 
 
 class SplitView:

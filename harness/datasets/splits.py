@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import DataError
-from harness.interfaces import Video
 from harness.system.hashing import digest
+from harness.values import Box, Video
 from harness.video import frame_cache
 from harness.video.decode import decode, resized
 from harness.video.flow import displacement
 from harness.video.flow_cache import FlowCache
-from harness.video.transforms import Box, crop_box
+from harness.video.transforms import crop_box
 
 
 @dataclass(frozen=True)

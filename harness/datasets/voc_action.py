@@ -17,7 +17,7 @@ from harness.datasets.listed_files import ListedFile, OnBadFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
-from harness.video.transforms import Box
+from harness.values import Box
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard

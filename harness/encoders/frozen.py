@@ -1,66 +1,50 @@
-"""Frozen encoders: features are computed once for all evaluators, and the encoder is proved unchanged."""
+"""Frozen encoders that keep their features and are proved unchanged."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-import safetensors.torch
+import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cards import View
-from harness.errors import DataError, PluginError, UsageError
-from harness.interfaces import Encoder, Layered, Split, Trainable, VideoBatch, WholeVideos
-from harness.system import files, progress
-from harness.system.hashing import digest
+from harness.cards import View, WholeVideo
+from harness.encoders.batches import batches
+from harness.encoders.network import NetworkEncoder
+from harness.errors import DataError, PluginError, unknown
+from harness.interfaces import Encoder, Features, Split, Trainable, WholeVideos
+from harness.store import keys
+from harness.store.features import Array, FeatureFile
+from harness.system import progress
 from harness.system.seeding import derive_seed
+from harness.values import Encoding, Precision, Promise, VideoBatch
 from harness.video.decode import decoder
-from harness.video.loader import clips
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH = 32
+"""Clips encoded at a time.
+
+A killed encoding goes on with the batches that it would have had.
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """The vectors of a labelled split."""
-
-    views: Tensor
-    """(N, V, D) float32: a vector for each of V clips and crops of N videos."""
-    split: Split
-
-    @property
-    def vectors(self) -> Tensor:
-        """(N, D): the mean over a video's clips and crops."""
-        return self.views.mean(1)
-
-    def labels(self, kind: str) -> Tensor:
-        """(N,) int64 class indices of the label `kind`.
-
-        Raises:
-            DataError: when a video has no such label.
-        """
-        try:
-            values = [video.labels[kind] for video in self.split.videos]
-        except KeyError:
-            known = ", ".join(self.split.classes) or "none"
-            msg = f"split {self.split.name!r} has no label {kind!r}; it has: {known}"
-            raise DataError(msg) from None
-        return torch.tensor(values, dtype=torch.int64, device=self.views.device)
-
-
-class FrozenEncoder:
-    """An encoder as evaluators get it: it encodes, remembers features, and may not change.
+class CachedEncoder:
+    """An encoder as evaluators get it: it encodes, keeps features, and may not change.
 
     Args:
-        encoder: what a method returned.
-        key: names the encoder in the feature cache.
+        encoder: what a method gave.
+        key: names the encoder in the store.
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
-        view: what it is shown of a video, when that is not its own.
-        shuffle: seeds a random order of the frames of each clip; None leaves them in time's.
+        asked: of every encoding, where it says nothing itself: the layer and the precision.
     """
 
     def __init__(
@@ -70,133 +54,155 @@ class FrozenEncoder:
         key: str,
         device: str = "cpu",
         folder: Path | None = None,
-        view: View | None = None,
-        shuffle: int | None = None,
+        asked: Encoding = Encoding(),  # noqa: B008 - frozen
     ) -> None:
-        self.encoder = encoder
+        self._encoder = encoder
         self.key = key
         self.device = device
-        self.view = view or encoder.view
         self._folder = folder
-        self._shuffle = shuffle
-        self._memory: dict[str, Tensor] = {}
+        self._asked = asked
+        self._memory: dict[str, Array] = {}
 
     @property
-    def dim(self) -> int:
-        """Length of its vectors."""
-        return self.encoder.dim
+    def promise(self) -> Promise:
+        """Properties of the encoder."""
+        return self._encoder.promise
 
-    def shuffled(self, seed: int) -> FrozenEncoder:
-        """The same encoder, shown each clip's frames in an order drawn by `seed`."""
-        return FrozenEncoder(
-            self.encoder, key=self.key, device=self.device, folder=self._folder, view=self.view, shuffle=seed
-        )
+    def asking(self, *, layer: str | None, precision: Precision) -> CachedEncoder:
+        """The same encoder with a layer and a precision for encodings that name none."""
+        asked = dataclasses.replace(self._asked, layer=layer, precision=precision)
+        return CachedEncoder(self._encoder, key=self.key, device=self.device, folder=self._folder, asked=asked)
 
-    def at(self, layer: str) -> FrozenEncoder:
-        """The same encoder with the vectors of one of its layers.
+    def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
+        """Encode every video of `split` unless stored; see `FrozenEncoder.features`."""
+        encoding = self._completed(encoding)
+        view = keys.shown(self.promise, encoding)
+        key = keys.feature_key(fit=self.key, view=view, encoding=encoding, manifest=split.manifest, decoder=decoder())
+        if key not in self._memory:
+            self._memory[key] = self._stored(key, split, view, encoding)
+        return Features((self._memory[key],), split, self.device)
 
-        Raises:
-            UsageError: when it has no such layer.
-        """
-        if not isinstance(self.encoder, Layered):
-            msg = f"encoder {type(self.encoder).__name__} has no layers, and so no {layer!r}"
-            raise UsageError(msg)
-        key = digest({"encoder": self.key, "layer": layer})
-        return FrozenEncoder(
-            self.encoder.at(layer),
-            key=key,
-            device=self.device,
-            folder=self._folder,
-            view=self.view,
-            shuffle=self._shuffle,
-        )
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """Encode clips that are no part of a split; (B, *shape) float32 on the device."""
+        return self._encode(batch, self._asked.layer)
 
-    def with_clips(self, clips: int) -> FrozenEncoder:
-        """The same encoder, shown so many clips of a video.
+    def network(self) -> Trainable | None:
+        """A copy of the encoder's network, to be changed at will; None where it has none."""
+        if "trainable" not in self.promise.offers:
+            return None
+        trainable = cast("Trainable", self._encoder)
+        module: nn.Module = copy.deepcopy(trainable.module)
+        return NetworkEncoder(module, trainable.inputs, layers=self.promise.layers, spatial=self.promise.spatial)
 
-        Raises:
-            UsageError: when it is shown whole videos.
-        """
-        if self.view.whole:
-            msg = f"encoder {type(self.encoder).__name__} is shown whole videos, which have no {clips} clips"
-            raise UsageError(msg)
-        view = dataclasses.replace(self.view, clips=clips)
-        return FrozenEncoder(
-            self.encoder, key=self.key, device=self.device, folder=self._folder, view=view, shuffle=self._shuffle
-        )
+    def _completed(self, encoding: Encoding) -> Encoding:
+        layer = encoding.layer or self._asked.layer
+        if layer is not None and layer not in self.promise.layers:
+            raise unknown("layer of the encoder:", layer, self.promise.layers)
+        precision = self._asked.precision if encoding.precision == "float32" else encoding.precision
+        return dataclasses.replace(encoding, layer=layer, precision=precision)
 
-    def features(self, split: Split, *, batch_size: int = 32) -> Features:
-        """Encode every video of `split`, or read what was encoded before.
+    def _encode(self, batch: VideoBatch, layer: str | None) -> Tensor:
+        if layer is None:
+            return self._encoder.encode(batch)
+        return cast("NetworkEncoder", self._encoder).encode_layer(batch, layer)
 
-        Raises:
-            DataError: when a video cannot be decoded, or an encoder's vector is NaN or infinite, naming the video.
-            PluginError: when the encoder gives another shape or type than it promised, or changed while encoding.
-        """
-        names = {"encoder": self.key, "view": repr(self.view), "decoder": decoder(), "manifest": split.manifest}
-        key = digest(names if self._shuffle is None else {**names, "shuffle": self._shuffle})
-        views = self._memory.get(key)
-        if views is None:
-            views = self._memory[key] = self._stored(key, split, batch_size)
-        return Features(views, split)
+    def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
+        file = None if self._folder is None or not len(split) else FeatureFile(self._folder, key)
+        if file is not None and (stored := file.read(len(split) * view.count)) is not None:
+            return stored.reshape(len(split), view.count, *stored.shape[1:])
+        shape = (len(split) * view.count, *self._shape(encoding.layer))
+        if file is None:
+            rows: Array = np.empty(shape, dtype=encoding.precision)
+            written: Array = np.zeros(shape[0], dtype=np.uint8)
+        else:
+            rows, written = file.partial(shape, encoding.precision)
+        try:
+            with unchanged(self._encoder):
+                self._write(rows, written, split, view, encoding)
+        except PluginError:
+            if file is not None:
+                file.discard()  # so that nobody goes on with what a broken encoder gave
+            raise
+        finished = rows if file is None else file.complete()
+        return finished.reshape(len(split), view.count, *shape[1:])
 
-    def _stored(self, key: str, split: Split, batch_size: int) -> Tensor:
-        if self._folder is None:
-            return self._encoded(split, batch_size)
-        path = self._folder / f"{key}.safetensors"
-        if path.exists():
-            try:
-                return safetensors.torch.load_file(path, device=self.device)["views"]
-            except (safetensors.SafetensorError, KeyError, OSError) as error:
-                progress.say(f"{path}: unreadable features ({error}); encoding again")
-        views = self._encoded(split, batch_size)
-        with files.replacing(path) as temporary:
-            safetensors.torch.save_file({"views": views.cpu().contiguous()}, temporary)
-        return views
+    def _shape(self, layer: str | None) -> tuple[int, ...]:
+        if layer is None:
+            return tuple(size for size in self.promise.shape if size is not None)
+        return cast("NetworkEncoder", self._encoder).probe(layer)
 
-    def _encoded(self, split: Split, batch_size: int) -> Tensor:
-        views = torch.empty((len(split), self.view.count, self.dim), device=self.device)
-        flat = views.view(-1, self.dim)
-        if self.view.whole and self._shuffle is None and isinstance(self.encoder, WholeVideos):
-            with unchanged(self.encoder):
-                vectors = self.encoder.encode_videos(split).to(self.device)
-            self._expect(vectors, len(split))
-            flat[:] = vectors
-            return self._finite(views, split)
-        with unchanged(self.encoder), progress.bar(f"encoding {split.name}", total=len(flat)) as bar:
-            for start, batch in clips(split, self.view, batch_size=batch_size, device=self.device):
-                vectors = self.encoder.encode(VideoBatch(self._ordered(batch, start)))
-                self._expect(vectors, len(batch))
-                flat[start : start + len(batch)] = vectors
-                bar.advance(len(batch))
-        return self._finite(views, split)
+    def _write(self, rows: Array, written: Array, split: Split, view: View | WholeVideo, encoding: Encoding) -> None:
+        """Encode the rows that are not written yet, each batch as if none were."""
+        with progress.bar(f"encoding {split.name}", total=len(rows)) as bar:
+            bar.advance(int(written.sum()))
+            for first, vectors in self._encoded(split, view, encoding, written):
+                self._check(vectors, rows.shape[1:])
+                values = vectors.to(getattr(torch, encoding.precision))
+                _expect_finite(values, split, first, view.count)
+                rows[first : first + len(values)] = values.cpu().numpy()
+                written[first : first + len(values)] = 1
+                bar.advance(len(values))
+        if not written.all():
+            video = split.videos[int(written.argmin()) // view.count]
+            msg = f"encoder {type(self._encoder).__name__} gave no vector of video {video.id!r}"
+            raise PluginError(msg)
 
-    def _expect(self, vectors: Tensor, count: int) -> None:
-        if vectors.shape != (count, self.dim) or vectors.dtype != torch.float32:
+    def _encoded(
+        self, split: Split, view: View | WholeVideo, encoding: Encoding, written: Array
+    ) -> Iterator[tuple[int, Tensor]]:
+        """First row and vectors of each batch that is missing."""
+        if isinstance(view, WholeVideo) and encoding.shuffle is None and isinstance(self._encoder, WholeVideos):
+            for position, vector in self._encoder.encode_videos(split, _Written(written)):
+                yield position, vector[None]
+        elif not written.all():
+            size = 1 if isinstance(view, WholeVideo) else BATCH
+            first = int(written.argmin()) // size * size
+            trainable = "trainable" in self.promise.offers
+            inputs = cast("Trainable", self._encoder).inputs if trainable else None
+            for start, batch in batches(split, view, inputs, batch_size=size, device=self.device, first=first):
+                flow = None if batch.flow is None else _shuffled(batch.flow, start, encoding.shuffle)
+                shuffled = VideoBatch(_shuffled(batch.clips, start, encoding.shuffle), flow)
+                yield start, self._encode(shuffled, encoding.layer)
+
+    def _check(self, vectors: Tensor, shape: tuple[int, ...]) -> None:
+        if vectors.shape[1:] != shape or vectors.dtype != torch.float32:
             msg = (
-                f"encoder {type(self.encoder).__name__} promised ({count}, {self.dim}) float32 "
+                f"encoder {type(self._encoder).__name__} promised (B, {', '.join(map(str, shape))}) float32 "
                 f"and gave {tuple(vectors.shape)} {vectors.dtype}"
             )
             raise PluginError(msg)
 
-    def _finite(self, views: Tensor, split: Split) -> Tensor:
-        broken = (~torch.isfinite(views)).flatten(1).any(1).nonzero()
-        if len(broken):
-            msg = f"the encoder's vector of video {split.videos[int(broken[0])].id!r} is NaN or infinite"
-            raise DataError(msg)
-        return views
 
-    def _ordered(self, batch: Tensor, start: int) -> Tensor:
-        """(B, C, T, H, W) with every clip's frames in their order; `start` is the position of the first clip."""
-        if self._shuffle is None:
-            return batch
-        orders = [
-            torch.randperm(
-                batch.shape[2], generator=torch.Generator().manual_seed(derive_seed(self._shuffle, position))
-            )
-            for position in range(start, start + len(batch))
-        ]
-        order = torch.stack(orders).to(batch.device)
-        return batch.gather(2, order[:, None, :, None, None].expand_as(batch))
+def _expect_finite(vectors: Tensor, split: Split, first: int, count: int) -> None:
+    """Expect finite vectors, from row `first` of videos with `count` rows each."""
+    broken = (~torch.isfinite(vectors)).flatten(1).any(1).nonzero()
+    if len(broken):
+        video = split.videos[(first + int(broken[0])) // count]
+        stored = "" if vectors.dtype == torch.float32 else " as float16"
+        msg = f"the encoder's vector of video {video.id!r} is NaN or infinite{stored}"
+        raise DataError(msg)
+
+
+class _Written(Container[int]):
+    """Positions of the videos that are encoded."""
+
+    def __init__(self, flags: Array) -> None:
+        self._flags = flags
+
+    def __contains__(self, position: object) -> bool:
+        return isinstance(position, int) and bool(self._flags[position])
+
+
+def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:
+    """Shuffle the frames of each clip (B, C, T, H, W), the first at position `start`."""
+    if seed is None:
+        return clips
+    orders = [
+        torch.randperm(clips.shape[2], generator=torch.Generator().manual_seed(derive_seed(seed, position)))
+        for position in range(start, start + len(clips))
+    ]
+    order = torch.stack(orders).to(clips.device)
+    return clips.gather(2, order[:, None, :, None, None].expand_as(clips))
 
 
 @contextlib.contextmanager
@@ -214,11 +220,11 @@ def unchanged(encoder: Encoder) -> Iterator[None]:
 
 
 def fingerprint(encoder: Encoder) -> str:
-    """Hash of a network's weights and buffers (BN statistics among them); empty for an encoder without a network."""
-    if not isinstance(encoder, Trainable):
+    """Hash of a network's weights and buffers; empty for an encoder without one."""
+    if "trainable" not in encoder.promise.offers:
         return ""
     sha = hashlib.sha256()
-    for name, tensor in sorted(encoder.module.state_dict().items()):
+    for name, tensor in sorted(cast("Trainable", encoder).module.state_dict().items()):
         sha.update(name.encode())
         sha.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()

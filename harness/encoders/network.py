@@ -1,123 +1,179 @@
-"""The encoder that a network is, and how encoders are stored."""
+"""Encoders made of a network, and methods whose encoders are one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from harness.cards import BackboneCard, View
-from harness.errors import DataError, PluginError, unknown
-from harness.interfaces import Backbone, Encoder, Method, Restoring, Storable, VideoBatch
+from harness.cards import View, WholeVideo
+from harness.encoders.layers import output_of
+from harness.errors import DataError, UsageError
+from harness.interfaces import Backbone, Encoder
 from harness.system import files
+from harness.values import Inputs, Promise, VideoBatch
+from harness.video.transforms import normalise
 
-
-def normalise(clips: Tensor, card: BackboneCard) -> Tensor:
-    """Uint8 RGB (B, C, T, H, W) -> float32 of the same shape, scaled to [0, 1], then mean and std of `card`."""
-    mean = torch.tensor(card.mean, device=clips.device).view(1, -1, 1, 1, 1) * 255
-    std = torch.tensor(card.std, device=clips.device).view(1, -1, 1, 1, 1) * 255
-    return (clips.float() - mean) / std
+WEIGHTS = "weights.safetensors"
 
 
 class NetworkEncoder:
-    """A trained network as an encoder: evaluation mode, no gradients.
+    """A network as an encoder, in evaluation mode without gradients.
+
+    Any `nn.Module` that gives vectors will do.
 
     Args:
-        module: the backbone's network, normalised float clips (B, C, T, H, W) -> (B, dim).
-        card: of the backbone that built it.
-        view: what to see of a video; the backbone's own view when None.
+        module: normalised float clips (B, C, T, H, W) -> (B, dim).
+        inputs: how pixels become the module's input.
+        layers: names of submodules whose outputs may be asked for as vectors.
+        spatial: name of the submodule whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none.
+
+    >>> encoder = NetworkEncoder(
+    ...     nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.Flatten()), Inputs(view=View(frames=4, size=8))
+    ... )
+    >>> encoder.promise.shape
+    (3,)
     """
 
-    def __init__(self, module: nn.Module, card: BackboneCard, view: View | None = None) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        inputs: Inputs | Mapping[str, Inputs],
+        *,
+        layers: tuple[str, ...] = (),
+        spatial: str = "",
+    ) -> None:
         self.module = module.eval().requires_grad_(False)
-        self.card = card
-        self.view = view or card.view
-        self.dim = card.dim
+        self.inputs = inputs
+        self._layers = layers
+        self._spatial = spatial
+
+    @classmethod
+    def of(cls, module: nn.Module, backbone: Backbone) -> NetworkEncoder:
+        """The encoder that a network built by `backbone` is."""
+        return cls(module, backbone.inputs, layers=backbone.card.layers, spatial=backbone.card.spatial)
+
+    @cached_property
+    def promise(self) -> Promise:
+        """Properties of the encoder; the length of its vectors is that of a black clip's."""
+        return _promise(self.inputs, self.probe(), self._layers, self._spatial)
 
     @property
-    def feature_map(self) -> nn.Module:
-        """Normalised float images (B, C, H, W) -> (B, c, h, w), where the backbone has one.
+    def dim(self) -> int:
+        """Length of its vectors."""
+        return self.probe()[0]
+
+    def probe(self, layer: str | None = None) -> tuple[int, ...]:
+        """Shape of a clip's features, or of those of a layer, found with a black clip.
 
         Raises:
-            AttributeError: when it has none.
+            UsageError: as in `encode_layer`.
         """
-        if not self.card.feature_map:
-            msg = f"backbone {self.card.name!r} has no feature map"
-            raise AttributeError(msg)
-        found = self.module.feature_map
-        assert isinstance(found, nn.Module)
-        return found
-
-    def at(self, layer: str) -> NetworkEncoder:
-        """The encoder whose vectors are those of `layer`; it shares this one's weights.
-
-        Raises:
-            UsageError: when the backbone names no such layer.
-        """
-        if layer not in self.card.layers:
-            raise unknown(f"layer of backbone {self.card.name!r}:", layer, self.card.layers)
-        until: Callable[[str], nn.Module] = self.module.until  # type: ignore[assignment]
-        return NetworkEncoder(until(layer), replace(self.card, dim=self.card.layers[layer]), self.view)
+        parameter = next(self.module.parameters(), torch.empty(0))
+        black = _black_batch(self.inputs, parameter.device)
+        features = self.encode(black) if layer is None else self.encode_layer(black, layer)
+        return tuple(features.shape[1:])
 
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:
-        """(B, dim) float32 for (B, C, T, H, W) uint8 clips; the network moves to the batch's device."""
-        device = batch.clips.device
-        parameter = next(self.module.parameters(), None)
-        if parameter is not None and parameter.device != device:
-            self.module.to(device)
-        vectors: Tensor = self.module(normalise(batch.clips, self.card))
+        """Encode uint8 clips as (B, dim) float32; the network moves to their device."""
+        vectors: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
         return vectors.float()
 
+    @torch.inference_mode()
+    def encode_layer(self, batch: VideoBatch, layer: str) -> Tensor:
+        """Encode clips as flattened outputs of `layer`, (B, D) float32.
 
-def save(encoder: Encoder, folder: Path, *, method: Method) -> None:
-    """Store `encoder` in `folder` so that `load` gives an equal one; `encoder.json`, written last, marks it complete.
+        Outputs for single frames are averaged over each clip.
 
-    Raises:
-        PluginError: when the encoder is neither a `NetworkEncoder` nor `Storable` with a method that is `Restoring`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(encoder, NetworkEncoder):
-        state = {name: tensor.cpu().contiguous() for name, tensor in encoder.module.state_dict().items()}
-        with files.replacing(folder / "weights.safetensors") as temporary:
+        Raises:
+            UsageError: when the network has no such submodule, or it gives nothing.
+        """
+        output = output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
+        return output.reshape(len(batch), -1, *output.shape[1:]).mean(1).flatten(1)
+
+    def _at_device(self, batch: VideoBatch) -> nn.Module:
+        parameter = next(self.module.parameters(), None)
+        if parameter is not None and parameter.device != batch.clips.device:
+            self.module.to(batch.clips.device)
+        return self.module
+
+    def save(self, folder: Path) -> None:
+        """Write the weights; everything else is the backbone's."""
+        state = {name: tensor.cpu().contiguous() for name, tensor in self.module.state_dict().items()}
+        with files.replacing(folder / WEIGHTS) as temporary:
             safetensors.torch.save_file(state, temporary)
-        described: dict[str, Any] = {"kind": "network", "view": asdict(encoder.view)}
-    elif isinstance(encoder, Storable) and isinstance(method, Restoring):
-        encoder.save(folder)
-        described = {"kind": "own"}
-    else:
-        msg = (
-            f"method {method.card.name!r} returned a {type(encoder).__name__}, which cannot be stored: return a "
-            "harness.NetworkEncoder, or give the encoder save(folder) and the method load(backbone, folder)"
-        )
-        raise PluginError(msg)
-    files.write_json(folder / "encoder.json", described)
 
 
-def load(folder: Path, *, method: Method, backbone: Backbone) -> Encoder:
-    """The encoder that `save` stored in `folder`.
+class NetworkMethod:
+    """Part of a method whose encoder is the backbone's network."""
+
+    def promise(self, backbone: Backbone) -> Promise:
+        """Properties of the backbone's network as an encoder."""
+        card = backbone.card
+        return _promise(backbone.inputs, (card.dim,), card.layers, card.spatial)
+
+    def load(self, backbone: Backbone, folder: Path) -> Encoder:
+        """The encoder whose weights `NetworkEncoder.save` wrote.
+
+        Raises:
+            DataError: when the weights are missing, damaged or of another network.
+        """
+        module = backbone.build(seed=0)
+        try:
+            module.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+        except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            problem = " ".join(str(error).split())
+            msg = f"{folder}: the stored encoder cannot be read ({problem}); delete the folder and run again"
+            raise DataError(msg) from error
+        return NetworkEncoder.of(module, backbone)
+
+
+def only_stream(inputs: Inputs | Mapping[str, Inputs]) -> Inputs:
+    """The inputs of a network that has one stream.
 
     Raises:
-        FileNotFoundError: when no complete encoder is there.
-        DataError: when what is there cannot be read.
+        UsageError: when it has several.
     """
-    try:
-        described: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text())
-        if described["kind"] == "own":
-            if not isinstance(method, Restoring):
-                msg = f"{folder}: method {method.card.name!r} has no load(backbone, folder)"
-                raise PluginError(msg)
-            return method.load(backbone, folder)
-        module = backbone.build(seed=0)
-        module.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"))
-        return NetworkEncoder(module, backbone.card, View(**described["view"]))
-    except (json.JSONDecodeError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
-        msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
-        raise DataError(msg) from error
+    if not isinstance(inputs, Inputs):
+        msg = f"expected a network of one stream, got streams {', '.join(inputs)}"
+        raise UsageError(msg)
+    return inputs
+
+
+def prepared(batch: VideoBatch, inputs: Inputs | Mapping[str, Inputs]) -> Tensor | dict[str, Tensor]:
+    """Clips as a network wants them, by the name of each stream where it has several.
+
+    Raises:
+        PluginError: when a stream is of optical flow and the batch has none.
+    """
+    if isinstance(inputs, Inputs):
+        return normalise(batch.stream(inputs.kind), inputs)
+    return {name: normalise(batch.stream(one.kind), one) for name, one in inputs.items()}
+
+
+def _promise(
+    inputs: Inputs | Mapping[str, Inputs], shape: tuple[int, ...], layers: tuple[str, ...], spatial: str
+) -> Promise:
+    streams = [inputs] if isinstance(inputs, Inputs) else list(inputs.values())
+    return Promise(
+        views=tuple(dict.fromkeys(stream.view for stream in streams)),
+        shape=shape,
+        offers=frozenset({"vector", "trainable", "feature_map"} if spatial else {"vector", "trainable"}),
+        layers=layers,
+        spatial=spatial,
+    )
+
+
+def _black_batch(inputs: Inputs | Mapping[str, Inputs], device: torch.device) -> VideoBatch:
+    """A black clip without motion, as the first stream sees it."""
+    view = (inputs if isinstance(inputs, Inputs) else next(iter(inputs.values()))).view
+    seen = View(frames=8, size=64) if isinstance(view, WholeVideo) else view
+    shape = (seen.frames, seen.size, seen.size)
+    clips = torch.zeros(1, 3, *shape, dtype=torch.uint8, device=device)
+    return VideoBatch(clips, torch.zeros(1, 2, *shape, device=device))

@@ -9,21 +9,21 @@ import torch.nn.functional as F
 
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import CLUSTERING
-from harness.evaluators.labelled_features import clustering_samples, expect_classes
+from harness.evaluators.labelled_features import clustering_samples, expect_classes, samples_encoding
 from harness.evaluators.pictures import top_clusters
 from harness.evaluators.scoring import score
 from harness.functional.agreement import adjusted_mutual_information
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy, entropy
 from harness.functional.spectral import spectral_embedding
-from harness.interfaces import Evaluation, Score
+from harness.values import Evaluation, Score
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 RANDOM_DRAWS = 100
 """Random assignments for the baseline; at small N it is far below H(class)."""
@@ -84,6 +84,10 @@ class Clustering:
         self.normalise = normalise
         self.clips = clips
         self.stride = stride
+
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of the samples of test; errors as in `samples_encoding`."""
+        return (samples_encoding(promise, "test", clips=self.clips, stride=self.stride),)
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Cluster test; train is not looked at.

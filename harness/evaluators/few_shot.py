@@ -10,21 +10,21 @@ from scipy import stats
 
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import FEW_SHOT
-from harness.evaluators.labelled_features import split_notes, train_and_test
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.scoring import score_variants
 from harness.functional.draws import draw_ranks
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import scaling
-from harness.interfaces import Evaluation
 from harness.system import progress
+from harness.values import Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
     from harness.evaluators.labelled_features import LabelledFeatures
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 SHOTS = (1, 5, 10, 20)
 
@@ -64,6 +64,10 @@ class FewShot:
         self.shots = tuple(sorted(set(shots)))
         self.draws = draws
         self.label = label
+
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of train and test."""
+        return TRAIN_AND_TEST
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Classify test from each draw of train.

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.backbones.stages import Frozen, stages
-from harness.cards import BackboneCard, MethodCard
-from harness.encoders.network import normalise
-from harness.errors import DivergedError, PluginError, UsageError
+from harness.cards import WholeVideo
+from harness.encoders.network import only_stream
+from harness.errors import DivergedError, UsageError
 from harness.evaluators.cards import FINETUNE
-from harness.evaluators.labelled_features import LabelledFeatures, few_shot_subsets, split_notes, train_and_test
+from harness.evaluators.labelled_features import (
+    TRAIN_AND_TEST,
+    LabelledFeatures,
+    few_shot_subsets,
+    split_notes,
+    train_and_test,
+)
 from harness.evaluators.scoring import score_logits, validation_folds
-from harness.interfaces import Budget, Evaluation, Trainable
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
 from harness.system.seeding import derive_seed, seeded
+from harness.training.session import TrainingSession
+from harness.values import Budget, Evaluation, Inputs
 from harness.video.loader import sampled_batches
 from harness.video.sampling import ClipSampling
+from harness.video.transforms import normalise
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset, Split
+    from harness.interfaces import Dataset, FrozenEncoder, Split, Trainable
+    from harness.values import Encoding, Promise
 
 Average = Literal["softmax", "logits"]
 
@@ -98,6 +104,10 @@ class Finetune:
         self.shots = shots
         self.draws = draws
 
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of train and test, which show a collapsed encoder before training."""
+        return TRAIN_AND_TEST
+
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Fine-tune a copy of the network of `encoder`.
 
@@ -107,11 +117,11 @@ class Finetune:
             DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate, or fewer
                 videos of a class than shots.
             DivergedError: when no learning rate leads to a loss that is a number.
-            PluginError: when the encoder does not say how clips are normalised for its network.
             UsageError: when the network has fewer stages than are to be frozen, or `frames` do not make a clip.
         """
-        start = _start(encoder)
-        budget = Budget(frames=self.frames, seed=seed, device=encoder.device)
+        start = encoder.network()
+        assert start is not None  # the card needs it
+        session = TrainingSession(Budget(frames=self.frames, seed=seed), name="finetune", device=encoder.device)
         train, test = train_and_test(encoder, data, self.label)
         parts = [train]
         if self.shots is not None:
@@ -120,9 +130,9 @@ class Finetune:
         trainings = len(self.lrs) * (len(self.lrs) > 1) + 1
         with progress.bar("fine-tuning", total=trainings * len(parts)) as bar:
             for part in parts:
-                accuracies = self._validate(start, part, budget, bar) if len(self.lrs) > 1 else {}
-                lr, classifier = self._best(start, part.split, budget, accuracies)
-                rows.append(self._scores(classifier, start, test.split, self.views, budget).to(test.labels.device))
+                accuracies = self._validate(start, part, session, bar) if len(self.lrs) > 1 else {}
+                lr, classifier = self._best(start, part.split, session, accuracies)
+                rows.append(self._scores(classifier, start, test.split, self.views, session).to(test.labels.device))
                 rates.append(lr)
                 validated.append({f"{rate:g}": accuracy for rate, accuracy in accuracies.items()})
                 bar.advance()
@@ -136,7 +146,7 @@ class Finetune:
         return Evaluation(scores, predictions, notes)
 
     def _validate(
-        self, start: _Start, train: LabelledFeatures, budget: Budget, bar: progress.Bar
+        self, start: Trainable, train: LabelledFeatures, session: TrainingSession, bar: progress.Bar
     ) -> dict[float, float | None]:
         """Top-1 accuracy of each learning rate on a fold of train; None: it diverged."""
         held_out = validation_folds(train) == 0
@@ -144,8 +154,8 @@ class Finetune:
         accuracies: dict[float, float | None] = {}
         for lr in self.lrs:
             try:
-                classifier = self._train(start, rest.split, budget, lr)
-                scores = self._scores(classifier, start, validation.split, "view", budget)
+                classifier = self._train(start, rest.split, session, lr)
+                scores = self._scores(classifier, start, validation.split, "view", session)
                 accuracies[lr] = float((scores.argmax(1) == validation.labels.cpu()).double().mean())
             except DivergedError:
                 accuracies[lr] = None
@@ -153,41 +163,43 @@ class Finetune:
         return accuracies
 
     def _best(
-        self, start: _Start, train: Split, budget: Budget, accuracies: dict[float, float | None]
+        self, start: Trainable, train: Split, session: TrainingSession, accuracies: dict[float, float | None]
     ) -> tuple[float, Classifier]:
         """Train on all of train at the best learning rate that does not diverge."""
         known = {lr: accuracies.get(lr, 0.0) for lr in self.lrs}
         ranked = sorted((lr for lr in self.lrs if known[lr] is not None), key=lambda lr: -(known[lr] or 0.0))
         for lr in ranked:
             try:
-                return lr, self._train(start, train, budget, lr)
+                return lr, self._train(start, train, session, lr)
             except DivergedError:
                 continue
         msg = f"fine-tuning diverged at every learning rate: {', '.join(f'{lr:g}' for lr in self.lrs)}; lower lrs"
         raise DivergedError(msg)
 
-    def _train(self, start: _Start, train: Split, budget: Budget, lr: float) -> Classifier:
-        training = _Training(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
+    def _train(self, start: Trainable, train: Split, session: TrainingSession, lr: float) -> Classifier:
+        training = Supervised(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
         network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
-        with seeded(derive_seed(budget.seed)):
-            classifier = training.objective(network, start.card, train)
-        training.minimise(classifier, start.card, train, budget)
+        with seeded(derive_seed(session.budget.seed)):
+            classifier = training.build_loss(network, start.dim, train)
+        training.train(classifier, only_stream(start.inputs), train, session)
         if not all(bool(tensor.isfinite().all()) for tensor in classifier.state_dict().values()):
             msg = "fine-tuning diverged: after the last step, weights are NaN or infinite"
             raise DivergedError(msg)
         return classifier
 
     def _scores(
-        self, classifier: Classifier, start: _Start, split: Split, views: ClipSampling, budget: Budget
+        self, classifier: Classifier, start: Trainable, split: Split, views: ClipSampling, session: TrainingSession
     ) -> Tensor:
-        seed, device = budget.seed, budget.device
-        return video_scores(classifier, start.card, split, views=views, average=self.average, seed=seed, device=device)
+        seed, device = session.budget.seed, session.device
+        return video_scores(
+            classifier, only_stream(start.inputs), split, views=views, average=self.average, seed=seed, device=device
+        )
 
 
 @torch.inference_mode()
 def video_scores(
     classifier: Classifier,
-    card: BackboneCard,
+    inputs: Inputs,
     split: Split,
     *,
     views: ClipSampling,
@@ -201,7 +213,7 @@ def video_scores(
 
     Args:
         classifier: put into evaluation mode.
-        card: how clips are normalised, and their frames, stride and size.
+        inputs: of the network.
         split: the N videos.
         views: which clips and crops of each.
         average: `softmax` averages probabilities, which then sum to 1.
@@ -211,13 +223,17 @@ def video_scores(
     Raises:
         DataError: when a video does not decode.
     """
+    view = inputs.view
+    if isinstance(view, WholeVideo):
+        msg = "expected a network that sees clips, got one that is shown whole videos"
+        raise UsageError(msg)
     classifier.eval()
     sums = torch.zeros(len(split), classifier.head.out_features, dtype=torch.float64)
     counts = torch.zeros(len(split), 1, dtype=torch.float64)
     with progress.bar(f"testing on {split.name}", total=len(split)) as bar:
         done = 0
-        for videos, clips in sampled_batches(split, card.view, views, seed=seed):
-            logits = classifier.logits(normalise(clips.to(device), card)).double()
+        for videos, clips in sampled_batches(split, view, views, seed=seed):
+            logits = classifier.logits(normalise(clips.to(device), inputs)).double()
             each = logits.softmax(1) if average == "softmax" else logits
             sums.index_add_(0, videos, each.cpu())
             counts.index_add_(0, videos, counts.new_ones(len(videos), 1))
@@ -225,31 +241,3 @@ def video_scores(
             done = int(videos[-1])
         bar.advance(len(split) - done)
     return sums / counts
-
-
-@dataclass(kw_only=True)
-class _Training(Supervised):
-    """Method `supervised`, under this evaluator's name in messages and progress."""
-
-    card: ClassVar[MethodCard] = MethodCard(name="finetune", summary=FINETUNE.summary, supervised=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """Network and card that every training starts from."""
-
-    module: nn.Module
-    card: BackboneCard
-
-
-def _start(encoder: FrozenEncoder) -> _Start:
-    """Get the encoder's network, and its backbone's card with the encoder's own view."""
-    given = encoder.encoder
-    card = getattr(given, "card", None)
-    if not isinstance(given, Trainable) or not isinstance(card, BackboneCard):
-        msg = (
-            f"encoder {type(given).__name__} cannot be fine-tuned: it needs a `module`, and its backbone's `card`, "
-            "which says how clips are normalised; harness.NetworkEncoder has both"
-        )
-        raise PluginError(msg)
-    return _Start(given.module, dataclasses.replace(card, view=encoder.view))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import DataError, UsageError
 from harness.evaluators import cards
-from harness.evaluators.labelled_features import split_notes, train_and_test
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.scoring import score_variants
 from harness.functional.knn import nearest, vote
-from harness.interfaces import Evaluation
+from harness.values import Evaluation
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 
 class KNN:
@@ -48,6 +48,10 @@ class KNN:
         self.k = k
         self.temperature = temperature
         self.label = label
+
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of train and test."""
+        return TRAIN_AND_TEST
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Classify test by train; nothing here is random, so `seed` changes nothing.

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from harness.cards import View, WholeVideo
 from harness.datasets.split_views import FrameImages, Subset
 from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
+from harness.store.keys import shown
+from harness.values import Encoding
 from harness.video.sampling import clip_frames
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset, Split
+    from harness.interfaces import Dataset, FrozenEncoder, Split
+    from harness.values import Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,17 @@ class LabelledFeatures:
         return LabelledFeatures(self.vectors[where], self.labels[where], self.classes, subset)
 
 
-def labelled_features(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> LabelledFeatures:
+TRAIN_AND_TEST = (Encoding(split="train"), Encoding(split="test"))
+"""Encodings of an evaluator that learns from one split and measures on the other."""
+
+
+def labelled_features(
+    encoder: FrozenEncoder,
+    data: Dataset,
+    name: str,
+    label: str,
+    encoding: Encoding = Encoding(),  # noqa: B008 - frozen
+) -> LabelledFeatures:
     """Encode split `name` of `data`, with the classes of the kind `label`.
 
     Raises:
@@ -72,7 +85,7 @@ def labelled_features(encoder: FrozenEncoder, data: Dataset, name: str, label: s
     if label not in split.classes:
         msg = f"{where} has no label {label!r}; it has: {', '.join(split.classes) or 'none'}"
         raise DataError(msg)
-    features = encoder.features(split)
+    features = encoder.features(split, encoding)
     vectors, labels, classes = features.vectors, features.labels(label), split.classes[label]
     if int(labels.min()) < 0 or int(labels.max()) >= len(classes):
         msg = f"{where} names {len(classes)} classes of {label!r} but has videos of class {int(labels.max())}"
@@ -83,7 +96,12 @@ def labelled_features(encoder: FrozenEncoder, data: Dataset, name: str, label: s
     return LabelledFeatures(vectors, labels, classes, split)
 
 
-def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[LabelledFeatures, LabelledFeatures]:
+def train_and_test(
+    encoder: FrozenEncoder,
+    data: Dataset,
+    label: str,
+    encoding: Encoding = Encoding(),  # noqa: B008 - frozen
+) -> tuple[LabelledFeatures, LabelledFeatures]:
     """Encode the training and the test split of a classification protocol.
 
     A class that is absent from test is allowed; test metrics then speak of the other classes.
@@ -92,7 +110,7 @@ def train_and_test(encoder: FrozenEncoder, data: Dataset, label: str) -> tuple[L
         DataError: as in `labelled_features`; when the splits name different classes, when train has one class only,
             or when a class of test is absent from train.
     """
-    train, test = (labelled_features(encoder, data, name, label) for name in ("train", "test"))
+    train, test = (labelled_features(encoder, data, name, label, encoding) for name in ("train", "test"))
     if train.classes != test.classes:
         msg = f"train and test of data set {data.card.name!r} name different classes of {label!r}"
         raise DataError(msg)
@@ -152,15 +170,30 @@ def clustering_samples(
     if stride is not None:
         return _frame_samples(encoder, data, name, label, stride)
     if clips is not None:
-        return _clip_samples(encoder.with_clips(clips), data, name, label)
+        return _clip_samples(encoder, data, name, label, clips)
     features = labelled_features(encoder, data, name, label)
     middles = [video.frames // 2 for video in features.split.videos]
     return ClusteringSamples(features, middles, torch.arange(len(features)))
 
 
-def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str) -> ClusteringSamples:
-    videos, view = labelled_features(encoder, data, name, label), encoder.view
-    vectors = encoder.features(videos.split).views.view(len(videos), view.clips, view.crops, -1).mean(2)
+def samples_encoding(promise: Promise, name: str, *, clips: int | None, stride: int | None) -> Encoding:
+    """Encoding that `clustering_samples` asks for.
+
+    Raises:
+        UsageError: when `stride` is given and the encoder sees clips of several frames.
+    """
+    view = promise.view
+    if stride is not None and (isinstance(view, WholeVideo) or view.frames != 1):
+        msg = f"stride={stride} makes samples of single frames, and the encoder is shown more at once; give `clips`"
+        raise UsageError(msg)
+    return Encoding(split=name, clips=clips, frames=stride)
+
+
+def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, clips: int) -> ClusteringSamples:
+    encoding = samples_encoding(encoder.promise, name, clips=clips, stride=None)
+    videos, view = labelled_features(encoder, data, name, label, encoding), shown(encoder.promise, encoding)
+    assert isinstance(view, View)  # whole videos have no clips, which encoding them has found
+    vectors = encoder.features(videos.split, encoding).per_clip().view(len(videos), clips, view.crops, -1).mean(2)
     owners = torch.arange(len(videos)).repeat_interleave(view.clips)
     middles = [
         int(number) for video in videos.split.videos for number in clip_frames(video.frames, view)[:, view.frames // 2]
@@ -171,11 +204,9 @@ def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str) 
 
 
 def _frame_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, stride: int) -> ClusteringSamples:
-    if encoder.view.whole or encoder.view.frames != 1:
-        msg = f"stride={stride} makes samples of single frames, and the encoder is shown more at once; give `clips`"
-        raise UsageError(msg)
+    encoding = samples_encoding(encoder.promise, name, clips=None, stride=stride)
     images = FrameImages.every(data.split(name), stride)
-    features = labelled_features(encoder, cast("Dataset", _OneSplit(data, images)), name, label)
+    features = labelled_features(encoder, _OneSplit(data, images), name, label, encoding)
     return ClusteringSamples(features, [0] * len(features), torch.tensor(images.sources))
 
 

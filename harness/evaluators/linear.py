@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, ClassVar
 import torch.nn.functional as F
 
 from harness.evaluators.cards import LINEAR_PROBE, LINEAR_SVM
-from harness.evaluators.labelled_features import split_notes, train_and_test
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
 from harness.evaluators.scoring import FOLDS, score_logits, validate
 from harness.functional.logistic import fit_logistic
 from harness.functional.standardise import standardise
 from harness.functional.svm import fit_svm
-from harness.interfaces import Evaluation
 from harness.system import progress
+from harness.values import Encoding, Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
     from harness.functional.logistic import Logistic
     from harness.functional.svm import Svm
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 
 class _Linear(ABC):
@@ -42,6 +42,10 @@ class _Linear(ABC):
     def __init__(self, label: str = "action") -> None:
         self.label = label
 
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of train and test."""
+        return TRAIN_AND_TEST
+
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Classify test; nothing here is random, so `seed` changes nothing.
 
@@ -50,13 +54,18 @@ class _Linear(ABC):
         """
         return with_confusion(self.classify(encoder, data), data.split("test").classes[self.label])
 
-    def classify(self, encoder: FrozenEncoder, data: Dataset) -> Evaluation:
+    def classify(
+        self,
+        encoder: FrozenEncoder,
+        data: Dataset,
+        encoding: Encoding = Encoding(),  # noqa: B008 - frozen
+    ) -> Evaluation:
         """Classify test, without a picture.
 
         Raises:
             DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
         """
-        train, test = train_and_test(encoder, data, self.label)
+        train, test = train_and_test(encoder, data, self.label, encoding)
         count = len(train.classes)
 
         def fit_predict(x: Tensor, labels: Tensor, queries: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.evaluators.labelled_features import LabelledFeatures
-    from harness.interfaces import Evaluation
+    from harness.values import Evaluation
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:

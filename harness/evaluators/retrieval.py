@@ -8,17 +8,17 @@ import torch
 
 from harness.errors import DataError
 from harness.evaluators.cards import RANKS, RETRIEVAL
-from harness.evaluators.labelled_features import expect_classes, labelled_features, train_and_test
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, expect_classes, labelled_features, train_and_test
 from harness.evaluators.scoring import score
 from harness.functional.knn import nearest
-from harness.interfaces import Evaluation
+from harness.values import Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 
 class Retrieval:
@@ -40,6 +40,10 @@ class Retrieval:
     def __init__(self, gallery: Literal["train", "test"] = "train", label: str = "action") -> None:
         self.gallery = gallery
         self.label = label
+
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of the gallery and of test."""
+        return tuple(one for one in TRAIN_AND_TEST if one.split in (self.gallery, "test"))
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Search with every test video; nothing here is random, so `seed` changes nothing.

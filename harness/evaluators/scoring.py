@@ -11,7 +11,7 @@ import torch
 from harness.errors import DataError
 from harness.functional.folds import group_folds
 from harness.functional.statistics import STATISTICS
-from harness.interfaces import Predictions, Score
+from harness.values import Predictions, Score
 
 if TYPE_CHECKING:
     from torch import Tensor

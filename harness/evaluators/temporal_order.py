@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from harness.evaluators.cards import TEMPORAL_ORDER
+from harness.evaluators.labelled_features import TRAIN_AND_TEST
 from harness.evaluators.linear import LinearProbe
-from harness.interfaces import Evaluation, Score
 from harness.system.seeding import derive_seed
+from harness.values import Encoding, Evaluation, Score
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset, Predictions
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Predictions, Promise
 
 SHUFFLINGS = 2
 
@@ -41,15 +42,18 @@ class TemporalOrder:
     def __init__(self, label: str = "action") -> None:
         self.label = label
 
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Vectors of train and test, in time's order and shuffled."""
+        return tuple(dataclasses.replace(one, shuffle=order) for order in _orders(seed) for one in TRAIN_AND_TEST)
+
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Probe `encoder` three times; `seed` shuffles.
 
         Raises:
             DataError: as in the linear probe.
         """
-        shown = [encoder, *(encoder.shuffled(derive_seed(seed, time)) for time in range(SHUFFLINGS))]
         probe = LinearProbe(self.label)
-        evaluations = [probe.classify(one, data) for one in shown]
+        evaluations = [probe.classify(encoder, data, Encoding(shuffle=order)) for order in _orders(seed)]
         predictions = [evaluation.predictions for evaluation in evaluations if evaluation.predictions is not None]
         hits = torch.stack([_hits(one) for one in predictions])  # (1 + SHUFFLINGS, N)
         values = {"top1_lost": hits[:1] - hits[1:], "top1": hits[:1], "top1_shuffled": hits[1:]}
@@ -66,6 +70,11 @@ class TemporalOrder:
             ),
             _notes(evaluations),
         )
+
+
+def _orders(seed: int) -> list[int | None]:
+    """Time's order, then the seeds of the shufflings."""
+    return [None, *(derive_seed(seed, time) for time in range(SHUFFLINGS))]
 
 
 def _hits(predictions: Predictions) -> torch.Tensor:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from harness.cards import WholeVideo
+from harness.encoders.network import prepared
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import THROUGHPUT
-from harness.interfaces import Evaluation, Score, Trainable, VideoBatch
 from harness.profiling import timing
 from harness.system import progress
 from harness.system.environment import hardware
+from harness.values import Evaluation, Score, VideoBatch
 from harness.video.loader import THREADS
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, View
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset, Split
+    from harness.interfaces import Dataset, FrozenEncoder, Split, Trainable
+    from harness.values import Encoding, Promise
 
 
 class Throughput:
@@ -50,6 +50,10 @@ class Throughput:
         self.batch_size = batch_size
         self.repeats = repeats
 
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Nothing: clips are encoded anew each time."""
+        return ()
+
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Measure `encoder` on clips of the test split of `data`; `seed` changes nothing.
 
@@ -63,20 +67,22 @@ class Throughput:
         device = torch.device(encoder.device)
         measured = _Measured(device, self.repeats)
         with progress.bar("throughput", total=4) as bar:
-            self._decoding(measured, split, encoder.view)
+            view = encoder.promise.view
+            self._decoding(measured, split, view)
             bar.advance(note="decoding")
-            size = 1 if encoder.view.whole else self.batch_size  # whole videos differ in size
-            batch = timing.batch(split, encoder.view, size)
+            size = 1 if isinstance(view, WholeVideo) else self.batch_size  # whole videos differ in size
+            batch = timing.batch(split, view, size)
             if device.type == "cuda":
                 pinned = batch.pin_memory()
                 measured.speed("transfer", len(batch), lambda: pinned.to(device, non_blocking=True))
             bar.advance(note="transfer")
             clips = VideoBatch(batch.to(device))
             with measured.memory("encode"):
-                measured.speed("encode", len(batch), lambda: encoder.encoder.encode(clips))
+                measured.speed("encode", len(batch), lambda: encoder.encode(clips))
             bar.advance(note="encoding")
-            if isinstance(encoder.encoder, Trainable):
-                _network(measured, encoder.encoder.module, clips.clips)
+            network = encoder.network()
+            if network is not None:
+                _network(measured, network, clips)
             bar.advance(note="training")
         return Evaluation(
             tuple(
@@ -93,7 +99,7 @@ class Throughput:
             },
         )
 
-    def _decoding(self, measured: _Measured, split: Split, view: View) -> None:
+    def _decoding(self, measured: _Measured, split: Split, view: View | WholeVideo) -> None:
         """Time decoding a batch of clips or more, from files spread over the split."""
         videos = timing.files(split, -(-self.batch_size // view.count))
         if videos:
@@ -134,22 +140,22 @@ class _Measured:
         self.values[f"{stage}_memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
 
 
-def _network(measured: _Measured, module: nn.Module, clips: Tensor) -> None:
-    """Measure parameters, operations and training speed of a copy of a network."""
-    network = copy.deepcopy(module).to(clips.device)
+def _network(measured: _Measured, given: Trainable, clips: VideoBatch) -> None:
+    """Measure parameters and operations of a network, and the speed of training it."""
+    device = clips.clips.device
+    network = given.module.to(device)
     parameters = list(network.requires_grad_(True).parameters())
     measured.values["parameters"] = sum(parameter.numel() for parameter in parameters) / 1e6
-    inputs = (clips.float() - 127.5) / 64  # about what every backbone's normalisation gives; no time depends on it
+    inputs = prepared(clips, given.inputs)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        network.eval()(inputs[:1])
+        network.eval()(prepared(VideoBatch(clips.clips[:1]), given.inputs))
     if counter.get_total_flops():
         measured.values["operations"] = counter.get_total_flops() / 1e9
     if not parameters:
         return
     optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=0.9)  # weights stay, so that no loss diverges
     network.train()
-    device = clips.device
     half = device.type == "cuda" and torch.cuda.is_bf16_supported()
 
     def step() -> None:

@@ -1,8 +1,10 @@
-"""What a stored run was made with: its encoder and its data set."""
+"""Restore a run's encoder and data set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from harness.execution.sources import DataSources
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Encoder
@@ -19,12 +21,12 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
         UsageError: when the method or the backbone is not installed.
         DataError: when what is stored cannot be read.
     """
-    from harness.encoders import network
+    from harness.execution.units import load_encoder  # imports torch, which listing does without
 
     identity = run.identity
     method = plugins.methods.build(identity.method.name, identity.method.options)
     backbone = plugins.backbones.build(identity.backbone.name, identity.backbone.options)
-    return network.load(store.folder / "fits" / run.fit_key, method=method, backbone=backbone)
+    return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
 
 
 def dataset(plugins: Plugins, run: Run) -> Dataset:
@@ -33,4 +35,4 @@ def dataset(plugins: Plugins, run: Run) -> Dataset:
     Raises:
         UsageError: when it is not installed, or an option of it is wrong.
     """
-    return plugins.datasets.build(run.identity.data.name, run.identity.data.options)
+    return DataSources(plugins).dataset(run.identity.data)

@@ -14,7 +14,7 @@ from harness.functional import agreement, metrics
 
 if TYPE_CHECKING:
     from harness.cards import Metric
-    from harness.interfaces import Predictions
+    from harness.values import Predictions
 
 
 class Statistic(Protocol):
@@ -56,7 +56,7 @@ def of_predictions(predictions: Predictions, metric: Metric, weights: Tensor | N
         ValueError: when the predictions are not what the statistic needs.
 
     >>> from harness.cards import Metric
-    >>> from harness.interfaces import Predictions
+    >>> from harness.values import Predictions
     >>> hits = Metric(id="top5", title="Top 5", unit="%", higher_is_better=True, statistic="mean")
     >>> stored = Predictions(("a", "b"), ("g", "g"), (0, 1), ((0, 0),), {"top5": ((1, 0), (1, 1))})
     >>> of_predictions(stored, hits).tolist()

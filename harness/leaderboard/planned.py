@@ -11,7 +11,6 @@ from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
 from harness.execution.plan import Plan
 from harness.functional.statistics import STATISTICS
-from harness.interfaces import Predictions
 from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample
 from harness.leaderboard.table import (
     BoardCell,
@@ -27,6 +26,7 @@ from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 from harness.system import progress
 from harness.system.hashing import digest
+from harness.values import Predictions
 
 GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
 """Order of precedence: a cell has the first status that one of its seeds has."""

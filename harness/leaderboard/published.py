@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.cards import Paper
 from harness.errors import PluginError, UsageError
-from harness.execution.plan import LAYER
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
@@ -121,7 +120,7 @@ class Matcher:
 
     def _completed(self, kind: str, choice: Choice) -> dict[str, Any]:
         if kind == "evaluator":
-            return {LAYER: None, **self._plugins.evaluators.completed(choice.name, choice.options)}
+            return self._plugins.evaluators.completed(choice.name, choice.options)
         return self._plugins.datasets.completed(choice.name, choice.options)
 
 

@@ -20,7 +20,7 @@ from scipy import stats
 
 from harness.cards import Metric
 from harness.functional.statistics import of_predictions
-from harness.interfaces import Predictions
+from harness.values import Predictions
 
 Array = NDArray[np.float64]
 

@@ -1,11 +1,13 @@
-"""The built-in methods are the two references that every other method is seen beside."""
+"""Cards of the built-in methods, the references that others are seen beside."""
 
 from __future__ import annotations
 
 from harness.cards import MethodCard
 
 RANDOM_INIT = MethodCard(
-    name="random_init", summary="an untrained network: what the architecture gives without learning"
+    name="random_init",
+    summary="an untrained network: what the architecture gives without learning",
+    reads=frozenset({"backbone", "seed"}),
 )
 
 SUPERVISED = MethodCard(

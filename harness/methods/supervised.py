@@ -11,19 +11,20 @@ from torch.nn.functional import cross_entropy
 
 from harness.errors import DataError
 from harness.methods.cards import SUPERVISED
-from harness.training.gradient_method import Batch, GradientMethod
+from harness.training.gradient_method import GradientMethod
+from harness.values import Batch
 from harness.video.loader import read_clips
 from harness.video.sampling import random_clips
 from harness.video.transforms import random_flip
 
 if TYPE_CHECKING:
-    from harness.cards import BackboneCard, MethodCard, View
+    from harness.cards import MethodCard, View
     from harness.interfaces import Split
 
 
 @dataclass(kw_only=True)
 class Supervised(GradientMethod):
-    """Cross-entropy of a linear classifier on the network's vector; the encoder is the network without the classifier.
+    """Cross-entropy of a linear classifier, which the encoder is without.
 
     One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored
     half of the time unless `mirror` says otherwise.
@@ -53,22 +54,22 @@ class Supervised(GradientMethod):
         videos = torch.randint(len(train), (size,), generator=generator)
         chosen = [train.videos[index] for index in videos.tolist()]
         n_frames = torch.tensor([video.frames for video in chosen])
-        frames = random_clips(n_frames, view.frames, view.stride, generator)
+        frames = random_clips(n_frames, view.frames, view.step, generator)
         clips = read_clips(train, videos, frames, size=view.size, generator=generator)
         if self.mirror:
             clips = random_flip(clips, generator)
         return Batch(clips, torch.tensor([video.labels[self.label] for video in chosen]))
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> Classifier:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> Classifier:
         """The network with its classifier."""
         if self.label not in train.classes:
             msg = f"the training split has no label {self.label!r}; it has: {', '.join(train.classes) or 'none'}"
             raise DataError(msg)
-        return Classifier(network, card.dim, len(train.classes[self.label]), self.label_smoothing)
+        return Classifier(network, dim, len(train.classes[self.label]), self.label_smoothing)
 
 
 class Classifier(nn.Module):
-    """A network with a linear classifier on its vector: normalised float clips and their classes -> cross-entropy.
+    """Network with a linear classifier: normalised clips, classes -> cross-entropy.
 
     Args:
         network: normalised float clips (B, C, T, H, W) -> (B, dim).
@@ -85,8 +86,8 @@ class Classifier(nn.Module):
 
     def logits(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, classes)."""
-        found: Tensor = self.head(self.network(clips))
-        return found
+        logits: Tensor = self.head(self.network(clips))
+        return logits
 
     def forward(self, clips: Tensor, labels: Tensor) -> Tensor:
         """(B, C, T, H, W) and (B,) -> the loss."""

@@ -23,7 +23,8 @@ from harness.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
-    from harness.plugins.registry import Registry, SuiteRegistry
+    from harness.plugins.file_registry import SuiteRegistry
+    from harness.plugins.registry import Registry
 
 
 @hookimpl

@@ -8,8 +8,9 @@ import pluggy
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset, Evaluator, Method
-    from harness.plugins.registry import ReferenceRegistry, Registry, SuiteRegistry
-    from harness.store.records import Cell, Run
+    from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
+    from harness.plugins.registry import Registry
+    from harness.store.records import EvalSpec, Run
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
@@ -66,7 +67,7 @@ def harness_references(registry: ReferenceRegistry) -> None:
 
 
 @hookspec
-def harness_run_started(cell: Cell) -> None:
+def harness_run_started(cell: EvalSpec) -> None:
     """Observe a cell; called before it is evaluated.
 
     An exception here is reported and does not fail the run.
@@ -76,7 +77,7 @@ def harness_run_started(cell: Cell) -> None:
 
 
 @hookspec
-def harness_run_finished(cell: Cell, run: Run) -> None:
+def harness_run_finished(cell: EvalSpec, run: Run) -> None:
     """Observe a run; called after it is stored.
 
     An exception here is reported and does not fail the run.

@@ -13,19 +13,12 @@ import pluggy
 
 from harness.errors import PluginError
 from harness.plugins import builtin, hookspecs
-from harness.plugins.registry import (
-    BUILTIN,
-    DatasetRegistry,
-    FileRegistry,
-    Origin,
-    ReferenceRegistry,
-    Registry,
-    SuiteRegistry,
-)
+from harness.plugins.file_registry import FileRegistry, ReferenceRegistry, SuiteRegistry
+from harness.plugins.registry import BUILTIN, DatasetRegistry, EvaluatorRegistry, Origin, Registry
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Evaluator, Method
-    from harness.store.records import Cell, Run
+    from harness.interfaces import Backbone, Method
+    from harness.store.records import EvalSpec, Run
     from harness.suites.references import Reference
 
 GROUP = "harness"
@@ -66,7 +59,7 @@ class Plugins:
         self.methods: Registry[Method] = Registry("method")
         self.backbones: Registry[Backbone] = Registry("backbone")
         self.datasets = DatasetRegistry()
-        self.evaluators: Registry[Evaluator] = Registry("evaluator")
+        self.evaluators = EvaluatorRegistry()
         self.suites = SuiteRegistry()
         self.references = ReferenceRegistry()
         self.statuses: list[PluginStatus] = []
@@ -164,11 +157,11 @@ class Plugins:
                     raise PluginError(complaints[-1]) from error
         return published, complaints
 
-    def run_started(self, cell: Cell) -> list[str]:
+    def run_started(self, cell: EvalSpec) -> list[str]:
         """Tell every plugin; returns a line for each that raised."""
         return self._tell("harness_run_started", cell=cell)
 
-    def run_finished(self, cell: Cell, run: Run) -> list[str]:
+    def run_finished(self, cell: EvalSpec, run: Run) -> list[str]:
         """Tell every plugin; returns a line for each that raised."""
         return self._tell("harness_run_finished", cell=cell, run=run)
 

@@ -6,18 +6,18 @@ import importlib
 import inspect
 import sys
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from harness.cards import NAME, Card
+from harness.cards import Card
 from harness.errors import PluginError, UsageError, unknown
 
 if TYPE_CHECKING:
     from harness.datasets.derived import Derivation
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, Evaluator
 
 T = TypeVar("T")
 
@@ -44,7 +44,8 @@ BUILTIN = Origin("builtin")
 class Registration:
     """One registered name."""
 
-    card: Card
+    card: Any
+    """Card of its kind."""
     target: str
     origin: Origin
 
@@ -142,13 +143,24 @@ class Registry(Generic[T]):
         return loaded
 
     def build(self, name: str, options: Mapping[str, Any] | None = None) -> T:
-        """Construct an object of the class registered as `name` with `options`.
+        """Construct the class registered as `name` with `options`, by mmengine.
 
         Raises:
             UsageError: when the name or an option is unknown, or an option has the wrong type or value.
             PluginError: when the class cannot be imported.
         """
-        return self._construct(name, self._checked(name, options or {}))
+        return self._made(name, options or {}, self._by_mmengine)
+
+    def draft(self, name: str, options: Mapping[str, Any] | None = None) -> T:
+        """Construct what `build` gives without mmengine, for plans and checks.
+
+        Raises:
+            UsageError, PluginError: as `build`.
+        """
+        return self._made(name, options or {}, self._directly)
+
+    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., T]) -> T:
+        return construct(name, self._checked(name, options))
 
     def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
         """Parameters of the constructor that options set.
@@ -173,15 +185,20 @@ class Registry(Generic[T]):
         own = {key: value for key, value in options.items() if key in parameters}
         return {**defaults, **options, **self._checked(name, own)}
 
-    def _construct(self, name: str, arguments: Mapping[str, Any]) -> T:
+    def _by_mmengine(self, name: str, arguments: Mapping[str, Any]) -> T:
         if name not in self._built:
             self._built.register_module(name=name, module=self.load(name))
+        return self._constructed(name, lambda: self._built.build({"type": name, **arguments}))
+
+    def _directly(self, name: str, arguments: Mapping[str, Any]) -> T:
+        return self._constructed(name, lambda: self.load(name)(**arguments))
+
+    def _constructed(self, name: str, construct: Callable[[], T]) -> T:
         try:
-            built: T = self._built.build({"type": name, **arguments})
+            return construct()
         except (TypeError, ValueError) as error:
             msg = f"{self.kind} {name!r}: {_one_line(error)}"
             raise UsageError(msg) from error
-        return built
 
     def _checked(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         import pydantic
@@ -239,7 +256,7 @@ class DatasetRegistry(Registry["Dataset"]):
                 msg = f"data set {name!r}: its class has no keyword {LOCATION!r}, so that no path can be given to it"
                 raise UsageError(msg)
             arguments[LOCATION] = locations[name]
-        return derive(self._construct(name, arguments), derivation)
+        return derive(self._directly(name, arguments), derivation)
 
     def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
         """Parameters of the constructor that options set, `location` left out."""
@@ -293,78 +310,43 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-class FileRegistry:
-    """YAML files that the loaded plugins ship inside their packages."""
-
-    kind: ClassVar[str]
-    """Kind of the files, for messages."""
+class EvaluatorRegistry(Registry["Evaluator"]):
+    """Evaluators; those of vectors also take the options `layer` and `precision`."""
 
     def __init__(self) -> None:
-        self.origin = BUILTIN
-        self._entries: dict[str, tuple[str, Origin]] = {}
+        super().__init__("evaluator")
 
-    def register(self, name: str, resource: str) -> None:
-        """Offer the file `resource` ("package:file.yaml") as `name`.
+    def layer(self, options: Mapping[str, Any]) -> str | None:
+        """The layer that the options of an evaluator name."""
+        return options.get("layer")
 
-        Raises:
-            PluginError: when the name is taken or no short name, or `resource` is not `package:file.yaml`.
-        """
-        if not NAME.fullmatch(name):
-            msg = f"{self.kind} {name!r} of {self.origin}: not a short name"
-            raise PluginError(msg)
-        if name in self._entries:
-            msg = f"{self.kind} {name!r} is registered by both {self._entries[name][1]} and {self.origin}"
-            raise PluginError(msg)
-        if ":" not in resource:
-            msg = f"{self.kind} {name!r} of {self.origin}: {resource!r} is not of the form package:file.yaml"
-            raise PluginError(msg)
-        self._entries[name] = (resource, self.origin)
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """See `Registry.completed`."""
+        own, encoding = _separated(name, options)
+        return {**ENCODING, **encoding, **super().completed(name, own)}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._entries))
+    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
+        own, encoding = _separated(name, options)
+        evaluator = super()._made(name, own, construct)
+        if not encoding:
+            return evaluator
+        from harness.evaluators.encoding_options import WithEncoding  # needs torch
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
-    def origin_of(self, name: str) -> Origin:
-        """Plugin that registered `name`."""
-        return self._entries[name][1]
-
-    def text(self, name: str) -> str:
-        """The YAML registered as `name`.
-
-        Raises:
-            UsageError: when there is none, with the nearest names.
-            PluginError: when the plugin does not contain the file.
-        """
-        if name not in self._entries:
-            raise unknown(self.kind, name, self._entries)
-        from importlib.resources import files
-
-        resource, origin = self._entries[name]
-        package, _, file = resource.partition(":")
-        try:
-            return files(package).joinpath(file).read_text(encoding="utf-8")
-        except (OSError, ModuleNotFoundError, UnicodeDecodeError) as error:
-            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {error}"
-            raise PluginError(msg) from error
-
-    def snapshot(self) -> dict[str, tuple[str, Origin]]:
-        """Registrations so far, to go back to."""
-        return dict(self._entries)
-
-    def rollback(self, snapshot: dict[str, tuple[str, Origin]]) -> None:
-        """Forget everything registered since `snapshot`."""
-        self._entries = dict(snapshot)
+        return WithEncoding(evaluator, **{**ENCODING, **encoding})
 
 
-class SuiteRegistry(FileRegistry):
-    """Suites that the loaded plugins ship."""
-
-    kind = "suite"
+ENCODING: dict[str, Any] = {"layer": None, "precision": "float32"}
+"""Options of every evaluator of vectors, with their defaults."""
 
 
-class ReferenceRegistry(FileRegistry):
-    """Published numbers that the loaded plugins ship, a file for each paper."""
-
-    kind = "references"
+def _separated(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An evaluator's own options, and those that all have."""
+    encoding = {key: value for key, value in options.items() if key in ENCODING}
+    layer, precision = (encoding.get(key, default) for key, default in ENCODING.items())
+    if layer is not None and not isinstance(layer, str):
+        msg = f"evaluator {name!r}: expected layer to be the name of a layer, got {layer!r}"
+        raise UsageError(msg)
+    if precision not in ("float32", "float16"):
+        msg = f"evaluator {name!r}: expected precision to be float32 or float16, got {precision!r}"
+        raise UsageError(msg)
+    return {key: value for key, value in options.items() if key not in ENCODING}, encoding

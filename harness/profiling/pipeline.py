@@ -13,16 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from harness.cards import View
-from harness.encoders.network import NetworkEncoder, normalise
+from harness.cards import View, WholeVideo
+from harness.encoders.network import NetworkEncoder, only_stream
 from harness.errors import DataError, UsageError
 from harness.functional.standardise import standardise
-from harness.interfaces import Backbone, Split, VideoBatch
+from harness.interfaces import Backbone, Split
 from harness.profiling import timing
 from harness.system import progress
 from harness.system.environment import hardware
+from harness.values import VideoBatch
 from harness.video import seek_index
 from harness.video.loader import THREADS, clips, cut_clips, video_clips
+from harness.video.transforms import normalise
 
 CPU = torch.device("cpu")
 REPEATS = 5
@@ -86,10 +88,11 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
         DataError: when the split has no videos, or one does not decode.
         UsageError: when the network wants whole videos, or a number is not positive.
     """
-    view, card = backbone.card.view, backbone.card
-    if view.whole or min(batch_size, batches) < 1:
+    inputs = only_stream(backbone.inputs)
+    view, name = inputs.view, backbone.card.name
+    if isinstance(view, WholeVideo) or min(batch_size, batches) < 1:
         msg = (
-            f"backbone {card.name!r}: expected a view of clips and at least 1 batch of 1 clip, "
+            f"backbone {name!r}: expected a view of clips and at least 1 batch of 1 clip, "
             f"got {view}, {batches} batches of {batch_size}"
         )
         raise UsageError(msg)
@@ -97,7 +100,7 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
         msg = f"split {split.name!r} has no videos to measure"
         raise DataError(msg)
     place = torch.device(device)
-    encoder = NetworkEncoder(backbone.build(seed=0), card)
+    encoder = NetworkEncoder.of(backbone.build(seed=0), backbone)
     warm = torch.zeros(batch_size, 3, view.frames, view.size, view.size, dtype=torch.uint8, device=place)
     with progress.bar("measuring", total=4) as bar:
         encoder.encode(VideoBatch(warm))
@@ -107,7 +110,7 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
             bar.advance(note=name)
         milliseconds, frames_per_s = _decoding(split, view, batch_size)
         bar.advance(note="decode")
-        milliseconds |= _rest(split, encoder, place, batch_size)
+        milliseconds |= _rest(split, encoder, view, place, batch_size)
         bar.advance(note="transform, transfer, model")
     return Report(
         hardware(device),
@@ -169,7 +172,7 @@ def _pass(split: Split, encoder: NetworkEncoder, device: str, batch_size: int, b
     place = torch.device(device)
     seek_index.forget()
     waited, count = 0.0, 0
-    with contextlib.closing(clips(split, encoder.view, batch_size=batch_size, device=device)) as reading:
+    with contextlib.closing(clips(split, encoder.promise.view, batch_size=batch_size, device=device)) as reading:
         start = asked = time.perf_counter()
         for _, batch in itertools.islice(reading, batches):
             timing.wait(place)
@@ -193,15 +196,15 @@ def _decoding(split: Split, view: View, batch_size: int) -> tuple[dict[str, floa
     return {"decode": 1e3 * statistics.median(alone) / count}, frames / statistics.median(together)
 
 
-def _rest(split: Split, encoder: NetworkEncoder, device: torch.device, batch_size: int) -> dict[str, float]:
-    view = encoder.view
+def _rest(split: Split, encoder: NetworkEncoder, view: View, device: torch.device, batch_size: int) -> dict[str, float]:
+    wanted = only_stream(encoder.inputs)
     frames = split.read(0, [0] * (view.clips * view.frames), short_side=view.short_side)
     batch = timing.batch(split, view, batch_size)
     there = batch.to(device)
-    inputs = normalise(there, encoder.card)
+    inputs = normalise(there, wanted)
     milliseconds = {
         "transform": _milliseconds(lambda: cut_clips(frames, view), view.count)
-        + _milliseconds(lambda: normalise(there, encoder.card), batch_size, device),
+        + _milliseconds(lambda: normalise(there, wanted), batch_size, device),
         "transfer": 0.0,
     }
     if device.type == "cuda":

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from harness.cards import View
+from harness.cards import View, WholeVideo
 from harness.errors import DataError
-from harness.interfaces import Split, Video
+from harness.interfaces import Split
+from harness.values import Video
 from harness.video import seek_index
 from harness.video.container import opened
 from harness.video.decode import decode
@@ -51,7 +52,7 @@ def files(split: Split, count: int) -> list[Video]:
 
 
 def decode_seconds(
-    videos: Sequence[Video], view: View, *, threads: int, repeats: int, warm_up: int = WARM_UP
+    videos: Sequence[Video], view: View | WholeVideo, *, threads: int, repeats: int, warm_up: int = WARM_UP
 ) -> list[float]:
     """Time the decoding of the clips of all `videos`, each time as the first time."""
 
@@ -63,14 +64,14 @@ def decode_seconds(
         return seconds(run, torch.device("cpu"), repeats=repeats, warm_up=warm_up)
 
 
-def decoded(video: Video, view: View) -> Tensor:
+def decoded(video: Video, view: View | WholeVideo) -> Tensor:
     """Decode the frames of a file's clips, (clips * frames, H, W, C) uint8, uncached."""
     chosen = clip_frames(video.frames, view).flatten()
-    short_side = None if view.whole else view.short_side
+    short_side = None if isinstance(view, WholeVideo) else view.short_side
     return torch.from_numpy(decode(video.path, chosen.numpy(), short_side=short_side, total=video.frames))
 
 
-def batch(split: Split, view: View, size: int) -> Tensor:
+def batch(split: Split, view: View | WholeVideo, size: int) -> Tensor:
     """Batch of clips of the first videos, repeated when few, (size, C, T, H, W) uint8."""
     read: list[Tensor] = []
     for index in range(len(split)):

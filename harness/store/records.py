@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pydantic
 
 from harness.cards import Need
-from harness.interfaces import Evaluation, Predictions, Score
+from harness.values import Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
 
@@ -31,7 +31,14 @@ class Choice(pydantic.BaseModel):
         """
         if not self.options:
             return self.name
-        return f"{self.name}({', '.join(f'{k}={v}' for k, v in sorted(self.options.items()))})"
+        return f"{self.name}({', '.join(f'{k}={_shown(v)}' for k, v in sorted(self.options.items()))})"
+
+
+def _shown(value: Any) -> str:
+    """An option in a label; choices, as a composite has them, by their own labels."""
+    if isinstance(value, list) and all(isinstance(one, dict) and one.keys() == {"name", "options"} for one in value):
+        return " + ".join(Choice(**one).label for one in value)
+    return str(value)
 
 
 class CellSpec(pydantic.BaseModel):
@@ -86,14 +93,85 @@ class Run(pydantic.BaseModel):
         return Evaluation(self.scores, self.predictions, self.notes)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One evaluation in a suite, with its keys."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSpec:
+    """One fit: a method on a backbone, learning from the training split of a data set."""
+
+    method: Choice
+    backbone: Choice
+    pretraining: Choice
+    frames: int
+    """The budget."""
+    seed: int
+    supervised: bool
+    """True if the method is given labels."""
+    promise: Promise
+    """Properties of the encoder to be."""
+    key: str
+
+    @property
+    def fits(self) -> tuple[FitSpec, ...]:
+        """The fit itself."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """A row made of other rows."""
+
+    of: tuple[Row, ...]
+    by: Join
+    key: str
+
+    @property
+    def fits(self) -> tuple[FitSpec, ...]:
+        """Fits that the row is made of, in order."""
+        return tuple(fit for part in self.of for fit in part.fits)
+
+    @property
+    def supervised(self) -> bool:
+        """True if a part read labels."""
+        return any(part.supervised for part in self.of)
+
+    @property
+    def promise(self) -> Promise:
+        """Properties of the parts together."""
+        return joined_promise(tuple(part.promise for part in self.of), self.by)
+
+
+Row = FitSpec | Composite
+"""One line of a board, for one seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeSpec:
+    """Features of one split of a data set, by one fit's encoder."""
+
+    fit: FitSpec
+    data: Choice
+    encoding: Encoding
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalSpec:
+    """One evaluation in a suite: a row, measured by an evaluator on a data set."""
 
     identity: CellSpec
-    fit_key: str
-    key: str
+    row: Row
+    encodings: tuple[EncodeSpec, ...]
+    """Features that the evaluator will ask for."""
     protocol: Mapping[str, Any]
-    supervised: bool
+    key: str
     missing: frozenset[Need] = frozenset()
-    """Needs of the evaluator that the method's encoders lack: not applicable."""
+    """Needs of the evaluator that the row lacks: not applicable."""
+
+    @property
+    def fit_key(self) -> str:
+        """Key of the row."""
+        return self.row.key
+
+    @property
+    def supervised(self) -> bool:
+        """True if the row read labels: a reference, never ranked."""
+        return self.row.supervised

@@ -12,6 +12,7 @@ import yaml
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
 from harness.store.records import Choice
+from harness.values import Join
 
 
 def _parse_choice(value: Any) -> Any:
@@ -29,6 +30,27 @@ def _parse_choice(value: Any) -> Any:
 
 WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(_parse_choice)]
 """Choice as written in files."""
+
+
+class CompositeChoice(pydantic.BaseModel):
+    """A row made of several methods of one backbone, data set and seed.
+
+    >>> both = CompositeChoice.model_validate({"name": "both", "of": ["sfa", "random_init"]})
+    >>> both.choice.label
+    'both(by=concat, of=sfa + random_init)'
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: str = pydantic.Field(pattern=f"^{NAME.pattern}$")
+    of: tuple[WrittenChoice, ...] = pydantic.Field(min_length=2)
+    """Methods whose encoders are joined, in order."""
+    by: Join = "concat"
+
+    @property
+    def choice(self) -> Choice:
+        """The composite where a method stands."""
+        return Choice(name=self.name, options={"of": [one.model_dump() for one in self.of], "by": self.by})
 
 
 class Suite(pydantic.BaseModel):
@@ -51,6 +73,8 @@ class Suite(pydantic.BaseModel):
     frames: int = pydantic.Field(gt=0)
     """Budget of every fit: training frames shown to the network."""
     methods: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
+    composites: tuple[CompositeChoice, ...] = ()
+    """Rows made of several methods."""
     backbones: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     pretraining: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     """Data sets whose training splits are learnt from."""

@@ -1,4 +1,4 @@
-"""What any card has to say."""
+"""Conformance check of cards, the same for every kind of plugin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CARDS: dict[str, type[Card]] = {
 
 
 def check_card(subject: Subject[Any]) -> None:
-    """The class has a card of its own kind, not one inherited from another class, and it is complete."""
+    """The class has a complete card of its kind, not one inherited from another class."""
     kind, owner = CARDS[subject.kind], type(subject.tested)
     expect(
         "card" in vars(owner) and isinstance(owner.card, kind),
@@ -36,7 +36,8 @@ def check_card(subject: Subject[Any]) -> None:
     if card.paper is not None:
         for part in ("title", "authors", "year", "venue"):
             _filled(card.paper, part)
-    _OF_KIND[subject.kind](card)
+    if subject.kind in _OF_KIND:
+        _OF_KIND[subject.kind](card)
 
 
 def _filled(holder: object, part: str) -> None:
@@ -45,23 +46,8 @@ def _filled(holder: object, part: str) -> None:
         raise UnmetError(msg)
 
 
-def _method(card: MethodCard) -> None:
-    expect(
-        "vector" in card.offers,
-        expected="`offers` to contain 'vector'",
-        got=sorted(card.offers),
-        remedy="every encoder gives vectors",
-    )
-
-
 def _backbone(card: BackboneCard) -> None:
     expect(card.dim >= 1, expected="a positive dim", got=card.dim, remedy="state the length of the vector")
-    expect(
-        len(card.mean) == len(card.std) == 3 and min(card.std) > 0,
-        expected="mean and std of three channels, std positive",
-        got=f"mean {card.mean}, std {card.std}",
-        remedy="they normalise RGB in [0, 1]",
-    )
 
 
 def _dataset(card: DatasetCard) -> None:
@@ -95,7 +81,6 @@ def _evaluator(card: EvaluatorCard) -> None:
 
 
 _OF_KIND: dict[str, Any] = {
-    "method": _method,
     "backbone": _backbone,
     "data set": _dataset,
     "evaluator": _evaluator,

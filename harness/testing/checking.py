@@ -1,4 +1,4 @@
-"""Checks: named callables that pass, or say what was expected and what came."""
+"""Conformance checks as callables with a name, and the errors they raise."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ TOLERANCE = 1e-3
 
 
 class ConformanceError(PluginError):
-    """A plugin's object does not keep its contract."""
+    """Failure of a plugin's object in a check."""
 
 
 class BlockedError(Exception):
-    """A check that cannot be made, because one that it builds on failed."""
+    """Failure of a check that another one builds on, which is then not made."""
 
 
 class UnmetError(Exception):
-    """Finding of a check, before the object and the check are named."""
+    """Failed expectation within a check, before the object and check are named."""
 
 
 def expect(kept: bool, *, expected: str, got: object, remedy: str) -> None:
-    """End the check that calls this unless the contract was `kept`.
+    """Fail the calling check unless the expectation was `kept`.
 
     Raises:
-        UnmetError: when it was not.
+        UnmetError: when it was not; names what was expected, what came, and the remedy.
     """
     if not kept:
         msg = f"expected {expected}, got {got}; {remedy}"
         raise UnmetError(msg)
 
 
-def distance(found: Tensor, wanted: Tensor) -> float:
+def distance(values: Tensor, wanted: Tensor) -> float:
     """Largest difference of two tensors, relative to the largest value in `wanted`.
 
     >>> import torch
     >>> round(distance(torch.tensor([1.0, 4.5]), torch.tensor([1.0, 5.0])), 3)
     0.1
     """
-    found, wanted = found.detach(), wanted.detach()
-    difference = float((found - wanted).abs().max())
+    values, wanted = values.detach(), wanted.detach()
+    difference = float((values - wanted).abs().max())
     return difference / max(float(wanted.abs().max()), 1e-12) if difference else 0.0
 
 
 @dataclass(eq=False)
 class Subject(Generic[T]):
-    """One object under test, and what its checks have found so far."""
+    """Object under test, with the outcomes of its checks so far."""
 
     kind: Literal["method", "backbone", "data set", "evaluator"]
     tested: T
@@ -66,24 +66,24 @@ class Subject(Generic[T]):
         return str(getattr(getattr(self.tested, "card", None), "name", type(self.tested).__name__))
 
     def outcome(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
-        """Make the check `function` once; None when it passed."""
+        """Make the check `function`, once; return its error, None when it passed."""
         name = function.__name__
         if name not in self._outcomes:
-            self._outcomes[name] = self._found(function)
+            self._outcomes[name] = self._made(function)
         return self._outcomes[name]
 
     def requires(self, *functions: Callable[[Any], None]) -> None:
-        """End the check that calls this when one of the checks `functions` failed.
+        """Block the calling check when one of the checks `functions` failed.
 
         Raises:
-            BlockedError: naming that check.
+            BlockedError: when one failed; names it.
         """
         for function in functions:
             if self.outcome(function) is not None:
                 msg = f"{self.kind} {self.name!r} has to pass {function.__name__} first"
                 raise BlockedError(msg)
 
-    def _found(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
+    def _made(self, function: Callable[[Any], None]) -> ConformanceError | BlockedError | None:
         where = f"{self.kind} {self.name!r} fails {function.__name__}"
         try:
             function(self)
@@ -101,7 +101,7 @@ class Subject(Generic[T]):
 
 @dataclass(frozen=True)
 class Check:
-    """A check of one object, to be called."""
+    """Check of one object, to be called."""
 
     subject: Subject[Any]
     function: Callable[[Any], None]

@@ -11,8 +11,9 @@ from functools import cached_property
 import numpy as np
 
 from harness.errors import UsageError
-from harness.interfaces import Dataset, Split, Video
+from harness.interfaces import Dataset, Split
 from harness.testing.checking import Subject, expect
+from harness.values import Video
 from harness.video.archive import member
 
 READ = 3
@@ -29,7 +30,7 @@ class DatasetSubject(Subject[Dataset]):
         return {name: self.tested.split(name) for name in self.tested.card.splits}
 
     def some(self) -> list[tuple[Split, int]]:
-        """Choose a few videos of each split: the first, the last, and one between."""
+        """Choose videos of each split: the first, the last, and one between."""
         return [
             (split, index)
             for split in self.splits.values()
@@ -38,7 +39,7 @@ class DatasetSubject(Subject[Dataset]):
 
 
 def check_splits(subject: DatasetSubject) -> None:
-    """Expect the card's splits, filled, labelled and named; `UsageError` for others."""
+    """Splits of the card are labelled and hold videos; other names raise `UsageError`."""
     for name, split in subject.splits.items():
         where = f"split {name!r}"
         expect(
@@ -75,7 +76,11 @@ def check_splits(subject: DatasetSubject) -> None:
 
 
 def check_videos(subject: DatasetSubject) -> None:
-    """Expect whole records: own id, positive sizes, a file, a class of each kind."""
+    """Videos have an id of their own, positive sizes, a file and their labels.
+
+    Sizes are frames, fps, width and height. Labels are one class of every kind on the card, as an index into the
+    split's classes; joints are there where the card says so.
+    """
     subject.requires(check_splits)
     card = subject.tested.card
     for split in subject.splits.values():
@@ -124,7 +129,7 @@ def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
 
 
 def check_joints(subject: DatasetSubject) -> None:
-    """Expect joints (T, 9, 2) float32 in pixels, with `visible` (T, 9) bool."""
+    """Joints are (T, 9, 2) float32 in pixels, with `visible` (T, 9) bool."""
     subject.requires(check_videos)
     for split, index in subject.some():
         video = split.videos[index]
@@ -141,7 +146,7 @@ def check_joints(subject: DatasetSubject) -> None:
 
 
 def check_groups(subject: DatasetSubject) -> None:
-    """Expect no group on two sides of a split."""
+    """Groups of videos are in one split each."""
     subject.requires(check_splits)
     groups = {name: {video.group for video in split.videos} - {""} for name, split in subject.splits.items()}
     for (one, ones), (other, others) in itertools.combinations(groups.items(), 2):

@@ -18,7 +18,7 @@ from harness.testing.traces import expect_no_traces, reseeded, traces
 
 
 def check_read(subject: DatasetSubject) -> None:
-    """Expect `read` to give (T, H, W, C) uint8, frames in any order, any short side."""
+    """`read` gives (T, H, W, C) uint8, frames in any order and of any short side."""
     subject.requires(check_videos)
     for split, index in subject.some():
         video = split.videos[index]
@@ -56,7 +56,10 @@ def check_read(subject: DatasetSubject) -> None:
 
 
 def check_repeatable(subject: DatasetSubject) -> None:
-    """Expect the same videos, pixels and manifests again, and from a copy."""
+    """Videos, pixels and manifests are the same when a copy is asked for them.
+
+    Every split has a manifest of its own.
+    """
     subject.requires(check_read)
     with reseeded(12345):
         again = copy.deepcopy(subject.tested)
@@ -80,7 +83,7 @@ def check_repeatable(subject: DatasetSubject) -> None:
 
 
 def check_unlabelled(subject: DatasetSubject) -> None:
-    """Expect `unlabelled()` to give the same videos, which tell nothing of labels."""
+    """`unlabelled()` gives the same videos, without any trace of their labels."""
     subject.requires(check_videos)
     for name, split in subject.splits.items():
         bare = split.unlabelled()
@@ -110,7 +113,7 @@ def check_unlabelled(subject: DatasetSubject) -> None:
 
 
 def _telling(split: Split, bare: Split) -> bool:
-    """Tell whether an unlabelled video's id contains the name of its class."""
+    """Test whether an unlabelled video's id contains the name of its class."""
     return any(
         len(split.classes[kind][index]) > 2 and split.classes[kind][index].lower() in anonymous.id.lower()
         for video, anonymous in zip(split.videos, bare.videos, strict=False)
@@ -119,9 +122,9 @@ def _telling(split: Split, bare: Split) -> bool:
 
 
 def check_manifest(subject: DatasetSubject) -> None:
-    """Expect manifests to depend on labels exactly where the split is labelled.
+    """Manifests depend on labels where the split is labelled, and only there.
 
-    Where a split is a dataclass with a field `videos`, this is tried with other labels.
+    A split that is a dataclass with a field `videos` is also tried with other labels.
     """
     subject.requires(check_unlabelled, check_repeatable)
     for name, split in subject.splits.items():
@@ -149,7 +152,7 @@ def check_manifest(subject: DatasetSubject) -> None:
 
 
 def _relabelled(split: Split) -> Split | None:
-    """Move every class of a split on by one; None where that cannot be made."""
+    """Copy a split with every label moved on by one; None where that is impossible."""
     if not dataclasses.is_dataclass(split) or "videos" not in {field.name for field in dataclasses.fields(split)}:
         return None
     videos = tuple(
@@ -163,7 +166,7 @@ def _relabelled(split: Split) -> Split | None:
 
 
 def check_traces(subject: DatasetSubject) -> None:
-    """Expect listing and reading to print nothing and to change no global state."""
+    """Listing and reading print nothing to stdout and change no global state."""
     subject.requires(check_splits)
     with traces() as left:
         for name in subject.tested.card.splits:

@@ -1,27 +1,30 @@
-"""Checks of an encoder."""
+"""Conformance checks of the encoders that methods return."""
 
 from __future__ import annotations
 
 import copy
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from harness.cards import BackboneCard, View
-from harness.encoders import network
+from harness.cards import View, WholeVideo
 from harness.encoders.frozen import fingerprint
-from harness.encoders.network import normalise
-from harness.interfaces import Trainable, VideoBatch
+from harness.encoders.layers import output_of
+from harness.encoders.network import only_stream, prepared
+from harness.interfaces import Trainable
 from harness.testing.checking import TOLERANCE, distance, expect
 from harness.testing.fits import BATCH, MethodSubject, check_fit
+from harness.values import Inputs, VideoBatch
+from harness.video.transforms import normalise
 
 
 def check_vectors(subject: MethodSubject) -> None:
-    """Vectors are (B, dim) float32, finite, and on the device of the clips."""
+    """Vectors are finite (B, dim) float32 on the device of the clips."""
     subject.requires(check_fit)
-    vectors, wanted = subject.vectors, (BATCH, subject.encoder.dim)
+    vectors, wanted = subject.vectors, (BATCH, *subject.encoder.promise.shape)
     got = (
         f"{tuple(vectors.shape)} {vectors.dtype} on {vectors.device}" if isinstance(vectors, Tensor) else repr(vectors)
     )
@@ -29,7 +32,7 @@ def check_vectors(subject: MethodSubject) -> None:
         got == f"{wanted} torch.float32 on {subject.clips.device}",
         expected=f"{wanted} torch.float32 on {subject.clips.device} for {BATCH} clips",
         got=got,
-        remedy="encode(batch) gives each clip one float32 vector of length `dim`",
+        remedy="encode(batch) gives each clip one float32 vector of the promised shape",
     )
     broken = int((~torch.isfinite(vectors)).any(1).sum())
     expect(
@@ -52,11 +55,15 @@ def check_no_gradient(subject: MethodSubject) -> None:
 
 
 def check_repeatable(subject: MethodSubject) -> None:
-    """The network is in evaluation mode: encoding the same clips again gives the same vectors."""
-    subject.requires(check_vectors)
+    """Encoding the same clips again gives the same vectors.
+
+    The network of an encoder that offers one is in evaluation mode.
+    """
+    subject.requires(check_vectors, check_offers)
     encoder = subject.encoder
-    if isinstance(encoder, Trainable):
-        training = [name or "the network" for name, module in encoder.module.named_modules() if module.training]
+    if "trainable" in encoder.promise.offers:
+        module = cast("Trainable", encoder).module
+        training = [name or "the network" for name, part in module.named_modules() if part.training]
         expect(
             not training,
             expected="a network in evaluation mode",
@@ -73,7 +80,7 @@ def check_repeatable(subject: MethodSubject) -> None:
 
 
 def check_unchanged(subject: MethodSubject) -> None:
-    """Encoding changes neither the encoder nor the clips it is given."""
+    """Encoding changes neither the encoder nor the clips."""
     subject.requires(check_repeatable)
     encoder, clips = subject.encoder, subject.clips.clone()
     before = fingerprint(encoder)
@@ -97,7 +104,10 @@ def check_unchanged(subject: MethodSubject) -> None:
 
 
 def check_batch_invariance(subject: MethodSubject) -> None:
-    """A clip's vector does not depend on its batch: encoded alone, among three or among seven, it is the same."""
+    """The vector of a clip does not depend on the other clips of its batch.
+
+    It is the same in batches of 1, of 3 and of 7.
+    """
     subject.requires(check_unchanged)
     for size in (1, 3):
         vectors = [subject.encoder.encode(VideoBatch(part.clone())) for part in torch.split(subject.clips, size)]
@@ -111,7 +121,7 @@ def check_batch_invariance(subject: MethodSubject) -> None:
 
 
 def check_content(subject: MethodSubject) -> None:
-    """Vectors depend on the clips: those of different videos differ."""
+    """Vectors of different videos differ."""
     subject.requires(check_vectors)
     expect(
         distance(subject.vectors[1:], subject.vectors[:1].expand_as(subject.vectors[1:])) > 1e-6,
@@ -122,15 +132,17 @@ def check_content(subject: MethodSubject) -> None:
 
 
 def check_layout(subject: MethodSubject) -> None:
-    """What reaches the backbone's network is RGB, normalised, in the order (B, C, T, H, W).
+    """The backbone's network gets normalised RGB clips, (B, C, T, H, W).
 
-    Plain clips show the mistakes that people make. An encoder that does not run the backbone's network, or feeds it
-    something else than frames, is not held to this.
+    Tried with clips of one colour and with brightness ramps along one axis. An encoder that does not run the
+    backbone's network, or feeds it something else than frames, is not held to this.
     """
     subject.requires(check_vectors)
-    view, card = subject.encoder.view, subject.backbone.card
+    view = subject.encoder.promise.view
+    if isinstance(view, WholeVideo):
+        return
     for inputs in _inputs(subject, coloured(view)):
-        expect_colour(inputs, card)
+        expect_colour(inputs, only_stream(subject.backbone.inputs))
     for inputs in _inputs(subject, brightening(view)):
         expect_axis(inputs, 2, "time")
     for inputs in _inputs(subject, shaded(view)):
@@ -138,7 +150,7 @@ def check_layout(subject: MethodSubject) -> None:
 
 
 def _inputs(subject: MethodSubject, clips: Tensor) -> list[Tensor]:
-    """What the network gets when the encoder encodes `clips`, as far as it has three channels."""
+    """Encode `clips` and return the network's inputs that have three channels."""
     watched = subject.fitted.backbone
     watched.kept = []
     try:
@@ -149,50 +161,55 @@ def _inputs(subject: MethodSubject, clips: Tensor) -> list[Tensor]:
 
 
 def check_offers(subject: MethodSubject) -> None:
-    """The encoder has what the card's `offers` promise."""
+    """The encoder has the network and the layers that its promise offers."""
     subject.requires(check_vectors)
-    offers, encoder = subject.tested.card.offers, subject.encoder
-    view, dim = encoder.view, encoder.dim
-    if "trainable" in offers:
-        clips = torch.zeros(2, 3, view.frames, view.size, view.size, device=subject.device)
-        got = _module_shape(encoder.module, clips) if isinstance(encoder, Trainable) else "no attribute `module`"
-        expect(
-            got == (2, dim),
-            expected=f"an encoder that offers 'trainable' to have a module, clips (2, C, T, H, W) -> (2, {dim})",
-            got=got,
-            remedy="return a harness.NetworkEncoder, or take 'trainable' out of the card's offers",
-        )
-    if "feature_map" in offers:
-        images = torch.zeros(2, 3, view.size, view.size, device=subject.device)
-        # Not isinstance(encoder, Spatial): from Python 3.12 on that counts a property that raises as there.
-        module = getattr(encoder, "feature_map", None)
-        got = "no attribute `feature_map`" if module is None else _module_shape(module, images)
-        expect(
-            isinstance(got, tuple) and len(got) == 4 and got[0] == 2,
-            expected="an encoder that offers 'feature_map' to have one, images (2, C, H, W) -> (2, c, h, w)",
-            got=got,
-            remedy="give the encoder a `feature_map` module, or take 'feature_map' out of the card's offers",
-        )
-
-
-def _module_shape(module: torch.nn.Module, inputs: Tensor) -> tuple[int, ...]:
+    encoder, promise = subject.encoder, subject.encoder.promise
+    if "trainable" not in promise.offers:
+        return
+    expect(
+        hasattr(encoder, "module") and hasattr(encoder, "inputs"),
+        expected="an encoder that offers 'trainable' to have a module and its inputs",
+        got=type(encoder).__name__,
+        remedy="return a harness.NetworkEncoder, or take 'trainable' out of the promise",
+    )
+    network = cast("Trainable", encoder)
+    clips = prepared(VideoBatch(subject.clips[:2].clone()), network.inputs)
     with torch.no_grad():
-        return tuple(copy.deepcopy(module).eval()(inputs).shape)
+        got = tuple(copy.deepcopy(network.module).eval()(clips).shape)
+        expect(
+            got == (2, *promise.shape),
+            expected=f"the module to give (2, {', '.join(map(str, promise.shape))}) for two clips",
+            got=got,
+            remedy="promise the shape that the module gives",
+        )
+        for layer in promise.layers:
+            output_of(copy.deepcopy(network.module).eval(), layer, clips)
+        if promise.spatial:
+            maps = output_of(copy.deepcopy(network.module).eval(), promise.spatial, clips)
+            expect(
+                maps.ndim in (4, 5),
+                expected=f"the spatial layer {promise.spatial!r} to give maps",
+                got=tuple(maps.shape),
+                remedy="name a layer whose output is (B, c, h, w) or (B, c, t, h, w)",
+            )
 
 
 def check_stored(subject: MethodSubject) -> None:
-    """An encoder that is stored and loaded, by a method that was never fitted, gives equal vectors."""
+    """A stored encoder, loaded again, gives equal vectors.
+
+    The method that loads it was never fitted.
+    """
     subject.requires(check_repeatable)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        network.save(subject.encoder, folder, method=subject.tested)
-        loaded = network.load(folder, method=subject.fresh, backbone=subject.backbone)
+        subject.encoder.save(folder)
+        loaded = subject.fresh.load(subject.backbone, folder)
         vectors = loaded.encode(VideoBatch(subject.clips.clone()))
     expect(
-        loaded.view == subject.encoder.view,
-        expected=f"the loaded encoder to have the view {subject.encoder.view}",
-        got=loaded.view,
-        remedy="store it with the weights",
+        loaded.promise == subject.encoder.promise,
+        expected=f"the loaded encoder to be what was stored: {subject.encoder.promise}",
+        got=loaded.promise,
+        remedy="store everything that the promise depends on",
     )
     difference = distance(vectors, subject.vectors)
     expect(
@@ -217,25 +234,25 @@ CHECKS = (
 
 
 RGB = (200, 100, 50)
-"""A colour whose channels cannot be confused."""
+"""Colour of three different channel values, so that no two can be confused."""
 
 NEAR = 0.02
-"""Network inputs this near, as a share of the largest, are taken for the same."""
+"""Largest difference of equal network inputs, as a share of the largest value."""
 
 
 def coloured(view: View) -> Tensor:
-    """(1, C, T, H, W) uint8: `RGB` everywhere."""
+    """Clip (1, C, T, H, W) uint8 of the one colour `RGB`."""
     colour = torch.tensor(RGB, dtype=torch.uint8).view(1, 3, 1, 1, 1)
     return colour.expand(1, 3, view.frames, view.size, view.size).contiguous()
 
 
 def brightening(view: View) -> Tensor:
-    """(1, C, T, H, W) uint8 grey: every frame plain, each brighter than the one before."""
+    """Grey clip (1, C, T, H, W) uint8 of plain frames, each brighter than the last."""
     return _ramp(view.frames, view).view(1, 1, -1, 1, 1).expand(1, 3, -1, view.size, view.size).contiguous()
 
 
 def shaded(view: View) -> Tensor:
-    """(1, C, T, H, W) uint8 grey: every row plain, each brighter than the one above."""
+    """Grey clip (1, C, T, H, W) uint8 of plain rows, each brighter than the one above."""
     return _ramp(view.size, view).view(1, 1, 1, -1, 1).expand(1, 3, view.frames, -1, view.size).contiguous()
 
 
@@ -243,14 +260,18 @@ def _ramp(steps: int, view: View) -> Tensor:
     return torch.linspace(0, 255, steps).round().to(torch.uint8)
 
 
-def expect_colour(inputs: Tensor, card: BackboneCard) -> None:
-    """End the check that calls this when `inputs`, made of `coloured`, shows a known mistake.
+def expect_colour(inputs: Tensor, wanted: Inputs) -> None:
+    """Fail the calling check when inputs made of `coloured` show a known mistake.
 
-    Inputs that are neither right nor known to be wrong are the encoder's own affair (differences of frames, say).
+    Mistakes are mixed channels, the order B, G, R, and values that are not normalised. Inputs that are neither right
+    nor known to be wrong pass: the encoder may feed its network differences of frames, say.
 
     Args:
-        inputs: (N, 3, T, H, W) float, what the network got.
-        card: of its backbone.
+        inputs: (N, 3, T, H, W) float, as the network got them.
+        wanted: inputs of its backbone.
+
+    Raises:
+        UnmetError: when there is a mistake.
     """
     channels = inputs.detach().cpu().float().transpose(0, 1).flatten(1)  # (C, N * T * H * W)
     middle = channels.median(1).values
@@ -262,32 +283,35 @@ def expect_colour(inputs: Tensor, card: BackboneCard) -> None:
         remedy="clips are (B, C, T, H, W): permute before you reshape",
     )
     raw = torch.tensor(RGB).view(1, 3, 1, 1, 1)
-    right = normalise(raw, card).flatten()
+    right = normalise(raw, wanted).flatten()
     mistakes = {
-        "its channels in the order B, G, R": (normalise(raw.flip(1), card).flatten(), right.flip(0)),
+        "its channels in the order B, G, R": (normalise(raw.flip(1), wanted).flatten(), right.flip(0)),
         "values from 0 to 255": (raw.flatten().float(),),
-        "values from 0 to 1 without the mean and std of the backbone's card": (raw.flatten() / 255,),
+        "values from 0 to 1 without the mean and std of the backbone's inputs": (raw.flatten() / 255,),
     }
     for mistake, values in mistakes.items():
         expect(
             _near(middle, right) or not any(_near(middle, wrong) for wrong in values),
-            expected="an RGB clip to reach the network as RGB, normalised with the mean and std of the backbone's card",
+            expected="an RGB clip to reach the network as RGB, normalised with mean and std of the backbone's inputs",
             got=mistake,
-            remedy="use harness.encoders.network.normalise on the batch's clips",
+            remedy="use harness.video.transforms.normalise on the batch's clips",
         )
 
 
-def _near(found: Tensor, wanted: Tensor) -> bool:
-    return bool((found - wanted).abs().max() <= NEAR * wanted.abs().max())
+def _near(values: Tensor, wanted: Tensor) -> bool:
+    return bool((values - wanted).abs().max() <= NEAR * wanted.abs().max())
 
 
 def expect_axis(inputs: Tensor, axis: int, varies: str) -> None:
-    """End the check that calls this when `inputs` vary more along another axis than along `axis`.
+    """Fail the calling check when inputs vary most along another axis than `axis`.
 
     Args:
-        inputs: (N, 3, T, H, W) float, what the network got for a clip that varies along one axis only.
-        axis: which.
-        varies: its name.
+        inputs: (N, 3, T, H, W) float, as the network got them for a clip that varies along one axis only.
+        axis: the axis along which they have to vary most.
+        varies: name of that axis: "time", "height" or "width".
+
+    Raises:
+        UnmetError: when they vary more along another axis.
     """
     names = {2: "time", 3: "height", 4: "width"}
     variation = {name: _variation(inputs.detach().cpu().float(), other) for other, name in names.items()}
@@ -301,5 +325,5 @@ def expect_axis(inputs: Tensor, axis: int, varies: str) -> None:
 
 
 def _variation(inputs: Tensor, axis: int) -> float:
-    """How far values lie from their mean along `axis`, on average."""
+    """Mean absolute deviation of the values from their mean along `axis`."""
     return float((inputs - inputs.mean(axis, keepdim=True)).abs().mean())

@@ -1,16 +1,19 @@
-"""Evaluation of encoders on moving squares, for tests of evaluators."""
+"""Evaluations of encoders on moving squares, for tests of evaluators."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from harness.encoders.frozen import FrozenEncoder
-from harness.interfaces import Dataset, Encoder, Evaluation, Evaluator, Video, VideoBatch
+from harness.encoders.frozen import CachedEncoder
+from harness.interfaces import Dataset, Encoder, Evaluator
 from harness.testing.fixtures import MemorySplit, MovingSquares, TinyBackbone, UninformedEncoder, informed_encoder
+from harness.values import Evaluation, Promise, Video, VideoBatch
 
 Change = Callable[[MemorySplit], MemorySplit]
 
@@ -19,7 +22,7 @@ class ChangedSquares(MovingSquares):
     """Moving squares with changed splits.
 
     Args:
-        changes: the change of the split of each name.
+        changes: functions from a split to the changed one, by the split's name.
     """
 
     def __init__(self, **changes: Change) -> None:
@@ -27,13 +30,13 @@ class ChangedSquares(MovingSquares):
         self._changes = changes
 
     def split(self, name: str) -> MemorySplit:
-        """Build the labelled split `name`, changed."""
+        """Build the labelled split `name` and apply its change."""
         split = super().split(name)
         return self._changes[name](split) if name in self._changes else split
 
 
 def keep(condition: Callable[[Video], bool]) -> Change:
-    """Change a split to the videos that meet a condition."""
+    """Make a change that keeps the videos that meet a condition."""
 
     def change(split: MemorySplit) -> MemorySplit:
         kept = [index for index, video in enumerate(split.videos) if condition(video)]
@@ -44,45 +47,47 @@ def keep(condition: Callable[[Video], bool]) -> Change:
 
 
 def relabel(labels: Callable[[Video], Mapping[str, int]]) -> Change:
-    """Change the labels of a split's videos."""
+    """Make a change that gives each video the labels of a function."""
     return lambda split: replace(
         split, videos=tuple(replace(video, labels=dict(labels(video))) for video in split.videos)
     )
 
 
 class NoisyEncoder:
-    """Encoder whose vectors know something of the class, and are not easy."""
+    """Encoder of vectors that hold a weak signal of the class, in noise."""
 
-    view = TinyBackbone.card.view
-    dim = 12
+    promise: ClassVar[Promise] = Promise(views=(TinyBackbone.inputs.view,), shape=(12,))
 
     def __init__(self) -> None:
         self.informed, self.noise = informed_encoder(), UninformedEncoder()
 
     def encode(self, batch: VideoBatch) -> Tensor:
-        """(B, 12) float32: the direction, then noise."""
+        """Encode clips as (B, 12) float32: 4 values of the direction, 8 of noise."""
         return torch.cat([self.informed.encode(batch) / 3, self.noise.encode(batch)[:, :8]], dim=1)
 
+    def save(self, folder: Path) -> None:
+        """Write nothing; there is nothing to store."""
 
-def frozen(encoder: Encoder | None = None) -> FrozenEncoder:
-    """Freeze an encoder, by default one that knows the classes."""
-    return FrozenEncoder(encoder or informed_encoder(), key="x")
+
+def frozen(encoder: Encoder | None = None) -> CachedEncoder:
+    """Freeze an encoder, `informed_encoder()` unless given."""
+    return CachedEncoder(encoder or informed_encoder(), key="x")
 
 
 def evaluate(
     evaluator: Evaluator, encoder: Encoder | None = None, data: Dataset | None = None, seed: int = 0
 ) -> Evaluation:
-    """Evaluate an encoder, by default one that knows the classes of moving squares."""
+    """Evaluate an encoder, `informed_encoder()` on moving squares unless given."""
     return evaluator.evaluate(frozen(encoder), data or MovingSquares(), seed=seed)
 
 
 def values(evaluation: Evaluation) -> dict[str, float]:
-    """Score of each metric."""
+    """Map each metric of an evaluation to its score."""
     return {score.metric: score.value for score in evaluation.scores}
 
 
 def baselines(evaluation: Evaluation) -> dict[str, float | None]:
-    """Baseline of each metric."""
+    """Map each metric of an evaluation to its baseline."""
     return {score.metric: score.baseline for score in evaluation.scores}
 
 

@@ -1,64 +1,68 @@
-"""What an evaluator has to keep."""
+"""Conformance checks of evaluators."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
 from harness.functional.statistics import of_predictions
-from harness.interfaces import Dataset, Encoder, Evaluation, Evaluator, Score, Trainable
+from harness.interfaces import Dataset, Encoder, Evaluator, Features, FrozenEncoder, Split, Trainable
 from harness.testing.cards import check_card
 from harness.testing.checking import Subject, expect
 from harness.testing.fixtures import MovingSquares, UninformedEncoder, UntrainedEncoder, informed_encoder
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
 from harness.testing.watching import RelabelledTest
+from harness.values import Encoding, Evaluation, Score
 
 DEALINGS = 3
-"""How often the test labels are dealt out anew."""
+"""Number of random permutations of the test labels."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
-"""What every file of that format begins with."""
+"""Signature at the start of every PNG file."""
 
 
 @dataclass(eq=False)
 class EvaluatorSubject(Subject[Evaluator]):
-    """An evaluator under test."""
+    """Evaluator under test."""
 
     chosen: Dataset | None = None
-    """Data that the evaluator's author wants encoders measured on."""
+    """Data set that the evaluator's author gives to the kit."""
     device: str = "cpu"
 
     @cached_property
     def data(self) -> Dataset:
-        """What encoders are measured on."""
+        """Data set of the evaluations: the author's, or moving squares."""
         return self.chosen or MovingSquares()
 
     @property
     def knowable(self) -> bool:
-        """Whether there is an encoder that knows the answers."""
+        """Availability of an encoder that knows the right answers."""
         return self.chosen is None and "feature_map" not in self.tested.card.needs and not self.tested.card.time
 
     @property
     def by_vectors(self) -> bool:
-        """Whether noise for vectors leaves the evaluator no way to the answers."""
+        """Use of vectors alone: an encoder of noise reaches chance level only."""
         return self.knowable and self.tested.card.needs == {"vector"}
 
     def network_encoder(self) -> NetworkEncoder:
-        """A new encoder with a network: an informed one if there is one for this evaluator."""
+        """Build an encoder with a network: an informed one where possible."""
         return informed_encoder() if self.knowable else UntrainedEncoder()
 
     def frozen(self, encoder: Encoder) -> FrozenEncoder:
-        """The encoder as evaluators get it."""
-        return FrozenEncoder(encoder, key=type(encoder).__name__, device=self.device)
+        """Freeze an encoder, as evaluators get it."""
+        return CachedEncoder(encoder, key=type(encoder).__name__, device=self.device)
 
     @cached_property
     def uninformed(self) -> FrozenEncoder:
-        """An encoder whose vectors say nothing, or as little as those of a network that an evaluator could train."""
+        """Encoder whose vectors hold no information about the answers.
+
+        An untrained network where the evaluator needs more than vectors.
+        """
         return self.frozen(UninformedEncoder() if self.by_vectors else UntrainedEncoder())
 
     @cached_property
@@ -69,26 +73,29 @@ class EvaluatorSubject(Subject[Evaluator]):
 
     @property
     def evaluation(self) -> Evaluation:
-        """Of the first encoder with seed 0."""
+        """Evaluation of `network_encoder()` with seed 0."""
         return self._first[0]
 
     @property
     def left(self) -> Traces:
-        """What that evaluation left behind."""
+        """Traces of that evaluation."""
         return self._first[1]
 
     @cached_property
     def chance(self) -> Evaluation:
-        """Of the uninformed encoder with seed 0."""
+        """Evaluation of the uninformed encoder with seed 0."""
         return self.tested.evaluate(self.uninformed, self.data, seed=0)
 
     def primary(self, evaluation: Evaluation) -> Score:
-        """The score that ranks."""
+        """Return the score of the primary metric."""
         return next(score for score in evaluation.scores if score.metric == self.tested.card.primary.id)
 
 
 def check_scores(subject: EvaluatorSubject) -> None:
-    """The scores are of the card's metrics, the primary one among them, finite and within their bounds."""
+    """Scores are of the card's metrics, finite and within their bounds.
+
+    No metric has two, and the primary one has one. Baselines are finite and within the bounds too.
+    """
     metrics = {metric.id: metric for metric in subject.tested.card.metrics}
     scores = subject.evaluation.scores
     given = [score.metric for score in scores]
@@ -112,7 +119,10 @@ def check_scores(subject: EvaluatorSubject) -> None:
 
 
 def check_predictions(subject: EvaluatorSubject) -> None:
-    """Predictions are those of the test split, video for video, and the statistics of them are the scores."""
+    """Predictions follow the test split, and their statistics are the scores.
+
+    There is one for each video, in the order of the split, with the video's group and label.
+    """
     subject.requires(check_scores)
     given = {score.metric: score.value for score in subject.evaluation.scores}
     metrics = [metric for metric in subject.tested.card.metrics if metric.statistic and metric.id in given]
@@ -158,7 +168,7 @@ def check_predictions(subject: EvaluatorSubject) -> None:
 
 
 def check_pictures(subject: EvaluatorSubject) -> None:
-    """The pictures are PNGs, by short names."""
+    """Pictures are PNG files."""
     subject.requires(check_scores)
     wrong = [name for name, content in subject.evaluation.pictures.items() if not content.startswith(PNG)]
     expect(
@@ -170,7 +180,10 @@ def check_pictures(subject: EvaluatorSubject) -> None:
 
 
 def check_informed(subject: EvaluatorSubject) -> None:
-    """An encoder whose vectors say the class comes near the good end of the primary metric."""
+    """An encoder that knows the classes comes near the best primary score.
+
+    It covers at least 85 % of the way from the baseline to the good end of the metric's bounds.
+    """
     subject.requires(check_scores)
     reached = _progress(subject, subject.evaluation)
     expect(
@@ -182,7 +195,10 @@ def check_informed(subject: EvaluatorSubject) -> None:
 
 
 def check_uninformed(subject: EvaluatorSubject) -> None:
-    """An encoder whose vectors are noise stays near the baseline of the primary metric."""
+    """An encoder of pure noise stays near the baseline of the primary metric.
+
+    It covers at most half of the way from the baseline to the good end of the metric's bounds.
+    """
     subject.requires(check_informed)
     reached = _progress(subject, subject.chance)
     expect(
@@ -194,7 +210,10 @@ def check_uninformed(subject: EvaluatorSubject) -> None:
 
 
 def _progress(subject: EvaluatorSubject, evaluation: Evaluation) -> float | None:
-    """How far the primary score has come from its baseline (0) to its good end (1); None where one is not known."""
+    """Position of the primary score between its baseline (0) and its good end (1).
+
+    None where either is unknown.
+    """
     primary, score = subject.tested.card.primary, subject.primary(evaluation)
     good = primary.bounds[1 if primary.higher_is_better else 0]
     if good is None or score.baseline is None or good == score.baseline:
@@ -226,7 +245,10 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 
 
 def check_test_labels(subject: EvaluatorSubject) -> None:
-    """Predictions do not depend on the labels of the test split: nothing is selected by them."""
+    """Predictions do not depend on the labels of the test split.
+
+    So nothing, such as a hyper-parameter, is selected by them.
+    """
     needed = [check_predictions, check_seed, check_encoder_unchanged]
     subject.requires(*needed, *([check_uninformed] if subject.by_vectors else []))
     if subject.chance.predictions is None:
@@ -245,17 +267,17 @@ def check_test_labels(subject: EvaluatorSubject) -> None:
 
 
 def check_encoder_unchanged(subject: EvaluatorSubject) -> None:
-    """The encoder is as before: weights, buffers, training mode and gradient flags."""
+    """Evaluating changes no weight, buffer, training mode or gradient flag."""
     encoder = subject.network_encoder()
     frozen = subject.frozen(encoder)
     before = _state(encoder)
     subject.tested.evaluate(frozen, subject.data, seed=0)
     after = _state(encoder)
     expect(
-        frozen.encoder is encoder and after == before,
+        after == before,
         expected="the encoder to be left as it is",
         got=", ".join(part for part in before if after[part] != before[part]) + " changed",
-        remedy="train a copy.deepcopy of its module",
+        remedy="train the copy that encoder.network() gives",
     )
 
 
@@ -267,14 +289,44 @@ def _state(encoder: Trainable) -> dict[str, Any]:
     }
 
 
+class _AskedEncoder(CachedEncoder):
+    """Frozen encoder with a record of the features it was asked for."""
+
+    def __init__(self, encoder: Encoder, device: str) -> None:
+        super().__init__(encoder, key=type(encoder).__name__, device=device)
+        self.asked: set[Encoding] = set()
+
+    def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
+        self.asked.add(replace(encoding, split=split.name))
+        return super().features(split, encoding)
+
+
+def check_encodings(subject: EvaluatorSubject) -> None:
+    """`encodings` names every feature that `evaluate` asks for.
+
+    The harness encodes them beforehand.
+    """
+    subject.requires(check_scores)
+    frozen = _AskedEncoder(subject.network_encoder(), subject.device)
+    announced = set(subject.tested.encodings(frozen.promise, subject.data, seed=0))
+    subject.tested.evaluate(frozen, subject.data, seed=0)
+    unsaid = frozen.asked - announced
+    expect(
+        not unsaid,
+        expected=f"evaluate to ask for nothing but what encodings() names: {sorted(map(str, announced))}",
+        got=f"{sorted(map(str, unsaid))}",
+        remedy="return from encodings(promise, data, seed=seed) each Encoding that evaluate gives to encoder.features",
+    )
+
+
 def check_traces(subject: EvaluatorSubject) -> None:
-    """Evaluating prints nothing to stdout and changes no global state, such as random states."""
+    """Evaluating prints nothing to stdout and changes no global state."""
     subject.requires(check_scores)
     expect_no_traces(subject.left, "evaluating")
 
 
 def checks(subject: EvaluatorSubject) -> list[Callable[[Any], None]]:
-    """The checks of an evaluator with this card."""
+    """List the checks of an evaluator with this card."""
     return [
         check_card,
         check_scores,
@@ -284,5 +336,6 @@ def checks(subject: EvaluatorSubject) -> list[Callable[[Any], None]]:
         *([check_uninformed] if subject.by_vectors else []),
         *([] if subject.tested.card.time else [check_seed, check_test_labels]),
         check_encoder_unchanged,
+        check_encodings,
         check_traces,
     ]

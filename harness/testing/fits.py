@@ -1,4 +1,4 @@
-"""A method under test: fitted twice, watched, and what its encoder makes of a few clips."""
+"""Method under test: fitted twice, watched, its encoder tried on a few clips."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.cards import View
-from harness.interfaces import Backbone, Budget, Dataset, Encoder, Method, Split, VideoBatch
+from harness.interfaces import Backbone, Dataset, Encoder, Method, Split
 from harness.testing.checking import Subject, expect
 from harness.testing.traces import Traces, reseeded, traces
 from harness.testing.watching import BlindSplit, CountingSplit, WatchedBackbone
+from harness.training.session import TrainingSession
+from harness.values import Budget, VideoBatch
 from harness.video.loader import clips
 
 FRAMES = 768
@@ -50,24 +51,26 @@ class MethodSubject(Subject[Method]):
     data: Dataset
     device: str = "cpu"
     fresh: Method = field(init=False)
-    """A copy that was never fitted, as there is one when an encoder is loaded in another process."""
+    """Copy that was never fitted, as in a process that loads an encoder."""
 
     def __post_init__(self) -> None:
         self.fresh = copy.deepcopy(self.tested)
 
     @cached_property
     def train(self) -> Split:
-        """What the method may see of the training split."""
+        """Training split as the method may see it."""
         split = self.data.split("train")
         return split if self.tested.card.supervised else split.unlabelled()
 
     def fit(self, split: Split, folder: Path | None) -> Fitted:
         """Fit with seed 0, watched."""
         backbone, counting = WatchedBackbone(self.backbone), CountingSplit(split)
-        budget = Budget(frames=FRAMES, seed=0, device=self.device, folder=folder)
+        session = TrainingSession(
+            Budget(frames=FRAMES, seed=0), name=self.tested.card.name, device=self.device, folder=folder
+        )
         started = time.monotonic()
         with traces() as left:
-            encoder = self.tested.fit(backbone, counting, budget)
+            encoder = self.tested.fit(backbone, counting, session)
         return Fitted(
             encoder,
             seconds=time.monotonic() - started,
@@ -91,28 +94,28 @@ class MethodSubject(Subject[Method]):
 
     @cached_property
     def again(self) -> Fitted:
-        """A second fit with the same seed, without a folder and from other global random states."""
+        """Second fit with the same seed, without a folder, from other random states."""
         with reseeded(12345):
             return self.fit(self.train if self.tested.card.supervised else self.blind, None)
 
     @property
     def encoder(self) -> Encoder:
-        """Of the first fit."""
+        """Encoder of the first fit."""
         return self.fitted.encoder
 
     @cached_property
     def clips(self) -> Tensor:
         """(7, C, T, H, W) uint8 RGB of the test split, as the encoder's view wants them."""
-        found: list[Tensor] = []
-        for _, batch in clips(self.data.split("test"), self.encoder.view, batch_size=BATCH, device=self.device):
-            found.append(batch)
-            if sum(map(len, found)) >= BATCH:
+        batches: list[Tensor] = []
+        for _, batch in clips(self.data.split("test"), self.encoder.promise.view, batch_size=BATCH, device=self.device):
+            batches.append(batch)
+            if sum(map(len, batches)) >= BATCH:
                 break
-        return torch.cat(found)[:BATCH]
+        return torch.cat(batches)[:BATCH]
 
     @cached_property
     def vectors(self) -> Tensor:
-        """Of the clips."""
+        """Vectors of the clips."""
         return self.encoder.encode(VideoBatch(self.clips.clone()))
 
 
@@ -120,20 +123,21 @@ def check_fit(subject: MethodSubject) -> None:
     """A small fit gives an encoder within seconds."""
     encoder = subject.encoder
     expect(
-        isinstance(encoder, Encoder),
-        expected="fit to return an encoder: view, dim and encode(batch)",
+        all(hasattr(encoder, part) for part in ("promise", "encode", "save")),
+        expected="fit to return an encoder: promise, encode(batch) and save(folder)",
         got=type(encoder).__name__,
         remedy="return a harness.NetworkEncoder, or a class of your own that has the three",
     )
+    promised, kept = subject.tested.promise(subject.backbone), encoder.promise
     expect(
-        isinstance(encoder.view, View) and isinstance(encoder.dim, int) and encoder.dim >= 1,
-        expected="its view to be a View and its dim a positive int",
-        got=f"{encoder.view!r} and {encoder.dim!r}",
-        remedy="the harness prepares clips by the one and checks vectors by the other",
+        promised.kept_by(kept) and None not in kept.shape,
+        expected=f"the encoder that promise(backbone) says before the fit: {promised}",
+        got=kept,
+        remedy="return harness.NetworkEncoder.of(network, backbone), or promise what fit gives",
     )
     expect(
         subject.fitted.seconds <= SECONDS,
         expected=f"a fit of {FRAMES} frames within {SECONDS:.0f} seconds",
         got=f"{subject.fitted.seconds:.0f} seconds",
-        remedy="use less where the budget is small: budget.frames is all that a fit may show the network",
+        remedy="use less where the budget is small: session.budget.frames is all that a fit may show the network",
     )

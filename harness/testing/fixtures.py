@@ -1,4 +1,4 @@
-"""Small data sets and networks for tests."""
+"""Small data set, backbones and encoders for tests."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from harness.cards import BackboneCard, DatasetCard, View
 from harness.datasets.splits import opaque_id
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, unknown
-from harness.interfaces import Video, VideoBatch
 from harness.system.hashing import digest
 from harness.system.seeding import seeded
+from harness.values import Inputs, Promise, Video, VideoBatch
 from harness.video.decode import resized
 from harness.video.flow import displacement, flow, quantised
 from harness.video.write import write_video
 
 FRAMES, HEIGHT, WIDTH, FPS = 24, 48, 64, 12.0
 SIDE = 9
-"""Of a square, in pixels."""
+"""Side of a square in pixels."""
 
 DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down": (0.0, 1.0)}
-"""The classes of the label `action`, with their motion (x, y) in pixels a frame."""
+"""Classes of the label `action`, with their motion (x, y) in pixels a frame."""
 
 GROUPS = {"train": 6, "test": 4}
 TAKES = 2
-"""Videos of one class in one group."""
+"""Number of videos of one class in one group."""
 
 
 @dataclass(frozen=True)
 class MemorySplit:
-    """A split whose frames lie in memory."""
+    """Split with its frames in memory."""
 
     name: str
     videos: tuple[Video, ...]
     frames: tuple[Tensor, ...]
-    """A (T, H, W, C) uint8 RGB tensor for each video."""
+    """(T, H, W, C) uint8 RGB tensors, one for each video."""
     classes: Mapping[str, tuple[str, ...]]
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class MemorySplit:
 
     @functools.cached_property
     def manifest(self) -> str:
-        """Hash of ids, pixels, and the labels and groups where there are any."""
+        """Hash of ids, pixels, labels, groups and classes."""
         rows = [
             [video.id, hashlib.sha256(frames.numpy().tobytes()).hexdigest(), dict(video.labels), video.group]
             for video, frames in zip(self.videos, self.frames, strict=True)
@@ -61,7 +61,7 @@ class MemorySplit:
         return digest({"videos": rows, "classes": {kind: list(names) for kind, names in self.classes.items()}})
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
-        """Frames of video `index` as (T, H, W, C) uint8 RGB, in memory of their own."""
+        """Copy frames of video `index` as (T, H, W, C) uint8 RGB."""
         taken = self.frames[index].clone() if frames is None else self.frames[index][list(frames)]
         if short_side is None or short_side == min(taken.shape[1:3]):
             return taken
@@ -70,7 +70,13 @@ class MemorySplit:
         return pictures.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
     def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
-        """Compute TV-L1 flow (T, 2, H, W) float32 in pixels from each of `frames` to the next, kept nowhere."""
+        """Compute TV-L1 flow (T, 2, H, W) float32 from each of `frames` to the next.
+
+        Flow is in pixels of the resized frames, and is not cached.
+
+        Raises:
+            DataError: when one of `frames` has no next frame.
+        """
         clip = self.read(index, short_side=short_side).to(device)
         if len(clip) < 2 or max(frames, default=0) > len(clip) - 2:
             msg = f"video {self.videos[index].id!r}: {len(clip)} frames give no flow from frames {list(frames)}"
@@ -78,16 +84,17 @@ class MemorySplit:
         return displacement(quantised(flow(clip, "tvl1").cpu()))[list(frames)]
 
     def unlabelled(self) -> MemorySplit:
-        """Hide labels, groups, classes and names."""
+        """Hide labels, groups and classes; videos get ids that say nothing."""
         bare = tuple(replace(one, id=opaque_id(one, n), labels={}, group="") for n, one in enumerate(self.videos))
         return replace(self, videos=bare, classes={}, labelled=False)
 
 
 class MovingSquares:
-    """A white square of 9 pixels moves left, right, up or down over a dark background, in 24 frames of 64 x 48.
+    """Videos of white squares that move left, right, up or down.
 
-    The label `action` is the direction. The background's colour is the group's and says nothing of the class; starts,
-    speeds and noise differ between the videos. There are 48 videos to train on and 32 to test, as many of each class.
+    A square of 9 pixels moves over a dark background, in 24 frames of 64 x 48. The label `action` is the direction. The
+    background's colour is the group's and says nothing of the class; starts, speeds and noise differ between the
+    videos. There are 48 videos to train on and 32 to test, as many of each class.
 
     Args:
         folder: where the videos are also written as files, which lose a little; None writes none, and the videos'
@@ -106,7 +113,7 @@ class MovingSquares:
         self._folder = folder
 
     def split(self, name: str) -> MemorySplit:
-        """The labelled split `name`.
+        """Build the labelled split `name`.
 
         Raises:
             UsageError: when `name` is neither `train` nor `test`.
@@ -145,7 +152,10 @@ def _drawn(name: str) -> MemorySplit:
 
 
 def _moving(background: Tensor, direction: Tensor, random: torch.Generator) -> Tensor:
-    """(T, H, W, C) uint8: one square on its way; all of the way lies in the central 48 x 48 pixels."""
+    """Draw a moving square, (T, H, W, C) uint8.
+
+    Its whole path lies in the central 48 x 48 pixels.
+    """
     speed = 0.8 + 0.2 * torch.rand(1, generator=random)
     middle = torch.tensor([WIDTH / 2, HEIGHT / 2]) + 10 * torch.rand(2, generator=random) - 5
     times = torch.arange(FRAMES) - (FRAMES - 1) / 2
@@ -166,19 +176,26 @@ def _written(split: MemorySplit, folder: Path) -> MemorySplit:
 
 
 class TinyBackbone:
-    """Two 3D convolutions; batch normalisation and dropout are there so that training mode shows."""
+    """Network of two 3D convolutions, with batch normalisation and dropout.
+
+    These two make training mode differ from evaluation mode.
+    """
 
     card: ClassVar[BackboneCard] = BackboneCard(
         name="tiny",
         summary="two 3D convolutions for tests",
         dim=16,
-        view=View(frames=8, stride=2, size=32),
-        mean=(0.3, 0.35, 0.4),
-        std=(0.25, 0.2, 0.3),
+        spatial="0",
+    )
+    inputs: ClassVar[Inputs] = Inputs(
+        view=View(frames=8, stride=2, size=32), mean=(0.3, 0.35, 0.4), std=(0.25, 0.2, 0.3)
     )
 
     def build(self, *, seed: int) -> nn.Module:
-        """A new network, normalised float clips (B, 3, T, H, W) -> (B, 16); equal seeds give equal weights."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 16).
+
+        Equal seeds give equal weights.
+        """
         with seeded(seed):
             return nn.Sequential(
                 nn.Conv3d(3, 8, 3, stride=2, padding=1, bias=False),
@@ -192,20 +209,39 @@ class TinyBackbone:
             )
 
 
-class DirectionBackbone:
-    """Its network needs no training: it sees in which of the four directions a bright thing moves."""
-
-    card: ClassVar[BackboneCard] = BackboneCard(
-        name="direction", summary="the direction in which a bright thing moves", dim=4, view=TinyBackbone.card.view
-    )
+class PlainBackbone(TinyBackbone):
+    """The network of `TinyBackbone` without normalisation and dropout."""
 
     def build(self, *, seed: int) -> nn.Module:
-        """A network, normalised float clips (B, 3, T, H, W) -> (B, 4); the same for every seed."""
+        """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 16)."""
+        layers = super().build(seed=seed).children()
+        return nn.Sequential(*(layer for layer in layers if not isinstance(layer, nn.BatchNorm3d | nn.Dropout)))
+
+
+class DirectionBackbone:
+    """Network that measures the direction of motion of a bright object.
+
+    It needs no training to tell left, right, up and down apart.
+    """
+
+    card: ClassVar[BackboneCard] = BackboneCard(
+        name="direction", summary="the direction in which a bright thing moves", dim=4
+    )
+    inputs: ClassVar[Inputs] = Inputs(view=TinyBackbone.inputs.view)
+
+    def build(self, *, seed: int) -> nn.Module:
+        """Build the network, normalised float clips (B, 3, T, H, W) -> (B, 4).
+
+        It is the same for every seed.
+        """
         return _Direction()
 
 
 class _Direction(nn.Module):
-    """How far bright pixels move left, right, up and down between the first and last frame, in tenths of a side."""
+    """Displacement of bright pixels to the left, right, top and bottom, (B, 4).
+
+    Measured from the first frame to the last, in tenths of a side.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,42 +259,37 @@ class _Direction(nn.Module):
 
 
 def informed_encoder() -> NetworkEncoder:
-    """An encoder whose vectors say the class of a `MovingSquares` video, in its direction's own dimension of 4."""
+    """Build an encoder whose vectors tell the class of a `MovingSquares` video.
+
+    Each of the 4 directions has a dimension of its own.
+    """
     backbone = DirectionBackbone()
-    return NetworkEncoder(backbone.build(seed=0), backbone.card)
+    return NetworkEncoder.of(backbone.build(seed=0), backbone)
 
 
 class UntrainedEncoder(NetworkEncoder):
-    """A `TinyBackbone` that has learnt nothing, with everything that evaluators may need."""
+    """Encoder with an untrained `TinyBackbone`.
+
+    It offers everything that evaluators may need: vectors, feature maps and the network.
+    """
 
     def __init__(self) -> None:
-        super().__init__(TinyBackbone().build(seed=0), TinyBackbone.card)
-
-    @property
-    def feature_map(self) -> nn.Module:
-        """Normalised float images (B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
-        return _FirstLayer(self.module)
-
-
-class _FirstLayer(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.layer = next(network.children())
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 8, H / 2, W / 2)."""
-        maps: Tensor = self.layer(images[:, :, None])
-        return maps[:, :, 0]
+        super().__init__(TinyBackbone().build(seed=0), TinyBackbone.inputs, spatial=TinyBackbone.card.spatial)
 
 
 class UninformedEncoder:
-    """An encoder whose vectors are noise that the pixels seed: equal clips get equal vectors, and that is all."""
+    """Encoder of noise vectors, seeded by the pixels of a clip.
 
-    view = TinyBackbone.card.view
-    dim = 16
+    Equal clips get equal vectors; nothing else of a clip shows in them.
+    """
+
+    promise: ClassVar[Promise] = Promise(views=(TinyBackbone.inputs.view,), shape=(16,))
 
     def encode(self, batch: VideoBatch) -> Tensor:
-        """(B, 16) float32, as if drawn from a normal distribution."""
+        """Encode clips as (B, 16) float32 of a standard normal distribution."""
         sums = batch.clips.long().flatten(1).cumsum(1).sum(1)  # where a pixel lies counts too
-        vectors = [torch.randn(self.dim, generator=torch.Generator().manual_seed(int(seed))) for seed in sums]
+        vectors = [torch.randn(16, generator=torch.Generator().manual_seed(int(seed))) for seed in sums]
         return torch.stack(vectors).to(batch.clips.device)
+
+    def save(self, folder: Path) -> None:
+        """Write nothing; there is nothing to store."""

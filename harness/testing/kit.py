@@ -1,4 +1,4 @@
-"""The conformance kit: which checks an object has to pass, in pytest and without it."""
+"""Conformance kit: the checks of an object, in pytest or without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def checks_for(
     tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
 ) -> list[Check]:
-    """The checks that a method, backbone, data set or evaluator has to pass, chosen by its kind and its card.
+    """List the checks that a method, backbone, data set or evaluator has to pass.
+
+    They depend on its kind and its card.
 
     Args:
         tested: the object, built.
@@ -34,7 +36,7 @@ def checks_for(
         UsageError: when `tested` is none of the four.
 
     >>> [check.name for check in checks_for(TinyBackbone())][:3]
-    ['check_card', 'check_output', 'check_batch_invariance']
+    ['check_card', 'check_output', 'check_layers']
     """
     subject = _subject(tested, backbone or TinyBackbone(), data, device)
     functions: Any = [check_card]
@@ -73,22 +75,22 @@ def _subject(tested: Any, backbone: Backbone, data: Dataset | None, device: str)
 def failures(
     tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
 ) -> dict[str, str]:
-    """Make all checks: the name of each that failed, with what it says. Arguments and errors as in `checks_for`.
+    """Make all checks; return the message of each that failed, by its name.
 
-    A check that builds on a failed one is not made, and not listed.
+    Arguments and errors are those of `checks_for`. A check that builds on a failed one is not made, and not listed.
 
     >>> failures(TinyBackbone())
     {}
     """
-    found = {}
+    messages = {}
     for check in checks_for(tested, backbone=backbone, data=data, device=device):
         try:
             check()
         except ConformanceError as error:
-            found[check.name] = str(error)
+            messages[check.name] = str(error)
         except BlockedError:
             continue
-    return found
+    return messages
 
 
 def conformance(
@@ -98,9 +100,9 @@ def conformance(
     data: Dataset | None = None,
     device: str = "cpu",
 ) -> pytest.MarkDecorator:
-    """Parametrise a pytest function with every check of every object; it takes `check` and calls it.
+    """Parametrise a pytest function with every check of every object.
 
-    A check that builds on a failed one is skipped.
+    The function takes `check` and calls it. A check that builds on a failed one is skipped.
 
     Args:
         tested: methods, backbones, data sets or evaluators, built.
@@ -125,15 +127,15 @@ def conformance(
     import pytest
 
     expected = dict(expected_failures or {})
-    found = [check for one in tested for check in checks_for(one, backbone=backbone, data=data, device=device)]
-    if not found:
+    checks = [check for one in tested for check in checks_for(one, backbone=backbone, data=data, device=device)]
+    if not checks:
         msg = "conformance() was given nothing to test"
         raise UsageError(msg)
     for name in expected:
-        if name not in {check.name for check in found}:
-            raise unknown("check", name, {check.name for check in found})
+        if name not in {check.name for check in checks}:
+            raise unknown("check", name, {check.name for check in checks})
     parameters = []
-    for check in found:
+    for check in checks:
         reason = expected.get(check.name)
         marks = [pytest.mark.xfail(reason=reason, strict=True, raises=pytest.fail.Exception)] if reason else []
         parameters.append(pytest.param(_InPytest(check), id=f"{check.subject.name}-{check.name}", marks=marks))
@@ -141,7 +143,10 @@ def conformance(
 
 
 class _InPytest:
-    """A check that fails and skips as pytest knows it; a plugin's own exception keeps its traceback."""
+    """Check that fails and skips by pytest's own exceptions.
+
+    An exception of the plugin keeps its traceback.
+    """
 
     def __init__(self, check: Check) -> None:
         self._check = check

@@ -1,20 +1,23 @@
-"""Checks of methods while they learn; `harness.testing.encoders` has the others."""
+"""Conformance checks of methods: of the fit here, of the encoder in `encoders`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from harness.interfaces import VideoBatch
 from harness.testing import encoders
 from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, distance, expect
 from harness.testing.fits import FRAMES, MethodSubject, check_fit
 from harness.testing.traces import expect_no_traces, traces
+from harness.values import VideoBatch
 
 
 def check_unlabelled(subject: MethodSubject) -> None:
-    """A method that is not `supervised` never looks at labels, groups or classes."""
+    """An unsupervised method never looks at labels, groups or classes.
+
+    Unsupervised is a method whose card does not state `supervised=True`.
+    """
     subject.requires(check_fit)
     try:
         subject.again  # noqa: B018 - fitting it is the test
@@ -30,7 +33,7 @@ def check_unlabelled(subject: MethodSubject) -> None:
 
 
 def check_seed(subject: MethodSubject) -> None:
-    """Check that equal seeds give equal vectors, whatever the global random state."""
+    """Equal seeds give equal vectors, whatever the global random state."""
     subject.requires(encoders.check_repeatable)
     if not subject.tested.card.supervised:
         subject.requires(check_unlabelled)
@@ -40,12 +43,12 @@ def check_seed(subject: MethodSubject) -> None:
         difference <= TOLERANCE,
         expected="two fits with seed 0 to give equal vectors",
         got=f"a difference of {difference:.1%}",
-        remedy="draw everything random from budget.seed, and keep nothing of a fit in the method",
+        remedy="draw everything random from session.budget.seed, and keep nothing of a fit in the method",
     )
 
 
 def check_budget(subject: MethodSubject) -> None:
-    """No more training frames than granted.
+    """Fitting takes no more training frames than the budget grants.
 
     Counted are the frames that pass forward through the network while gradients are recorded; one that is shown twice
     counts twice, one that is read ahead or kept in a cache does not count. The pass during which the budget ends may be
@@ -58,7 +61,7 @@ def check_budget(subject: MethodSubject) -> None:
             shown <= FRAMES + batch,
             expected=f"at most {FRAMES} frames shown to the network (and the rest of a batch of {batch})",
             got=shown,
-            remedy="stop when budget.frames are used up, not after so many epochs",
+            remedy="stop when session.budget.frames are used up, not after so many epochs",
         )
         return
     longest = max(video.frames for video in subject.train.videos)
@@ -66,12 +69,12 @@ def check_budget(subject: MethodSubject) -> None:
         subject.fitted.frames_read <= FRAMES + longest,
         expected=f"at most {FRAMES} frames read (and the rest of a video of {longest}) by a method without a network",
         got=subject.fitted.frames_read,
-        remedy="learn from as many videos as budget.frames allows",
+        remedy="learn from as many videos as session.budget.frames allows",
     )
 
 
 def check_traces(subject: MethodSubject) -> None:
-    """Check that fitting and encoding print nothing and change no global state."""
+    """Fitting and encoding print nothing to stdout and change no global state."""
     subject.requires(check_fit)
     expect_no_traces(subject.fitted.left, "fitting")
     subject.requires(encoders.check_repeatable)
@@ -81,7 +84,7 @@ def check_traces(subject: MethodSubject) -> None:
 
 
 def checks(subject: MethodSubject) -> list[Callable[[Any], None]]:
-    """The checks of a method with this card."""
+    """List the checks of a method with this card."""
     supervised = subject.tested.card.supervised
     return [
         check_card,

@@ -46,9 +46,9 @@ class Traces:
     """Traces of a block of code."""
 
     printed: str = ""
-    """On stdout."""
+    """Text on stdout."""
     changed: list[str] = field(default_factory=list)
-    """Names of the global states that are not what they were."""
+    """Names of the global states that changed."""
 
 
 @contextlib.contextmanager
@@ -76,7 +76,7 @@ def traces() -> Iterator[Traces]:
 
 @contextlib.contextmanager
 def reseeded(seed: int) -> Iterator[None]:
-    """Run the block with other global random states, to see if it depends on them."""
+    """Run the block with global random states of another seed, restored after."""
     with traces():
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
@@ -85,11 +85,14 @@ def reseeded(seed: int) -> Iterator[None]:
 
 
 def expect_no_traces(left: Traces, doing: str) -> None:
-    """End the check that calls this unless the block left nothing behind.
+    """Fail the calling check when a block of code left traces.
 
     Args:
-        left: what it left.
-        doing: what it did, for the message: "fitting".
+        left: traces of the block.
+        doing: activity of the block, for the message: "fitting".
+
+    Raises:
+        UnmetError: when there are traces.
     """
     expect(
         not left.printed,

@@ -1,10 +1,10 @@
-"""Splits and backbones that watch what a method does with them."""
+"""Splits and backbones that watch the frames and labels a plugin uses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from harness.cards import BackboneCard, DatasetCard
 from harness.datasets.split_views import SplitView
 from harness.errors import HarnessError
-from harness.interfaces import Backbone, Dataset, Split, Video
+from harness.interfaces import Backbone, Dataset, Split
+from harness.values import Video
 
 
 class CountingSplit(SplitView):
-    """Counts the frames that are read of it, in whatever thread or forked process.
+    """Split that counts the frames read from it, in threads and forked processes too.
 
     >>> from harness.testing import MovingSquares
     >>> split = CountingSplit(MovingSquares().split("train"))
@@ -32,7 +33,7 @@ class CountingSplit(SplitView):
 
     @property
     def frames_read(self) -> int:
-        """Frames read so far; one that is read again counts again."""
+        """Number of frames read so far; one that is read again counts again."""
         return int(self._read)
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
@@ -42,14 +43,14 @@ class CountingSplit(SplitView):
         return clip
 
     def unlabelled(self) -> Split:
-        """Hide labels; both count together."""
+        """Hide labels; both splits share one count."""
         bare = CountingSplit(super().unlabelled())
         bare._read = self._read
         return bare
 
 
 class LabelsTouchedError(HarnessError):
-    """Somebody looked at labels that it must not see."""
+    """Access to labels, groups or classes by an unsupervised method."""
 
 
 @dataclass
@@ -63,7 +64,7 @@ class _Refusal:
 
 
 class _RefusedLabels(Mapping[str, int]):
-    """Can be passed around, but not looked into."""
+    """Labels that can be passed around, but not read."""
 
     def __init__(self, refuse: _Refusal) -> None:
         self._refuse = refuse
@@ -82,7 +83,7 @@ class _RefusedLabels(Mapping[str, int]):
 
 
 class _RefusedGroup(str):
-    """Can be passed around, but not compared, hashed or printed."""
+    """Group that can be passed around, but not compared, hashed or printed."""
 
     _refuse: _Refusal
 
@@ -103,7 +104,9 @@ class _RefusedGroup(str):
 
 
 class BlindSplit(SplitView):
-    """An unlabelled split that raises when labels, groups or classes are looked at, instead of showing none.
+    """Unlabelled split that raises on access to labels, groups or classes.
+
+    Other unlabelled splits show empty ones.
 
     Args:
         split: any split; its labels are not used.
@@ -127,41 +130,39 @@ unsupervised method must not look at
 
     @property
     def touched(self) -> list[str]:
-        """What was looked at, also when the method caught the exception."""
+        """Accesses so far, also those whose exception was caught."""
         return self._refuse.touched
 
     @property
     def videos(self) -> Sequence[Video]:
-        """The videos; their labels and groups raise `LabelsTouchedError`."""
+        """Videos whose labels and groups raise `LabelsTouchedError`."""
         return self._videos
 
     @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
-        """Raises `LabelsTouchedError`."""
+        """Raise `LabelsTouchedError`."""
         self._refuse("its classes")
 
     def unlabelled(self) -> Split:
-        """Itself."""
+        """Return the split itself, which has no labels."""
         return self
 
 
 class RelabelledTest:
-    """A data set whose test videos have their labels and groups dealt out anew.
+    """Data set with the labels of its test videos randomly permuted.
 
     Args:
         data: any data set with a split `test`.
-        seed: of the dealing.
+        seed: seed of the permutation.
     """
 
-    card: ClassVar[DatasetCard]
-
     def __init__(self, data: Dataset, seed: int) -> None:
-        vars(self)["card"] = data.card  # a class variable in the interface, which another data set has here
+        self.card: DatasetCard = data.card
         self._data = data
         self._seed = seed
 
     def split(self, name: str) -> Split:
-        """The split `name`; only that of `test` is changed."""
+        """Return the split `name`; only `test` is changed."""
         split = self._data.split(name)
         return _Relabelled(split, self._seed) if name == "test" else split
 
@@ -186,7 +187,7 @@ class _Relabelled(SplitView):
 
 
 class WatchedBackbone:
-    """Builds another backbone's networks, and watches what they are shown.
+    """Backbone that builds another one's networks and watches their inputs.
 
     Frames are counted where they pass forward through such a network while gradients are recorded: that is the only
     place where neither caching, nor reading ahead, nor decoding more than is used changes the number.
@@ -195,33 +196,33 @@ class WatchedBackbone:
         backbone: builds the networks.
     """
 
-    card: ClassVar[BackboneCard]
-
     def __init__(self, backbone: Backbone) -> None:
-        vars(self)["card"] = backbone.card  # a class variable in the interface, which another backbone has here
+        self.card: BackboneCard = backbone.card
+        self.inputs = backbone.inputs
         self._backbone = backbone
         self.frames_shown = 0
-        """Training frames shown so far."""
+        """Number of training frames shown so far."""
         self.largest_batch = 0
-        """The most frames that were shown in one pass."""
+        """Largest number of frames shown in one pass."""
         self.kept: list[Tensor] | None = None
-        """Whatever such a network gets while this is a list; nothing counts then."""
+        """Inputs of the networks while this is a list; nothing is counted then."""
 
     def build(self, *, seed: int) -> nn.Module:
-        """A network that reports to this object; deep copies of it do too."""
+        """Build a network that, like its deep copies, reports to this object."""
         network = self._backbone.build(seed=seed)
         network.register_forward_pre_hook(_Watch(self), with_kwargs=True)
         return network
 
 
 class _Watch:
-    """A hook that stays the same when its network is copied."""
+    """Forward hook that copies of its network share."""
 
     def __init__(self, watched: WatchedBackbone) -> None:
         self._watched = watched
 
     def __call__(self, network: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        clips = next(iter((*arguments, *named.values())))
+        given = next(iter((*arguments, *named.values())))
+        clips = given if isinstance(given, Tensor) else next(iter(given.values()))
         if self._watched.kept is not None:
             self._watched.kept.append(clips.detach().clone())
         elif torch.is_grad_enabled():

@@ -1,4 +1,4 @@
-"""Names of mmengine for the training loop, imported without deprecation warnings."""
+"""Names of mmengine that the training loop builds on, without its warnings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
+    from mmengine.config import Config
     from mmengine.hooks import Hook, ParamSchedulerHook
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.model import BaseModel, MMDistributedDataParallel
@@ -17,10 +18,10 @@ with warnings.catch_warnings():
 
 @contextlib.contextmanager
 def contained(name: str) -> Iterator[None]:
-    """Silence mmengine in the block, and restore its global instances afterwards.
+    """Silence mmengine in the block, and put its global instances back afterwards.
 
     Args:
-        name: of the experiment that runs in the block.
+        name: of what runs in the block.
     """
     kept = {kind: dict(kind._instance_dict) for kind in (MMLogger, MessageHub)}
     MMLogger.get_instance(name).handlers.clear()
@@ -35,11 +36,13 @@ def contained(name: str) -> Iterator[None]:
 
 __all__ = [
     "BaseModel",
+    "Config",
     "CosineAnnealingLR",
     "Hook",
     "IterBasedTrainLoop",
     "MMDistributedDataParallel",
     "MMLogger",
+    "MessageHub",
     "MultiStepLR",
     "OptimWrapper",
     "ParamSchedulerHook",

@@ -1,4 +1,4 @@
-"""Atomic checkpoints with their own hash, that fall back to the one before."""
+"""Checkpoints, written whole, with the hash of their content in their names."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from harness.system import files, progress
 from harness.training._mmengine import Hook
 
 SECONDS = 25.0
-"""Work between two checkpoints; a fit shorter than this writes none."""
+"""Work between two checkpoints; a training shorter than this writes none."""
 
 KEPT = 2
 
 
 class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
-    """Save the state of a fit now and then, and find the newest intact one.
+    """Stores the state of a training now and then, and finds the newest intact one.
 
-    A checkpoint's name carries the fit it belongs to, its step, and the hash of its content.
+    A checkpoint's name carries the training it belongs to, its step, and the hash of its content.
 
     Args:
         folder: where they lie.
-        fit: hash of everything the fit depends on; checkpoints of others are left alone.
+        identity: hash of everything the training depends on; checkpoints of others are left alone.
         every: steps between two looks at the clock.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, folder: Path, fit: str, *, every: int) -> None:
+    def __init__(self, folder: Path, identity: str, *, every: int) -> None:
         self._folder = folder
-        self._fit = fit
+        self._identity = identity
         self._every = every
         self._saved = time.monotonic()
 
     def newest(self) -> Path | None:
-        """Read the newest checkpoint that has the hash in its name; None without one."""
+        """Newest checkpoint whose content has the hash in its name, if there is one."""
         for path in self._stored():
             if _sha(path.read_bytes()) == path.stem.rpartition("-")[2]:
                 return path
@@ -57,12 +57,12 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
         with tempfile.TemporaryDirectory() as scratch:
             runner.save_checkpoint(scratch, "checkpoint.pt", by_epoch=False)
             content = Path(scratch, "checkpoint.pt").read_bytes()
-        files.write_bytes(self._folder / f"{self._fit}-{step:09d}-{_sha(content)}.pt", content)
+        files.write_bytes(self._folder / f"{self._identity}-{step:09d}-{_sha(content)}.pt", content)
         for old in self._stored()[KEPT:]:
             old.unlink(missing_ok=True)
 
     def _stored(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{self._fit}-*.pt"), reverse=True)
+        return sorted(self._folder.glob(f"{self._identity}-*.pt"), reverse=True)
 
 
 def _sha(content: bytes) -> str:

@@ -1,123 +1,121 @@
-"""mmengine's Runner, fenced: it takes no global seed, writes nothing unasked, and computes where it is told."""
+"""One training through mmengine, without its seeds, logs and choice of a device.
+
+mmengine gives us the step (`train_step`, alone and under DDP), the optimizer wrapper, parameter schedules, hooks in the
+order of their priorities, and the content of a checkpoint with its way back: weights, optimizer, schedules, step.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
-from harness.cards import BackboneCard
-from harness.encoders.network import normalise
+from harness.errors import PluginError
 from harness.system import progress
 from harness.system.prefetch import Batches
 from harness.system.seeding import derive_seed
 from harness.training._mmengine import (
     BaseModel,
+    Config,
+    CosineAnnealingLR,
+    Hook,
     IterBasedTrainLoop,
+    MessageHub,
     MMDistributedDataParallel,
     MMLogger,
+    MultiStepLR,
     OptimWrapper,
     ParamSchedulerHook,
     Runner,
     contained,
 )
 from harness.training.checkpoints import Checkpoints
-from harness.training.distributed import Process
+from harness.training.distributed import Process, share_buffers
 from harness.training.monitor import TrainingMonitor
+from harness.values import Batch, Inputs
+from harness.video.transforms import normalise
 
 EVERY = 10
 """Steps between two looks at the loss and at the clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """One fit, as the loop needs to know it."""
+class Training:
+    """One training, as the loop needs to know it."""
 
-    name: str
-    """Of the method."""
+    title: str
+    """Names it in progress and messages."""
     identity: str
-    """Hash of everything the fit depends on."""
+    """Hash of everything it depends on."""
     steps: int
-    frames: int
-    """Training frames that one step shows, over all processes."""
+    schedule: Literal["cosine"] | Sequence[int]
+    """`cosine`, or the steps after which the learning rate is a tenth."""
+    clip_gradients: float | None
     epoch: int
     """Steps of an epoch."""
+    start_epoch: Callable[[int], None] | None
     seed: int
-    clip_gradients: float | None
-    folder: Path | None
+    checkpoints: Path | None
+    logs: Path | None
 
 
 def train(
-    fit: Fit,
+    training: Training,
     place: Process,
     *,
-    objective: nn.Module,
-    card: BackboneCard,
+    loss: nn.Module,
+    inputs: Inputs | Mapping[str, Inputs],
+    batches: Callable[[int], Batch],
     optimizer: torch.optim.Optimizer,
-    scheduler: Callable[[torch.optim.Optimizer], Any],
-    draw: Callable[[int], Any],
-    start_epoch: Callable[[int], None],
 ) -> None:
-    """Train `objective` in place.
+    """Train `loss` in place.
 
     Args:
-        fit: what is trained, and how long.
+        training: how long and how.
         place: this process among those that train together.
-        objective: normalised float clips, and targets where there are any -> loss.
-        card: how the clips are normalised.
-        optimizer: of the parameters of `objective`.
-        scheduler: makes one of mmengine's parameter schedulers.
-        draw: step -> (clips, targets or None); called in another thread.
-        start_epoch: called with the number of each epoch before its first step.
+        loss: normalised float inputs, and targets where there are any -> loss.
+        inputs: how pixels become the network's input.
+        batches: step -> this process's batch; called in another thread.
+        optimizer: of the parameters of `loss`.
 
     Raises:
         DivergedError: when the loss becomes NaN or infinite.
+        PluginError: when a batch has other streams than `inputs`.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(contained(fit.name))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(contained(training.title))
         bar = None
         if place.rank == 0:
-            bar = stack.enter_context(progress.bar(f"fitting {fit.name}", total=fit.steps * fit.frames))
-        logs = fit.folder / "tensorboard" if fit.folder is not None and place.rank == 0 else None
-        watch = TrainingMonitor(fit.name, bar, frames=fit.frames, every=EVERY, folder=logs)
-        stack.callback(watch.close)
+            bar = stack.enter_context(progress.bar(f"fitting {training.title}", total=training.steps))
+        logs = training.logs if place.rank == 0 else None
+        monitor = TrainingMonitor(training.title, bar, world=place.world, every=EVERY, folder=logs)
+        stack.callback(monitor.close)
         checkpoints = None
-        if fit.folder is not None:
-            checkpoints = Checkpoints(fit.folder / "checkpoints", fit.identity, every=EVERY)
-        wrapped = _Optimizer(optimizer, fit.clip_gradients, place.device)
+        if training.checkpoints is not None:
+            checkpoints = Checkpoints(training.checkpoints, training.identity, every=EVERY)
+        stack.enter_context(torch.random.fork_rng([place.device] if place.device.type == "cuda" else []))
 
         def before_step(step: int) -> None:
-            _seed(derive_seed(fit.seed, step, place.rank), place.device)
-            if step % fit.epoch == 0:
-                start_epoch(step // fit.epoch)
-                objective.train()
+            _seed(derive_seed(training.seed, step, place.rank), place.device)
+            if step % training.epoch == 0 and training.start_epoch is not None:
+                training.start_epoch(step // training.epoch)
+                loss.train()
 
-        devices = [place.device] if place.device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices))
+        wrapped = _Optimizer(optimizer, training.clip_gradients, place.device)
         runner = _Runner(
-            _Model(objective, card, place.device),
-            place=place,
-            batches=Batches(draw, fit.steps),
-            steps=fit.steps,
-            before_step=before_step,
-            optimizer=wrapped,
-            scheduler=scheduler(wrapped),
-            watch=watch,
-            checkpoints=checkpoints,
-            scratch=scratch,
+            _model(loss, inputs, place),
+            place,
+            wrapped,
+            _scheduler(wrapped, training),
+            [ParamSchedulerHook(), monitor, *([] if checkpoints is None else [checkpoints])],
         )
-        runner.train()
-        if place.world > 1:
-            for buffer in objective.buffers():  # each process has normalised batches of its own
-                distributed.broadcast(buffer, 0)
+        runner.train_on(_Loop(runner, Batches(batches, training.steps), training.steps, before_step), checkpoints)
+        share_buffers(loss, place.world)
 
 
 def _seed(seed: int, device: torch.device) -> None:
@@ -127,32 +125,62 @@ def _seed(seed: int, device: torch.device) -> None:
             torch.cuda.manual_seed(seed)
 
 
+def _scheduler(optimizer: _Optimizer, training: Training) -> Any:
+    if training.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=training.steps, by_epoch=False)
+    return MultiStepLR(optimizer, milestones=list(training.schedule), by_epoch=False)
+
+
+def _model(loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], place: Process) -> nn.Module:
+    """Build the model on its device, wrapped where several processes train together."""
+    model: nn.Module = _Model(loss, inputs, place.device).to(place.device)
+    if place.world == 1:
+        return model
+    ids = [place.device.index] if place.device.type == "cuda" else None
+    wrapped = MMDistributedDataParallel(module=model, device_ids=ids)
+    # Those of rank 0 would replace the others' at each step, and what a memory bank had been given would be lost. Set
+    # here, as versions of torch disagree about the argument's name.
+    wrapped.broadcast_buffers = False
+    return cast("nn.Module", wrapped)
+
+
 class _Model(BaseModel):  # type: ignore[misc]  # mmengine has no types
-    """An objective as mmengine's runner wants it."""
+    """A loss as mmengine's loop wants it."""
 
-    def __init__(self, objective: nn.Module, card: BackboneCard, device: torch.device) -> None:
-        super().__init__(data_preprocessor=_Prepare(card, device))
-        self.objective = objective
+    def __init__(self, loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], device: torch.device) -> None:
+        super().__init__(data_preprocessor=_Prepare(inputs, device))
+        self.loss = loss
 
-    def forward(self, clips: Tensor, targets: Tensor | None, mode: str) -> dict[str, Tensor]:
-        return {"loss": self.objective(clips) if targets is None else self.objective(clips, targets)}
+    def forward(self, inputs: Any, targets: Tensor | None, mode: str) -> dict[str, Tensor]:
+        return {"loss": self.loss(inputs) if targets is None else self.loss(inputs, targets)}
 
 
 class _Prepare(nn.Module):
-    """Moves a batch to the device and normalises it there."""
+    """Moves a batch to the device and normalises each of its streams there."""
 
-    def __init__(self, card: BackboneCard, device: torch.device) -> None:
+    def __init__(self, inputs: Inputs | Mapping[str, Inputs], device: torch.device) -> None:
         super().__init__()
-        self._card, self._device = card, device
+        self._inputs, self._device = inputs, device
 
-    def forward(self, batch: tuple[Tensor, Tensor | None], training: bool) -> tuple[Tensor, Tensor | None]:
-        clips, targets = batch
-        clips = clips.to(self._device, non_blocking=True)
-        return normalise(clips, self._card), None if targets is None else targets.to(self._device)
+    def forward(self, batch: Batch, training: bool) -> tuple[Tensor | dict[str, Tensor], Tensor | None]:
+        targets = None if batch.targets is None else batch.targets.to(self._device)
+        if isinstance(batch.inputs, Tensor) and isinstance(self._inputs, Inputs):
+            return self._normalised(batch.inputs, self._inputs), targets
+        if isinstance(batch.inputs, Tensor) or isinstance(self._inputs, Inputs) or {*batch.inputs} != {*self._inputs}:
+            expected, given = (
+                "one stream" if isinstance(streams, Tensor | Inputs) else f"streams {sorted(streams)}"
+                for streams in (self._inputs, batch.inputs)
+            )
+            msg = f"expected a batch with {expected} as the backbone's inputs say, got {given}"
+            raise PluginError(msg)
+        return {name: self._normalised(batch.inputs[name], one) for name, one in self._inputs.items()}, targets
+
+    def _normalised(self, pixels: Tensor, inputs: Inputs) -> Tensor:
+        return normalise(pixels.to(self._device, non_blocking=True), inputs)
 
 
 class _Optimizer(OptimWrapper):  # type: ignore[misc]  # mmengine has no types
-    """bfloat16 on CUDA; and gradient clipping that keeps no history, which mmengine's does at a growing cost."""
+    """bfloat16 on CUDA, and gradient clipping without mmengine's growing history."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, clip: float | None, device: torch.device) -> None:
         super().__init__(optimizer)
@@ -172,108 +200,61 @@ class _Optimizer(OptimWrapper):  # type: ignore[misc]  # mmengine has no types
 
 
 class _Loop(IterBasedTrainLoop):  # type: ignore[misc]  # mmengine has no types
-    """Starts at the step that a checkpoint left off; mmengine's would read every batch before it again."""
+    """Loop from any step; mmengine's would read every batch before it again."""
 
     def __init__(self, runner: Any, batches: Batches, steps: int, before_step: Callable[[int], None]) -> None:
         super().__init__(runner, batches, max_iters=steps)
         self._before_step = before_step
 
-    def run(self) -> nn.Module:
+    def run(self) -> None:
         self.runner.call_hook("before_train")
-        self.runner.call_hook("before_train_epoch")
-        model: nn.Module = self.runner.model
-        model.train()
+        self.runner.model.train()
         with contextlib.closing(self.dataloader.starting(self._iter)) as batches:
             for batch in batches:
                 self._before_step(self._iter)
                 self.run_iter(batch)
-        self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
-        return model
 
 
 class _Runner(Runner):  # type: ignore[misc]  # mmengine has no types
+    """Hooks, checkpoints and resuming of mmengine's runner, without its set-up.
+
+    Its constructor and `train` are left out: they seed, log, inspect the machine, import matplotlib, change OpenCV's
+    threads and the limit of open files, draw weights anew and choose a device.
+    """
+
     def __init__(
-        self,
-        model: _Model,
-        *,
-        place: Process,
-        batches: Batches,
-        steps: int,
-        before_step: Callable[[int], None],
-        optimizer: _Optimizer,
-        scheduler: Any,
-        watch: TrainingMonitor,
-        checkpoints: Checkpoints | None,
-        scratch: Path,
+        self, model: nn.Module, place: Process, optimizer: _Optimizer, scheduler: Any, hooks: Sequence[Hook]
     ) -> None:
-        self._place = place
-        self._steps = steps
-        self._before_step = before_step
-        self._checkpoints = checkpoints
-        unwanted = ("runtime_info", "timer", "sampler_seed", "logger", "checkpoint")
-        super().__init__(
-            model,
-            str(scratch),
-            train_dataloader=batches,
-            train_cfg={},
-            optim_wrapper=optimizer,
-            param_scheduler=[scheduler],
-            default_hooks={**dict.fromkeys(unwanted), "param_scheduler": ParamSchedulerHook()},
-            custom_hooks=[watch] if checkpoints is None else [watch, checkpoints],
-            default_scope=None,
-            experiment_name="fit",
-        )
+        self.model = model
+        self.optim_wrapper = optimizer
+        self.param_schedulers = [scheduler]
+        self.message_hub = MessageHub.get_current_instance()
+        self.logger = MMLogger.get_current_instance()
+        self.cfg = Config()
+        self._randomness_cfg: dict[str, Any] = {}
+        self._seed = None
+        self._experiment_name = "fit"
+        self._rank, self._world_size, self._distributed = place.rank, place.world, place.world > 1
+        self._device = place.device
+        self._hooks: list[Hook] = []
+        for hook in hooks:
+            self.register_hook(hook)
 
-    def setup_env(self, env_cfg: Any) -> None:
-        """Only say where we are: mmengine would change OpenCV's threads, the file limit and the process group."""
-        self._rank, self._world_size = self._place.rank, self._place.world
-        self._distributed = self._place.world > 1
-        self._timestamp = time.strftime("%Y%m%d_%H%M%S")
-
-    def set_randomness(self, seed: Any, diff_rank_seed: bool = False, deterministic: bool = False) -> None:
-        """Leave the global random state alone: every step seeds itself."""
-        self._seed, self._deterministic = 0, deterministic
-
-    def build_logger(self, **_: Any) -> Any:
-        """The silent logger of `contained`."""
-        return MMLogger.get_current_instance()
-
-    def build_visualizer(self, visualizer: Any = None) -> None:
-        """None: it would import matplotlib."""
-
-    def _log_env(self, env_cfg: Any) -> None:
-        pass
-
-    def dump_config(self) -> None:
-        pass
-
-    def _init_model_weights(self) -> None:
-        """Keep the weights: mmengine would call `init_weights` of any module that has one."""
-
-    def wrap_model(self, model_wrapper_cfg: Any, model: nn.Module) -> nn.Module:
-        """Move the model to our device, which need not be the first CUDA device there is."""
-        device = self._place.device
-        model = model.to(device)
-        if not self.distributed:
-            return model
-        ids = [device.index] if device.type == "cuda" else None
-        wrapped: nn.Module = MMDistributedDataParallel(module=model, device_ids=ids)
-        return wrapped
-
-    def build_train_loop(self, loop: Any) -> _Loop:
-        if isinstance(loop, _Loop):
-            return loop
-        return _Loop(self, self._train_dataloader, self._steps, self._before_step)
-
-    def load_or_resume(self) -> None:
-        """Go on from the newest intact checkpoint."""
-        newest = None if self._checkpoints is None else self._checkpoints.newest()
+    def train_on(self, loop: _Loop, checkpoints: Checkpoints | None) -> None:
+        """Run `loop` from the newest intact checkpoint, or from the start."""
+        self._train_loop, self._train_dataloader = loop, loop.dataloader
+        newest = None if checkpoints is None else checkpoints.newest()
         if newest is not None:
-            self.resume(str(newest), map_location=self._place.device)
+            self.resume(str(newest), map_location=self._device)
             if self.rank == 0:
-                progress.say(f"going on from step {self.iter} of {self._steps} ({newest})")
+                progress.say(f"going on from step {self.iter} of {loop.max_iters} ({newest})")
+        self.optim_wrapper.initialize_count_status(self.model, loop.iter, loop.max_iters)
+        loop.run()
 
     def load_checkpoint(self, filename: str, map_location: Any = "cpu", **_: Any) -> Any:
-        """Load strictly: mmengine would rename parameters that begin with `module`, and skip those that do not fit."""
+        """Load strictly.
+
+        mmengine would rename parameters that begin with `module`, and skip those that do not fit.
+        """
         return super().load_checkpoint(filename, map_location, strict=True, revise_keys=[])

@@ -1,4 +1,4 @@
-"""Log loss and throughput of a fit, and stop it when it diverges."""
+"""Loss, speed and divergence of a training while it goes on."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import torch
 from harness.errors import DivergedError
 from harness.system.progress import Bar
 from harness.training._mmengine import Hook
+from harness.values import Batch
 
 
 class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
     """Reports the mean loss of every few steps to the progress bar and to TensorBoard.
 
     Args:
-        name: of the method, for the message when it diverges.
-        bar: counts training frames; None shows nothing.
-        frames: that one step shows.
+        title: names the training when it diverges.
+        bar: counts steps; None shows nothing.
+        world: number of processes that train together.
         every: steps between two reports; between them nothing waits for the device.
         folder: of the TensorBoard log; None writes none.
 
@@ -30,50 +31,52 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
 
     priority = "NORMAL"
 
-    def __init__(self, name: str, bar: Bar | None, *, frames: int, every: int, folder: Path | None) -> None:
-        self._name = name
+    def __init__(self, title: str, bar: Bar | None, *, world: int, every: int, folder: Path | None) -> None:
+        self._title = title
         self._bar = bar
-        self._frames = frames
+        self._world = world
         self._every = every
         self._folder = folder
         self._writer: Any = None
         self._losses: list[torch.Tensor] = []
+        self._frames = 0
 
     def before_train(self, runner: Any) -> None:
         """Count the steps that a checkpoint brought."""
         if self._bar is not None:
-            self._bar.advance(runner.iter * self._frames)
+            self._bar.advance(runner.iter)
         self._reported = time.monotonic()
         if self._folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(self._folder), purge_step=runner.iter)
 
-    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Batch, outputs: Any) -> None:
         """Remember the step's loss; report every few steps and at the end."""
         self._losses.append(outputs["loss"].detach())
+        self._frames += data_batch.shown * self._world
         step = batch_idx + 1
         if step % self._every and step != runner.max_iters:
             return
         loss = float(torch.stack(self._losses).mean())
         if not math.isfinite(loss):
             msg = (
-                f"method {self._name!r} diverged: its loss became {loss} between steps {step - len(self._losses)} "
+                f"method {self._title!r} diverged: its loss became {loss} between steps {step - len(self._losses)} "
                 f"and {step} of {runner.max_iters}; lower its lr"
             )
             raise DivergedError(msg)
         self._report(step, loss, runner.optim_wrapper.param_groups[0]["lr"])
         self._losses.clear()
+        self._frames = 0
 
     def _report(self, step: int, loss: float, lr: float) -> None:
         now = time.monotonic()
-        frames = len(self._losses) * self._frames
         if self._bar is not None:
-            self._bar.advance(frames, note=f"loss {loss:.3f}")
+            self._bar.advance(len(self._losses), note=f"loss {loss:.3f}")
         if self._writer is not None:
             self._writer.add_scalar("loss", loss, step)
             self._writer.add_scalar("lr", lr, step)
-            self._writer.add_scalar("frames_per_second", frames / max(now - self._reported, 1e-9), step)
+            self._writer.add_scalar("frames_per_second", self._frames / max(now - self._reported, 1e-9), step)
         self._reported = now
 
     def close(self) -> None:

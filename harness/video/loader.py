@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from harness.cards import View
+from harness.cards import View, WholeVideo
 from harness.interfaces import Split
 from harness.system.prefetch import Batches
 from harness.system.seeding import derive_seed
@@ -48,7 +48,7 @@ def read_clips(split: Split, videos: Tensor, frames: Tensor, *, size: int, gener
     return torch.cat(clips)
 
 
-def video_clips(split: Split, index: int, view: View) -> Tensor:
+def video_clips(split: Split, index: int, view: View | WholeVideo) -> Tensor:
     """All clips and crops of a video, (clips * crops, C, T, size, size) uint8 RGB.
 
     A whole video is (1, C, T, H, W).
@@ -56,7 +56,7 @@ def video_clips(split: Split, index: int, view: View) -> Tensor:
     Raises:
         DataError: when the video does not decode.
     """
-    if view.whole:
+    if isinstance(view, WholeVideo):
         return split.read(index).permute(3, 0, 1, 2)[None].contiguous()
     chosen = clip_frames(split.videos[index].frames, view)
     return cut_clips(split.read(index, chosen.flatten().tolist(), short_side=view.short_side), view)
@@ -92,7 +92,7 @@ def sampled_clips(split: Split, index: int, view: View, sampling: ClipSampling, 
 
 
 def clips(
-    split: Split, view: View, *, batch_size: int, device: str = "cpu"
+    split: Split, view: View | WholeVideo, *, batch_size: int, device: str = "cpu", first: int = 0
 ) -> Generator[tuple[int, Tensor], None, None]:
     """Batches of every clip and crop, in the order of videos, clips, crops.
 
@@ -103,6 +103,7 @@ def clips(
         view: clips, crops, frames, stride and size.
         batch_size: clips at a time; the last batch may have fewer, and whole videos come alone.
         device: where the batches go; pinned and copied without waiting when it is a GPU.
+        first: position of the clip that is read first.
 
     Yields:
         The position of the batch's first clip, and (B, C, T, size, size) uint8 RGB.
@@ -110,9 +111,10 @@ def clips(
     Raises:
         DataError: when a video does not decode.
     """
-    start = 0
-    with contextlib.closing(_read_ahead(split, view)) as read:
-        for _, batch in _batched(read, 1 if view.whole else batch_size):  # whole videos differ in size
+    start = first
+    size = 1 if isinstance(view, WholeVideo) else batch_size  # whole videos differ in size
+    with contextlib.closing(_read_ahead(split, view, first)) as read:
+        for _, batch in _batched(read, size):
             yield start, _to(batch, device)
             start += len(batch)
 
@@ -140,14 +142,16 @@ def sampled_batches(
         yield from _batched(read, batch_size)
 
 
-def _read_ahead(split: Split, view: View) -> Generator[Tensor, None, None]:
-    """Clips of each video (n, C, T, H, W) in order."""
+def _read_ahead(split: Split, view: View | WholeVideo, first: int) -> Generator[Tensor, None, None]:
+    """Clips of each video (n, C, T, H, W) in order, from position `first` on."""
+    video, skipped = divmod(first, view.count)
     with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
-        indices = iter(range(len(split)))
+        indices = iter(range(video, len(split)))
         pending = deque(pool.submit(video_clips, split, index, view) for index in itertools.islice(indices, AHEAD))
         try:
             while pending:
-                yield pending.popleft().result()
+                yield pending.popleft().result()[skipped:]
+                skipped = 0
                 pending.extend(pool.submit(video_clips, split, index, view) for index in itertools.islice(indices, 1))
         finally:
             for future in pending:

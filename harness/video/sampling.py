@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from harness.cards import View
+from harness.cards import View, WholeVideo
 
 ClipSampling = Literal["view", "random5", "25x10", "sliding", "dense"]
 """Clips and crops of a test video over which a protocol averages.
@@ -25,11 +25,12 @@ ClipSampling = Literal["view", "random5", "25x10", "sliding", "dense"]
 """
 
 
-def clip_frames(n_frames: int, view: View) -> Tensor:
+def clip_frames(n_frames: int, view: View | WholeVideo) -> Tensor:
     """Frame indices (clips, frames) int64 of evenly spread clips.
 
     With s frames more than a clip spans, clip i of n > 1 starts at frame floor(i s / (n - 1)): the first clip starts
     at the first frame, the last ends at the last. One clip alone starts at floor(s / 2). A whole video is one clip.
+    With a uniform stride, frame i of T is the middle of the i-th of T equal parts of n frames, floor((i + 1/2) n / T).
 
     >>> clip_frames(10, View(frames=4, stride=2, size=8)).tolist()
     [[1, 3, 5, 7]]
@@ -37,6 +38,8 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
     [[0, 1, 2], [3, 4, 5], [7, 8, 9]]
     >>> clip_frames(3, View(frames=5, size=8)).tolist()
     [[0, 1, 2, 0, 1]]
+    >>> clip_frames(10, View(frames=4, stride="uniform", size=8)).tolist()
+    [[1, 3, 6, 8]]
 
     Raises:
         ValueError: when the video has no frames.
@@ -44,11 +47,13 @@ def clip_frames(n_frames: int, view: View) -> Tensor:
     if n_frames < 1:
         msg = f"expected a video of at least 1 frame, got {n_frames}"
         raise ValueError(msg)
-    if view.whole:
+    if isinstance(view, WholeVideo):
         return torch.arange(n_frames)[None]
+    if view.stride == "uniform":
+        return ((2 * torch.arange(view.frames) + 1) * n_frames // (2 * view.frames))[None]
     slack = max(n_frames - view.span, 0)
     starts = torch.arange(view.clips) * slack // (view.clips - 1) if view.clips > 1 else torch.tensor([slack // 2])
-    return _following(starts, view.frames, view.stride, n_frames)
+    return _following(starts, view.frames, view.step, n_frames)
 
 
 def sampled_frames(n_frames: int, view: View, sampling: ClipSampling, generator: torch.Generator) -> Tensor:
@@ -66,13 +71,13 @@ def sampled_frames(n_frames: int, view: View, sampling: ClipSampling, generator:
     if sampling == "view":
         return clip_frames(n_frames, view)
     if sampling == "random5":
-        return random_clips(torch.full((5,), n_frames), view.frames, view.stride, generator)
+        return random_clips(torch.full((5,), n_frames), view.frames, view.step, generator)
     if sampling == "25x10":
         starts = torch.linspace(0, max(n_frames - view.span, 0), 25, dtype=torch.float64).round().long()
     else:
         step = view.span if sampling == "sliding" else max(view.span // 2, 1)
         starts = torch.arange(max((n_frames - view.span) // step + 1, 1)) * step
-    return _following(starts, view.frames, view.stride, n_frames)
+    return _following(starts, view.frames, view.step, n_frames)
 
 
 def random_clips(n_frames: Tensor, frames: int, stride: int, generator: torch.Generator) -> Tensor:
@@ -94,7 +99,7 @@ def random_clips(n_frames: Tensor, frames: int, stride: int, generator: torch.Ge
     return _following(starts, frames, stride, n_frames[:, None])
 
 
-def frames_digest(n_frames: Sequence[int], view: View) -> str:
+def frames_digest(n_frames: Sequence[int], view: View | WholeVideo) -> str:
     """Hash of the frame indices that `view` takes of videos of given lengths.
 
     >>> view = View(frames=2, size=8)

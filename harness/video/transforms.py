@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from harness.values import Box, Inputs
 from harness.video.decode import resized
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle of whole pixels, which may reach beyond the picture.
-
-    Raises:
-        ValueError: when it has no pixels.
-    """
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    """The first row, and column, that no longer belongs to it."""
-
-    def __post_init__(self) -> None:
-        if self.right <= self.left or self.bottom <= self.top:
-            msg = f"a box needs at least one pixel, got {self}"
-            raise ValueError(msg)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.right - self.left, self.bottom - self.top
 
 
 def crop_box(frames: Tensor, box: Box, short_side: int | None = None) -> Tensor:
@@ -251,3 +225,12 @@ def _bilinear(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
     inside = (pixel > start[:, None, None]) & (pixel < (start + length)[:, None, None])
     weight = weight * inside
     return weight / weight.sum(2, keepdim=True)
+
+
+def normalise(pixels: Tensor, inputs: Inputs) -> Tensor:
+    """Normalise pixels (B, C, T, H, W): (pixel * scale - mean) / std, float32."""
+    if inputs.order == "bgr":
+        pixels = pixels.flip(1)
+    mean = torch.tensor(inputs.mean, device=pixels.device).view(1, -1, 1, 1, 1) * (1 / inputs.scale)
+    std = torch.tensor(inputs.std, device=pixels.device).view(1, -1, 1, 1, 1) * (1 / inputs.scale)
+    return (pixels.float() - mean) / std

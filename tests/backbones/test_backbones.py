@@ -20,7 +20,7 @@ def test_standard_networks_have_their_published_size_less_the_classifier(backbon
 @pytest.mark.parametrize(("backbone", "sees_order"), [(Small2D, False), (Small3D, True)])
 def test_only_3d_convolutions_see_the_order_of_frames(backbone, sees_order):
     network = backbone().build(seed=0).eval()
-    view = backbone.card.view
+    view = backbone.inputs.view
     clip = torch.randn(1, 3, view.frames, view.size, view.size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         forward, backward = network(clip), network(clip.flip(2))
@@ -32,6 +32,6 @@ def test_only_3d_convolutions_see_the_order_of_frames(backbone, sees_order):
 def test_single_frames_are_clips_too(backbone):
     """Methods that learn from single frames run on every backbone."""
     network = backbone().build(seed=0)
-    size = backbone.card.view.size
+    size = backbone.inputs.view.size
     vectors = network(torch.randn(5, 3, 1, size, size))
     assert vectors.shape == (5, backbone.card.dim)

@@ -11,9 +11,10 @@ from harness.backbones.resnet18 import ResNet18
 from harness.backbones.small_2d import Small2D
 from harness.backbones.stages import Frozen, stages
 from harness.errors import UsageError
-from harness.interfaces import Budget
 from harness.methods.supervised import Supervised
 from harness.testing.fixtures import MovingSquares, TinyBackbone
+from harness.training.session import TrainingSession
+from harness.values import Budget
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,8 @@ def trained(count):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     training = Supervised(lr=0.01, batch_size=8)
     train = MovingSquares().split("train")
-    objective = training.objective(Frozen(network, count), TinyBackbone.card, train)
-    training.minimise(objective, TinyBackbone.card, train, Budget(frames=640, seed=0))
+    loss = training.build_loss(Frozen(network, count), TinyBackbone.card.dim, train)
+    training.train(loss, TinyBackbone.inputs, train, TrainingSession(Budget(frames=640, seed=0)))
     after = network.state_dict()
     return {name for name in before if not torch.equal(before[name], after[name])}
 

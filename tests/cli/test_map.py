@@ -15,9 +15,9 @@ from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.execution import restore
 from harness.execution.executor import Executor
-from harness.execution.plan import Planner
+from harness.execution.plan import plan_suite
+from harness.execution.units import Workplace, Workshop
 from harness.plugins.manager import Plugins
-from harness.store.runs import Store
 from harness.suites.schema import Suite
 from harness.system import paths
 from harness.testing import MovingSquares
@@ -27,18 +27,18 @@ FILES = {"tsne.png", "tsne.csv", "tensors.tsv", "metadata.tsv", "sprite.png", "p
 
 @pytest.fixture
 def harness(toy, tmp_path):
-    """Run `harness` here; its `keys` are those of stored runs: of videos, of clips, of an inner layer's clips."""
+    """Run `harness` here; its `keys` are those of stored runs: of videos, of clips, of a layer's clips in float16."""
     evaluators = [
         {"name": "knn", "k": 5},
         {"name": "clustering", "repeats": 1, "clips": 3},
-        {"name": "clustering", "repeats": 1, "clips": 2, "layer": "colours"},
+        {"name": "clustering", "repeats": 1, "clips": 2, "layer": "colours", "precision": "float16"},
     ]
     common = {"name": "toy", "title": "Toy", "frames": 512, "methods": ["random_init"], "pretraining": ["blobs"]}
     plugins, keys = Plugins(), []
     for backbone, measured in (("small_2d", evaluators[:2]), ("two_layers", evaluators[2:])):
         suite = Suite.model_validate({**common, "backbones": [backbone], "evaluators": measured, "seeds": [0]})
-        planner = Planner(plugins)
-        runs = Executor(plugins, planner, Store(paths.store())).execute(planner.plan(suite))
+        workshop = Workshop(Workplace(store=paths.store()), plugins)
+        runs = Executor(workshop).execute(plan_suite(suite, plugins, workshop.sources))
         assert [run.status for run in runs] == ["done"] * len(measured)
         keys += [run.key for run in runs]
 

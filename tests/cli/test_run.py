@@ -141,7 +141,7 @@ def test_kill_9_and_the_same_command_again(harness, toy):
             time.sleep(0.3)  # in the middle of the fit
             process.kill()
         assert process.returncode == -signal.SIGKILL
-    finished = len(list((paths.store() / "fits").glob("*/encoder.json")))
+    finished = len(list((paths.store() / "fits").glob("*/fit.json")))
     begun = len(toy.read_text().splitlines())
     after = harness(*arguments)
     assert after.returncode == 0, after.stderr

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
-from harness.cards import BackboneCard, View
+from harness.backbones.per_frame import PerFrame
+from harness.cards import View
 from harness.datasets import file_index, locations
-from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
 from harness.evaluators.pose import head as pose_head
 from harness.system.seeding import seeded
+from harness.values import Inputs
 
 
 @pytest.fixture
@@ -40,21 +42,12 @@ def in_process(monkeypatch):
     )
 
 
-class Maps(nn.Module):
-    """A feature map of stride 8."""
-
-    def __init__(self):
-        super().__init__()
-        self.feature_map = nn.Sequential(nn.Conv2d(3, 8, 8, 8), nn.ReLU())
-
-    def forward(self, clips):
-        return self.feature_map(clips[:, :, 0]).mean((2, 3))
-
-
 @pytest.fixture
 def maps(monkeypatch):
-    """An encoder with a feature map, for a pose protocol that learns for two steps only."""
+    """An encoder with a feature map of stride 8, for a pose protocol that learns for two steps only."""
     monkeypatch.setattr(pose_head, "STEPS", 2)
-    card = BackboneCard(name="maps", summary="a feature map", dim=8, view=View(frames=1, size=64), feature_map=True)
     with seeded(0):
-        return FrozenEncoder(NetworkEncoder(Maps(), card), key="maps")
+        feature_map = nn.Sequential(nn.Conv2d(3, 8, 8, 8), nn.ReLU())
+    network = PerFrame(feature_map, {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())})
+    encoder = NetworkEncoder(network, Inputs(view=View(frames=1, size=64)), spatial="feature_map")
+    return CachedEncoder(encoder, key="maps")

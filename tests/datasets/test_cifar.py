@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from harness.datasets.cifar import CIFAR10, CIFAR100, unpickled
-from harness.encoders.frozen import FrozenEncoder
+from harness.encoders.frozen import CachedEncoder
 from harness.errors import DataError, UsageError
 from harness.evaluators.knn import KNN
 from harness.evaluators.throughput import Throughput
-from harness.interfaces import Budget
 from harness.methods.random_init import RandomInit
 from harness.testing import TinyBackbone, failures
+from harness.training.session import TrainingSession
+from harness.values import Budget
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 COUNT = 20
@@ -122,8 +123,9 @@ def test_both_kinds_of_labels(hundred):
 
 def test_evaluators_run_by_default(hundred):
     data = CIFAR100()
-    fitted = RandomInit().fit(TinyBackbone(), data.split("train").unlabelled(), Budget(frames=0, seed=0))
-    encoder = FrozenEncoder(fitted, key="x")
+    session = TrainingSession(Budget(frames=0, seed=0))
+    fitted = RandomInit().fit(TinyBackbone(), data.split("train").unlabelled(), session)
+    encoder = CachedEncoder(fitted, key="x")
     assert len(KNN().evaluate(encoder, data, seed=0).predictions.videos) == COUNT
     speeds = {score.metric for score in Throughput(batch_size=2, repeats=1).evaluate(encoder, data, seed=0).scores}
     assert "encode_clips_per_s" in speeds

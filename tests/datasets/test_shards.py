@@ -11,7 +11,8 @@ import pytest
 
 from harness.datasets.shards import Shards
 from harness.errors import DataError, UsageError
-from harness.execution.plan import Planner
+from harness.execution.plan import plan_suite
+from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
 from harness.suites.schema import Suite
 from harness.testing import failures
@@ -217,8 +218,10 @@ def test_a_suite_learns_from_shards_and_measures_elsewhere(shards, ucf101, place
         "evaluators": ["knn"],
         "seeds": [0],
     }
-    planner = Planner(Plugins())
-    (cell,) = planner.plan(Suite.model_validate(suite)).cells
+    plugins = Plugins()
+    sources = DataSources(plugins)
+    (cell,) = plan_suite(Suite.model_validate(suite), plugins, sources).cells
     assert set(cell.protocol["manifests"]) == {"train", "test"}
-    assert len(planner.training(cell.identity)) == 6
-    assert not planner.training(cell.identity).labelled
+    training = sources.training(cell.identity.pretraining, supervised=cell.supervised)
+    assert len(training) == 6
+    assert not training.labelled

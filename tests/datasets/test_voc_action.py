@@ -17,7 +17,7 @@ from harness.datasets.voc_action import (
 )
 from harness.errors import DataError, UsageError
 from harness.testing import failures
-from harness.video.transforms import Box
+from harness.values import Box
 
 pytestmark = pytest.mark.usefixtures("in_process")
 

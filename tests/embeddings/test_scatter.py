@@ -25,8 +25,8 @@ from harness.embeddings.scatter import (
     scatter_plot,
     thumbnails,
 )
-from harness.interfaces import Video
 from harness.testing import MovingSquares
+from harness.values import Video
 
 
 @given(st.lists(st.tuples(*[st.floats(-1e3, 1e3, width=32)] * 2), min_size=1, max_size=36))

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
+from torch import nn
 
-from harness.cards import View
-from harness.encoders.frozen import FrozenEncoder
+from harness.cards import View, WholeVideo
+from harness.datasets.split_views import Subset
+from harness.encoders import frozen as module
+from harness.encoders.frozen import CachedEncoder
+from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, PluginError, UsageError
-from harness.interfaces import VideoBatch
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.fixtures import UntrainedEncoder
+from harness.values import Encoding, Inputs, Promise, VideoBatch
 from harness.video.loader import video_clips
+
+VIEW = View(frames=6, stride=2, size=24, clips=2)
 
 
 class Watching:
     """Remembers the clips it was shown; its vector is the mean brightness of each frame."""
 
-    view = View(frames=6, stride=2, size=24, clips=2)
-    dim = 6
+    promise = Promise(views=(VIEW,), shape=(6,))
 
     def __init__(self):
         self.seen = []
@@ -31,30 +34,37 @@ class Watching:
 
 
 SPLIT = MovingSquares().split("test")
+ROWS = len(SPLIT) * VIEW.count
 
 
-def shown(encoder):
-    encoder.encoder.seen.clear()
-    views = encoder.features(SPLIT).views
-    return torch.cat(encoder.encoder.seen) if encoder.encoder.seen else None, views
+def seen(encoder):
+    """The clips shown since the last look."""
+    clips = torch.cat(encoder.seen) if encoder.seen else None
+    encoder.seen.clear()
+    return clips
 
 
 def test_a_shuffled_clip_has_the_same_frames_in_another_order():
-    frozen = FrozenEncoder(Watching(), key="x")
-    ordered, _ = shown(frozen)
-    shuffled, _ = shown(frozen.shuffled(0))
+    encoder = Watching()
+    frozen = CachedEncoder(encoder, key="x")
+    frozen.features(SPLIT)
+    ordered = seen(encoder)
+    frozen.features(SPLIT, Encoding(shuffle=0))
+    shuffled = seen(encoder)
     assert not torch.equal(ordered, shuffled)
     for one, other in zip(ordered, shuffled, strict=True):
         frames = [frame.flatten().tolist() for frame in one.unbind(1)]
         assert sorted(frames) == sorted(frame.flatten().tolist() for frame in other.unbind(1))
 
 
-def test_every_clip_has_an_order_of_its_own_whatever_the_batches():
-    frozen = FrozenEncoder(Watching(), key="x").shuffled(3)
-    whole = frozen.features(SPLIT, batch_size=64).views
-    pieces = FrozenEncoder(Watching(), key="x").shuffled(3).features(SPLIT, batch_size=5).views
-    assert torch.equal(whole, pieces)
-    ordered = FrozenEncoder(Watching(), key="x").features(SPLIT).views
+def test_every_clip_has_an_order_of_its_own_whatever_the_batches(monkeypatch):
+    def shuffled(batch):
+        monkeypatch.setattr(module, "BATCH", batch)
+        return CachedEncoder(Watching(), key="x").features(SPLIT, Encoding(shuffle=3)).per_clip()
+
+    whole = shuffled(64)
+    assert torch.equal(whole, shuffled(5))
+    ordered = CachedEncoder(Watching(), key="x").features(SPLIT).per_clip()
     orders = {
         tuple((row[:, None] == other).float().argmax(0).tolist())
         for row, other in zip(ordered.flatten(0, 1), whole.flatten(0, 1), strict=True)
@@ -63,31 +73,111 @@ def test_every_clip_has_an_order_of_its_own_whatever_the_batches():
 
 
 def test_shuffling_has_a_cache_entry_of_its_own(tmp_path):
-    frozen = FrozenEncoder(Watching(), key="x", folder=tmp_path)
-    found = [shown(encoder)[1] for encoder in (frozen, frozen.shuffled(0), frozen.shuffled(1))]
+    encoder, encodings = Watching(), [Encoding(), Encoding(shuffle=0), Encoding(shuffle=1)]
+    frozen = CachedEncoder(encoder, key="x", folder=tmp_path)
+    first = [frozen.features(SPLIT, encoding).per_clip() for encoding in encodings]
+    assert len(seen(encoder)) == 3 * ROWS
     assert len(list(tmp_path.iterdir())) == 3
-    again = [shown(encoder) for encoder in (frozen, frozen.shuffled(0), frozen.shuffled(1))]
-    anew = FrozenEncoder(Watching(), key="x", folder=tmp_path).shuffled(1)
-    for (clips, views), first in zip([*again[:1], shown(anew)], [found[0], found[2]], strict=True):
-        assert clips is None
-        assert torch.equal(views, first)
+    for again in (frozen, CachedEncoder(encoder, key="x", folder=tmp_path)):
+        for encoding, vectors in zip(encodings, first, strict=True):
+            assert torch.equal(again.features(SPLIT, encoding).per_clip(), vectors)
+    assert seen(encoder) is None
 
 
-def test_more_clips_of_a_video():
-    frozen = FrozenEncoder(Watching(), key="x")
-    wide = frozen.with_clips(5)
-    assert wide.view == dataclasses.replace(Watching.view, clips=5)
-    assert wide.features(SPLIT).views.shape == (len(SPLIT), 5, 6)
-    assert frozen.features(SPLIT).views.shape == (len(SPLIT), 2, 6)
-    torch.testing.assert_close(wide.features(SPLIT).views[:, 0], frozen.features(SPLIT).views[:, 0])
+def test_other_clips_and_crops_of_a_video():
+    frozen = CachedEncoder(Watching(), key="x")
+    own, wide = frozen.features(SPLIT).per_clip(), frozen.features(SPLIT, Encoding(clips=5)).per_clip()
+    assert own.shape == (len(SPLIT), 2, 6)
+    assert wide.shape == (len(SPLIT), 5, 6)
+    torch.testing.assert_close(wide[:, 0], own[:, 0])
+    assert frozen.features(SPLIT, Encoding(crops=3)).per_clip().shape == (len(SPLIT), 2 * 3, 6)
 
 
 def test_features_are_computed_once():
-    frozen = FrozenEncoder(Watching(), key="x")
-    first, _ = shown(frozen)
-    second, _ = shown(frozen)
-    assert first is not None
-    assert second is None
+    encoder = Watching()
+    frozen = CachedEncoder(encoder, key="x")
+    first = frozen.features(SPLIT)
+    assert len(seen(encoder)) == ROWS
+    assert torch.equal(frozen.features(SPLIT).vectors, first.vectors)
+    assert seen(encoder) is None
+
+
+def test_vectors_are_the_mean_over_the_clips():
+    features = CachedEncoder(Watching(), key="x").features(SPLIT)
+    torch.testing.assert_close(features.vectors, features.per_clip().mean(1))
+    (block,) = features.blocks
+    assert block.shape == (len(SPLIT), 2, 6)
+
+
+def test_a_split_without_videos_has_no_features(tmp_path):
+    features = CachedEncoder(Watching(), key="x", folder=tmp_path).features(Subset(SPLIT, []))
+    assert features.vectors.shape == (0, 6)
+    assert not list(tmp_path.iterdir())
+
+
+class TestPrecision:
+    def test_float16_is_stored_in_half_the_bytes_and_rounded(self, tmp_path):
+        frozen = CachedEncoder(Watching(), key="x", folder=tmp_path)
+        whole, half = frozen.features(SPLIT), frozen.features(SPLIT, Encoding(precision="float16"))
+        assert [one.blocks[0].dtype.name for one in (whole, half)] == ["float32", "float16"]
+        assert len(list(tmp_path.iterdir())) == 2
+        assert half.vectors.dtype == torch.float32
+        assert torch.equal(half.per_clip(), whole.per_clip().half().float())
+
+    def test_a_number_too_large_for_float16_names_its_video(self):
+        class Large(Watching):
+            def encode(self, batch):
+                return super().encode(batch) * 1e4
+
+        CachedEncoder(Large(), key="x").features(SPLIT)
+        with pytest.raises(DataError, match="vector of video 'test-00' is NaN or infinite as float16"):
+            CachedEncoder(Large(), key="x").features(SPLIT, Encoding(precision="float16"))
+
+    def test_an_evaluator_that_is_asked_to_asks_for_it(self):
+        frozen = CachedEncoder(Watching(), key="x").asking(layer=None, precision="float16")
+        assert frozen.features(SPLIT).blocks[0].dtype.name == "float16"
+
+
+def layered():
+    network = nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.Flatten(), nn.Linear(3, 5), nn.ReLU())
+    return NetworkEncoder(network, Inputs(view=View(frames=4, size=8)), layers=("1", "2"))
+
+
+class TestLayers:
+    def test_features_of_a_layer_are_its_outputs(self, tmp_path):
+        encoder = layered()
+        frozen = CachedEncoder(encoder, key="x", folder=tmp_path)
+        own, inner = frozen.features(SPLIT).vectors, frozen.features(SPLIT, Encoding(layer="2")).vectors
+        torch.testing.assert_close(inner.relu(), own)
+        assert (inner < 0).any()
+        assert frozen.features(SPLIT, Encoding(layer="1")).vectors.shape == (len(SPLIT), 3)
+        assert len(list(tmp_path.iterdir())) == 3
+
+    def test_an_encoder_asked_for_a_layer_gives_it_everywhere(self):
+        encoder = layered()
+        asked = CachedEncoder(encoder, key="x").asking(layer="2", precision="float32")
+        clips = torch.cat([video_clips(SPLIT, index, encoder.inputs.view) for index in range(len(SPLIT))])
+        inner = asked.encode(VideoBatch(clips))
+        torch.testing.assert_close(asked.features(SPLIT).vectors, inner)
+        torch.testing.assert_close(inner.relu(), encoder.encode(VideoBatch(clips)))
+
+    def test_a_layer_that_is_none(self):
+        with pytest.raises(UsageError, match="layer of the encoder: '3'"):
+            CachedEncoder(layered(), key="x").features(SPLIT, Encoding(layer="3"))
+
+
+def test_the_network_is_a_copy_to_be_changed_at_will():
+    encoder = layered()
+    frozen = CachedEncoder(encoder, key="x")
+    before = frozen.features(SPLIT).vectors
+    network = frozen.network()
+    assert network.inputs == encoder.inputs
+    assert network.dim == 5
+    for parameter in network.module.parameters():
+        parameter.data.zero_()
+    assert torch.equal(CachedEncoder(encoder, key="x").features(SPLIT).vectors, before)
+    assert all(parameter.any() for parameter in frozen.network().module.parameters())
+    assert CachedEncoder(Watching(), key="x").network() is None
 
 
 class Drifts(UntrainedEncoder):
@@ -100,9 +190,10 @@ class Drifts(UntrainedEncoder):
         return vectors
 
 
-def test_an_encoder_that_changes_is_found():
-    with pytest.raises(PluginError, match="changed while encoding"):
-        FrozenEncoder(Drifts(), key="x").features(SPLIT)
+def test_an_encoder_that_changes_is_found_each_time(tmp_path):
+    for _ in range(2):  # what it gave is not gone on with
+        with pytest.raises(PluginError, match="changed while encoding"):
+            CachedEncoder(Drifts(), key="x", folder=tmp_path).features(SPLIT)
 
 
 def test_a_vector_of_another_length_is_found():
@@ -111,14 +202,13 @@ def test_a_vector_of_another_length_is_found():
             return torch.cat([super().encode(batch)] * 2, dim=1)
 
     with pytest.raises(PluginError, match="promised"):
-        FrozenEncoder(Long(), key="x").features(SPLIT)
+        CachedEncoder(Long(), key="x").features(SPLIT)
 
 
 class Whole:
     """Shown whole videos; its vector is their number of frames and mean."""
 
-    view = View(whole=True)
-    dim = 2
+    promise = Promise(views=(WholeVideo(),), shape=(2,))
 
     def encode(self, batch):
         clips = batch.clips
@@ -127,36 +217,126 @@ class Whole:
 
 
 class ByItself(Whole):
-    """Reads the videos itself, in the other order first."""
+    """Reads the videos itself, the last one first."""
 
     def __init__(self):
         self.splits = []
+        self.encoded = []
 
-    def encode_videos(self, split):
+    def encode_videos(self, split, done):
         self.splits.append(split)
-        return torch.cat([self.encode(VideoBatch(video_clips(split, i, self.view))) for i in range(len(split))])
+        for position in reversed(range(len(split))):
+            if position not in done:
+                self.encoded.append(position)
+                yield position, self.encode(VideoBatch(video_clips(split, position, WholeVideo())))[0]
 
 
 def test_whole_videos():
-    found = FrozenEncoder(Whole(), key="whole").features(SPLIT)
-    assert found.views.shape == (len(SPLIT), 1, 2)
+    features = CachedEncoder(Whole(), key="whole").features(SPLIT)
+    assert features.per_clip().shape == (len(SPLIT), 1, 2)
     expected = [[video.frames, float(SPLIT.read(i).float().mean())] for i, video in enumerate(SPLIT.videos)]
-    torch.testing.assert_close(found.vectors, torch.tensor(expected))
+    torch.testing.assert_close(features.vectors, torch.tensor(expected))
     own = ByItself()
-    frozen = FrozenEncoder(own, key="own")
-    torch.testing.assert_close(frozen.features(SPLIT).vectors, found.vectors)
+    frozen = CachedEncoder(own, key="own")
+    torch.testing.assert_close(frozen.features(SPLIT).vectors, features.vectors)
     assert own.splits == [SPLIT]
-    frozen.shuffled(0).features(SPLIT)  # shuffled frames have to be handed over
+    frozen.features(SPLIT, Encoding(shuffle=0))  # shuffled frames have to be handed over
     assert own.splits == [SPLIT]
     with pytest.raises(UsageError, match="whole videos"):
-        frozen.with_clips(3)
+        frozen.features(SPLIT, Encoding(clips=3))
 
 
 def test_what_an_encoder_reads_by_itself_is_checked():
     own = ByItself()
-    own.encode_videos = lambda split: torch.zeros(len(split), 3)
+    own.encode_videos = lambda split, done: iter([(0, torch.zeros(3))])
     with pytest.raises(PluginError, match="promised"):
-        FrozenEncoder(own, key="own").features(SPLIT)
-    own.encode_videos = lambda split: torch.full((len(split), 2), torch.nan)
-    with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[0].id!r} is NaN"):
-        FrozenEncoder(own, key="own").features(SPLIT)
+        CachedEncoder(own, key="own").features(SPLIT)
+    own.encode_videos = lambda split, done: iter([(4, torch.full((2,), torch.nan))])
+    with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[4].id!r} is NaN"):
+        CachedEncoder(own, key="own").features(SPLIT)
+
+
+def test_a_video_that_an_encoder_leaves_out_is_found(tmp_path):
+    own = ByItself()
+    own.encode_videos = lambda split, done: iter([(n, torch.ones(2)) for n in range(len(split)) if n != 5])
+    with pytest.raises(PluginError, match=f"gave no vector of video {SPLIT.videos[5].id!r}"):
+        CachedEncoder(own, key="own", folder=tmp_path).features(SPLIT)
+    assert not list(tmp_path.iterdir())
+
+
+class StoppedError(Exception):
+    """Stands for a kill between two batches."""
+
+
+class Stops(Watching):
+    """Ends after so many batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def encode(self, batch):
+        if not self.left:
+            raise StoppedError
+        self.left -= 1
+        return super().encode(batch)
+
+
+class TestResume:
+    """A killed encoding goes on at the batch where it ended."""
+
+    @pytest.fixture(autouse=True)
+    def small_batches(self, monkeypatch):
+        monkeypatch.setattr(module, "BATCH", 10)
+
+    @pytest.mark.parametrize("batches", [0, 1, 4, 6])
+    @pytest.mark.parametrize("encoding", [Encoding(), Encoding(shuffle=3, precision="float16")], ids=["plain", "other"])
+    def test_it_goes_on_at_the_batch(self, tmp_path, batches, encoding):
+        whole = CachedEncoder(Watching(), key="x", folder=tmp_path / "whole").features(SPLIT, encoding)
+        folder = tmp_path / "stopped"
+        with pytest.raises(StoppedError):
+            CachedEncoder(Stops(batches), key="x", folder=folder).features(SPLIT, encoding)
+        assert not [path for path in folder.glob("*.npy") if ".partial." not in path.name]
+        rest = Watching()
+        features = CachedEncoder(rest, key="x", folder=folder).features(SPLIT, encoding)
+        assert [len(batch) for batch in rest.seen] == ([10] * 6 + [4])[batches:]
+        assert torch.equal(features.per_clip(), whole.per_clip())
+        stored, complete = ([path.read_bytes() for path in where.iterdir()] for where in (folder, tmp_path / "whole"))
+        assert stored == complete
+
+    def test_a_batch_half_written_is_encoded_as_a_whole(self, tmp_path):
+        """The kill came inside a batch: what a clip gets must not depend on where its batch begins."""
+        with pytest.raises(StoppedError):
+            CachedEncoder(Stops(2), key="x", folder=tmp_path).features(SPLIT)
+        (flags,) = tmp_path.glob("*.rows")
+        flags.write_bytes(bytes([1] * 17 + [0] * (ROWS - 17)))
+        rest = Watching()
+        CachedEncoder(rest, key="x", folder=tmp_path).features(SPLIT)
+        assert [len(batch) for batch in rest.seen] == [10] * 5 + [4]
+
+    def test_one_that_ended_before_it_got_its_name_encodes_nothing(self, tmp_path, monkeypatch):
+        def killed(self):
+            raise StoppedError
+
+        with monkeypatch.context() as patch, pytest.raises(StoppedError):
+            patch.setattr(module.FeatureFile, "complete", killed)
+            CachedEncoder(Watching(), key="x", folder=tmp_path).features(SPLIT)
+        rest = Watching()
+        features = CachedEncoder(rest, key="x", folder=tmp_path).features(SPLIT)
+        assert rest.seen == []
+        assert torch.equal(features.vectors, CachedEncoder(Watching(), key="x").features(SPLIT).vectors)
+
+    def test_an_encoder_that_reads_by_itself_is_told_what_is_done(self, tmp_path):
+        class Interrupted(ByItself):
+            def encode_videos(self, split, done):
+                for count, pair in enumerate(super().encode_videos(split, done)):
+                    if count == 7:
+                        raise StoppedError
+                    yield pair
+
+        first, rest, last = Interrupted(), ByItself(), len(SPLIT) - 1
+        with pytest.raises(StoppedError):
+            CachedEncoder(first, key="own", folder=tmp_path).features(SPLIT)
+        features = CachedEncoder(rest, key="own", folder=tmp_path).features(SPLIT)
+        assert rest.encoded == list(range(last - 7, -1, -1))  # the videos from the last one on that are not done
+        assert torch.equal(features.vectors, CachedEncoder(Whole(), key="own").features(SPLIT).vectors)

@@ -25,6 +25,7 @@ from harness.functional.metrics import conditional_entropy
 from harness.functional.spectral import spectral_embedding
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.evaluating import ChangedSquares, NoisyEncoder, evaluate, frozen, keep, values, vectors_and_labels
+from harness.values import Promise
 
 
 @pytest.mark.parametrize("algorithm", ["kmeans", "spectral"])
@@ -113,8 +114,7 @@ def test_the_baseline_of_clips_is_that_of_as_many_points():
 class OneFrame:
     """Sees single frames: the mean colours of a frame's rows."""
 
-    view = View(frames=1, size=32)
-    dim = 96
+    promise = Promise(views=(View(frames=1, size=32),), shape=(96,))
 
     def encode(self, batch):
         return batch.clips.float().mean(4).flatten(1) / 255

@@ -15,6 +15,7 @@ from harness.functional.draws import draw_ranks
 from harness.testing import MovingSquares, evaluating, informed_encoder
 from harness.testing.evaluating import ChangedSquares, baselines, frozen, keep, values
 from harness.testing.fixtures import UntrainedEncoder
+from harness.values import Promise
 
 SHOTS = (1, 5, 10)
 
@@ -102,7 +103,7 @@ def test_impossible_options(options, message):
 
 def test_a_feature_that_does_not_vary_in_a_draw_is_ignored():
     class Constant:
-        view, dim = informed_encoder().view, 5
+        promise = Promise(views=(informed_encoder().inputs.view,), shape=(5,))
 
         def encode(self, batch):
             return torch.cat([informed_encoder().encode(batch), torch.full((len(batch), 1), 7.0)], dim=1)

@@ -8,20 +8,21 @@ import pytest
 import torch
 from torch import nn
 
-from harness.cards import BackboneCard, View
-from harness.encoders.frozen import FrozenEncoder
-from harness.encoders.network import NetworkEncoder, normalise
-from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.cards import View
+from harness.encoders.network import NetworkEncoder
+from harness.errors import DataError, DivergedError, UsageError
 from harness.evaluators import finetune
 from harness.evaluators.finetune import Finetune, video_scores
 from harness.functional.statistics import of_predictions
-from harness.interfaces import Budget
 from harness.methods.supervised import Classifier, Supervised
 from harness.testing import MovingSquares, UninformedEncoder, evaluating, informed_encoder
 from harness.testing.evaluating import ChangedSquares, keep
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.testing.watching import RelabelledTest
+from harness.training.session import TrainingSession
+from harness.values import Budget
 from harness.video.loader import sampled_clips
+from harness.video.transforms import normalise
 
 POLICIES = ["view", "random5", "25x10", "sliding", "dense"]
 
@@ -36,9 +37,9 @@ def trained(monkeypatch):
     """The classifiers that were tested on a split, in their order."""
     seen = []
 
-    def watch(classifier, card, split, **options):
+    def watch(classifier, inputs, split, **options):
         seen.append((classifier, split))
-        return video_scores(classifier, card, split, **options)
+        return video_scores(classifier, inputs, split, **options)
 
     monkeypatch.setattr(finetune, "video_scores", watch)
     return seen
@@ -47,8 +48,8 @@ def trained(monkeypatch):
 def test_from_random_weights_it_is_the_method_supervised(trained):
     """The same network, classifier, batches and steps: a fraction of the supervised result compares starts alone."""
     evaluate(frames=1600, lrs=(3e-3,), mirror=True, seed=5, encoder=built(5))
-    method, budget = Supervised(lr=3e-3, batch_size=16), Budget(frames=1600, seed=5)
-    supervised = method.fit(TinyBackbone(), MovingSquares().split("train"), budget)
+    method, session = Supervised(lr=3e-3, batch_size=16), TrainingSession(Budget(frames=1600, seed=5))
+    supervised = method.fit(TinyBackbone(), MovingSquares().split("train"), session)
     (classifier, _) = trained[0]
     theirs = supervised.module.state_dict()
     ours = classifier.network.network.state_dict()
@@ -57,7 +58,7 @@ def test_from_random_weights_it_is_the_method_supervised(trained):
 
 
 def built(seed):
-    return NetworkEncoder(TinyBackbone().build(seed=seed), TinyBackbone.card)
+    return NetworkEncoder.of(TinyBackbone().build(seed=seed), TinyBackbone())
 
 
 def test_it_learns_from_random_weights():
@@ -110,8 +111,8 @@ def test_training_to_validate_does_not_see_the_held_out_videos(monkeypatch):
     shown_to = []
     monkeypatch.setattr(
         Supervised,
-        "objective",
-        lambda self, network, card, train: shown_to.append(train) or Classifier(network, card.dim, 4, 0.1),
+        "build_loss",
+        lambda self, network, dim, train: shown_to.append(train) or Classifier(network, dim, 4, 0.1),
     )
     evaluate(lrs=(0.01, 0.03))
     whole = {video.id for video in MovingSquares().split("train").videos}
@@ -127,14 +128,14 @@ def test_a_rate_that_diverges_loses(trained):
 
 
 def test_a_rate_that_diverges_on_all_of_train_gives_way(monkeypatch):
-    minimise = Supervised.minimise
+    really = Supervised.train
 
-    def diverges(self, objective, card, train, budget):
+    def diverges(self, loss, inputs, train, session):
         if self.lr == 0.1 and len(train) == 48:
             raise DivergedError
-        minimise(self, objective, card, train, budget)
+        really(self, loss, inputs, train, session)
 
-    monkeypatch.setattr(Supervised, "minimise", diverges)
+    monkeypatch.setattr(Supervised, "train", diverges)
     found = evaluate(encoder=informed_encoder(), frames=2000, lrs=(1e-7, 0.1))
     assert max(found.notes["validation_top1"], key=found.notes["validation_top1"].get) == "0.1"
     assert found.notes["lr"] == 1e-7
@@ -173,7 +174,7 @@ def test_a_constant_network_scores_alike_under_every_policy(average):
     logits = constant.head(constant.network.vector).detach().double()
     expected = (logits.softmax(0) if average == "softmax" else logits).expand(4, -1)
     for views in POLICIES:
-        scores = video_scores(constant, TinyBackbone.card, few(), views=views, average=average, seed=0)
+        scores = video_scores(constant, TinyBackbone.inputs, few(), views=views, average=average, seed=0)
         torch.testing.assert_close(scores, expected)
 
 
@@ -182,13 +183,13 @@ def test_a_constant_network_scores_alike_under_every_policy(average):
 def test_scores_are_the_mean_over_a_videos_views(views, average):
     with torch.random.fork_rng():
         network = classifier(TinyBackbone().build(seed=0)).eval()
-    split, card = few(), TinyBackbone.card
-    scores = video_scores(network, card, split, views=views, average=average, seed=3)
+    split, inputs = few(), TinyBackbone.inputs
+    scores = video_scores(network, inputs, split, views=views, average=average, seed=3)
     for video in range(len(split)):
         rows = []
-        for clip in sampled_clips(split, video, card.view, views, seed=3):
+        for clip in sampled_clips(split, video, inputs.view, views, seed=3):
             with torch.no_grad():
-                logits = network.head(network.network(normalise(clip[None], card)))[0].double()
+                logits = network.head(network.network(normalise(clip[None], inputs)))[0].double()
             rows.append(logits.exp() / logits.exp().sum() if average == "softmax" else logits)
         torch.testing.assert_close(scores[video], sum(rows) / len(rows), rtol=1e-5, atol=1e-6)
     if average == "softmax":
@@ -227,14 +228,15 @@ def test_weights_made_in_inference_mode_can_be_trained():
     with torch.inference_mode():
         module = TinyBackbone().build(seed=0)
     assert next(module.buffers()).is_inference()
-    assert evaluate(encoder=NetworkEncoder(module, TinyBackbone.card)) == evaluate(encoder=built(0))
+    assert evaluate(encoder=NetworkEncoder(module, TinyBackbone.inputs)) == evaluate(encoder=built(0))
 
 
 def test_the_encoders_own_view_is_what_it_is_tuned_on(trained):
-    view = View(frames=4, stride=3, size=24)
-    evaluate(encoder=NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view))
+    inputs = dataclasses.replace(TinyBackbone.inputs, view=View(frames=4, stride=3, size=24))
+    encoder = NetworkEncoder(TinyBackbone().build(seed=0), inputs)
+    evaluate(encoder=encoder)
     with pytest.raises(UsageError, match="one example shows 4 frames, and the budget is 3"):
-        evaluate(encoder=NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view), frames=3)
+        evaluate(encoder=encoder, frames=3)
 
 
 def short(split):
@@ -265,12 +267,12 @@ def test_one_group_is_enough_where_nothing_is_chosen():
 def test_a_few_videos_of_each_class(monkeypatch):
     seen = []
 
-    class Watching(finetune._Training):
+    class Watching(Supervised):
         def draw(self, train, view, size, generator):
             seen.append(train)
             return super().draw(train, view, size, generator)
 
-    monkeypatch.setattr(finetune, "_Training", Watching)
+    monkeypatch.setattr(finetune, "Supervised", Watching)
     found = evaluate(shots=2, frames=64)
     assert found.notes["train_videos"] == 8
     assert all(sorted(video.labels["action"] for video in split.videos) == sorted([0, 1, 2, 3] * 2) for split in seen)
@@ -288,19 +290,24 @@ def test_a_few_videos_of_each_class(monkeypatch):
         evaluate(shots=99)
 
 
+class TwoStreams(nn.Module):
+    """A network of its own for each of two streams."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = (TinyBackbone().build(seed=seed) for seed in (0, 1))
+
+    def forward(self, clips):
+        return self.one(clips["one"]) + self.other(clips["other"])
+
+
 def test_encoders_that_cannot_be_fine_tuned():
-    with pytest.raises(PluginError, match="UninformedEncoder cannot be fine-tuned: it needs a `module`"):
-        evaluate(encoder=UninformedEncoder())
+    assert Finetune.card.needs - UninformedEncoder.promise.offers == {"trainable"}  # not applicable in every plan
     with pytest.raises(UsageError, match="3 stages are to be frozen, but the network has 2"):
         evaluate(frozen=3)
-
-
-def test_a_card_is_needed_to_normalise():
-    encoder = UntrainedEncoder()
-    assert isinstance(encoder.card, BackboneCard)
-    encoder.card = None
-    with pytest.raises(PluginError, match="its backbone's `card`"):
-        finetune._start(FrozenEncoder(encoder, key="x"))
+    streams = dict.fromkeys(("one", "other"), TinyBackbone.inputs)
+    with pytest.raises(UsageError, match="expected a network of one stream, got streams one, other"):
+        evaluate(encoder=NetworkEncoder(TwoStreams(), streams))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from harness.evaluators.labelled_features import (
 from harness.evaluators.linear import LinearProbe
 from harness.testing import MovingSquares
 from harness.testing.evaluating import ChangedSquares, NoisyEncoder, evaluate, frozen, keep, relabel
+from harness.values import Promise
 
 NO_UP = keep(lambda video: video.labels["action"] != 2)
 ONE = keep(lambda video: video.labels["action"] == 1)
@@ -49,8 +50,7 @@ def test_data_without_the_classes_of_a_protocol(data, label, message):
 
 
 class Constant:
-    view = View(frames=2, size=16)
-    dim = 3
+    promise = Promise(views=(View(frames=2, size=16),), shape=(3,))
 
     def __init__(self, value):
         self.value = value

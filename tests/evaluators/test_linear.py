@@ -25,6 +25,7 @@ from harness.testing.evaluating import (
     vectors_and_labels,
 )
 from harness.testing.fixtures import UntrainedEncoder
+from harness.values import Promise
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +108,7 @@ def test_the_probe_does_not_see_the_scale_of_a_dimension(probe):
 class Colour:
     """The background's colour, which is the group's."""
 
-    view = View(frames=2, size=48)
-    dim = 3
+    promise = Promise(views=(View(frames=2, size=48),), shape=(3,))
 
     def encode(self, batch):
         return batch.clips[..., 0, 0].float().mean(2)

@@ -18,6 +18,7 @@ from harness.system.seeding import derive_seed
 from harness.testing import MovingSquares, evaluating, informed_encoder
 from harness.testing.evaluating import ChangedSquares, baselines, frozen, keep, values
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
+from harness.values import Encoding, Promise
 
 
 def evaluate(encoder, seed=0, data=None):
@@ -27,8 +28,7 @@ def evaluate(encoder, seed=0, data=None):
 class Places:
     """Where the square is on average, and nothing of when: sums of integers, whatever their order."""
 
-    view = TinyBackbone.card.view
-    dim = 64
+    promise = Promise(views=(TinyBackbone.inputs.view,), shape=(64,))
 
     def encode(self, batch):
         bright = (batch.clips.amin(1) > 200).sum(1)  # (B, H, W): in how many frames each pixel was bright
@@ -44,8 +44,8 @@ def test_an_encoder_blind_to_time_loses_exactly_nothing():
 
 
 def test_a_network_that_averages_frames_loses_nothing():
-    card = dataclasses.replace(Small2D.card, view=View(frames=8, stride=2, size=32))
-    found = evaluate(NetworkEncoder(Small2D().build(seed=0), card))
+    inputs = dataclasses.replace(Small2D.inputs, view=View(frames=8, stride=2, size=32))
+    found = evaluate(NetworkEncoder(Small2D().build(seed=0), inputs))
     assert values(found)["top1_lost"] == 0.0
 
 
@@ -63,8 +63,8 @@ def test_an_encoder_of_motion_is_left_with_the_axis(seed):
 def test_scores_are_those_of_the_linear_probe():
     ordered = frozen(UntrainedEncoder())
     found = TemporalOrder().evaluate(ordered, MovingSquares(), seed=4)
-    seen = [ordered, ordered.shuffled(derive_seed(4, 0)), ordered.shuffled(derive_seed(4, 1))]
-    probes = [LinearProbe().evaluate(encoder, MovingSquares(), seed=0) for encoder in seen]
+    orders = [None, derive_seed(4, 0), derive_seed(4, 1)]
+    probes = [LinearProbe().classify(ordered, MovingSquares(), Encoding(shuffle=order)) for order in orders]
     top1 = [probe.scores[0].value for probe in probes]
     assert values(found) == pytest.approx(
         {"top1_lost": top1[0] - sum(top1[1:]) / 2, "top1": top1[0], "top1_shuffled": sum(top1[1:]) / 2}

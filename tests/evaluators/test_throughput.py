@@ -12,7 +12,7 @@ from torch import nn
 
 from harness.cards import View
 from harness.datasets.splits import VideoSplit
-from harness.encoders.frozen import FrozenEncoder, fingerprint
+from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, UsageError
 from harness.evaluators.throughput import Throughput
@@ -21,13 +21,14 @@ from harness.profiling.timing import WARM_UP
 from harness.system.environment import hardware
 from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
+from harness.values import Promise
 from harness.video import frame_cache
 from harness.video.loader import cut_clips, video_clips
 
 
 def evaluate(encoder=None, data=None, **options):
     evaluator = Throughput(**{"batch_size": 4, "repeats": 2, **options})
-    return evaluator.evaluate(FrozenEncoder(encoder or UntrainedEncoder(), key="x"), data or MovingSquares(), seed=0)
+    return evaluator.evaluate(CachedEncoder(encoder or UntrainedEncoder(), key="x"), data or MovingSquares(), seed=0)
 
 
 def values(found):
@@ -77,8 +78,7 @@ def test_the_median_of_known_times(monkeypatch):
 
 
 class Slow:
-    view = View(frames=2, size=16)
-    dim = 3
+    promise = Promise(views=(View(frames=2, size=16),), shape=(3,))
 
     def __init__(self):
         self.batches = []
@@ -105,7 +105,7 @@ def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     decoded = []
     monkeypatch.setattr(timing, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))
     monkeypatch.setattr(frame_cache, "shared", None)
-    encoder = NetworkEncoder(TinyBackbone().build(seed=0), TinyBackbone.card, view)
+    encoder = NetworkEncoder(TinyBackbone().build(seed=0), dataclasses.replace(TinyBackbone.inputs, view=view))
     evaluate(encoder, MovingSquares(tmp_path), batch_size=12, repeats=3)
     each = {path: decoded.count(path) for path in decoded}
     assert each == {split.videos[i].path: WARM_UP + 3 for i in (0, 16)}  # two videos have the twelve clips
@@ -127,7 +127,7 @@ class Drawing(nn.Module):
 
 
 def test_the_encoder_and_the_random_state_are_left_alone():
-    encoder = NetworkEncoder(Drawing(), TinyBackbone.card)
+    encoder = NetworkEncoder(Drawing(), TinyBackbone.inputs)
     before, state = fingerprint(encoder), torch.get_rng_state()
     evaluate(encoder)
     assert fingerprint(encoder) == before
@@ -141,7 +141,7 @@ def test_a_network_without_parameters_cannot_train():
         def forward(self, clips):
             return clips.mean((2, 3, 4))
 
-    encoder = NetworkEncoder(Mean(), dataclasses.replace(TinyBackbone.card, dim=3))
+    encoder = NetworkEncoder(Mean(), TinyBackbone.inputs)
     assert set(values(evaluate(encoder))) == {"encode_clips_per_s", "parameters"}
     assert values(evaluate(encoder))["parameters"] == 0
 

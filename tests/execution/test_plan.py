@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import os
 
 import pytest
 
+from harness.backbones.small_2d import Small2D
 from harness.datasets import file_index, locations
+from harness.datasets.split_views import SplitView
 from harness.errors import UsageError
-from harness.execution.plan import Planner, check, coverage, identities
+from harness.evaluators.knn import KNN
+from harness.execution import plan as planning
+from harness.execution.plan import check, coverage, identities, plan_cell
+from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
+from harness.store import keys
+from harness.store.records import Choice
 from harness.suites.schema import Suite
+from harness.system.hashing import source_hash
+from harness.values import Encoding, Inputs
 
 SUITE = {
     "name": "tiny",
@@ -47,29 +58,28 @@ def test_a_suite_may_say_where_data_lies(plugins, ucf101):
     environment = dict(os.environ)
     check(told, plugins)
     assert dict(os.environ) == environment
-    planner = Planner(plugins, told.paths)
     (identity,) = identities(told)
-    before = planner.cell(identity)
+    before = plan_cell(identity, plugins, DataSources(plugins, told.paths))
     assert "coverage" not in before.protocol
     moved = ucf101.with_name("moved")
     ucf101.rename(moved)
-    assert Planner(plugins, {"ucf101": moved}).cell(identity).key == before.key
+    assert plan_cell(identity, plugins, DataSources(plugins, {"ucf101": moved})).key == before.key
 
 
 def test_a_partial_copy_is_part_of_the_protocol(plugins, ucf101):
     (identity,) = identities(suite())
-    whole = Planner(plugins, {"ucf101": ucf101}).cell(identity)
+    whole = plan_cell(identity, plugins, DataSources(plugins, {"ucf101": ucf101}))
     videos = sorted((ucf101 / "UCF-101" / "Backflip").iterdir())
     videos[0].unlink()  # of test
     videos[1].write_bytes(b"")
-    planner = Planner(plugins, {"ucf101": ucf101})
-    cell = planner.cell(identity)
+    sources = DataSources(plugins, {"ucf101": ucf101})
+    cell = plan_cell(identity, plugins, sources)
     assert cell.fit_key == whole.fit_key
     assert cell.key != whole.key
     assert set(cell.protocol["coverage"]) == {"test"}
     found = cell.protocol["coverage"]["test"]
     assert (found["videos"], found["listed"], found["reasons"]) == (19, 21, {"empty": 1, "missing": 1})
-    assert coverage(planner.split(identity.data, "train")) == {}
+    assert coverage(sources.split(identity.data, "train")) == {}
 
 
 @pytest.mark.parametrize(
@@ -87,3 +97,155 @@ def test_what_cannot_be_is_refused_before_anything_runs(plugins, changes, messag
 
 def test_learning_from_what_has_no_test_split(plugins):
     check(suite(pretraining=["shards"], data=["ucf101"]), plugins)
+
+
+SQUARES = {"name": "squares", "title": "Squares", "frames": 512, "methods": ["counted"], "backbones": ["small_2d"]}
+
+
+class Watched(DataSources):
+    """Data sets of which one split can be changed."""
+
+    def __init__(self, plugins, change):
+        super().__init__(plugins)
+        self.change = change
+
+    def split(self, choice, name):
+        split = super().split(choice, name)
+        return self.change(split) if (choice, name) == (MEASURED, "test") else split
+
+
+MEASURED = Choice(name="blobs", options={"folder": None})
+
+
+class OtherManifest(SplitView):
+    @property
+    def manifest(self):
+        return "other"
+
+
+class OtherLengths(SplitView):
+    @property
+    def videos(self):
+        return [dataclasses.replace(video, frames=video.frames + 40) for video in super().videos]
+
+
+class Incomplete(SplitView):
+    @property
+    def left_out(self):
+        return {"Backflip/1.avi": "missing"}
+
+
+def other_view(plugins, monkeypatch):
+    monkeypatch.setattr(Small2D, "inputs", Inputs(view=dataclasses.replace(Small2D.inputs.view, resize=80)))
+
+
+def other_decoder(plugins, monkeypatch):
+    monkeypatch.setattr(planning, "decoder", lambda: "other")
+
+
+def other_code(plugins, monkeypatch):
+    known, fragile = source_hash, plugins.evaluators.load("fragile")
+    monkeypatch.setattr(planning, "source_hash", lambda loaded: "other" if loaded is fragile else known(loaded))
+
+
+def other_source(plugins, monkeypatch):
+    fragile = plugins.evaluators.load("fragile")
+    card = dataclasses.replace(fragile.card, protocol="own")
+    other = type("Other", (fragile,), {"card": card})
+    monkeypatch.setattr(plugins.evaluators, "draft", lambda name, options: other())
+
+
+SOURCES = {
+    "evaluator": {"evaluator": Choice(name="fragile", options={"precision": "float32"})},
+    "evaluator_code": other_code,
+    "source": other_source,
+    "data": {"data": Choice(name="blobs", options={"folder": None, "joined": False})},
+    "manifests": OtherManifest,
+    "coverage": Incomplete,
+    "decoder": other_decoder,
+    "view": other_view,
+    "frames": OtherLengths,
+}
+"""For each part of a protocol a change of where it comes from: in the suite, in a split, or elsewhere."""
+
+
+@pytest.fixture
+def squares(toy):
+    """The identity of a cell of the toy plugin, whose evaluator asks for no features."""
+    content = {**SQUARES, "pretraining": ["blobs"], "data": [MEASURED], "evaluators": ["fragile"], "seeds": [0]}
+    (identity,) = identities(Suite.model_validate(content))
+    return identity
+
+
+@pytest.mark.parametrize("part", inspect.signature(keys.protocol).parameters)
+def test_a_planned_protocol_carries_each_of_its_parts(squares, monkeypatch, part):
+    plugins, change = Plugins(), SOURCES[part]
+    before = plan_cell(squares, plugins, DataSources(plugins))
+    sources, identity = DataSources(plugins), squares
+    if isinstance(change, dict):
+        identity = squares.model_copy(update=change)
+    elif isinstance(change, type):
+        sources = Watched(plugins, change)
+    else:
+        change(plugins, monkeypatch)
+    after = plan_cell(identity, plugins, sources)
+    names = before.protocol.keys() | after.protocol.keys()
+    assert {name for name in names if before.protocol.get(name) != after.protocol.get(name)} == {part}
+    assert after.key != before.key
+    assert after.row.key == before.row.key
+    assert after.encodings == before.encodings == ()
+
+
+def test_features_of_another_decoder_are_others(squares, monkeypatch):
+    identity, plugins = squares.model_copy(update={"evaluator": Choice(name="knn")}), Plugins()
+    before = plan_cell(identity, plugins, DataSources(plugins))
+    other_decoder(plugins, monkeypatch)
+    after = plan_cell(identity, plugins, DataSources(plugins))
+    assert len({encoding.key for cell in (before, after) for encoding in cell.encodings}) == 4
+    assert after.row.key == before.row.key
+
+
+def test_a_run_is_of_its_features(squares, monkeypatch):
+    """What an evaluator asks for is part of a run's key, though its options and its protocol say nothing of it."""
+    identity, plugins = squares.model_copy(update={"evaluator": Choice(name="knn")}), Plugins()
+    before = plan_cell(identity, plugins, DataSources(plugins))
+    monkeypatch.setattr(KNN, "encodings", lambda self, promise, data, *, seed: (Encoding(split="test", shuffle=seed),))
+    after = plan_cell(identity, plugins, DataSources(plugins))
+    assert after.protocol == before.protocol
+    assert after.key != before.key
+
+
+CHANGES = {
+    "split": "train",
+    "layer": "colours",
+    "clips": 3,
+    "crops": 3,
+    "shuffle": 5,
+    "frames": 4,
+    "precision": "float16",
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Encoding)])
+def test_an_encoding_that_differs_in_anything_has_another_key(squares, monkeypatch, name):
+    identity, plugins = squares.model_copy(update={"evaluator": Choice(name="knn")}), Plugins()
+    asked = Encoding(), dataclasses.replace(Encoding(), **{name: CHANGES[name]})
+    monkeypatch.setattr(KNN, "encodings", lambda self, promise, data, *, seed: asked)
+    one, other = plan_cell(identity, plugins, DataSources(plugins)).encodings
+    assert (one.encoding, other.encoding) == asked
+    assert one.key != other.key
+
+
+@pytest.mark.parametrize("name", ["method", "backbone"])
+def test_changed_code_makes_another_fit(squares, monkeypatch, name):
+    plugins = Plugins()
+    registry, choice = {
+        "method": (plugins.methods, squares.method),
+        "backbone": (plugins.backbones, squares.backbone),
+    }[name]
+    before = plan_cell(squares, plugins, DataSources(plugins))
+    known, changed = source_hash, registry.load(choice.name)
+    monkeypatch.setattr(planning, "source_hash", lambda loaded: "other" if loaded is changed else known(loaded))
+    after = plan_cell(squares, plugins, DataSources(plugins))
+    assert after.row.key != before.row.key
+    assert after.protocol == before.protocol

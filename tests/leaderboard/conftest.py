@@ -14,11 +14,11 @@ import torch
 
 from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
-from harness.interfaces import Predictions, Score
 from harness.leaderboard.board import Board, build_board, with_pictures
 from harness.leaderboard.planned import PlannedCell
 from harness.store.records import CellSpec, Choice, Run, Status
 from harness.system.hashing import digest
+from harness.values import Predictions, Score
 
 from .cards import CARDS, ENTROPY
 

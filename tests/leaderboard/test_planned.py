@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.cards import EvaluatorCard
+from harness.cards import EvaluatorCard, View
 from harness.errors import DataError, UsageError
 from harness.execution.plan import Plan
-from harness.interfaces import Score
 from harness.leaderboard.planned import PlannedCell, assemble, with_runs
-from harness.store.records import Cell
+from harness.store.records import EvalSpec, FitSpec
 from harness.store.runs import Store
 from harness.suites.schema import Suite
+from harness.values import Promise, Score
 
 SUITE = Suite(
     name="tiny",
@@ -35,8 +35,19 @@ def run(fake):
 
 
 def plan_of(run, **changes):
-    values = {"key": run.key, "supervised": False, "protocol": {}, "fit_key": run.fit_key, **changes}
-    return Plan(SUITE, (Cell(identity=run.identity, **values),))
+    identity = run.identity
+    fit = FitSpec(
+        method=identity.method,
+        backbone=identity.backbone,
+        pretraining=identity.pretraining,
+        frames=identity.frames,
+        seed=identity.seed,
+        supervised=False,
+        promise=Promise(views=(View(),), shape=(3,)),
+        key=run.fit_key,
+    )
+    values = {"key": run.key, "row": fit, "encodings": (), "protocol": {}, **changes}
+    return Plan(SUITE, (EvalSpec(identity=identity, **values),))
 
 
 def test_a_cell_gets_the_run_of_its_key(run, tmp_path):

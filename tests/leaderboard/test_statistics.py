@@ -14,7 +14,6 @@ from scipy import stats
 
 from harness.cards import Metric
 from harness.functional.statistics import STATISTICS
-from harness.interfaces import Predictions
 from harness.leaderboard.statistics import (
     Sample,
     compare,
@@ -26,6 +25,7 @@ from harness.leaderboard.statistics import (
     resample,
     spread,
 )
+from harness.values import Predictions
 
 
 def metric(statistic):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.cards import View
+from harness.cards import WholeVideo
 from harness.errors import DataError, UsageError
 from harness.profiling import pipeline
 from harness.profiling.pipeline import measure, train_head
@@ -35,6 +35,7 @@ class Sleeping(nn.Module):
 
 class SleepingBackbone:
     card = dataclasses.replace(TinyBackbone.card, dim=3)
+    inputs = TinyBackbone.inputs
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -108,7 +109,7 @@ def test_nothing_to_measure():
         measure(split, TinyBackbone(), batches=0)
 
     class Whole(TinyBackbone):
-        card = dataclasses.replace(TinyBackbone.card, view=View(whole=True))
+        inputs = dataclasses.replace(TinyBackbone.inputs, view=WholeVideo())
 
     with pytest.raises(UsageError, match="expected a view of clips"):
         measure(split, Whole())

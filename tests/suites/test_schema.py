@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.plugins.registry import SuiteRegistry
+from harness.plugins.file_registry import SuiteRegistry
 from harness.suites.schema import load
 
 GOOD = """

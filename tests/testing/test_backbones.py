@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 
 import pytest
@@ -22,36 +21,50 @@ class WrongDim(TinyBackbone):
         return super().build(seed=seed).append(nn.ConstantPad1d((0, 1), 0.0))
 
 
-LAYERED = dataclasses.replace(CARD, layers={"stem": 8, "last": 16})
-
-
-class Layers(nn.Sequential):
-    def until(self, name):
-        return nn.Sequential(self[:3], nn.AdaptiveAvgPool3d(1), nn.Flatten()) if name == "stem" else self
+LAYERED = dataclasses.replace(CARD, layers=("0", "6"))
 
 
 class Layered(TinyBackbone):
     card = LAYERED
 
-    def build(self, *, seed):
-        return Layers(*super().build(seed=seed))
+
+class NoSuchLayer(TinyBackbone):
+    card = dataclasses.replace(LAYERED, layers=("0", "fc6"))
 
 
-class WrongLength(Layered):
-    card = dataclasses.replace(LAYERED, layers={"stem": 9, "last": 16})
-
-
-class CopiedLayer(Layered):
-    card = LAYERED
+class UnusedLayer(TinyBackbone):
+    card = dataclasses.replace(LAYERED, layers=("head",))
 
     def build(self, *, seed):
-        network = super().build(seed=seed)
-        network.until = lambda name: copy.deepcopy(Layers.until(network, name))
+        class Headless(nn.Sequential):
+            def forward(self, clips):
+                for layer in list(self)[:8]:
+                    clips = layer(clips)
+                return clips
+
+        network = Headless(*super().build(seed=seed))
+        network.head = nn.Identity()
         return network
 
 
-class LastLayerIsAnother(Layered):
-    card = dataclasses.replace(LAYERED, layers={"last": 16, "stem": 8})
+class LayerOfTheBatch(TinyBackbone):
+    card = dataclasses.replace(LAYERED, layers=("8.mean",))
+
+    def build(self, *, seed):
+        class Watched(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.mean = nn.Identity()
+
+            def forward(self, vectors):
+                self.mean(vectors.mean(0, keepdim=True))
+                return vectors
+
+        return super().build(seed=seed).append(Watched())
+
+
+class SpatialWithoutMap(TinyBackbone):
+    card = dataclasses.replace(LAYERED, layers=(), spatial="6")
 
 
 class NotFinite(TinyBackbone):
@@ -137,9 +150,13 @@ BROKEN = {
     InheritedCard: ("check_card", "no card in the body of the class"),
     WrongDim: ("check_output", "expected (2, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 17) torch.float32"),
     NotFinite: ("check_output", "expected finite vectors"),
-    WrongLength: ("check_layers", "expected (2, 9) of layer 'stem', got (2, 8)"),
-    CopiedLayer: ("check_layers", "expected layer 'stem' to share the network's weights"),
-    LastLayerIsAnother: ("check_layers", "expected the last layer, 'stem', to give the network's vectors"),
+    NoSuchLayer: (
+        "check_layers",
+        "expected layer 'fc6' of the card to be a submodule of the network",
+    ),
+    UnusedLayer: ("check_layers", "expected layer 'head' of network Headless to give a tensor, got nothing"),
+    LayerOfTheBatch: ("check_layers", "expected layer '8.mean' to give rows for each of 2 clips"),
+    SpatialWithoutMap: ("check_layers", "and a spatial one maps (B, c, h, w), got (2, 16)"),
     CentredOverTheBatch: ("check_batch_invariance", "alone and in a batch"),
     UnusedClassifier: ("check_gradients", "none for 0.classifier.weight, 0.classifier.bias"),
     GlobalSeed: ("check_seed", "got other values of 3.weight"),

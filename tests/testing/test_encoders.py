@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import ClassVar
+
 import pytest
 import safetensors.torch
 import torch
 from torch import nn
 
 from harness.cards import MethodCard, View
-from harness.encoders.network import NetworkEncoder, normalise
+from harness.encoders.network import NetworkEncoder, NetworkMethod
 from harness.testing import checks_for, encoders, failures
+from harness.video.transforms import normalise
 
 
 class Own:
     """An encoder of one's own, as good as `NetworkEncoder`."""
 
-    def __init__(self, network, card):
+    changes: ClassVar[dict[str, object]] = {}
+    """Parts of the promise that are not those of the backbone's network."""
+
+    def __init__(self, network, backbone):
         self.module = network.eval().requires_grad_(False)
-        self.card, self.view, self.dim = card, card.view, card.dim
+        self.inputs = backbone.inputs
+        self.promise = replace(NetworkMethod().promise(backbone), **self.changes)
+
+    @classmethod
+    def of(cls, network, backbone):
+        return cls(network, backbone)
 
     def clips(self, clips):
-        return normalise(clips, self.card)
+        return normalise(clips, self.inputs)
 
     @torch.no_grad()
     def encode(self, batch):
@@ -30,7 +42,7 @@ class Own:
         safetensors.torch.save_model(self.module, folder / "own.safetensors")
 
 
-class Untrained:
+class Untrained(NetworkMethod):
     """A method that only wraps a network."""
 
     card = MethodCard(name="untrained", summary="Learns nothing.")
@@ -38,13 +50,18 @@ class Untrained:
     def __init__(self, encoder):
         self.encoder = encoder
 
-    def fit(self, backbone, train, budget):
-        return self.encoder(backbone.build(seed=budget.seed), backbone.card)
+    def promise(self, backbone):
+        return replace(super().promise(backbone), **getattr(self.encoder, "changes", {}))
+
+    def fit(self, backbone, train, session):
+        return self.encoder.of(backbone.build(seed=session.budget.seed), backbone)
 
     def load(self, backbone, folder):
+        if issubclass(self.encoder, NetworkEncoder):
+            return super().load(backbone, folder)
         network = backbone.build(seed=1)
         safetensors.torch.load_model(network, folder / "own.safetensors")
-        return self.encoder(network, backbone.card)
+        return self.encoder.of(network, backbone)
 
 
 class Transposed(Own):
@@ -64,8 +81,8 @@ class DividesByZero(Own):
 
 
 class Gradient(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.module.requires_grad_(True)
 
     def encode(self, batch):
@@ -73,16 +90,16 @@ class Gradient(Own):
 
 
 class TrainingMode(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.module.train()
 
 
 class Dropout(Own):
     """Drops out what its module does not show; drawing from a generator of its own."""
 
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.generator = torch.Generator().manual_seed(0)
 
     def encode(self, batch):
@@ -100,8 +117,8 @@ class WorksInPlace(Own):
 class Counts(Own):
     """A buffer counts the clips."""
 
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.module.register_buffer("seen", torch.zeros(()))
 
     def encode(self, batch):
@@ -202,8 +219,8 @@ class SmallerAndMirrored(Own):
 
 
 class NoModule(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.network = self.module
         del self.module
 
@@ -216,8 +233,8 @@ class NoModule(Own):
 
 
 class ModuleOfAnotherDim(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         self.network = self.module
         self.module = nn.Sequential(network, nn.ConstantPad1d((0, 1), 0.0)).eval()
 
@@ -234,8 +251,8 @@ class ForgetsItsStatistics(Own):
 
     made = 0
 
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         type(self).made += 1
         self.mean = 0.1 * (self.made == 3)  # the third is the one that is loaded, after two fits
 
@@ -244,10 +261,10 @@ class ForgetsItsStatistics(Own):
 
 
 class LoadsAnotherView(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
+    def __init__(self, network, backbone):
+        super().__init__(network, backbone)
         if float(network[1].num_batches_tracked):
-            self.view = View(frames=8, size=32)
+            self.promise = replace(self.promise, views=(View(frames=8, size=32),))
 
     def save(self, folder):
         self.module[1].num_batches_tracked += 1
@@ -256,14 +273,24 @@ class LoadsAnotherView(Own):
 
 
 class CannotBeStored(Own):
-    save = None
+    def save(self, folder):
+        raise NotImplementedError(folder.name)
+
+
+class MapThatIsNone(Own):
+    changes: ClassVar = {"spatial": "6"}
+
+
+class LayerThatIsNone(Own):
+    changes: ClassVar = {"layers": ("fc6",)}
 
 
 class InheritsFromNetworkEncoder(NetworkEncoder):
     """Is stored and loaded as a plain `NetworkEncoder`, and is another one then."""
 
     def encode(self, batch):
-        return super().encode(batch) * torch.arange(1, self.dim + 1)
+        vectors = super().encode(batch)
+        return vectors * torch.arange(1, vectors.shape[1] + 1)
 
 
 BROKEN = {
@@ -291,13 +318,21 @@ BROKEN = {
         "varying along axis 3, got more variation along axis 4, where the network sees width",
     ),
     TimeForHeight: ("check_layout", "varying along axis 2, got more variation along axis 3"),
-    NoModule: ("check_offers", "got no attribute `module`"),
-    ModuleOfAnotherDim: ("check_offers", "clips (2, C, T, H, W) -> (2, 16), got (2, 17)"),
+    NoModule: (
+        "check_offers",
+        "to have a module and its inputs, got NoModule",
+    ),
+    ModuleOfAnotherDim: ("check_offers", "expected the module to give (2, 16) for two clips, got (2, 17)"),
+    MapThatIsNone: ("check_offers", "expected the spatial layer '6' to give maps, got (2, 16)"),
+    LayerThatIsNone: ("check_offers", "unknown layer of network Sequential: 'fc6'"),
     ForgetsItsStatistics: ("check_stored", "the loaded encoder to give equal vectors"),
-    LoadsAnotherView: ("check_stored", "the loaded encoder to have the view View(frames=8, stride=2"),
+    LoadsAnotherView: (
+        "check_stored",
+        "the loaded encoder to be what was stored: Promise(views=(View(",
+    ),
     CannotBeStored: (
         "check_stored",
-        "it raised PluginError: method 'untrained' returned a CannotBeStored, which cannot be stored",
+        "it raised NotImplementedError: ",
     ),
     InheritsFromNetworkEncoder: ("check_stored", "the loaded encoder to give equal vectors"),
 }
@@ -321,31 +356,12 @@ def test_every_check_has_an_encoder_that_fails_it():
     assert {check for check, _ in BROKEN.values()} == {check.__name__ for check in encoders.CHECKS}
 
 
-class Mapped(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
-        self.feature_map = nn.Conv2d(3, 5, 3)
+class Vectors(NoModule):
+    changes: ClassVar = {"offers": frozenset({"vector"}), "spatial": ""}
 
 
-class FlatMap(Own):
-    def __init__(self, network, card):
-        super().__init__(network, card)
-        self.feature_map = nn.Flatten()
-
-
-class OffersMaps(Untrained):
-    card = MethodCard(name="maps", summary="Offers maps.", offers=frozenset({"vector", "feature_map"}))
-
-
-class OffersVectors(Untrained):
-    card = MethodCard(name="vectors", summary="Offers vectors.", offers=frozenset({"vector"}))
-
-
-def test_what_the_card_offers_is_what_the_encoder_must_have():
-    assert "check_offers" not in failures(OffersMaps(Mapped))
-    assert "got no attribute `feature_map`" in failures(OffersMaps(Own))["check_offers"]
-    assert "images (2, C, H, W) -> (2, c, h, w), got (2, 3072)" in failures(OffersMaps(FlatMap))["check_offers"]
-    assert failures(OffersVectors(NoModule)) == {}
+def test_an_encoder_without_a_network_need_not_have_one():
+    assert failures(Untrained(Vectors)) == {}
 
 
 def test_a_method_whose_fit_fails_blocks_the_checks_of_its_encoder():

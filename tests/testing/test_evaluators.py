@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
 from harness.cards import EvaluatorCard, Metric
-from harness.interfaces import Evaluation, Predictions, Score
+from harness.encoders.layers import output_of
 from harness.testing import MovingSquares, checks_for, failures
+from harness.values import Encoding, Evaluation, Predictions, Score
 
 TOP1 = Metric(id="top1", title="Top-1", unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="accuracy")
 CARD = EvaluatorCard(name="nearest-mean", summary="The class of the nearest mean.", protocol="own", metrics=(TOP1,))
@@ -20,6 +20,9 @@ class NearestMean:
     """A test video gets the class whose mean over train is nearest."""
 
     card = CARD
+
+    def encodings(self, promise, data, *, seed):
+        return (Encoding(split="train"), Encoding(split="test"))
 
     def evaluate(self, encoder, data, *, seed):
         train, test = data.split("train"), data.split("test")
@@ -172,14 +175,19 @@ class SelectsOnTest(NearestMean):
         return max(found, key=lambda predicted: int((predicted == truth).sum()))
 
 
+def network_inside(encoder):
+    """The encoder's own network, in place of the copy that `network()` gives."""
+    return encoder._encoder.module
+
+
 class TunesTheEncoder(NearestMean):
     card = CARD
 
     def evaluate(self, encoder, data, *, seed):
         evaluation = super().evaluate(encoder, data, seed=seed)
-        if hasattr(encoder.encoder, "module"):
+        if "trainable" in encoder.promise.offers:
             with torch.no_grad():
-                next(encoder.encoder.module.parameters()).add_(0.1)
+                next(network_inside(encoder).parameters()).add_(0.1)
         return evaluation
 
 
@@ -188,8 +196,8 @@ class LeavesTrainingMode(NearestMean):
 
     def evaluate(self, encoder, data, *, seed):
         evaluation = super().evaluate(encoder, data, seed=seed)
-        if hasattr(encoder.encoder, "module"):
-            encoder.encoder.module.train()
+        if "trainable" in encoder.promise.offers:
+            network_inside(encoder).train()
         return evaluation
 
 
@@ -198,9 +206,16 @@ class Thaws(NearestMean):
 
     def evaluate(self, encoder, data, *, seed):
         evaluation = super().evaluate(encoder, data, seed=seed)
-        if hasattr(encoder.encoder, "module"):
-            encoder.encoder.module.requires_grad_(True)
+        if "trainable" in encoder.promise.offers:
+            network_inside(encoder).requires_grad_(True)
         return evaluation
+
+
+class EncodesMoreThanItSays(NearestMean):
+    card = CARD
+
+    def encodings(self, promise, data, *, seed):
+        return (Encoding(split="test"),)
 
 
 class Prints(NearestMean):
@@ -235,6 +250,7 @@ BROKEN = {
     TunesTheEncoder: ("check_encoder_unchanged", "got weights changed"),
     LeavesTrainingMode: ("check_encoder_unchanged", "got training mode changed"),
     Thaws: ("check_encoder_unchanged", "got requires_grad changed"),
+    EncodesMoreThanItSays: ("check_encodings", "got [\"Encoding(split='train'"),
     Prints: ("check_traces", "nothing on stdout while evaluating, got '1.0\\n'"),
 }
 
@@ -286,7 +302,9 @@ class FineTunes(NearestMean):
     card = replace(CARD, needs=frozenset({"trainable"}))
 
     def evaluate(self, encoder, data, *, seed):
-        copy.deepcopy(encoder.encoder.module).train()
+        network = encoder.network().module.train().requires_grad_(True)
+        with torch.no_grad():
+            next(network.parameters()).add_(0.1)
         return super().evaluate(encoder, data, seed=seed)
 
 
@@ -300,7 +318,8 @@ class OnMaps(NearestMean):
     card = replace(CARD, needs=frozenset({"feature_map"}))
 
     def evaluate(self, encoder, data, *, seed):
-        assert encoder.encoder.feature_map(torch.zeros(2, 3, 32, 32)).shape == (2, 8, 16, 16)
+        maps = output_of(encoder.network().module, encoder.promise.spatial, torch.zeros(2, 3, 1, 32, 32))
+        assert maps.shape == (2, 8, 1, 16, 16)
         return super().evaluate(encoder, data, seed=seed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import PluginError, UsageError
+from harness.evaluators.cards import KNN
 from harness.testing import BlockedError, ConformanceError, TinyBackbone, checks_for, conformance, failures
 
 pytest_plugins = ["pytester"]
@@ -48,7 +49,7 @@ def test_a_good_object_gives_a_passing_test_for_each_check(outcome):
     def test_conformance(check):
         check()
     """)
-    result.assert_outcomes(passed=7)
+    result.assert_outcomes(passed=8)
     result.stdout.fnmatch_lines(["*::test_conformance[[]tiny-check_gradients[]] PASSED*"])
 
 
@@ -58,7 +59,7 @@ def test_a_failure_is_one_line(outcome):
     def test_conformance(check):
         check()
     """)
-    result.assert_outcomes(passed=13, failed=1)
+    result.assert_outcomes(passed=15, failed=1)
     result.stdout.fnmatch_lines(
         ["backbone 'tiny' fails check_traces: expected nothing on stdout while building, got *"]
     )
@@ -81,7 +82,7 @@ def test_an_expected_failure_is_one(outcome):
     def test_conformance(check):
         check()
     """)
-    result.assert_outcomes(passed=6, xfailed=1)
+    result.assert_outcomes(passed=7, xfailed=1)
 
 
 def test_an_expected_failure_that_passes_fails(outcome):
@@ -90,7 +91,7 @@ def test_an_expected_failure_that_passes_fails(outcome):
     def test_conformance(check):
         check()
     """)
-    result.assert_outcomes(passed=6, failed=1)
+    result.assert_outcomes(passed=7, failed=1)
     result.stdout.fnmatch_lines(["*XPASS(strict)*it greets*"])
 
 
@@ -111,7 +112,7 @@ def test_a_check_that_builds_on_a_failed_one_is_skipped(outcome):
     def test_conformance(check):
         check()
     """)
-    result.assert_outcomes(passed=4, failed=1, skipped=2)
+    result.assert_outcomes(passed=4, failed=1, skipped=3)
 
 
 def test_checks_are_callables_with_names():
@@ -141,6 +142,21 @@ def test_a_blocked_check_says_by_which():
     with pytest.raises(BlockedError, match="backbone 'tiny' has to pass check_output first"):
         checks["check_gradients"]()
     assert "check_gradients" not in failures(Raises())
+
+
+def test_an_evaluator_may_have_a_fit_of_its_own():
+    class Fits:
+        card = KNN
+
+        def evaluate(self, encoder, data, *, seed):
+            raise NotImplementedError
+
+        def fit(self, points):
+            raise NotImplementedError
+
+    (check, *_) = checks_for(Fits())
+    assert (check.name, check.subject.kind) == ("check_card", "evaluator")
+    check()
 
 
 def test_what_is_no_object_of_ours_is_refused():

@@ -10,34 +10,35 @@ import pytest
 import torch
 
 from harness.cards import MethodCard
-from harness.encoders.network import NetworkEncoder, normalise
+from harness.encoders.network import NetworkEncoder, NetworkMethod
 from harness.system.seeding import seeded
 from harness.testing import MovingSquares, TinyBackbone, checks_for, failures, methods
 from harness.testing.fits import FRAMES
+from harness.video.transforms import normalise
 
 CARD = MethodCard(name="spread", summary="Spreads the vectors of a batch.")
 
 
-class Spread:
+class Spread(NetworkMethod):
     """A method of the smallest kind: it wants vectors of different videos to differ."""
 
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        network = backbone.build(seed=budget.seed).train()
+    def fit(self, backbone, train, session):
+        network = backbone.build(seed=session.budget.seed).train()
         optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-        generator = torch.Generator().manual_seed(budget.seed)
-        with seeded(budget.seed):
-            for _ in range(self.steps(backbone, budget)):
-                clips = self.clips(train, backbone.card.view, generator)
-                loss = -network(normalise(clips, backbone.card)).var(0).mean()
+        generator = torch.Generator().manual_seed(session.budget.seed)
+        with seeded(session.budget.seed):
+            for _ in range(self.steps(backbone, session.budget)):
+                clips = self.clips(train, backbone.inputs.view, generator)
+                loss = -network(normalise(clips, backbone.inputs)).var(0).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-        return NetworkEncoder(network, backbone.card)
+        return NetworkEncoder.of(network, backbone)
 
     def steps(self, backbone, budget):
-        return budget.frames // (16 * backbone.card.view.frames)
+        return budget.frames // (16 * backbone.inputs.view.frames)
 
     def clips(self, train, view, generator):
         chosen = torch.randint(len(train), (16,), generator=generator).tolist()
@@ -59,7 +60,7 @@ class EndsWithItsBatch(Spread):
     card = CARD
 
     def steps(self, backbone, budget):
-        return -(-(budget.frames + 1) // (16 * backbone.card.view.frames))
+        return -(-(budget.frames + 1) // (16 * backbone.inputs.view.frames))
 
 
 class Epochs(Spread):
@@ -93,35 +94,40 @@ class ReadsEverything(Spread):
 
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        network = backbone.build(seed=budget.seed)
+    def fit(self, backbone, train, session):
+        network = backbone.build(seed=session.budget.seed)
         means = torch.stack([train.read(index).float().mean() for index in range(len(train))])
         with torch.no_grad():
             network[3].bias += means.mean() / 255
-        return NetworkEncoder(network, backbone.card)
+        return NetworkEncoder.of(network, backbone)
 
 
 class Raises(Spread):
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        return [][budget.seed]
+    def fit(self, backbone, train, session):
+        return [][session.budget.seed]
 
 
 class NoEncoder(Spread):
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        return super().fit(backbone, train, budget).module
+    def fit(self, backbone, train, session):
+        return super().fit(backbone, train, session).module
 
 
-class ZeroDim(Spread):
+class PromisesAnotherShape(Spread):
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        encoder = super().fit(backbone, train, budget)
-        encoder.dim = 0
-        return encoder
+    def promise(self, backbone):
+        return replace(super().promise(backbone), shape=(8,))
+
+
+class PromisesLayers(Spread):
+    card = CARD
+
+    def promise(self, backbone):
+        return replace(super().promise(backbone), layers=("0", "3"))
 
 
 class LooksForLabels(Spread):
@@ -206,8 +212,8 @@ class DrawsFromPython(Spread):
 class ForgetsGradientMode(Spread):
     card = CARD
 
-    def fit(self, backbone, train, budget):
-        encoder = super().fit(backbone, train, budget)
+    def fit(self, backbone, train, session):
+        encoder = super().fit(backbone, train, session)
         torch.set_grad_enabled(False)
         return encoder
 
@@ -219,8 +225,9 @@ class InheritedCard(Spread):
 BROKEN = {
     InheritedCard: ("check_card", "no card in the body of the class"),
     Raises: ("check_fit", "it raised IndexError: list index out of range"),
-    NoEncoder: ("check_fit", "expected fit to return an encoder: view, dim and encode(batch), got Sequential"),
-    ZeroDim: ("check_fit", "its dim a positive int"),
+    NoEncoder: ("check_fit", "expected fit to return an encoder: promise, encode(batch) and save(folder), got"),
+    PromisesAnotherShape: ("check_fit", "shape=(16,)"),
+    PromisesLayers: ("check_fit", "expected the encoder that promise(backbone) says before the fit"),
     LooksForLabels: ("check_unlabelled", "got a look at a video's labels"),
     LooksForGroups: ("check_unlabelled", "got a look at a video's group"),
     LooksForClassesAndSaysNothing: ("check_unlabelled", "got a look at its classes"),
@@ -280,7 +287,8 @@ def test_a_supervised_method_gets_labels_and_is_not_asked_to_go_without():
 
 
 class Wider(TinyBackbone):
-    card = replace(TinyBackbone.card, name="wider", view=replace(TinyBackbone.card.view, size=40, clips=2, crops=3))
+    card = replace(TinyBackbone.card, name="wider")
+    inputs = replace(TinyBackbone.inputs, view=replace(TinyBackbone.inputs.view, size=40, clips=2, crops=3))
 
 
 class OnlyFourVideos(MovingSquares):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.encoders.frozen import FrozenEncoder
-from harness.interfaces import Encoder, Spatial, Trainable, VideoBatch
+from harness.encoders.frozen import CachedEncoder
+from harness.encoders.layers import output_of
 from harness.testing import MovingSquares, UninformedEncoder, UntrainedEncoder, informed_encoder
+from harness.values import VideoBatch
 
 
 @pytest.mark.parametrize("name", ["train", "test"])
 def test_the_informed_encoder_says_the_class(name):
-    features = FrozenEncoder(informed_encoder(), key="informed").features(MovingSquares().split(name))
+    features = CachedEncoder(informed_encoder(), key="informed").features(MovingSquares().split(name))
     labels = features.labels("action")
     assert torch.equal(features.vectors.argmax(1), labels)
     share = features.vectors[torch.arange(len(labels)), labels] / features.vectors.sum(1)
@@ -29,15 +30,16 @@ def test_the_informed_encoder_has_a_gradient_for_those_who_train_it():
 def test_the_untrained_encoder_has_everything():
     encoder = UntrainedEncoder()
     assert encoder.encode(VideoBatch(torch.zeros(2, 3, 8, 32, 32, dtype=torch.uint8))).shape == (2, 16)
-    assert isinstance(encoder, Encoder)
-    assert isinstance(encoder, Trainable)
-    assert isinstance(encoder, Spatial)
-    assert encoder.feature_map(torch.zeros(2, 3, 40, 30)).shape == (2, 8, 20, 15)
+    promise = encoder.promise
+    assert (promise.shape, promise.offers) == ((16,), {"vector", "trainable", "feature_map"})
+    assert encoder.dim == 16
+    maps = output_of(encoder.module, promise.spatial, torch.zeros(2, 3, 1, 40, 30))
+    assert maps.shape == (2, 8, 1, 20, 15)
 
 
 def test_the_uninformed_encoder_gives_noise_that_the_pixels_seed():
     encoder = UninformedEncoder()
-    assert isinstance(encoder, Encoder)
+    assert (encoder.promise.shape, encoder.promise.offers) == ((16,), {"vector"})
     clips = torch.randint(0, 256, (500, 3, 2, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     vectors = encoder.encode(VideoBatch(clips))
     assert vectors.shape == (500, 16)

@@ -1,45 +1,141 @@
-"""Training over processes: every rank ends with the same network, and the budget is shared."""
+"""Training over processes: what two learn together is what one learns, and each has its own buffers."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
+import pytest
 import torch
 
-WORKER = """
-import sys
-sys.path.insert(0, sys.argv[2])
+from harness.backbones.small_2d import Small2D
+from harness.testing.brightness import PredictBrightness, all_weights, fit_brightness
+from harness.testing.clustering import ClusterRounds
+from harness.testing.fixtures import MovingSquares, PlainBackbone
+from harness.training.distributed import gather
+from harness.training.session import TrainingSession
+from harness.values import Budget
+
+
+class Alike(PredictBrightness):
+    """Every process draws the same examples, so that two together compute what one does alone."""
+
+    def draw(self, train, view, size, generator):
+        return super().draw(train, view, size, torch.Generator().manual_seed(len(self.drawn)))
+
+
+TOGETHER = """
+import pathlib, sys, warnings
+warnings.simplefilter("error")
 import torch
-from test_gradient_method import fit, weights
-encoder, method = fit(frames=1600)
-rank = __import__("os").environ["RANK"]
-torch.save({"weights": weights(encoder), "examples": sum(map(len, method.drawn))}, f"{sys.argv[1]}/{rank}.pt")
+from torch import nn
+from harness.backbones.small_2d import Small2D
+from harness.interfaces import Batch, Budget
+from harness.testing.brightness import PredictBrightness, all_weights, fit_brightness
+from harness.testing.clustering import ClusterRounds
+from harness.testing.fixtures import MovingSquares, PlainBackbone, TinyBackbone
+from harness.training import checkpoints
+from harness.training.session import TrainingSession
+
+checkpoints.SECONDS = 0.0
+torch.set_num_threads(1)
+folder = pathlib.Path(sys.argv[1])
+
+class Alike(PredictBrightness):
+    def draw(self, train, view, size, generator):
+        return super().draw(train, view, size, torch.Generator().manual_seed(len(self.drawn)))
+
+class Counting(nn.Module):
+    def __init__(self, rank):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.rank, self.seen = rank, []
+        self.register_buffer("count", torch.zeros(()))
+    def forward(self, clips):
+        self.count += 1 + self.rank
+        self.seen.append(int(self.count))
+        return self.weight * clips.mean()
+
+own = PredictBrightness()
+fit_brightness(own, frames=1600)  # a suite has many fits in one process
+alike = fit_brightness(Alike(lr=1e-3), folder, frames=800, backbone=Small2D())  # it has no dropout
+session = TrainingSession(Budget(frames=0, seed=0))
+rank = session.rank
+counting = Counting(rank)
+clips = torch.zeros(1, 3, 8, 32, 32, dtype=torch.uint8)
+optimizer = torch.optim.SGD(counting.parameters(), lr=1.0)
+session.train(counting, TinyBackbone.inputs, lambda _: Batch(clips), steps=3, optimizer=optimizer)
+gathered = session.gather(torch.full((rank + 1, 2), float(rank)))
+session = TrainingSession(Budget(frames=3 * 20 * 8 * 8, seed=0))
+rounds = all_weights(ClusterRounds(lr=0.01).fit(PlainBackbone(), MovingSquares().split("train").unlabelled(), session))
+torch.save(
+    {"rounds": rounds, "alike": alike, "drawn": own.drawn, "gathered": gathered}
+    | {"seen": counting.seen, "count": int(counting.count)},
+    folder / f"{rank}.pt",
+)
 """
 
 
-def test_two_ranks_end_with_one_network(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-c", WORKER, str(tmp_path), str(Path(__file__).parent)]
-    ranks = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [process.communicate(timeout=120) for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], outputs
-    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
-    assert torch.equal(first["weights"], second["weights"])
-    assert first["examples"] == second["examples"] == 200  # 1600 frames, 4 a clip, two ranks
-    assert first["weights"].isfinite().all()
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """What two processes under `torchrun` stored, the folder, and what they printed."""
+    folder = tmp_path_factory.mktemp("two")
+    script = folder / "together.py"
+    script.write_text(TOGETHER)
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # torchrun warns where it must choose
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)], folder, done
+
+
+def test_two_processes_learn_what_one_does(two, one_thread):
+    (first, second), *_ = two
+    assert torch.equal(first["alike"], second["alike"])
+    alone = fit_brightness(Alike(batch_size=4, lr=1e-3), frames=400, backbone=Small2D())
+    assert torch.equal(first["alike"], alone)
+
+
+def test_a_memory_bank_is_one_bank(two, one_thread):
+    (first, second), *_ = two
+    assert torch.equal(first["rounds"], second["rounds"])
+    session = TrainingSession(Budget(frames=3 * 20 * 8 * 8, seed=0))
+    alone = ClusterRounds(lr=0.01).fit(PlainBackbone(), MovingSquares().split("train").unlabelled(), session)
+    torch.testing.assert_close(first["rounds"], all_weights(alone), rtol=0, atol=1e-6)
+
+
+def test_the_budget_is_shared_and_each_draws_its_own(two):
+    (first, second), *_ = two
+    assert [sum(map(len, one["drawn"])) for one in (first, second)] == [200, 200]  # 1600 frames, 4 a clip, two ranks
+    assert first["drawn"] != second["drawn"]
+
+
+def test_buffers_of_the_first_replace_those_of_the_others_only_at_the_end(two):
+    (first, second), *_ = two
+    assert (first["seen"], first["count"]) == ([1, 2, 3], 3)
+    assert (second["seen"], second["count"]) == ([2, 4, 6], 3)
+
+
+def test_rows_of_all_are_gathered_in_the_order_of_ranks(two):
+    for one in two[0]:
+        assert one["gathered"].tolist() == [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+
+
+def test_alone_there_is_nothing_to_gather():
+    given = torch.ones(3, requires_grad=True)
+    assert torch.equal(gather(given, 1), given)
+    assert not gather(given, 1).requires_grad
+
+
+def test_only_the_first_tells_and_stores(two):
+    _, folder, done = two
+    assert done.stdout == ""
+    assert done.stderr.count("fitting brightness ...") == 2  # once a fit, not once a process
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+    assert len(list((folder / "tensorboard").iterdir())) == 1

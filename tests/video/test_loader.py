@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cards import View
+from harness.cards import View, WholeVideo
 from harness.errors import DataError
 from harness.testing import MovingSquares
 from harness.video.loader import AHEAD, clips, sampled_batches, sampled_clips, video_clips
@@ -87,7 +87,7 @@ def test_leaving_early_stops_reading():
 
 def test_whole_videos_come_alone_with_all_their_frames():
     split = MovingSquares().split("test")
-    sizes = [batch.shape for _, batch in clips(split, View(whole=True), batch_size=8)]
+    sizes = [batch.shape for _, batch in clips(split, WholeVideo(), batch_size=8)]
     assert sizes == [(1, 3, video.frames, video.height, video.width) for video in split.videos]
 
 

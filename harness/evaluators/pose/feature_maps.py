@@ -8,19 +8,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
-from harness.cards import BackboneCard
-from harness.encoders.frozen import unchanged
-from harness.encoders.network import normalise
+from harness.cards import WholeVideo
+from harness.encoders.layers import output_of
+from harness.encoders.network import only_stream
 from harness.errors import DataError, PluginError
 from harness.system import progress
 from harness.video.loader import THREADS
+from harness.video.transforms import normalise
 
 if TYPE_CHECKING:
-    from harness.encoders.frozen import FrozenEncoder
     from harness.evaluators.pose.frames import Frames
+    from harness.interfaces import FrozenEncoder
+    from harness.values import Inputs
 
 GRID = 15
 """Cells of a feature map along each side."""
@@ -32,27 +34,26 @@ BATCH = 64
 def feature_maps(encoder: FrozenEncoder, frames: Frames, size: int) -> Tensor:
     """Encode the square of every frame, resized to `size` pixels: (N, c, 15, 15).
 
-    Normalised as the encoder's card says, and 0 outside of the image. A feature map of another size is resized to
+    Normalised as the encoder's inputs say, and 0 outside of the image. A feature map of another size is resized to
     15 x 15 by linear interpolation.
 
     Raises:
         DataError: when a video does not decode, or a feature map is NaN or infinite, naming the video.
-        PluginError: when the encoder has no feature map or no card, or changed while it encoded.
+        PluginError: as in `mapper`.
     """
-    module, card = spatial(encoder)
-    maps = torch.empty(0)
-    title = f"feature maps of {frames.split.name}"
-    with unchanged(encoder.encoder), progress.bar(title, total=len(frames)) as bar:
-        for start, images in _batches(frames, size, card):
-            encoded = _apply(module, images.to(encoder.device))
-            _expect_finite(encoded, frames, start)
+    to_maps, inputs = mapper(encoder)
+    joined = torch.empty(0)
+    with progress.bar(f"feature maps of {frames.split.name}", total=len(frames)) as bar:
+        for start, images in _batches(frames, size, inputs):
+            maps = to_maps(images.to(encoder.device))
+            _expect_finite(maps, frames, start)
             if not start:
-                maps = encoded.new_empty((len(frames), encoded.shape[1], GRID, GRID))
-            if encoded.shape[2:] != (GRID, GRID):
-                encoded = interpolate(encoded, (GRID, GRID), mode="bilinear", antialias=True)
-            maps[start : start + len(encoded)] = encoded
-            bar.advance(len(encoded))
-    return maps
+                joined = maps.new_empty((len(frames), maps.shape[1], GRID, GRID))
+            if maps.shape[2:] != (GRID, GRID):
+                maps = interpolate(maps, (GRID, GRID), mode="bilinear", antialias=True)
+            joined[start : start + len(maps)] = maps
+            bar.advance(len(maps))
+    return joined
 
 
 def _expect_finite(maps: Tensor, frames: Frames, start: int) -> None:
@@ -72,69 +73,62 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
     the first one with a map of 15 x 15 is taken; when there is none, the size of the encoder's view.
 
     Raises:
-        PluginError: as in `spatial`.
+        PluginError: as in `mapper`.
     """
-    module, _ = spatial(encoder)
+    to_maps, inputs = mapper(encoder)
 
-    def mapped(size: int) -> tuple[int, int]:
-        height, width = _apply(module, torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
+    def grid(size: int) -> tuple[int, int]:
+        height, width = to_maps(torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
         return height, width
 
     try:
-        small, large = mapped(256)[0], mapped(512)[0]
+        small, large = grid(256)[0], grid(512)[0]
         if large > small:
             for cells in range(GRID, GRID + 6):
                 size = round(cells * 256 / (large - small))
-                if mapped(size) == (GRID, GRID):
+                if grid(size) == (GRID, GRID):
                     return size, (GRID, GRID)
     except (RuntimeError, ValueError, AssertionError):
         pass  # a network of one size only
-    return encoder.view.size, mapped(encoder.view.size)
+    own = 224 if isinstance(inputs.view, WholeVideo) else inputs.view.size
+    return own, grid(own)
 
 
-def spatial(encoder: FrozenEncoder) -> tuple[nn.Module, BackboneCard]:
-    """Get the encoder's feature map on its device, and its card for normalisation.
+def mapper(encoder: FrozenEncoder) -> tuple[Callable[[Tensor], Tensor], Inputs]:
+    """Get the encoder's spatial layer as a function of images, and its inputs.
+
+    The function takes normalised images (B, 3, H, W), which the network sees as clips of one frame, to maps
+    (B, c, h, w) float32; a layer with a time axis is averaged over it.
 
     Raises:
-        PluginError: when the encoder has no feature map, or one but no card.
+        PluginError: when the encoder has no spatial layer, or it gives no maps.
     """
-    inner = encoder.encoder
-    # Not isinstance(inner, Spatial): it is true also of a property that raises, from Python 3.12 on.
-    module, card = getattr(inner, "feature_map", None), getattr(inner, "card", None)
-    if not isinstance(module, nn.Module) or not isinstance(card, BackboneCard):
-        known = isinstance(module, nn.Module)
-        what = "no card that says how images are normalised for it" if known else "no feature map"
-        msg = f"encoder {type(inner).__name__} has {what}; the pose protocol needs its `feature_map` and `card`"
+    network, layer = encoder.network(), encoder.promise.spatial
+    if network is None or not layer:
+        msg = f"the pose protocol needs an encoder with a spatial layer, got one that promises {encoder.promise}"
         raise PluginError(msg)
-    whole = getattr(inner, "module", None)
-    if isinstance(whole, nn.Module):
-        whole.to(encoder.device)  # not only the part that is used, so that the encoder stays on one device
-    return module.to(encoder.device), card
+    module = network.module.to(encoder.device).eval()
+
+    @torch.no_grad()
+    def to_maps(images: Tensor) -> Tensor:
+        maps = output_of(module, layer, images[:, :, None]).float()
+        maps = maps.mean(2) if maps.ndim == 5 else maps
+        if maps.ndim != 4 or len(maps) != len(images):
+            msg = f"expected maps ({len(images)}, c, h, w) of layer {layer!r}, got {tuple(maps.shape)}"
+            raise PluginError(msg)
+        return maps
+
+    return to_maps, only_stream(network.inputs)
 
 
-@torch.no_grad()
-def _apply(module: nn.Module, images: Tensor) -> Tensor:
-    """Apply a module in evaluation mode, restored afterwards: (B, c, h, w) float32."""
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        maps: Tensor = module.eval()(images)
-    finally:
-        for part, training in modes:
-            part.training = training
-    if maps.ndim != 4 or len(maps) != len(images):
-        msg = f"the feature map promised ({len(images)}, c, h, w) and gave {tuple(maps.shape)}"
-        raise PluginError(msg)
-    return maps.float()
-
-
-def _batches(frames: Frames, size: int, card: BackboneCard) -> Iterator[tuple[int, Tensor]]:
+def _batches(frames: Frames, size: int, inputs: Inputs) -> Iterator[tuple[int, Tensor]]:
     """Iterate over normalised squares, reading a batch ahead in threads.
 
     Yields the start of a batch and its (B, 3, `size`, `size`).
     """
 
     def read(chosen: Tensor) -> Tensor:
-        return squares(frames, chosen, size, lambda images: normalise(images[:, :, None], card)[:, :, 0])
+        return squares(frames, chosen, size, lambda images: normalise(images[:, :, None], inputs)[:, :, 0])
 
     with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
         waiting = deque[tuple[int, list[Future[Tensor]]]]()

@@ -17,7 +17,8 @@ from harness.functional.pose import JOINTS, TORSO
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.interfaces import Dataset, Split, Video
+    from harness.interfaces import Dataset, Split
+    from harness.values import Video
 
 PER_VIDEO = 2
 """Frames of each video, in the middles of as many equal parts of it."""

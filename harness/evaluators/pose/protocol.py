@@ -18,13 +18,13 @@ from harness.evaluators.scoring import to_values
 from harness.functional.folds import group_folds
 from harness.functional.metrics import mean
 from harness.functional.pose import ARMS, DIAGONAL, JOINTS, OTHER_DIAGONAL, pdj, strict_pcp, torso_diameter
-from harness.interfaces import Evaluation, Predictions, Score
 from harness.system import progress
+from harness.values import Evaluation, Predictions, Score
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Dataset
+    from harness.interfaces import Dataset, FrozenEncoder
+    from harness.values import Encoding, Promise
 
 LEARNING_RATES = (3e-3, 1e-2, 3e-2)
 
@@ -55,6 +55,10 @@ class Pose:
 
     card: ClassVar[EvaluatorCard] = POSE
 
+    def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
+        """Nothing: feature maps are made of squares around people."""
+        return ()
+
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
         """Train heads on train, and measure the chosen one on test.
 
@@ -64,7 +68,7 @@ class Pose:
             DataError: when joints are missing or cannot be read, naming the video; when a joint of the arms is nowhere
                 in train, or no arm of test can be scored; when train has one group only; when a feature map is NaN.
             DivergedError: when the head's training ends without numbers.
-            PluginError: when the encoder's feature map or card is missing, or the encoder changed.
+            PluginError: when the encoder has no spatial layer, or it gives no maps.
         """
         train, test = (frames_with_people(data, name) for name in ("train", "test"))
         usual = _mean_joints(train, data.card.name)

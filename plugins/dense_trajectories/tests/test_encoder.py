@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from harness.errors import DataError
-from harness.interfaces import Budget, VideoBatch
 from harness.testing import TinyBackbone
+from harness.training.session import TrainingSession
+from harness.values import Budget, VideoBatch
 from harness_dense_trajectories import encoder as encoding
 from harness_dense_trajectories.encoder import TrajectoryEncoder, columns
 from harness_dense_trajectories.many import extract_many
@@ -22,16 +23,23 @@ from harness_dense_trajectories.trajectories import DESCRIPTORS
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
+def videos_encoded(encoder, split):
+    """(N, dim) of all videos."""
+    vectors = dict(encoder.encode_videos(split, ()))
+    return torch.stack([vectors[position] for position in range(len(split))])
+
+
 def fitted(squares, device="cpu", **options):
     method = IdtBow(**options) if "words" in options else IdtFv(components=2, **options)
-    return method.fit(TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0, device=device))
+    session = TrainingSession(Budget(frames=400, seed=0), device=device)
+    return method.fit(TinyBackbone(), squares.split("train").unlabelled(), session)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_clip_has_the_vector_of_the_video_it_is(squares, device):
     encoder, test = fitted(squares, device), squares.split("test")
-    videos = encoder.encode_videos(test)
-    assert videos.shape == (len(test), encoder.dim)
+    videos = videos_encoded(encoder, test)
+    assert videos.shape == (len(test), *encoder.promise.shape)
     clip = test.read(3).permute(3, 0, 1, 2)[None]
     torch.testing.assert_close(encoder.encode(VideoBatch(clip)), videos[3:4])
     assert videos[3].norm() == pytest.approx(1, abs=1e-4)
@@ -50,8 +58,9 @@ def test_what_is_stored_encodes_alike(squares, tmp_path, options, dim):
     encoder, test = fitted(squares, **options), squares.split("test")
     encoder.save(tmp_path)
     again = TrajectoryEncoder.load(tmp_path)
-    assert again.dim == encoder.dim == (dim or sum(part.dim for part in encoder.parts.values()))
-    assert torch.equal(again.encode_videos(test), encoder.encode_videos(test))
+    assert again.promise == encoder.promise
+    assert encoder.promise.shape == (dim or sum(part.dim for part in encoder.parts.values()),)
+    assert torch.equal(videos_encoded(again, test), videos_encoded(encoder, test))
 
 
 @pytest.mark.parametrize("options", [None, {"parts": [["hog", "words"]]}, {"settings": {"levels": 0}, "parts": []}])
@@ -66,7 +75,7 @@ def test_videos_without_trajectories_have_the_zero_vector_and_are_counted(square
     frames = test.frames.clone() if isinstance(test.frames, torch.Tensor) else list(test.frames)
     frames[1] = torch.zeros_like(frames[1])
     dark = dataclasses.replace(test, frames=frames)
-    vectors = encoder.encode_videos(dark)
+    vectors = videos_encoded(encoder, dark)
     assert vectors[1].abs().max() == 0
     assert vectors.isfinite().all()
     assert "videos of test have no trajectories" in capsys.readouterr().err
@@ -98,7 +107,7 @@ def test_on_cuda_tubes_are_described_there(squares, tmp_path, monkeypatch):
 
 def test_words_are_counted_for_each_descriptor(squares):
     encoder, test = fitted(squares, words=20), squares.split("test")
-    vector = encoder.encode_videos(test)[3]
+    vector = videos_encoded(encoder, test)[3]
     (table,) = Tables(Settings()).load(test, [3])
     for part, name in zip(vector.split(20), DESCRIPTORS, strict=True):
         x, centres = torch.from_numpy(table[:, columns(name)].copy()), encoder.parts[name].centres
@@ -110,16 +119,25 @@ def test_boxes_go_with_the_encoder(boxed, tmp_path):
     some, write = boxed
     write([[0, 0, 64, 48]])
     method = IdtFv(components=2, boxes="ours")
-    encoder = method.fit(TinyBackbone(), some.unlabelled(), Budget(frames=400, seed=0))
+    encoder = method.fit(TinyBackbone(), some.unlabelled(), TrainingSession(Budget(frames=400, seed=0)))
     encoder.save(tmp_path / "encoder")
     again = TrajectoryEncoder.load(tmp_path / "encoder")
-    assert torch.equal(again.encode_videos(some), encoder.encode_videos(some))
+    assert torch.equal(videos_encoded(again, some), videos_encoded(encoder, some))
     assert set(again.illustrations(some)) == {"trajectories.png", "trajectories.mp4"}
     name = some.videos[1].path.stem
     missing = tmp_path / "boxes" / "ours" / some.videos[1].path.parent.name / f"{name}.json"
     missing.unlink()
     with pytest.raises(DataError, match=f"{name}.avi: no boxes at .*{name}.npz or .json; .*leave `boxes` out"):
-        encoder.encode_videos(some)
+        videos_encoded(encoder, some)
     missing.write_text("[]")
     with pytest.raises(DataError, match=f"{some.videos[1].id}.*boxes of 0 frames"):
-        encoder.encode_videos(some)
+        videos_encoded(encoder, some)
+
+
+def test_videos_that_are_done_are_not_encoded_again(squares):
+    encoder, test = fitted(squares), squares.split("test")
+    vectors = videos_encoded(encoder, test)
+    done = range(0, len(test), 2)
+    left = dict(encoder.encode_videos(test, done))
+    assert list(left) == list(range(1, len(test), 2))
+    assert all(torch.allclose(vector, vectors[position], atol=1e-6) for position, vector in left.items())

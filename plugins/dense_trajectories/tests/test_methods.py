@@ -6,10 +6,11 @@ import pytest
 
 from harness.errors import DataError
 from harness.execution.plan import check
-from harness.interfaces import Budget
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 from harness.testing import TinyBackbone, conformance
+from harness.training.session import TrainingSession
+from harness.values import Budget
 from harness_dense_trajectories.methods import IdtBow, IdtFv
 
 
@@ -24,8 +25,9 @@ def test_conformance_of_bags_of_words(check):
 
 
 def test_too_few_trajectories(squares):
+    session = TrainingSession(Budget(frames=400, seed=0))
     with pytest.raises(DataError, match="fewer than the 100000 components or words"):
-        IdtFv(components=100_000).fit(TinyBackbone(), squares.split("train").unlabelled(), Budget(frames=400, seed=0))
+        IdtFv(components=100_000).fit(TinyBackbone(), squares.split("train").unlabelled(), session)
 
 
 def test_the_suite_can_be_planned():

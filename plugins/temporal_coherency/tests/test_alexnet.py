@@ -6,16 +6,17 @@ import pytest
 import torch
 from torch import nn
 
+from harness.encoders.layers import output_of
 from harness.errors import UsageError
 from harness.plugins.manager import Plugins
 from harness_temporal_coherency.alexnet import AlexNet
-from harness_temporal_coherency.layers import AcrossChannels
+from harness_temporal_coherency.local_response import AcrossChannels
 
 
 def weightless(backbone):
     """The network without memory for its weights, and a clip for it."""
     with torch.device("meta"):
-        size = backbone.card.view.size
+        size = backbone.inputs.view.size
         return backbone.build(seed=0), torch.empty(1, 3, 1, size, size)
 
 
@@ -27,7 +28,7 @@ def test_normalisation_and_pooling_follow_the_first_two_convolutions(released):
 
 
 @pytest.mark.parametrize(
-    ("options", "layers"),
+    ("options", "lengths"),
     [
         ({}, {"fc6": 4096, "fc7": 1024}),
         ({"fc7": 4096}, {"fc6": 4096, "fc7": 4096}),
@@ -36,17 +37,19 @@ def test_normalisation_and_pooling_follow_the_first_two_convolutions(released):
         ({"width": 0.25, "size": 67, "released": True}, {"fc6": 1024, "fc7": 256}),
     ],
 )
-def test_a_cards_promises_are_its_options(options, layers):
+def test_a_cards_promises_are_its_options(options, lengths):
     backbone = AlexNet(**options)
-    assert backbone.card.layers == layers
-    assert backbone.card.view.size == options.get("size", 227)
+    assert backbone.card.layers == ("fc6", "fc7")
+    assert backbone.inputs.view.size == options.get("size", 227)
     network, clip = weightless(backbone)
+    assert {name: output_of(network, name, clip).shape[1] for name in lengths} == lengths
     assert network(clip).shape == (1, backbone.card.dim)
-    assert backbone.card.dim == layers["fc7"]
+    assert backbone.card.dim == lengths["fc7"]
 
 
 def test_released_pixels_keep_their_scale():
-    assert AlexNet(released=True).card.std == (1 / 255,) * 3
+    assert AlexNet(released=True).inputs.std == (1 / 255,) * 3
+    assert AlexNet().inputs.std == (0.25,) * 3
     assert AlexNet().card == AlexNet.card
 
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from harness.encoders.layers import output_of
 from harness.plugins.manager import Plugins
 from harness.testing import conformance
 from harness_temporal_coherency.alexnet import AlexNet
 from harness_temporal_coherency.cifar_net import CifarFull, CifarQuick
 from harness_temporal_coherency.googlenet import GoogLeNet
-from harness_temporal_coherency.layers import WithinChannels
+from harness_temporal_coherency.local_response import WithinChannels
 
 MINI = {"width": 0.25, "size": 99}
 NETWORKS = [AlexNet(**MINI), AlexNet(released=True, **MINI), GoogLeNet(), CifarQuick(), CifarFull()]
@@ -28,7 +29,7 @@ def test_conformance(check):
 def weightless(backbone):
     """The network without memory for its weights, and a clip for it."""
     with torch.device("meta"):
-        size = backbone.card.view.size
+        size = backbone.inputs.view.size
         return backbone.build(seed=0), torch.empty(1, 3, 1, size, size)
 
 
@@ -87,35 +88,37 @@ def test_the_other_networks_have_their_published_size_less_the_classifier():
 
 def images(backbone, number):
     """Images of a bright square each, at different places, normalised."""
-    size, card = backbone.card.view.size, backbone.card
+    inputs = backbone.inputs
+    size = inputs.view.size
     generator = torch.Generator().manual_seed(0)
     pixels = 0.3 + 0.1 * torch.rand(number, 3, 1, size, size, generator=generator)
     for image, (row, column) in zip(pixels, torch.randint(size // 2, (number, 2), generator=generator), strict=True):
         image[..., row : row + size // 2, column : column + size // 2] += 0.5
-    mean, std = torch.tensor(card.mean).view(-1, 1, 1, 1), torch.tensor(card.std).view(-1, 1, 1, 1)
+    mean, std = torch.tensor(inputs.mean).view(-1, 1, 1, 1), torch.tensor(inputs.std).view(-1, 1, 1, 1)
     return (pixels - mean) / std
 
 
+LENGTHS = {  # of an alexnet a quarter as wide
+    "alexnet": {"fc6": 1024, "fc7": 256},
+    "googlenet": {"pool5": 1024, "fc": 1024},
+    "cifar_quick": {"pool3": 1024, "ip1": 64},
+    "cifar_full": {"pool3": 1024},
+}
+
+
 @pytest.mark.parametrize("backbone", NETWORKS, ids=lambda backbone: backbone.card.name)
-def test_the_network_until_a_layer_gives_what_comes_out_of_that_layer(backbone):
-    network = backbone.build(seed=0).eval()
-    came_out = {}
-    hooks = [
-        layer.register_forward_hook(lambda _module, _inputs, vectors, name=name: came_out.update({name: vectors}))
-        for name, layer in network.pool.named_children()
-    ]
-    clips = images(backbone, 2)
+def test_layers_come_one_after_the_other_and_the_last_gives_the_vector(backbone):
+    network, clips = backbone.build(seed=0).eval(), images(backbone, 2)
+    lengths = LENGTHS[backbone.card.name]
+    assert backbone.card.layers == tuple(lengths)
     with torch.no_grad():
-        vectors = network(clips)
-        for hook in hooks:
-            hook.remove()
-        assert list(came_out) == list(backbone.card.layers)
-        for name, length in backbone.card.layers.items():
-            part = network.until(name)
-            torch.testing.assert_close(part(clips), came_out[name])
-            assert came_out[name].shape == (2, length)
-            assert part.feature_map is network.feature_map
-        torch.testing.assert_close(part(clips), vectors)
+        values = output_of(network, backbone.card.spatial, clips)
+        assert values.ndim == 4
+        for name, length in lengths.items():
+            values = network.get_submodule(name)(values)
+            torch.testing.assert_close(output_of(network, name, clips), values)
+            assert values.shape == (2, length)
+        torch.testing.assert_close(network(clips), values)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "cifar_quick", "cifar_full"])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness import Budget, FrozenEncoder, UsageError
+from harness import Budget, UsageError
 from harness.backbones.small_2d import Small2D
 from harness.datasets.concatenated_split import ConcatenatedSplit
-from harness.encoders.network import normalise
+from harness.encoders.frozen import CachedEncoder
 from harness.testing.fixtures import MovingSquares, TinyBackbone
+from harness.training.session import TrainingSession
+from harness.video.transforms import normalise
 from harness_temporal_coherency.methods import Quadruplet, Siamese, SlowFeatureAnalysis, Triplet
 
 
@@ -19,18 +21,18 @@ def train():
 
 def test_sfa_draws_frames_of_one_video_side_by_side():
     split = train()
-    view = TinyBackbone.card.view
+    view = TinyBackbone.inputs.view
     batch = SlowFeatureAnalysis().draw(split, view, 10, torch.Generator().manual_seed(0))
-    assert batch.clips.shape == (20, 3, 1, view.size, view.size)
+    assert batch.inputs.shape == (20, 3, 1, view.size, view.size)
     assert batch.targets.tolist() == [False, True, True, True, True] * 2
-    background = batch.clips[:, :, 0, 0, 0].float().unflatten(0, (2, 10))
+    background = batch.inputs[:, :, 0, 0, 0].float().unflatten(0, (2, 10))
     assert (background[0] - background[1]).abs().max() < 20  # the group's colour, and noise
 
 
 def test_a_quadruplets_last_frame_is_of_another_video():
     split = train()
-    view = TinyBackbone.card.view
-    clips = Quadruplet().draw(split, view, 200, torch.Generator().manual_seed(0)).clips
+    view = TinyBackbone.inputs.view
+    clips = Quadruplet().draw(split, view, 200, torch.Generator().manual_seed(0)).inputs
     assert clips.shape == (800, 3, 1, view.size, view.size)
     anchor, following, later, other = clips[:, :, 0, 0, 0].float().unflatten(0, (4, 200))
     assert (anchor - following).abs().max() < 20
@@ -39,9 +41,9 @@ def test_a_quadruplets_last_frame_is_of_another_video():
 
 
 def test_half_of_siamese_pairs_are_of_two_videos():
-    view = TinyBackbone.card.view
+    view = TinyBackbone.inputs.view
     batch = Siamese().draw(train(), view, 200, torch.Generator().manual_seed(0))
-    first, second = batch.clips[:, :, 0, 0, 0].float().unflatten(0, (2, 200))
+    first, second = batch.inputs[:, :, 0, 0, 0].float().unflatten(0, (2, 200))
     apart = (first - second).abs().amax(1)
     assert batch.targets.tolist() == [False, True] * 100
     assert apart[batch.targets].max() < 20
@@ -49,8 +51,8 @@ def test_half_of_siamese_pairs_are_of_two_videos():
 
 
 def test_a_triplets_last_frame_is_of_another_video():
-    view = TinyBackbone.card.view
-    clips = Triplet().draw(train(), view, 200, torch.Generator().manual_seed(0)).clips
+    view = TinyBackbone.inputs.view
+    clips = Triplet().draw(train(), view, 200, torch.Generator().manual_seed(0)).inputs
     anchor, positive, negative = clips[:, :, 0, 0, 0].float().unflatten(0, (3, 200))
     assert (anchor - positive).abs().max() < 20
     assert ((anchor - negative).abs().amax(1) > 20).float().mean() > 0.6
@@ -68,22 +70,22 @@ def test_a_triplets_last_frame_is_of_another_video():
 )
 def test_learning_lowers_the_loss(method, backbone):
     split = train()
-    batch = method.draw(split, backbone.card.view, 100, torch.Generator().manual_seed(99))
-    clips = normalise(batch.clips, backbone.card)
+    batch = method.draw(split, backbone.inputs.view, 100, torch.Generator().manual_seed(99))
+    clips = normalise(batch.inputs, backbone.inputs)
 
     def loss(module: torch.nn.Module) -> float:
-        objective = method.objective(module, backbone.card, split)
-        objective.train(isinstance(backbone, Small2D))  # which normalises by the batch; the other has dropout
+        loss_of = method.build_loss(module, backbone.card.dim, split)
+        loss_of.train(isinstance(backbone, Small2D))  # which normalises by the batch; the other has dropout
         with torch.no_grad():
-            return float(objective(clips) if batch.targets is None else objective(clips, batch.targets))
+            return float(loss_of(clips) if batch.targets is None else loss_of(clips, batch.targets))
 
-    learnt = method.fit(backbone, split, Budget(frames=1500, seed=0)).module
+    learnt = method.fit(backbone, split, TrainingSession(Budget(frames=1500, seed=0))).module
     assert loss(learnt) < 0.95 * loss(backbone.build(seed=0))
 
 
 def test_the_encoder_is_the_backbones_network():
-    encoder = Quadruplet().fit(TinyBackbone(), train(), Budget(frames=320, seed=1))
-    features = FrozenEncoder(encoder, key="test").features(MovingSquares().split("test"))
+    encoder = Quadruplet().fit(TinyBackbone(), train(), TrainingSession(Budget(frames=320, seed=1)))
+    features = CachedEncoder(encoder, key="test").features(MovingSquares().split("test"))
     assert features.vectors.shape == (32, TinyBackbone.card.dim)
     assert features.vectors.std(0).max() > 0
 
@@ -104,4 +106,5 @@ def test_impossible_options(method, options, message):
 @pytest.mark.parametrize("method", [Siamese, Quadruplet, Triplet])
 def test_all_videos_as_one_can_be_learnt_from(method):
     joined = ConcatenatedSplit(MovingSquares().split("train")).unlabelled()
-    assert method().fit(TinyBackbone(), joined, Budget(frames=320, seed=0)).dim == TinyBackbone.card.dim
+    encoder = method().fit(TinyBackbone(), joined, TrainingSession(Budget(frames=320, seed=0)))
+    assert encoder.dim == TinyBackbone.card.dim

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness import FrozenEncoder, View
+from harness import Promise, View, WholeVideo
+from harness.encoders.frozen import CachedEncoder
 from harness.errors import UsageError
 from harness.testing.fixtures import MovingSquares
 from harness_temporal_coherency import movements as module
@@ -17,10 +18,8 @@ SPLIT = MovingSquares().split("test")
 class Seeing:
     """One frame as a vector."""
 
-    view = View(frames=1, size=32)
-
     def __init__(self, dim, see):
-        self.dim = dim
+        self.promise = Promise(views=(View(frames=1, size=32),), shape=(dim,))
         self.see = see
 
     def encode(self, batch):
@@ -28,7 +27,7 @@ class Seeing:
 
 
 def moved(dim, see):
-    return movements(FrozenEncoder(Seeing(dim, see), key="x"), SPLIT, count=100)
+    return movements(CachedEncoder(Seeing(dim, see), key="x"), SPLIT, count=100)
 
 
 def test_colours_alone():
@@ -54,7 +53,7 @@ def test_places_alone():
 def test_the_changes_are_what_they_say():
     seen = []
     movements(
-        FrozenEncoder(Seeing(3, lambda clips: seen.append(clips) or clips.mean((2, 3, 4)) + 1), key="x"),
+        CachedEncoder(Seeing(3, lambda clips: seen.append(clips) or clips.mean((2, 3, 4)) + 1), key="x"),
         SPLIT,
         count=20,
     )
@@ -64,6 +63,13 @@ def test_the_changes_are_what_they_say():
     assert torch.equal(grey[:, 0], grey[:, 2])
     ratio = (tinted / frames.clamp(min=1 / 255))[:, [0, 2]].flatten(2).median(2).values
     assert ((ratio.prod(1) - (1 - module.TINT**2)).abs() < 0.05).all()
+
+
+def test_whole_videos_have_no_frame_to_change():
+    whole = Seeing(3, None)
+    whole.promise = Promise(views=(WholeVideo(),), shape=(3,))
+    with pytest.raises(UsageError, match="expected an encoder of clips, got one that is shown whole videos"):
+        movements(CachedEncoder(whole, key="x"), SPLIT)
 
 
 def test_the_command_wants_one_key(tmp_path, monkeypatch):

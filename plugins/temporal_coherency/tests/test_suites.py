@@ -32,7 +32,7 @@ def test_every_suite_can_be_planned(plugins, everywhere, name, scale):
     assert suite.name == f"coherency-{name}{scale}"
     plan.check(suite, plugins)
     for backbone in suite.backbones:  # random_init and the losses alike
-        assert plugins.backbones.build(backbone.name, backbone.options).card.view.frames == 1 or name == "margins"
+        assert plugins.backbones.build(backbone.name, backbone.options).inputs.view.frames == 1 or name == "margins"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "transfer"])

@@ -10,20 +10,21 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from harness.backbones.per_frame import PerFrame
 from harness.backbones.small_2d import Small2D
-from harness.cards import BackboneCard, View
-from harness.encoders.frozen import FrozenEncoder
-from harness.encoders.network import NetworkEncoder, normalise
+from harness.cards import View
+from harness.encoders.frozen import CachedEncoder
+from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, PluginError
-from harness.evaluators.pose.feature_maps import BATCH, crop, feature_maps, input_size, spatial, squares
+from harness.evaluators.pose.feature_maps import BATCH, crop, feature_maps, input_size, mapper, squares
 from harness.evaluators.pose.frames import Frames
-from harness.interfaces import Video
-from harness.testing import MemorySplit, MovingSquares
-from harness.testing.fixtures import UntrainedEncoder
+from harness.evaluators.pose.protocol import Pose
+from harness.testing import MemorySplit, MovingSquares, UninformedEncoder
+from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
+from harness.values import Inputs, Video
+from harness.video.transforms import normalise
 
-CARD = BackboneCard(
-    name="maps", summary="a feature map", dim=3, view=View(frames=1, size=64), feature_map=True, mean=(0.2, 0.3, 0.4)
-)
+INPUTS = Inputs(view=View(frames=1, size=64), mean=(0.2, 0.3, 0.4))
 
 
 def drawn(*shape, seed=0):
@@ -104,14 +105,14 @@ class OfOneSize(Pools):
         return super().forward(images)
 
 
-class Whole(nn.Module):
-    def __init__(self, feature_map):
-        super().__init__()
-        self.feature_map = feature_map
+def encoder(maps):
+    """An encoder whose vectors are the mean of its maps."""
+    network = PerFrame(maps, {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())})
+    return NetworkEncoder(network, INPUTS, spatial="feature_map")
 
 
-def frozen(feature_map, card=CARD):
-    return FrozenEncoder(NetworkEncoder(Whole(feature_map), card), key="x")
+def frozen(maps):
+    return CachedEncoder(encoder(maps), key="x")
 
 
 def random_frames(videos=40, per_video=2):
@@ -140,7 +141,7 @@ def test_feature_maps_are_those_of_one_square_after_the_other():
     assert found.dtype == torch.float32
     for index in (0, 1, BATCH - 1, BATCH, 79):
         frame = frames.split.frames[int(frames.videos[index])][int(frames.numbers[index])]
-        image = normalise(frame.permute(2, 0, 1)[None, :, None], CARD)[:, :, 0]
+        image = normalise(frame.permute(2, 0, 1)[None, :, None], INPUTS)[:, :, 0]
         square = crop(image, frames.corners[index : index + 1], frames.sides[index : index + 1], 120)
         torch.testing.assert_close(found[index], avg_pool2d(square, 8)[0])
 
@@ -167,8 +168,8 @@ def test_the_input_is_as_large_as_the_stride_asks(side, size):
 
 
 def test_the_input_of_a_built_in_backbone():
-    small = NetworkEncoder(Small2D().build(seed=0), Small2D.card)
-    assert input_size(FrozenEncoder(small, key="x")) == (120, (15, 15))
+    small = NetworkEncoder.of(Small2D().build(seed=0), Small2D())
+    assert input_size(CachedEncoder(small, key="x")) == (120, (15, 15))
 
 
 def test_a_network_of_one_size_gets_its_own():
@@ -176,13 +177,12 @@ def test_a_network_of_one_size_gets_its_own():
     assert input_size(frozen(nn.AdaptiveAvgPool2d(3))) == (64, (3, 3))
 
 
-def test_modes_are_put_back_and_nothing_is_learnt():
-    encoder = UntrainedEncoder()
-    encoder.module.train()
-    before = {name: tensor.clone() for name, tensor in encoder.module.state_dict().items()}
-    feature_maps(FrozenEncoder(encoder, key="x"), random_frames(2), 30)
-    assert encoder.module.training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.module.state_dict().items())
+def test_the_encoder_is_left_as_it_is():
+    tiny = UntrainedEncoder()
+    before = {name: tensor.clone() for name, tensor in tiny.module.state_dict().items()}
+    feature_maps(CachedEncoder(tiny, key="x"), random_frames(2), 30)
+    assert not any(module.training for module in tiny.module.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in tiny.module.state_dict().items())
 
 
 def test_a_feature_map_is_computed_as_when_evaluated():
@@ -190,20 +190,33 @@ def test_a_feature_map_is_computed_as_when_evaluated():
         def forward(self, images):
             return super().forward(images) * (2 if self.training else 1)
 
-    doubles, frames = Doubles(), random_frames(2)
-    encoder = frozen(doubles)
-    doubles.train()
-    torch.testing.assert_close(feature_maps(encoder, frames, 120), feature_maps(frozen(Pools()), frames, 120))
-    assert doubles.training
+    network, frames = encoder(Doubles()), random_frames(2)
+    network.module.train()
+    maps = feature_maps(CachedEncoder(network, key="x"), frames, 120)
+    torch.testing.assert_close(maps, feature_maps(frozen(Pools()), frames, 120))
+    assert network.module.training
 
 
-@pytest.mark.parametrize("shape", [lambda x: x.mean((2, 3)), lambda x: x[:1]])
-def test_a_feature_map_that_is_none(shape):
+def test_a_map_over_time_is_averaged():
+    class Clips(nn.Module):
+        def forward(self, clips):
+            return torch.cat([clips, 3 * clips], dim=2)
+
+    network = nn.Sequential(nn.AvgPool3d((1, 8, 8)), Clips(), nn.AdaptiveAvgPool3d(1), nn.Flatten())
+    averaged = CachedEncoder(NetworkEncoder(network, INPUTS, spatial="1"), key="x")
+    frames = random_frames(2)
+    torch.testing.assert_close(feature_maps(averaged, frames, 120), 2 * feature_maps(frozen(Pools()), frames, 120))
+
+
+@pytest.mark.parametrize(
+    ("shape", "given"), [(lambda x: x.mean((2, 3)), r"\(4, 3\)"), (lambda x: x[:1], r"\(1, 3, 15, 15\)")]
+)
+def test_a_feature_map_that_is_none(shape, given):
     class Wrong(Pools):
         def forward(self, images):
             return shape(super().forward(images))
 
-    with pytest.raises(PluginError, match=r"promised \(4, c, h, w\) and gave"):
+    with pytest.raises(PluginError, match=rf"expected maps \(4, c, h, w\) of layer 'feature_map', got {given}"):
         feature_maps(frozen(Wrong()), random_frames(2), 120)
 
 
@@ -218,14 +231,11 @@ def test_a_broken_frame_names_its_video():
         feature_maps(frozen(Broken()), random_frames(3), 120)
 
 
-def test_an_encoder_without_a_card_or_feature_map():
-    class Bare:
-        view, dim, feature_map = CARD.view, 3, Pools()
-
-    with pytest.raises(PluginError, match="Bare has no card that says how images are normalised"):
-        spatial(FrozenEncoder(Bare(), key="x"))
-    with pytest.raises(PluginError, match="NetworkEncoder has no feature map"):
-        spatial(frozen(Pools(), dataclasses.replace(CARD, feature_map=False)))
+@pytest.mark.parametrize("bare", [UninformedEncoder(), NetworkEncoder(UntrainedEncoder().module, TinyBackbone.inputs)])
+def test_an_encoder_without_a_spatial_layer(bare):
+    assert Pose.card.needs - bare.promise.offers == {"feature_map"}
+    with pytest.raises(PluginError, match="needs an encoder with a spatial layer, got one that promises Promise"):
+        mapper(CachedEncoder(bare, key="x"))
 
 
 def test_a_video_that_does_not_decode(tmp_path):

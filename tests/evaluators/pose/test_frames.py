@@ -14,8 +14,8 @@ import torch
 from harness.cards import DatasetCard
 from harness.errors import DataError
 from harness.evaluators.pose.frames import frames_with_people, read_joints
-from harness.interfaces import Video
 from harness.testing import MemorySplit
+from harness.values import Video
 
 UPRIGHT = np.array([[30, 10], [34, 16], [26, 16], [38, 22], [22, 22], [40, 28], [20, 28], [33, 32], [27, 32]], "f4")
 """A torso of 8 x 16 pixels about (30, 24)."""

@@ -11,8 +11,8 @@ from PIL import Image, ImageColor
 
 from harness.evaluators.pose.frames import Frames
 from harness.evaluators.pose.pictures import CAPTION, CELL, LEFT, MARGIN, MIDDLE, RIGHT, skeletons
-from harness.interfaces import Video
 from harness.testing import MemorySplit
+from harness.values import Video
 
 UPRIGHT = torch.tensor(
     [[30, 8], [38, 16], [22, 16], [46, 22], [14, 22], [50, 30], [10, 30], [36, 36], [24, 36]]

@@ -10,18 +10,19 @@ import pytest
 import torch
 from torch import nn
 
-from harness.cards import BackboneCard, DatasetCard, View
-from harness.encoders.frozen import FrozenEncoder
+from harness.backbones.per_frame import PerFrame
+from harness.cards import DatasetCard, View
+from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.encoders.network import NetworkEncoder
-from harness.errors import DataError, DivergedError, PluginError, UsageError
+from harness.errors import DataError, DivergedError, UsageError
 from harness.evaluators.pose import head as pose_head
 from harness.evaluators.pose import protocol
 from harness.evaluators.pose.frames import EXPANSION, PER_VIDEO, frames_with_people
 from harness.evaluators.pose.protocol import Pose
 from harness.functional.pose import ARMS
 from harness.functional.statistics import of_predictions
-from harness.interfaces import Video
 from harness.testing import MemorySplit, MovingSquares, failures
+from harness.values import Inputs, Video
 
 SIZE, FRAMES = 64, 4
 GROUPS = {"train": 6, "test": 4}
@@ -108,24 +109,13 @@ class Blind(nn.Module):
         return images.new_ones(len(images), 4, images.shape[2] // 8, images.shape[3] // 8)
 
 
-class OnlyMaps(nn.Module):
-    def __init__(self, feature_map):
-        super().__init__()
-        self.feature_map = feature_map
-
-    def forward(self, clips):
-        return self.feature_map(clips[:, :, 0]).mean((2, 3))
-
-
-def encoder(feature_map):
-    card = BackboneCard(
-        name="maps", summary="a feature map", dim=9, view=View(frames=1, size=64), feature_map=feature_map is not None
-    )
-    return NetworkEncoder(OnlyMaps(feature_map), card)
+def encoder(maps):
+    network = PerFrame(maps, {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())})
+    return NetworkEncoder(network, Inputs(view=View(frames=1, size=64)), spatial="feature_map")
 
 
 def evaluate(data, feature_map=None, seed=0):
-    frozen = FrozenEncoder(encoder(feature_map or SeesColours()), key="x")
+    frozen = CachedEncoder(encoder(feature_map or SeesColours()), key="x")
     return Pose().evaluate(frozen, data, seed=seed)
 
 
@@ -253,14 +243,24 @@ def test_another_seed_gives_other_numbers(people, short):
     assert one.values != other.values
 
 
-def test_an_encoder_that_changes_is_refused(people, short):
+def test_the_encoder_is_not_changed(people, short):
+    network = encoder(SeesColours())
+    before = fingerprint(network)
+    Pose().evaluate(CachedEncoder(network, key="x"), people, seed=0)
+    assert fingerprint(network) == before != ""
+    assert not network.module.training
+
+
+def test_an_encoder_that_would_change_changes_a_copy(people, short):
     class Counts(SeesColours):
         def forward(self, images):
             self.colours += 0.001
             return super().forward(images)
 
-    with pytest.raises(PluginError, match="NetworkEncoder changed while encoding"):
-        evaluate(people, Counts())
+    network = encoder(Counts())
+    before = fingerprint(network)
+    Pose().evaluate(CachedEncoder(network, key="x"), people, seed=0)
+    assert fingerprint(network) == before
 
 
 def test_what_validates_is_of_other_groups(people):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, View, hookimpl
+from harness import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, hookimpl
 
 NAMES = ("counted", "diverges", "raises", "exits", "runs_out_of_memory", "slow", "reads_labels")
 CARDS = {name: MethodCard(name=name, summary=f"A method that {name}.") for name in NAMES}
@@ -11,8 +11,7 @@ TWO_LAYERS = BackboneCard(
     name="two_layers",
     summary="Mean colours, and a linear layer on them.",
     dim=2,
-    view=View(frames=4, size=16),
-    layers={"colours": 3, "linear": 2},
+    layers=("colours", "linear"),
 )
 _METRIC = Metric(id="value", title="Value", unit="1", higher_is_better=True)
 FRAGILE = EvaluatorCard(name="fragile", summary="Raises for odd seeds.", protocol="none", metrics=(_METRIC,))

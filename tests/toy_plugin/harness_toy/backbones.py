@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from torch import nn
 
+from harness import Inputs, View
 from harness.system.seeding import seeded
 from harness_toy import TWO_LAYERS
-
-
-class Layers(nn.Sequential):
-    def until(self, name):
-        return self[:1] if name == "colours" else self
 
 
 class Colours(nn.Module):
@@ -20,7 +18,8 @@ class Colours(nn.Module):
 
 class TwoLayers:
     card = TWO_LAYERS
+    inputs = Inputs(view=View(frames=4, size=16))
 
     def build(self, *, seed):
         with seeded(seed):
-            return Layers(Colours(), nn.Linear(3, 2))
+            return nn.Sequential(OrderedDict(colours=Colours(), linear=nn.Linear(3, 2)))

@@ -9,6 +9,9 @@ from harness_toy import FRAGILE, NOT_A_NUMBER, TRAINS
 class Fragile:
     card = FRAGILE
 
+    def encodings(self, promise, data, *, seed):
+        return ()
+
     def evaluate(self, encoder, data, *, seed):
         if seed % 2:
             msg = "odd\nseed"
@@ -19,12 +22,18 @@ class Fragile:
 class Trains:
     card = TRAINS
 
+    def encodings(self, promise, data, *, seed):
+        return ()
+
     def evaluate(self, encoder, data, *, seed):
         raise AssertionError
 
 
 class NotANumber:
     card = NOT_A_NUMBER
+
+    def encodings(self, promise, data, *, seed):
+        return ()
 
     def evaluate(self, encoder, data, *, seed):
         return Evaluation((Score("value", float("nan")),))

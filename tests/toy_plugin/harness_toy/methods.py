@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from harness import DivergedError, NetworkEncoder
+from harness import DivergedError, NetworkEncoder, NetworkMethod
 from harness_toy import CARDS
 
 
@@ -18,19 +18,19 @@ def log(text: str) -> None:
         file.write(text + "\n")
 
 
-class Counted:
+class Counted(NetworkMethod):
     card = CARDS["counted"]
 
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
 
-    def fit(self, backbone, train, budget):
-        log(f"{self.card.name} {budget.seed}")
+    def fit(self, backbone, train, session):
+        log(f"{self.card.name} {session.budget.seed}")
         self.act(train)
-        network = backbone.build(seed=budget.seed)
+        network = backbone.build(seed=session.budget.seed)
         for parameter in network.parameters():
             parameter.data.mul_(self.scale)
-        return NetworkEncoder(network, backbone.card)
+        return NetworkEncoder.of(network, backbone)
 
     def act(self, train) -> None:
         pass

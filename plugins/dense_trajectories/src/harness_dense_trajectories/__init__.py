@@ -8,7 +8,8 @@ from harness import MethodCard, Paper, hookimpl
 
 if TYPE_CHECKING:
     from harness.interfaces import Method
-    from harness.plugins.registry import Registry, SuiteRegistry
+    from harness.plugins.file_registry import SuiteRegistry
+    from harness.plugins.registry import Registry
 
 PAPER = Paper(
     title="Action recognition with improved trajectories",
@@ -22,7 +23,7 @@ IDT_FV = MethodCard(
     name="idt_fv",
     summary="hand-crafted: improved dense trajectories, encoded as one Fisher vector a video",
     paper=PAPER,
-    offers=frozenset({"vector"}),
+    reads=frozenset({"pretraining", "budget", "seed"}),
     deviations=(
         "no network is trained: the backbone is ignored; the budget bounds the frames that the encoding is fitted on",
         "flow is DIS by default, Farneback (the paper's) by option, once at full size and scaled to the levels",
@@ -37,7 +38,7 @@ IDT_BOW = MethodCard(
     name="idt_bow",
     summary="hand-crafted: improved dense trajectories, counted as visual words: the simple baseline of idt_fv",
     paper=PAPER,
-    offers=frozenset({"vector"}),
+    reads=frozenset({"pretraining", "budget", "seed"}),
     deviations=(
         *IDT_FV.deviations[:4],
         "square roots of the shares of words, for linear classifiers; the paper's kernel is chi-squared",

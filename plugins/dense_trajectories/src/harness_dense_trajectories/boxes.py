@@ -15,7 +15,7 @@ from harness.errors import DataError
 from harness.system import paths
 
 if TYPE_CHECKING:
-    from harness.interfaces import Video
+    from harness.values import Video
 
 Boxes = Sequence[NDArray[np.float32]]
 """For each frame (k, 4): left, top, right, bottom in pixels."""

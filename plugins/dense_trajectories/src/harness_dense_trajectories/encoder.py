@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cards import View
+from harness.cards import WholeVideo
 from harness.errors import DataError
 from harness.system import progress
+from harness.values import Promise
 from harness_dense_trajectories import store
 from harness_dense_trajectories.encodings import Encoding, Fisher, Words
 from harness_dense_trajectories.extract import extract
@@ -27,7 +28,8 @@ from harness_dense_trajectories.trajectories import COLUMNS, span
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.interfaces import Split, VideoBatch
+    from harness.interfaces import Split
+    from harness.values import VideoBatch
     from harness_dense_trajectories.projections import Sketch
 
 JOINT = "joint"
@@ -50,8 +52,6 @@ class TrajectoryEncoder:
         device: on CUDA tubes are described there.
     """
 
-    view = View(whole=True)
-
     def __init__(
         self,
         settings: Settings,
@@ -67,9 +67,10 @@ class TrajectoryEncoder:
         self.device = device
 
     @property
-    def dim(self) -> int:
-        """Dimensions of the sketch, or of all parts together."""
-        return sum(part.dim for part in self.parts.values()) if self.sketch is None else self.sketch.dim
+    def promise(self) -> Promise:
+        """Vectors of whole videos: of the sketch, or of all parts beside each other."""
+        dim = sum(part.dim for part in self.parts.values()) if self.sketch is None else self.sketch.dim
+        return Promise(views=(WholeVideo(),), shape=(dim,))
 
     def encode(self, batch: VideoBatch) -> Tensor:
         """Encode clips, each as a whole video without boxes, as (B, dim) float32."""
@@ -78,29 +79,32 @@ class TrajectoryEncoder:
             trajectories = extract_many(clips, self.settings, device=self.device)
         else:
             trajectories = [extract(clip, self.settings) for clip in clips]
-        return self._encode([each.table for each in trajectories]).to(batch.clips.device)
+        groups = [self._encode(group) for _, group in _groups([each.table for each in trajectories])]
+        return torch.cat(groups).to(batch.clips.device)
 
-    def encode_videos(self, split: Split) -> Tensor:
-        """Encode all videos, (N, dim) float32, computing trajectories not on disk.
+    def encode_videos(self, split: Split, done: Container[int]) -> Iterator[tuple[int, Tensor]]:
+        """Encode the videos that are not `done`: position and (dim,) float32.
+
+        Trajectories that are not on disk are computed.
 
         Raises:
             DataError: when a video does not decode.
         """
-        tables = Tables(self.settings, self.device, self.boxes).load(split)
+        left = [position for position in range(len(split)) if position not in done]
+        tables = Tables(self.settings, self.device, self.boxes).load(split, left)
         empty = sum(len(table) == 0 for table in tables)
         if empty:
-            progress.say(f"{empty} of {len(split)} videos of {split.name} have no trajectories: their vector is zero")
-        return self._encode(tables)
-
-    def _encode(self, tables: Sequence[NDArray[np.float32]]) -> Tensor:
-        vectors = torch.zeros(len(tables), self.dim)
+            progress.say(f"{empty} of {len(left)} videos of {split.name} have no trajectories: their vector is zero")
         for first, group in _groups(tables):
-            x = torch.from_numpy(np.concatenate(group))
-            segments = offsets([len(table) for table in group])
-            parts = [part(x[:, columns(name)], segments) for name, part in self.parts.items()]
-            joined = torch.cat(parts, dim=1).float()
-            vectors[first : first + len(group)] = joined if self.sketch is None else self.sketch.project(joined)
-        return vectors
+            yield from zip(left[first:], self._encode(group), strict=False)
+
+    def _encode(self, group: Sequence[NDArray[np.float32]]) -> Tensor:
+        """Encode tables together, (V, dim) float32."""
+        x = torch.from_numpy(np.concatenate(group))
+        segments = offsets([len(table) for table in group])
+        parts = [part(x[:, columns(name)], segments) for name, part in self.parts.items()]
+        joined = torch.cat(parts, dim=1).float()
+        return joined if self.sketch is None else self.sketch.project(joined)
 
     def illustrations(self, split: Split) -> dict[str, bytes]:
         """Draw some videos' trajectories: `trajectories.png`, `trajectories.mp4`."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
+from harness.cards import WholeVideo
 from harness.functional.kmeans import kmeans
 from harness.system import progress
+from harness.values import Promise
 from harness_dense_trajectories import IDT_BOW, IDT_FV
 from harness_dense_trajectories.em import fit_gmm
 from harness_dense_trajectories.encoder import JOINT, TrajectoryEncoder, columns
@@ -21,7 +23,7 @@ from harness_dense_trajectories.trajectories import DESCRIPTORS
 
 if TYPE_CHECKING:
     from harness.cards import MethodCard
-    from harness.interfaces import Backbone, Budget, Split
+    from harness.interfaces import Backbone, Session, Split
 
 ITERATIONS = 50
 """Iterations of k-means."""
@@ -51,6 +53,10 @@ class _TrajectoryMethod:
 
     def __post_init__(self) -> None:
         self.settings = Settings(flow=self.flow, compensate=self.compensate, detector=self.detector)
+
+    def promise(self, backbone: Backbone) -> Promise:
+        """Vectors of whole videos, whose length the fit decides."""
+        return Promise(views=(WholeVideo(),), shape=(None,))
 
     def load(self, backbone: Backbone, folder: Path) -> TrajectoryEncoder:
         """Load the encoder that `save` wrote.
@@ -82,25 +88,25 @@ class IdtFv(_TrajectoryMethod):
     sketch: int = 0
     """Dimensions that the vector is brought to by a count sketch; 0 keeps it."""
 
-    def fit(self, backbone: Backbone, train: Split, budget: Budget) -> TrajectoryEncoder:
+    def fit(self, backbone: Backbone, train: Split, session: Session) -> TrajectoryEncoder:
         """Fit PCA and mixture on trajectories of `train`.
 
         Raises:
             DataError: when a video does not decode or has no boxes, or there are fewer trajectories than components.
         """
-        tables = Tables(self.settings, budget.device, self.boxes)
-        rows = tables.sample(train, budget, self.samples, least=self.components)
+        tables = Tables(self.settings, session.device, self.boxes)
+        rows = tables.sample(train, session.budget, self.samples, least=self.components)
         names = DESCRIPTORS if self.encoding == "separate" else (JOINT,)
         parts = {}
         with progress.bar("mixtures", total=len(names)) as bar:
             for name in names:
-                x = torch.from_numpy(rows[:, columns(name)]).to(budget.device)
+                x = torch.from_numpy(rows[:, columns(name)]).to(session.device)
                 pca = fit_pca(x, variance=self.variance)
-                parts[name] = Fisher(pca, fit_gmm(pca.project(x), self.components, seed=budget.seed), self.form)
+                parts[name] = Fisher(pca, fit_gmm(pca.project(x), self.components, seed=session.budget.seed), self.form)
                 bar.advance()
         dim = sum(part.dim for part in parts.values())
-        sketch = count_sketch(dim, self.sketch, seed=budget.seed) if self.sketch else None
-        return TrajectoryEncoder(self.settings, parts, sketch, self.boxes, budget.device)
+        sketch = count_sketch(dim, self.sketch, seed=session.budget.seed) if self.sketch else None
+        return TrajectoryEncoder(self.settings, parts, sketch, self.boxes, session.device)
 
 
 @dataclass(kw_only=True)
@@ -115,18 +121,18 @@ class IdtBow(_TrajectoryMethod):
     words: int = 4000
     """Words of each descriptor's dictionary."""
 
-    def fit(self, backbone: Backbone, train: Split, budget: Budget) -> TrajectoryEncoder:
+    def fit(self, backbone: Backbone, train: Split, session: Session) -> TrajectoryEncoder:
         """Fit the words on trajectories of `train`.
 
         Raises:
             DataError: when a video does not decode or has no boxes, or there are fewer trajectories than words.
         """
-        tables = Tables(self.settings, budget.device, self.boxes)
-        rows = tables.sample(train, budget, self.samples, least=self.words)
+        tables = Tables(self.settings, session.device, self.boxes)
+        rows = tables.sample(train, session.budget, self.samples, least=self.words)
         parts = {}
         with progress.bar("dictionaries", total=len(DESCRIPTORS)) as bar:
             for name in DESCRIPTORS:
-                x = torch.from_numpy(rows[:, columns(name)]).to(budget.device)
-                parts[name] = Words(kmeans(x, self.words, [budget.seed], iterations=ITERATIONS).centres[0])
+                x = torch.from_numpy(rows[:, columns(name)]).to(session.device)
+                parts[name] = Words(kmeans(x, self.words, [session.budget.seed], iterations=ITERATIONS).centres[0])
                 bar.advance()
-        return TrajectoryEncoder(self.settings, parts, boxes=self.boxes, device=budget.device)
+        return TrajectoryEncoder(self.settings, parts, boxes=self.boxes, device=session.device)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from harness.interfaces import Budget, Split
+    from harness.interfaces import Split
+    from harness.values import Budget
 
 TIMEOUT = 3600.0
 """Seconds that a worker may take for one video before it is killed."""

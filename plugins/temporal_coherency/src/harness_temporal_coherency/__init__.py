@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import BackboneCard, MethodCard, Paper, View, hookimpl
+from harness import BackboneCard, MethodCard, Paper, hookimpl
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Method
-    from harness.plugins.registry import ReferenceRegistry, Registry, SuiteRegistry
+    from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
+    from harness.plugins.registry import Registry
 
 PAPER = Paper(
     title="Unsupervised learning from videos using temporal coherency deep networks",
@@ -78,11 +79,8 @@ ALEXNET = BackboneCard(
         url="https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks",
     ),
     dim=1024,
-    view=View(frames=1, stride=1, size=227),
-    feature_map=True,
-    layers={"fc6": 4096, "fc7": 1024},
-    mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
-    std=(0.25, 0.25, 0.25),
+    spatial="feature_map",
+    layers=("fc6", "fc7"),
 )
 
 GOOGLENET = BackboneCard(
@@ -97,11 +95,8 @@ GOOGLENET = BackboneCard(
         url="https://arxiv.org/abs/1409.4842",
     ),
     dim=1024,
-    view=View(frames=1, stride=1, size=224),
-    feature_map=True,
-    layers={"pool5": 1024, "fc": 1024},
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
+    spatial="feature_map",
+    layers=("pool5", "fc"),
 )
 
 _CIFAR = Paper(
@@ -117,11 +112,8 @@ CIFAR_QUICK = BackboneCard(
     summary="Caffe's quick network for CIFAR-10 on single frames of 32 pixels",
     paper=_CIFAR,
     dim=64,
-    view=View(frames=1, stride=1, size=32),
-    feature_map=True,
-    layers={"pool3": 1024, "ip1": 64},
-    mean=(0.4914, 0.4822, 0.4465),
-    std=(1 / 255, 1 / 255, 1 / 255),
+    spatial="feature_map",
+    layers=("pool3", "ip1"),
 )
 
 CIFAR_FULL = BackboneCard(
@@ -129,11 +121,8 @@ CIFAR_FULL = BackboneCard(
     summary="Caffe's full network for CIFAR-10 on single frames of 32 pixels, normalised within channels",
     paper=_CIFAR,
     dim=1024,
-    view=View(frames=1, stride=1, size=32),
-    feature_map=True,
-    layers={"pool3": 1024},
-    mean=(0.4914, 0.4822, 0.4465),
-    std=(1 / 255, 1 / 255, 1 / 255),
+    spatial="feature_map",
+    layers=("pool3",),
 )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from harness.cards import BackboneCard
+from harness.backbones.per_frame import PerFrame
+from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
+from harness.values import Inputs
 from harness_temporal_coherency import ALEXNET
-from harness_temporal_coherency.layers import AcrossChannels, LayeredNetwork
+from harness_temporal_coherency.local_response import AcrossChannels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +87,20 @@ class AlexNet:
         if self._side < 1:
             msg = f"images of {size} pixels are too small for alexnet: nothing of them reaches its last layers"
             raise ValueError(msg)
-        layers = {"fc6": _scaled(_FC6, width), "fc7": _scaled(fc7, width)}
-        std = _PIXELS if released else ALEXNET.std
-        self.card = replace(ALEXNET, dim=layers["fc7"], view=replace(ALEXNET.view, size=size), layers=layers, std=std)
+        self._fc6, self._fc7 = _scaled(_FC6, width), _scaled(fc7, width)
+        self.card = replace(ALEXNET, dim=self._fc7)
+        self.inputs = Inputs(
+            view=View(frames=1, size=size),
+            mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
+            std=_PIXELS if released else (0.25, 0.25, 0.25),
+        )
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, fc7)."""
-        fc6, fc7 = self.card.layers.values()
+        fc6, fc7 = self._fc6, self._fc7
         inputs = self._convolutions[-1].channels * self._side**2
         with seeded(seed):
-            network = LayeredNetwork(
+            network = PerFrame(
                 nn.Sequential(*self._feature_map()),
                 {
                     "fc6": nn.Sequential(_max_pool(), nn.Flatten(), nn.Linear(inputs, fc6), nn.ReLU(inplace=True)),

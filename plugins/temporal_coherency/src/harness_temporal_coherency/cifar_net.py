@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import nn
 
-from harness.cards import BackboneCard
+from harness.backbones.per_frame import PerFrame
+from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
+from harness.values import Inputs
 from harness_temporal_coherency import CIFAR_FULL, CIFAR_QUICK
-from harness_temporal_coherency.layers import LayeredNetwork, WithinChannels
+from harness_temporal_coherency.local_response import WithinChannels
+
+_POOLED = 64 * 4 * 4
+"""Length of `pool3`."""
+
+_INPUTS = Inputs(view=View(frames=1, size=32), mean=(0.4914, 0.4822, 0.4465), std=(1 / 255, 1 / 255, 1 / 255))
 
 
 class CifarQuick:
@@ -19,14 +27,15 @@ class CifarQuick:
     255. A mean colour is subtracted in place of Caffe's mean image.
     """
 
-    card: BackboneCard = CIFAR_QUICK
+    card: ClassVar[BackboneCard] = CIFAR_QUICK
+    inputs: ClassVar[Inputs] = _INPUTS
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 64)."""
         with seeded(seed):
-            pool3, ip1 = self.card.layers.values()
-            return LayeredNetwork(
-                _feature_map(nn.Identity), {"pool3": _flat_pool(), "ip1": _gaussian(nn.Linear(pool3, ip1), 0.1)}
+            return PerFrame(
+                _feature_map(nn.Identity),
+                {"pool3": _flat_pool(), "ip1": _gaussian(nn.Linear(_POOLED, self.card.dim), 0.1)},
             )
 
 
@@ -36,12 +45,13 @@ class CifarFull:
     It normalises within channels. Weights and mean are as in `CifarQuick`.
     """
 
-    card: BackboneCard = CIFAR_FULL
+    card: ClassVar[BackboneCard] = CIFAR_FULL
+    inputs: ClassVar[Inputs] = _INPUTS
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""
         with seeded(seed):
-            return LayeredNetwork(_feature_map(WithinChannels), {"pool3": _flat_pool()})
+            return PerFrame(_feature_map(WithinChannels), {"pool3": _flat_pool()})
 
 
 def _feature_map(normalisation: Callable[[], nn.Module]) -> nn.Module:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import nn
 
 from harness.backbones import _torchvision
-from harness.cards import BackboneCard
+from harness.backbones.per_frame import PerFrame
+from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
+from harness.values import Inputs
 from harness_temporal_coherency import GOOGLENET
-from harness_temporal_coherency.layers import LayeredNetwork
 
 
 class GoogLeNet:
@@ -19,7 +22,10 @@ class GoogLeNet:
     are left out.
     """
 
-    card: BackboneCard = GOOGLENET
+    card: ClassVar[BackboneCard] = GOOGLENET
+    inputs: ClassVar[Inputs] = Inputs(
+        view=View(frames=1, size=224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    )
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""
@@ -28,7 +34,7 @@ class GoogLeNet:
                 weights=None, num_classes=self.card.dim, aux_logits=False, init_weights=True
             )
         *feature_map, pool, _dropout, fc = (part for part in image.children() if part is not None)
-        return LayeredNetwork(
+        return PerFrame(
             nn.Sequential(*feature_map),
             {"pool5": nn.Sequential(pool, nn.Flatten()), "fc": nn.Sequential(fc, nn.ReLU(inplace=True))},
         )

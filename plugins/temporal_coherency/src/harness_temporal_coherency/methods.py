@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from harness.errors import UsageError
-from harness.training.gradient_method import Batch, GradientMethod
+from harness.training.gradient_method import GradientMethod
+from harness.values import Batch
 from harness_temporal_coherency import QUADRUPLET, SFA, SIAMESE, TRIPLET
 from harness_temporal_coherency.losses import SharedNetwork, contrastive, quadruplet, siamese, triplet
 from harness_temporal_coherency.sampling import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from harness.cards import BackboneCard, MethodCard, View
+    from harness.cards import MethodCard, View
     from harness.interfaces import Split
 
 
@@ -78,7 +79,7 @@ class SlowFeatureAnalysis(_CoherencyMethod):
         """Sample pairs of contiguous and of distant frames."""
         return sfa_pairs(n_frames, count, generator)
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the contrastive loss of unit vectors."""
         return SharedNetwork(network, self.roles, partial(contrastive, margin=self.margin))
 
@@ -116,7 +117,7 @@ class Siamese(_CoherencyMethod):
         """Sample pairs of contiguous frames and of frames of two videos."""
         return siamese_pairs(n_frames, count, self.window, generator)
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Ls."""
         loss = partial(siamese, margin=self.margin, released=self.released)
         return SharedNetwork(network, self.roles, loss, unit=self.unit)
@@ -149,7 +150,7 @@ class Triplet(_CoherencyMethod):
         """Sample triplets of anchor, later frame and negative."""
         return triplets(n_frames, count, self.gap, generator)
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Ld, of angles."""
         return SharedNetwork(network, self.roles, partial(triplet, margin=self.margin), unit=False)
 
@@ -193,7 +194,7 @@ class Quadruplet(_CoherencyMethod):
         """Sample tuples of anchor, contiguous frame, later frame and negative."""
         return quadruplets(n_frames, count, self.window, self.gap, generator)
 
-    def objective(self, network: nn.Module, card: BackboneCard, train: Split) -> nn.Module:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Lq."""
         loss = partial(quadruplet, margin=self.margin, released=self.released)
         return SharedNetwork(network, self.roles, loss, unit=self.unit)

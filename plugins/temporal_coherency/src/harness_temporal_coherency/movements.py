@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from harness.cards import WholeVideo
 from harness.errors import HarnessError, UsageError
-from harness.interfaces import VideoBatch
 from harness.system import progress
+from harness.values import VideoBatch
 from harness_temporal_coherency.losses import distance
 from harness_temporal_coherency.sampling import lengths, quadruplets, read_roles
 
 if TYPE_CHECKING:
-    from harness.encoders.frozen import FrozenEncoder
-    from harness.interfaces import Split
+    from harness.interfaces import FrozenEncoder, Split
 
 WINDOW, GAP = 1, 20
 TINT = 0.08
@@ -42,10 +42,15 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
 
     Raises:
         DataError: when a video does not decode.
+        UsageError: when the encoder is shown whole videos.
     """
+    view = encoder.promise.view
+    if isinstance(view, WholeVideo):
+        msg = "expected an encoder of clips, got one that is shown whole videos"
+        raise UsageError(msg)
     generator = torch.Generator().manual_seed(seed)
     examples = quadruplets(lengths(split), count, WINDOW, GAP, generator)
-    roles = read_roles(split, encoder.view, examples, 0.0, generator).to(encoder.device)
+    roles = read_roles(split, view, examples, 0.0, generator).to(encoder.device)
     frames, following, later, others = roles.chunk(4)
     tinted = frames.float()
     direction = torch.randint(2, (count, 1, 1, 1), generator=generator).to(tinted) * 2 - 1
@@ -56,7 +61,7 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
         "later_frame": later,
         "grey": frames.float().mean(1, keepdim=True).expand_as(frames).round().to(torch.uint8),
         "tinted": tinted.round().clamp(max=255).to(torch.uint8),
-        "moved": frames.roll(round(5 * encoder.view.size / 64), -1),
+        "moved": frames.roll(round(5 * view.size / 64), -1),
         "mirrored": frames.flip(-1),
     }
     here = _unit(encoder, frames)
@@ -66,7 +71,7 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
 
 
 def _unit(encoder: FrozenEncoder, clips: Tensor) -> Tensor:
-    return normalize(encoder.encoder.encode(VideoBatch(clips)), dim=1)
+    return normalize(encoder.encode(VideoBatch(clips)), dim=1)
 
 
 def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
@@ -78,7 +83,7 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 def main(arguments: list[str]) -> None:
     """Print the movements of the encoder of a run, given the start of its key."""
-    from harness.encoders.frozen import FrozenEncoder
+    from harness.encoders.frozen import CachedEncoder
     from harness.execution import restore
     from harness.plugins.manager import Plugins
     from harness.store.runs import Store
@@ -89,7 +94,7 @@ def main(arguments: list[str]) -> None:
         raise UsageError(msg)
     plugins, store = Plugins(), Store(paths.store())
     run = store.find(arguments[0])
-    frozen = FrozenEncoder(restore.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
+    frozen = CachedEncoder(restore.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
     shares = movements(frozen, restore.dataset(plugins, run).split("test"))
     sys.stdout.write(json.dumps({"method": run.identity.method.label, **shares}) + "\n")
 

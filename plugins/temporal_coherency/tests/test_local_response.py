@@ -1,4 +1,4 @@
-"""Named layers, and normalisations against loops and torch."""
+"""Local response normalisations against loops and torch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness_temporal_coherency.cifar_net import CifarQuick
-from harness_temporal_coherency.layers import AcrossChannels, LayeredNetwork, WithinChannels
-
-
-def test_what_an_inner_layer_gives_follows_the_networks_training():
-    network = CifarQuick().build(seed=0)
-    part = network.until("pool3")
-    with torch.no_grad():
-        network.feature_map[0].weight.zero_()
-    assert not part(torch.randn(1, 3, 1, 32, 32)).any()
-
-
-def test_a_layer_that_is_none():
-    layers = {"fc6": nn.Linear(3, 2), "fc7": nn.Linear(2, 2)}
-    with pytest.raises(KeyError, match="expected a layer among fc6, fc7, got 'fc8'"):
-        LayeredNetwork(nn.Identity(), layers).until("fc8")
+from harness_temporal_coherency.local_response import AcrossChannels, WithinChannels
 
 
 @pytest.mark.parametrize("alpha", [5e-5, 3.0])

@@ -1,0 +1,57 @@
+"""Several frozen encoders as one, by concatenation or as blocks."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from harness.errors import UsageError
+from harness.interfaces import Features, FrozenEncoder, Split, Trainable
+from harness.values import Encoding, Join, Precision, Promise, VideoBatch, joined_promise
+
+
+class CompositeEncoder:
+    """A frozen encoder made of others.
+
+    Args:
+        parts: in order, two or more.
+        by: `concat` gives their vectors beside each other; `blocks` also says that evaluators of kernels may tell the
+            blocks apart.
+        key: names the composite in the store.
+
+    Raises:
+        ValueError: when there are fewer than two parts, or one gives no vectors.
+    """
+
+    def __init__(self, parts: tuple[FrozenEncoder, ...], *, by: Join, key: str) -> None:
+        self._parts = parts
+        self._by: Join = by
+        self.key = key
+        self.promise: Promise = joined_promise(tuple(part.promise for part in parts), by)
+
+    @property
+    def device(self) -> str:
+        """Device that the parts encode on."""
+        return self._parts[0].device
+
+    def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
+        """A block for each part; `Features.vectors` puts them beside each other."""
+        blocks = tuple(block for part in self._parts for block in part.features(split, encoding).blocks)
+        return Features(blocks, split, self.device)
+
+    def asking(self, *, layer: str | None, precision: Precision) -> FrozenEncoder:
+        """Each part, asked for the layer and the precision."""
+        parts = tuple(part.asking(layer=layer, precision=precision) for part in self._parts)
+        return CompositeEncoder(parts, by=self._by, key=self.key)
+
+    def encode(self, batch: VideoBatch) -> Tensor:
+        """Not to be had: the parts may see other clips of a video.
+
+        Raises:
+            UsageError: always.
+        """
+        msg = f"a composite of {len(self._parts)} encoders has no clips of its own; measure its parts"
+        raise UsageError(msg)
+
+    def network(self) -> Trainable | None:
+        """None: a composite is no network."""
+        return None

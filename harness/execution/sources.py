@@ -1,0 +1,61 @@
+"""Data sets and splits of a suite, each built and read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.interfaces import Prepared
+
+if TYPE_CHECKING:
+    from harness.interfaces import Dataset, Split
+    from harness.plugins.manager import Plugins
+    from harness.store.records import Choice
+
+
+class DataSources:
+    """Data sets by name and options.
+
+    Args:
+        plugins: where names are looked up.
+        locations: folders of data sets by name; those that are not there look for themselves.
+    """
+
+    def __init__(self, plugins: Plugins, locations: Mapping[str, Path] | None = None) -> None:
+        self._plugins = plugins
+        self._locations = locations
+        self._datasets: dict[str, Dataset] = {}
+        self._splits: dict[tuple[str, str], Split] = {}
+
+    def dataset(self, choice: Choice) -> Dataset:
+        """The data set, built once.
+
+        Raises:
+            UsageError: when it is not installed, or an option of it is wrong.
+        """
+        if choice.label not in self._datasets:
+            self._datasets[choice.label] = self._plugins.datasets.build(
+                choice.name, choice.options, locations=self._locations
+            )
+        return self._datasets[choice.label]
+
+    def split(self, choice: Choice, name: str) -> Split:
+        """A split, read once.
+
+        Raises:
+            DataError: when files are missing or damaged.
+        """
+        if (choice.label, name) not in self._splits:
+            self._splits[choice.label, name] = self.dataset(choice).split(name)
+        return self._splits[choice.label, name]
+
+    def training(self, choice: Choice, *, supervised: bool) -> Split:
+        """Training split as a method may see it, labelled if it is supervised."""
+        split = self.split(choice, "train")
+        return split if supervised else split.unlabelled()
+
+    def ready(self, *choices: Choice) -> bool:
+        """True if the data can be read without drawing or downloading them first."""
+        datasets = [self.dataset(choice) for choice in choices]
+        return all(dataset.ready for dataset in datasets if isinstance(dataset, Prepared))

@@ -1,0 +1,287 @@
+"""Units of work: fit, encode and evaluate, each a function of its spec.
+
+Their outputs are named by keys. Any process on any machine that shares the store may call them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.encoders.composite import CompositeEncoder
+from harness.encoders.frozen import CachedEncoder, fingerprint
+from harness.errors import DataError, DivergedError, HarnessError, PluginError
+from harness.execution.plan import coverage, encoded_split
+from harness.execution.sources import DataSources
+from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
+from harness.plugins.manager import Plugins
+from harness.store.records import EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
+from harness.system import files, progress
+from harness.system.environment import provenance
+from harness.system.hashing import digest
+from harness.training.session import TrainingSession
+from harness.values import Budget, Evaluation
+
+if TYPE_CHECKING:
+    from harness.interfaces import Backbone, Method
+
+FIT = "fit.json"
+"""Written last, so that it marks a fit as complete."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Store, device and locations of a unit, as values for any process."""
+
+    store: Path
+    device: str = "cpu"
+    locations: Mapping[str, Path] = field(default_factory=dict)
+    """Places of data sets that the suite names."""
+    block: tuple[str, ...] = ()
+    """Plugins that are not loaded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One row with the evaluations that depend on it alone."""
+
+    row: Row
+    evaluations: tuple[EvalSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run, and its pictures as PNG by name."""
+
+    run: Run
+    pictures: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Reason why a cell was not done, in one line."""
+
+    status: Status
+    reason: str
+
+
+class Workshop:
+    """A workplace with the plugins loaded and the data sets at hand.
+
+    Args:
+        workplace: where the work is done.
+        plugins: loaded here when None.
+        sources: data sets that are built already.
+    """
+
+    def __init__(
+        self, workplace: Workplace, plugins: Plugins | None = None, sources: DataSources | None = None
+    ) -> None:
+        self.workplace = workplace
+        self.plugins = plugins or Plugins(block=workplace.block)
+        self.sources = sources or DataSources(self.plugins, workplace.locations)
+        self.provenance = provenance(self.plugins.versions, workplace.device)
+
+    def folder(self, key: str) -> Path:
+        """Folder of a fit's encoder."""
+        return self.workplace.store / "fits" / key
+
+    def build(self, spec: FitSpec) -> tuple[Method, Backbone]:
+        """The method and the backbone of a fit."""
+        method = self.plugins.methods.build(spec.method.name, spec.method.options)
+        return method, self.plugins.backbones.build(spec.backbone.name, spec.backbone.options)
+
+    def cached(self, encoder: Encoder, key: str) -> CachedEncoder:
+        """The encoder of a fit, with the features that the store has of it."""
+        features = self.workplace.store / "features"
+        return CachedEncoder(encoder, key=key, device=self.workplace.device, folder=features)
+
+
+def run(unit: Unit, workplace: Workplace, report: progress.Watcher) -> tuple[Outcome, ...]:
+    """Do a unit in this process, as a worker does that was handed it.
+
+    Args:
+        unit: the work.
+        workplace: where it is done.
+        report: told of the progress.
+    """
+    with progress.sent_to(report):
+        workshop = Workshop(workplace)
+        failure = attempt_fits(unit.row, workshop)
+        return tuple(attempt(spec, workshop, failure) for spec in unit.evaluations)
+
+
+def attempt_fits(row: Row, workshop: Workshop) -> Failure | None:
+    """Fit what a row is made of; the failure of one is that of the row."""
+    for spec in row.fits:
+        try:
+            fit(spec, workshop)
+        except (Exception, SystemExit) as error:
+            return failure_of(error)
+    return None
+
+
+def attempt(spec: EvalSpec, workshop: Workshop, failure: Failure | None = None) -> Outcome:
+    """Evaluate a cell; what goes wrong is recorded in its run.
+
+    Args:
+        spec: the cell.
+        workshop: where.
+        failure: of the fit, which is then the cell's.
+    """
+    started = time.monotonic()
+    evaluation = Evaluation(())
+    if failure is None:
+        try:
+            evaluation = evaluate(spec, workshop)
+        except (Exception, SystemExit) as error:
+            failure = failure_of(error)
+    return _outcome(spec, workshop, evaluation, failure, round(time.monotonic() - started, 3))
+
+
+def fit(spec: FitSpec, workshop: Workshop) -> None:
+    """Fit the encoder of `spec` and store it, unless it is stored.
+
+    Raises:
+        HarnessError: as the method; PluginError when the encoder is not what the method promised.
+    """
+    folder = workshop.folder(spec.key)
+    if (folder / FIT).exists():
+        return
+    train = workshop.sources.training(spec.pretraining, supervised=spec.supervised)
+    method, backbone = workshop.build(spec)
+    training = folder / "training"
+    started = time.monotonic()
+    encoder = method.fit(
+        backbone,
+        train,
+        TrainingSession(
+            Budget(frames=spec.frames, seed=spec.seed),
+            name=spec.method.name,
+            identity=spec.key,
+            device=workshop.workplace.device,
+            folder=training,
+        ),
+    )
+    if not spec.promise.kept_by(encoder.promise):
+        msg = f"method {spec.method.name!r} promised {spec.promise} and gave {encoder.promise}"
+        raise PluginError(msg)
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder.save(folder)
+    seconds = round(time.monotonic() - started, 3)
+    files.write_json(folder / FIT, {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds})
+    shutil.rmtree(training / "checkpoints", ignore_errors=True)
+
+
+def load(spec: FitSpec, workshop: Workshop) -> Encoder:
+    """The stored encoder of a fit.
+
+    Raises:
+        FileNotFoundError: when no complete one is there.
+        DataError: when what is there cannot be read.
+    """
+    return load_encoder(workshop.folder(spec.key), *workshop.build(spec))
+
+
+def load_encoder(folder: Path, method: Method, backbone: Backbone) -> Encoder:
+    """The encoder in the folder of a fit; errors as in `load`."""
+    try:
+        json.loads((folder / FIT).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
+        raise DataError(msg) from error
+    return method.load(backbone, folder)
+
+
+def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
+    """The features of `spec`, encoded now unless they are stored.
+
+    Raises:
+        DataError: when a video does not decode, or what is encoded is NaN or infinite.
+        PluginError: when the encoder breaks its promise or changes.
+    """
+    split = encoded_split(spec.data, spec.encoding, workshop.sources)
+    return workshop.cached(load(spec.fit, workshop), spec.fit.key).features(split, spec.encoding)
+
+
+def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
+    """Measure the row of `spec`, whose fits are stored.
+
+    Raises:
+        HarnessError: as the evaluator; also when it changed the encoder, or gave a score that is not finite.
+    """
+    for encoding in spec.encodings:
+        encode(encoding, workshop)
+    identity = spec.identity
+    data = workshop.sources.dataset(identity.data)
+    evaluator = workshop.plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
+    loaded = {part.key: load(part, workshop) for part in spec.row.fits}
+    before = {key: fingerprint(encoder) for key, encoder in loaded.items()}
+    evaluation = evaluator.evaluate(_frozen(spec.row, loaded, workshop), data, seed=identity.seed)
+    if before != {key: fingerprint(encoder) for key, encoder in loaded.items()}:
+        msg = f"evaluator {identity.evaluator.name!r} changed the encoder it was given"
+        raise HarnessError(msg)
+    _check_scores(evaluation, evaluator)
+    return evaluation
+
+
+def failure_of(error: BaseException) -> Failure:
+    """The status and one line for what a fit or an evaluation raised."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, DivergedError):
+        return Failure("diverged", text)
+    if isinstance(error, DataError):
+        return Failure("data", text)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return Failure("oom", text)
+    if isinstance(error, HarnessError):
+        return Failure("failed", text)
+    return Failure("failed", f"{type(error).__name__}: {text}")
+
+
+def _frozen(row: Row, loaded: Mapping[str, Encoder], workshop: Workshop) -> FrozenEncoder:
+    if isinstance(row, FitSpec):
+        return workshop.cached(loaded[row.key], row.key)
+    return CompositeEncoder(tuple(_frozen(part, loaded, workshop) for part in row.of), by=row.by, key=row.key)
+
+
+def _check_scores(evaluation: Evaluation, evaluator: Evaluator) -> None:
+    for score in evaluation.scores:
+        if not torch.isfinite(torch.tensor([score.value, score.baseline or 0.0])).all():
+            msg = f"evaluator {evaluator.card.name!r} gave {score.metric} = {score.value}, which is not finite"
+            raise HarnessError(msg)
+
+
+def _outcome(
+    spec: EvalSpec, workshop: Workshop, evaluation: Evaluation, failure: Failure | None, seconds: float
+) -> Outcome:
+    protocol = dict(spec.protocol)
+    if evaluation.conditions:
+        protocol["conditions"] = dict(evaluation.conditions)
+    finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    learnt = coverage(workshop.sources.split(spec.identity.pretraining, "train"))
+    run = Run(
+        key=spec.key,
+        fit_key=spec.row.key,
+        identity=spec.identity,
+        status=failure.status if failure else "done",
+        reason=failure.reason if failure else "",
+        supervised=spec.supervised,
+        scores=evaluation.scores,
+        predictions=evaluation.predictions,
+        notes=dict(evaluation.notes),
+        pictures=tuple(evaluation.pictures),
+        protocol=protocol,
+        protocol_id=digest(protocol),
+        provenance={**workshop.provenance, "evaluation_seconds": seconds, "finished": finished}
+        | ({"pretraining_coverage": learnt} if learnt else {}),
+    )
+    return Outcome(run, evaluation.pictures)

@@ -1,0 +1,328 @@
+"""Values that methods, encoders, backbones, data sets and evaluators exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from harness.cards import NAME, Need, View, WholeVideo
+from harness.errors import PluginError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of whole pixels, which may reach beyond the picture.
+
+    Raises:
+        ValueError: when it has no pixels.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    """The first row, and column, that no longer belongs to it."""
+
+    def __post_init__(self) -> None:
+        if self.right <= self.left or self.bottom <= self.top:
+            msg = f"a box needs at least one pixel, got {self}"
+            raise ValueError(msg)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.right - self.left, self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video of a data set."""
+
+    id: str
+    """Unique in its split; says nothing in an unlabelled one."""
+    path: Path
+    """File to decode; its name, and those of its folders, mean nothing."""
+    frames: int
+    """Frames that decode, not what the header claims."""
+    fps: float
+    width: int
+    height: int
+    """Pixels."""
+    group: str = ""
+    """Videos of one group show one scene, and are never on both sides of a split."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Class index of each kind of label ("action", "scene"); empty where unlabelled."""
+    joints: Path | None = None
+    """An .npz with `joints` (T, 9, 2) float32 in pixels and `visible` (T, 9) bool.
+
+    In FLIC's order, `harness.functional.pose.JOINTS`.
+    """
+    box: Box | None = None
+    """Part of the picture that counts, where it is not the whole.
+
+    `width` and `height` are its size.
+    """
+    content: str = ""
+    """Hash of the file's bytes, for caches and to find copies; empty where unknown.
+
+    A video that is made of others has a hash of what it takes from them.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class VideoBatch:
+    """Clips on their way to an encoder.
+
+    Raises:
+        ValueError: when `clips` is not (B, 3, T, H, W) uint8.
+    """
+
+    clips: Tensor
+    """(B, C, T, H, W) uint8 RGB, on the encoder's device."""
+    flow: Tensor | None = None
+    """(B, 2, T, H, W) optical flow in pixels, where the encoder's inputs ask for it."""
+
+    def __post_init__(self) -> None:
+        if self.clips.ndim != 5 or self.clips.shape[1] != 3 or str(self.clips.dtype) != "torch.uint8":
+            msg = f"clips must be (B, 3, T, H, W) uint8, got {tuple(self.clips.shape)} {self.clips.dtype}"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return int(self.clips.shape[0])
+
+    def stream(self, kind: Literal["rgb", "flow"]) -> Tensor:
+        """Pixels of one kind.
+
+        Raises:
+            PluginError: when optical flow is asked for and the batch has none.
+        """
+        if kind == "rgb":
+            return self.clips
+        if self.flow is None:
+            msg = (
+                "expected a batch with optical flow, got clips alone; the encoder's inputs have to name the kind 'flow'"
+            )
+            raise PluginError(msg)
+        return self.flow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Budget and seed of a fit, never chosen by the method."""
+
+    frames: int
+    """Training frames the network may be shown over the whole fit.
+
+    A clip of 16 counts 16, a tuple of 4 counts 4.
+    """
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Input of a network: its view of a video, and the normalisation of pixels.
+
+    An input is (pixel * scale - mean) / std in each channel. Flow has the channels x and y, in pixels.
+
+    Raises:
+        ValueError: when mean and std are not one number a channel, or a std or the scale is not positive.
+    """
+
+    view: View | WholeVideo
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    scale: float = 1 / 255
+    order: Literal["rgb", "bgr"] = "rgb"
+    kind: Literal["rgb", "flow"] = "rgb"
+
+    def __post_init__(self) -> None:
+        channels = 3 if self.kind == "rgb" else 2
+        if not len(self.mean) == len(self.std) == channels or min(*self.std, self.scale) <= 0:
+            msg = (
+                f"expected mean and std of {channels} channels, std and scale positive, "
+                f"got mean {self.mean}, std {self.std}, scale {self.scale}"
+            )
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """Properties of an encoder, known before the fit and checked after it.
+
+    Raises:
+        ValueError: when there is no view, or `feature_map` is offered without a spatial layer or the reverse.
+    """
+
+    views: tuple[View | WholeVideo, ...]
+    """Views of a video, the encoder's own first; a composite has those of its parts."""
+    shape: tuple[int | None, ...]
+    """Shape of a clip's features, (D,) for a vector; None where the fit decides."""
+    offers: frozenset[Need] = frozenset({"vector"})
+    layers: tuple[str, ...] = ()
+    """Layers whose outputs can be asked for as vectors."""
+    spatial: str = ""
+    """Layer whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none."""
+
+    def __post_init__(self) -> None:
+        if not self.views:
+            msg = "expected at least one view in a promise, got none"
+            raise ValueError(msg)
+        if ("feature_map" in self.offers) != bool(self.spatial):
+            msg = f"'feature_map' is offered exactly by encoders with a spatial layer, got {self}"
+            raise ValueError(msg)
+
+    def kept_by(self, other: Promise) -> bool:
+        """True if an encoder that is `other` keeps this promise.
+
+        >>> before, after = (Promise(views=(WholeVideo(),), shape=(size,)) for size in (None, 512))
+        >>> before.kept_by(after), after.kept_by(before)
+        (True, False)
+        """
+        same = len(self.shape) == len(other.shape) and all(
+            mine is None or mine == theirs for mine, theirs in zip(self.shape, other.shape, strict=True)
+        )
+        return same and replace(self, shape=other.shape) == other
+
+    @property
+    def view(self) -> View | WholeVideo:
+        """View that the encoder sees unless another one is asked for."""
+        return self.views[0]
+
+
+Precision = Literal["float32", "float16"]
+"""Types that features are stored in."""
+
+
+Join = Literal["concat", "blocks"]
+"""Ways to join rows: concatenate vectors, or keep blocks apart for kernels."""
+
+
+def joined_promise(parts: tuple[Promise, ...], by: Join) -> Promise:
+    """Promise of a composite.
+
+    >>> one = Promise(views=(View(),), shape=(3,))
+    >>> joined_promise((one, one), "concat").shape
+    (6,)
+
+    Raises:
+        ValueError: when there are fewer than two parts, or one gives no vectors.
+    """
+    if len(parts) < 2 or any("vector" not in part.offers or len(part.shape) != 1 for part in parts):
+        msg = f"expected at least two parts that give vectors, got shapes {[part.shape for part in parts]}"
+        raise ValueError(msg)
+    lengths = [part.shape[0] for part in parts]
+    return Promise(
+        views=tuple(dict.fromkeys(view for part in parts for view in part.views)),
+        shape=(None if None in lengths else sum(length for length in lengths if length is not None),),
+        offers=frozenset({"vector"} if by == "concat" else {"vector", "blocks"}),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """Features that an evaluator asks for, beside what the encoder's promise says.
+
+    Raises:
+        ValueError: when a number is below 1.
+    """
+
+    split: str = "test"
+    layer: str | None = None
+    """Layer whose outputs are the features; the encoder's own vectors when None."""
+    clips: int | None = None
+    """Clips of a video; those of the encoder's view when None."""
+    crops: Literal[1, 3, 5, 10] | None = None
+    """Crops of a clip; those of the encoder's view when None."""
+    shuffle: int | None = None
+    """Seed of a random order of each clip's frames; time's order when None."""
+    frames: int | None = None
+    """Stride of frames encoded as videos of their own; whole videos when None."""
+    precision: Precision = "float32"
+    """Type that features are stored in."""
+
+    def __post_init__(self) -> None:
+        for name in ("clips", "frames"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                msg = f"expected {name} of an encoding to be at least 1, got {number}"
+                raise ValueError(msg)
+
+
+class Batch(NamedTuple):
+    """Examples of one training step.
+
+    >>> import torch
+    >>> Batch(torch.zeros(2, 3, 16, 8, 8, dtype=torch.uint8)).shown
+    32
+    """
+
+    inputs: Tensor | Mapping[str, Tensor]
+    """(N, C, T, H, W) uint8 RGB, or flow in pixels, before normalisation.
+
+    By name for a network of several streams.
+    """
+    targets: Tensor | None = None
+    """Anything else the loss needs: classes, indices of videos, ..."""
+    frames: int | None = None
+    """Training frames shown to the network; N * T of the longest stream when None."""
+
+    @property
+    def shown(self) -> int:
+        """Training frames that the network is shown."""
+        if self.frames is not None:
+            return self.frames
+        streams = self.inputs.values() if isinstance(self.inputs, Mapping) else [self.inputs]
+        return max(stream.shape[0] * stream.shape[2] for stream in streams)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Value of a metric, and the one of an encoder that knows nothing."""
+
+    metric: str
+    value: float
+    baseline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions for each test video, so that statistics can be redone."""
+
+    videos: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[int, ...]
+    """True class of each video."""
+    predicted: tuple[tuple[int, ...], ...] = ()
+    """(R, N) classes or clusters of R repeats (draws, clustering seeds) and N videos."""
+    values: Mapping[str, tuple[tuple[float | None, ...], ...]] = field(default_factory=dict)
+    """(R, N) terms of metrics whose statistic is `mean`; None for a video left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Outcome of an evaluator: scores, predictions, and choices of the protocol.
+
+    Raises:
+        ValueError: when a picture's name is not short, because it becomes the name of a file.
+    """
+
+    scores: tuple[Score, ...]
+    """The primary metric's, and those of the card's others that the data can carry."""
+    predictions: Predictions | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values: the regularisation selected, the number of points, H(X), ..."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG by short name (`confusion`, `top-clusters`): what people look at."""
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values that join the protocol, such as the device."""
+
+    def __post_init__(self) -> None:
+        for name in self.pictures:
+            if not NAME.fullmatch(name):
+                msg = f"{name!r} is no short name for a picture: lower-case letters, digits, '.', '_', '-', 64 at most"
+                raise ValueError(msg)

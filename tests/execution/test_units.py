@@ -1,0 +1,162 @@
+"""Units of work: values that any process can be handed."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from harness.execution import units
+from harness.execution.plan import plan_suite
+from harness.execution.sources import DataSources
+from harness.execution.units import Unit, Workplace
+from harness.plugins.manager import Plugins
+from harness.store import keys
+from harness.store.records import Composite
+from harness.suites.schema import Suite
+
+WORKER = (
+    "import pickle, sys\n"
+    "from harness.execution import units\n"
+    "events = []\n"
+    "outcomes = units.run(*pickle.load(sys.stdin.buffer), events.append)\n"
+    "sys.stdout.buffer.write(pickle.dumps((outcomes, events)))\n"
+)
+"""A process that is handed a unit and knows nothing else."""
+
+
+@pytest.fixture
+def plan(toy):
+    """Plan one row of the toy plugin for each method: two evaluations of vectors each."""
+
+    def plan(*methods: object, backbone="two_layers"):
+        suite = Suite.model_validate(
+            {
+                "name": "toy",
+                "title": "Toy",
+                "frames": 512,
+                "methods": list(methods),
+                "backbones": [backbone],
+                "pretraining": ["blobs"],
+                "evaluators": [{"name": "knn", "k": 5}, {"name": "clustering", "repeats": 1, "clips": 2}],
+                "seeds": [3],
+            }
+        )
+        plugins = Plugins()
+        rows = plan_suite(suite, plugins, DataSources(plugins)).rows()
+        return [Unit(row=cells[0].row, evaluations=tuple(cells)) for cells in rows.values()]
+
+    return plan
+
+
+def handed_over(unit, workplace):
+    """Outcomes of a unit that was pickled to a fresh interpreter, and the events that it sent."""
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], input=pickle.dumps((unit, workplace)), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    return pickle.loads(done.stdout)
+
+
+def quiet(event):
+    """Show nothing of the progress."""
+
+
+def timeless(run):
+    """Everything that a run says, but how long it took and when."""
+    content = run.model_dump(mode="json")
+    assert content["provenance"].pop("evaluation_seconds") >= 0
+    assert content["provenance"].pop("finished")
+    return content
+
+
+def joined(first, second):
+    """A unit on the vectors of two rows beside each other."""
+    row = Composite(
+        of=(first.row, second.row), by="concat", key=keys.row_key((first.row.key, second.row.key), "concat")
+    )
+    return Unit(
+        row=row,
+        evaluations=tuple(
+            dataclasses.replace(
+                one,
+                row=row,
+                encodings=(*one.encodings, *other.encodings),
+                key=keys.run_key(row=row.key, protocol=one.protocol, features=(one.key, other.key), seed=3),
+            )
+            for one, other in zip(first.evaluations, second.evaluations, strict=True)
+        ),
+    )
+
+
+def both_ways(unit, tmp_path):
+    """Outcomes of a unit in this process, after those of another process are seen to be the same."""
+    events = []
+    here = units.run(unit, Workplace(store=tmp_path / "here"), events.append)
+    there, reported = handed_over(unit, Workplace(store=tmp_path / "there"))
+    assert [timeless(outcome.run) for outcome in there] == [timeless(outcome.run) for outcome in here]
+    assert [outcome.pictures for outcome in there] == [outcome.pictures for outcome in here]
+    assert list(map(type, reported)) == list(map(type, events))
+    return here
+
+
+def test_a_unit_that_is_handed_to_another_process_gives_the_same_runs(plan, toy, tmp_path):
+    (unit,) = plan("counted", backbone="small_2d")
+    knn, clustering = both_ways(unit, tmp_path)
+    assert toy.read_text().splitlines() == ["counted 3"] * 2  # each fitted in a store of its own
+    assert (knn.run.status, clustering.run.status) == ("done", "done")
+    assert [knn.run.key, clustering.run.key] == [spec.key for spec in unit.evaluations]
+    assert knn.run.protocol == unit.evaluations[0].protocol
+    assert list(clustering.pictures) == ["top-clusters"]
+    planned = {encoding.key for spec in unit.evaluations for encoding in spec.encodings}
+    assert len(planned) == 3  # train and test, and two clips of test
+    for store in ("here", "there"):
+        assert {path.name for path in (tmp_path / store / "features").iterdir()} == {f"{key}.npy" for key in planned}
+        assert [path.name for path in (tmp_path / store / "fits").iterdir()] == [unit.row.key]
+
+
+def test_a_unit_of_a_composite_too(plan, tmp_path):
+    one, other = plan("counted", {"name": "counted", "scale": 0.5})
+    runs = [outcome.run for outcome in both_ways(joined(one, other), tmp_path)]
+    assert [run.status for run in runs] == ["done", "done"]
+    assert len(list((tmp_path / "here" / "fits").iterdir())) == 2
+
+
+def test_what_goes_wrong_is_told_the_same_way(plan, tmp_path):
+    (unit,) = plan("diverges")
+    runs = [outcome.run for outcome in both_ways(unit, tmp_path)]
+    assert [(run.status, run.reason) for run in runs] == [("diverged", "loss became nan at step 3")] * 2
+    assert not any((tmp_path / "here" / "features").glob("*"))
+
+
+def test_what_is_stored_is_not_done_again(plan, toy, tmp_path):
+    (unit,) = plan("counted")
+    workplace = Workplace(store=tmp_path / "store")
+    first = [outcome.run for outcome in units.run(unit, workplace, quiet)]
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*") if path.is_file()}
+    second = [outcome.run for outcome in units.run(unit, workplace, quiet)]
+    assert [timeless(run) for run in second] == [timeless(run) for run in first]
+    assert toy.read_text().splitlines() == ["counted 3"]
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+def test_a_fit_that_is_not_complete_is_made_again(plan, toy, tmp_path):
+    (unit,) = plan("counted")
+    workplace = Workplace(store=tmp_path / "store")
+    units.run(unit, workplace, quiet)
+    (workplace.store / "fits" / unit.row.key / units.FIT).unlink()
+    assert [outcome.run.status for outcome in units.run(unit, workplace, quiet)] == ["done", "done"]
+    assert toy.read_text().splitlines() == ["counted 3"] * 2
+
+
+def test_an_encoder_that_was_not_promised_is_found(plan, tmp_path):
+    (unit,) = plan("counted")
+    promise = dataclasses.replace(unit.row.promise, shape=(7,))
+    unit = Unit(row=dataclasses.replace(unit.row, promise=promise), evaluations=unit.evaluations)
+    runs = [outcome.run for outcome in units.run(unit, Workplace(store=tmp_path / "store"), quiet)]
+    assert [run.status for run in runs] == ["failed", "failed"]
+    assert "method 'counted' promised" in runs[0].reason
+    assert not (tmp_path / "store" / "fits" / unit.row.key / units.FIT).exists()

@@ -1,0 +1,83 @@
+"""Resuming: to the bit, past damaged checkpoints, after `kill -9`, and never from another fit's."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from harness.testing.brightness import PredictBrightness, fit_brightness
+
+pytestmark = pytest.mark.usefixtures("often")
+
+
+class StopError(Exception):
+    pass
+
+
+@dataclass(kw_only=True)
+class Interrupted(PredictBrightness):
+    def draw(self, *arguments):
+        if len(self.drawn) == 35:
+            raise StopError
+        return super().draw(*arguments)
+
+
+def interrupt(folder):
+    """A fit that ends with an error in draw 35, having stored its step 30."""
+    with pytest.raises(StopError):
+        fit_brightness(Interrupted(), folder, identity="one")
+
+
+def test_going_on_equals_never_having_stopped(tmp_path):
+    interrupt(tmp_path)
+    method = PredictBrightness()
+    resumed = fit_brightness(method, tmp_path, identity="one")
+    assert len(method.drawn) == 20  # 50 steps, 30 of them in the checkpoint
+    assert torch.equal(resumed, fit_brightness(PredictBrightness()))
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, capfd):
+    interrupt(tmp_path)
+    stored = sorted((tmp_path / "checkpoints").iterdir())
+    assert len(stored) == 2
+    stored[-1].write_bytes(stored[-1].read_bytes()[:-100])
+    method = PredictBrightness()
+    resumed = fit_brightness(method, tmp_path, identity="one")
+    assert "damaged checkpoint" in capfd.readouterr().err
+    assert len(method.drawn) == 30
+    assert torch.equal(resumed, fit_brightness(PredictBrightness()))
+
+
+def test_checkpoints_of_another_fit_are_left_alone(tmp_path):
+    interrupt(tmp_path)
+    method = PredictBrightness()
+    fit_brightness(method, tmp_path, identity="two")
+    assert len(method.drawn) == 50
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from harness.testing.brightness import PredictBrightness, fit_brightness
+from harness.training import checkpoints
+checkpoints.SECONDS = 0.0
+class Killed(PredictBrightness):
+    def draw(self, *arguments):
+        if len(self.drawn) == 35:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().draw(*arguments)
+fit_brightness(Killed(), pathlib.Path(sys.argv[1]), identity="one")
+"""
+
+
+def test_kill_9_in_the_middle_of_a_fit(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
+    method = PredictBrightness()
+    resumed = fit_brightness(method, tmp_path, identity="one")
+    assert len(method.drawn) == 20
+    assert torch.equal(resumed, fit_brightness(PredictBrightness()))
