@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from harness.training.gradient_method import GradientMethod
 
 _LAZY = {
-    "leaderboard": "harness.api",
     "publish": "harness.api",
     "run": "harness.api",
     "GradientMethod": "harness.training.gradient_method",
