@@ -38,7 +38,7 @@ def boxed(squares, own_home):
 
     def write(boxes):
         for video in some.videos:
-            path = own_home / "boxes" / "ours" / video.path.parent.name / f"{video.path.stem}.json"
+            path = own_home / "boxes" / "ours" / f"{video.content}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps([boxes] * video.frames))
 

@@ -27,19 +27,20 @@ _FORMATS = (
 def find_boxes(name: str, video: Video) -> Path | None:
     """Find the file with a video's boxes of the set `name`; None when that is "".
 
-    Those of `Biking/v_Biking_g01_c01.avi` are in `$HARNESS_HOME/boxes/NAME/Biking/v_Biking_g01_c01.npz`, or `.json`.
+    It is `$HARNESS_HOME/boxes/NAME/<sha256 of the video file>.npz`, or `.json`: a video is known by its content, not by
+    a path that tells its class.
 
     Raises:
         DataError: when there is no such file.
     """
     if not name:
         return None
-    folder = paths.home() / "boxes" / name / video.path.parent.name
+    stem = paths.home() / "boxes" / name / (video.content or "of-a-video-without-a-file")
     for suffix in (".npz", ".json"):
-        path = folder / (video.path.stem + suffix)
+        path = stem.with_suffix(suffix)
         if path.is_file():
             return path
-    msg = f"{video.path}: no boxes at {folder / video.path.stem}.npz or .json; write them there, or leave `boxes` out"
+    msg = f"{video.path}: no boxes at {stem}.npz or .json (its sha256); write them there, or leave `boxes` out"
     raise DataError(msg)
 
 

@@ -98,17 +98,15 @@ class Tables:
 
     def _jobs(self, split: Split, chosen: Sequence[int], targets: dict[int, Path], bar: progress.Bar) -> Iterator[Job]:
         """Yield jobs for tables not on disk; note every table's file in `targets`."""
-        from harness.datasets.splits import VideoSplit  # a worker, which imports this module too, needs no torch
-
         recipe = self._recipe()
         for index in chosen:
+            video = split.videos[index]
             frames = None
-            if isinstance(split, VideoSplit) and split.videos[index].box is None:
-                content = split.videos[index].content
-            else:
+            content = video.content
+            if not content or video.box is not None:
                 frames = split.read(index)
                 content = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
-            humans = find_boxes(self.boxes, split.videos[index])
+            humans = find_boxes(self.boxes, video)
             around = {} if humans is None else {"boxes": hashlib.sha256(humans.read_bytes()).hexdigest()}
             name = digest({"content": content, **around, **recipe})
             targets[index] = paths.home() / "trajectories" / name[:2] / f"{name}.npy"
