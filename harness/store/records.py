@@ -36,8 +36,9 @@ class Choice(pydantic.BaseModel):
 
 def _shown(value: Any) -> str:
     """An option in a label; choices, as a composite has them, by their own labels."""
-    if isinstance(value, list) and all(isinstance(one, dict) and one.keys() == {"name", "options"} for one in value):
-        return " + ".join(Choice(**one).label for one in value)
+    choices = value if isinstance(value, list) else []
+    if choices and all(isinstance(one, dict) and one.keys() == {"name", "options"} for one in choices):
+        return " + ".join(Choice(**one).label for one in choices)
     return str(value)
 
 

@@ -1,0 +1,106 @@
+"""Values that are exchanged: impossible ones are refused where they are made."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.cards import View, WholeVideo
+from harness.errors import PluginError, UsageError
+from harness.values import Batch, Box, Encoding, Evaluation, Inputs, Promise, VideoBatch, joined_promise
+
+VIEW = View(frames=4, size=8)
+
+
+@pytest.mark.parametrize("options", [{"frames": 0}, {"stride": 0}, {"clips": 0}, {"size": 9, "resize": 8}])
+def test_a_view_of_impossible_numbers(options):
+    with pytest.raises(ValueError, match="view"):
+        View(**options)
+
+
+def test_a_uniform_stride_spans_the_video():
+    with pytest.raises(ValueError, match="one clip, got clips=2"):
+        View(stride="uniform", clips=2)
+    with pytest.raises(UsageError, match="got 'uniform'"):
+        View(stride="uniform").step  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mean": (0.5,)},
+        {"std": (0.0, 1.0, 1.0)},
+        {"scale": 0.0},
+        {"kind": "flow"},
+        {"kind": "flow", "mean": (0.0, 0.0), "std": (1.0, 1.0, 1.0)},
+    ],
+)
+def test_inputs_of_impossible_numbers(options):
+    with pytest.raises(ValueError, match="expected mean and std of"):
+        Inputs(view=VIEW, **options)
+
+
+def test_a_promise_names_views_and_a_spatial_layer_where_it_offers_one():
+    with pytest.raises(ValueError, match="at least one view"):
+        Promise(views=(), shape=(3,))
+    for options in ({"spatial": "map"}, {"offers": frozenset({"vector", "feature_map"})}):
+        with pytest.raises(ValueError, match="with a spatial layer"):
+            Promise(views=(VIEW,), shape=(3,), **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [({}, True), ({"shape": (7,)}, False), ({"shape": (3, 1)}, False), ({"views": (WholeVideo(),)}, False)],
+)
+def test_a_promise_is_kept_by_an_encoder_that_is_the_same(change, kept):
+    promise = Promise(views=(VIEW,), shape=(3,))
+    assert promise.kept_by(Promise(**{"views": (VIEW,), "shape": (3,), **change})) is kept
+    open_size = Promise(views=(VIEW,), shape=(None,))
+    assert open_size.kept_by(promise)
+
+
+def test_what_gives_no_vectors_is_not_joined():
+    one = Promise(views=(VIEW,), shape=(3,))
+    for parts in ((one,), (one, Promise(views=(VIEW,), shape=(3, 2, 2)))):
+        with pytest.raises(ValueError, match="at least two parts that give vectors"):
+            joined_promise(parts, "concat")
+    unknown = Promise(views=(WholeVideo(),), shape=(None,))
+    assert joined_promise((one, unknown), "concat").shape == (None,)
+
+
+@pytest.mark.parametrize("options", [{"clips": 0}, {"frames": 0}])
+def test_an_encoding_of_impossible_numbers(options):
+    with pytest.raises(ValueError, match="to be at least 1, got 0"):
+        Encoding(**options)
+
+
+@pytest.mark.parametrize("clips", [torch.zeros(1, 3, 4, 8), torch.zeros(1, 2, 4, 8, 8), torch.zeros(1, 3, 4, 8, 8)])
+def test_clips_are_rgb_of_bytes(clips):
+    with pytest.raises(ValueError, match="clips must be"):
+        VideoBatch(clips)
+
+
+def test_a_batch_without_flow_says_so():
+    batch = VideoBatch(torch.zeros(2, 3, 4, 8, 8, dtype=torch.uint8))
+    assert len(batch) == 2
+    assert batch.stream("rgb") is batch.clips
+    with pytest.raises(PluginError, match="expected a batch with optical flow"):
+        batch.stream("flow")
+
+
+def test_a_training_batch_counts_its_frames():
+    clips = torch.zeros(2, 3, 4, 8, 8)
+    assert Batch(clips).shown == 8
+    assert Batch({"frames": clips, "flow": clips[:, :2, :3]}).shown == 8
+    assert Batch(clips, frames=5).shown == 5
+
+
+def test_a_box_has_pixels():
+    assert Box(1, 2, 4, 8).size == (3, 6)
+    with pytest.raises(ValueError, match="at least one pixel"):
+        Box(1, 2, 1, 8)
+
+
+def test_a_picture_has_a_short_name():
+    with pytest.raises(ValueError, match="short name for a picture"):
+        Evaluation((), pictures={"../x": b""})
