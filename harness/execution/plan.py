@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from harness.datasets.split_views import FrameImages
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.store import keys
 from harness.store.records import CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
 from harness.suites.schema import Suite
@@ -117,6 +118,8 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     method = plugins.methods.draft(cell.method.name, cell.method.options)
     backbone = plugins.backbones.draft(cell.backbone.name, cell.backbone.options)
     card = method.card
+    with _contract_of("method", cell.method):
+        promise = method.promise(backbone)
     return FitSpec(
         method=cell.method,
         backbone=cell.backbone,
@@ -124,7 +127,7 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
         frames=cell.frames,
         seed=cell.seed,
         supervised=card.supervised,
-        promise=method.promise(backbone),
+        promise=promise,
         key=keys.fit_key(
             method=cell.method,
             method_code=source_hash(type(method)),
@@ -155,7 +158,16 @@ def plan_cell(cell: CellSpec, plugins: Plugins, sources: DataSources) -> EvalSpe
 def plan_encodings(
     row: Row, evaluator: Evaluator, data: Dataset, cell: CellSpec, sources: DataSources
 ) -> tuple[EncodeSpec, ...]:
-    """The features that an evaluator will ask for of every fit of a row."""
+    """The features that an evaluator will ask for of every fit of a row.
+
+    None where it cannot measure the row with its options: evaluating it says why, which is recorded as its failure.
+    """
+    try:
+        with _contract_of("evaluator", cell.evaluator):
+            asked = evaluator.encodings(row.promise, data, seed=cell.seed)
+        views = [[keys.shown(fit.promise, encoding) for encoding in asked] for fit in row.fits]
+    except UsageError:
+        return ()
     return tuple(
         EncodeSpec(
             fit=fit,
@@ -163,15 +175,27 @@ def plan_encodings(
             encoding=encoding,
             key=keys.feature_key(
                 fit=fit.key,
-                view=keys.shown(fit.promise, encoding),
+                view=view,
                 encoding=encoding,
                 manifest=encoded_split(cell.data, encoding, sources).manifest,
                 decoder=decoder(),
             ),
         )
-        for fit in row.fits
-        for encoding in evaluator.encodings(row.promise, data, seed=cell.seed)
+        for fit, seen in zip(row.fits, views, strict=True)
+        for encoding, view in zip(asked, seen, strict=True)
     )
+
+
+@contextlib.contextmanager
+def _contract_of(kind: str, choice: Choice) -> Iterator[None]:
+    """Name the plugin's class where its code breaks while a suite is planned."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        msg = f"{kind} {choice.name!r} cannot be planned: {type(error).__name__}: {error}; see harness.testing"
+        raise PluginError(msg) from error
 
 
 def encoded_split(data: Choice, encoding: Encoding, sources: DataSources) -> Split:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 
 from harness.backbones.small_2d import Small2D
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.execution.executor import Executor
 from harness.execution.plan import check, plan_suite
 from harness.execution.units import Workplace, Workshop
@@ -190,4 +190,27 @@ def test_an_evaluator_can_be_given_an_inner_layer(run):
 )
 def test_a_layer_that_cannot_be(run, changes, message):
     with pytest.raises(UsageError, match=message):
+        run(**changes)
+
+
+def test_an_evaluator_that_cannot_measure_a_row_is_a_failure_of_its_cell(run):
+    frames, knn = run(evaluators=[{"name": "clustering", "stride": 4}, {"name": "knn", "k": 5}])[0]
+    assert (frames.status, knn.status) == ("failed", "done")
+    assert "the encoder is shown more at once" in frames.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "target", "part"),
+    [
+        ("evaluator 'fragile'", {"evaluators": ["fragile"]}, "harness_toy.evaluators.Fragile", "encodings"),
+        ("method 'counted'", {}, "harness_toy.methods.Counted", "promise"),
+    ],
+)
+def test_a_plugin_that_keeps_not_its_contract_is_named(run, monkeypatch, kind, changes, target, part):
+    def broken(*_, **__):
+        msg = "no such thing"
+        raise AttributeError(msg)
+
+    monkeypatch.setattr(f"{target}.{part}", broken)
+    with pytest.raises(PluginError, match=f"{kind} cannot be planned: AttributeError: no such thing"):
         run(**changes)
