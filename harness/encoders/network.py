@@ -98,10 +98,11 @@ class NetworkEncoder:
         return output.reshape(len(batch), -1, *output.shape[1:]).mean(1).flatten(1)
 
     def _at_device(self, batch: VideoBatch) -> nn.Module:
+        """The network on the batch's device, in evaluation mode whoever left it otherwise."""
         parameter = next(self.module.parameters(), None)
         if parameter is not None and parameter.device != batch.clips.device:
             self.module.to(batch.clips.device)
-        return self.module
+        return self.module.eval()
 
     def save(self, folder: Path) -> None:
         """Write the weights; everything else is the backbone's."""

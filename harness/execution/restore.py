@@ -21,7 +21,7 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
         UsageError: when the method or the backbone is not installed.
         DataError: when what is stored cannot be read.
     """
-    from harness.execution.units import load_encoder  # imports torch, which listing does without
+    from harness.execution.stored_encoders import load_encoder  # imports torch, which listing does without
 
     identity = run.identity
     method = plugins.methods.build(identity.method.name, identity.method.options)

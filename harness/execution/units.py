@@ -6,7 +6,6 @@ Their outputs are named by keys. Any process on any machine that shares the stor
 from __future__ import annotations
 
 import datetime
-import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,9 +17,10 @@ import torch
 
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
-from harness.errors import DataError, DivergedError, HarnessError, PluginError
+from harness.errors import DataError, DivergedError, HarnessError
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
+from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.records import EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
@@ -32,9 +32,6 @@ from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Method
-
-FIT = "fit.json"
-"""Written last, so that it marks a fit as complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +148,8 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
     """Fit the encoder of `spec` and store it, unless it is stored.
 
     Raises:
-        HarnessError: as the method; PluginError when the encoder is not what the method promised.
+        HarnessError: as the method.
+        PluginError: when the encoder is not what the method promised, or cannot be loaded again.
     """
     folder = workshop.folder(spec.key)
     if (folder / FIT).exists():
@@ -171,12 +169,12 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
             folder=training,
         ),
     )
-    if not spec.promise.kept_by(encoder.promise):
-        msg = f"method {spec.method.name!r} promised {spec.promise} and gave {encoder.promise}"
-        raise PluginError(msg)
+    expect_promise(spec.promise, encoder, spec.method.name)
     folder.mkdir(parents=True, exist_ok=True)
     encoder.save(folder)
     seconds = round(time.monotonic() - started, 3)
+    del encoder
+    expect_loadable(spec.promise, folder, *workshop.build(spec), device=workshop.workplace.device)
     files.write_json(folder / FIT, {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds})
     shutil.rmtree(training / "checkpoints", ignore_errors=True)
 
@@ -189,16 +187,6 @@ def load(spec: FitSpec, workshop: Workshop) -> Encoder:
         DataError: when what is there cannot be read.
     """
     return load_encoder(workshop.folder(spec.key), *workshop.build(spec))
-
-
-def load_encoder(folder: Path, method: Method, backbone: Backbone) -> Encoder:
-    """The encoder in the folder of a fit; errors as in `load`."""
-    try:
-        json.loads((folder / FIT).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
-        raise DataError(msg) from error
-    return method.load(backbone, folder)
 
 
 def encode(spec: EncodeSpec, workshop: Workshop) -> Features:

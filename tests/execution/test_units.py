@@ -12,6 +12,7 @@ import pytest
 from harness.execution import units
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
+from harness.execution.stored_encoders import FIT
 from harness.execution.units import Unit, Workplace
 from harness.plugins.manager import Plugins
 from harness.store import keys
@@ -147,7 +148,7 @@ def test_a_fit_that_is_not_complete_is_made_again(plan, toy, tmp_path):
     (unit,) = plan("counted")
     workplace = Workplace(store=tmp_path / "store")
     units.run(unit, workplace, quiet)
-    (workplace.store / "fits" / unit.row.key / units.FIT).unlink()
+    (workplace.store / "fits" / unit.row.key / FIT).unlink()
     assert [outcome.run.status for outcome in units.run(unit, workplace, quiet)] == ["done", "done"]
     assert toy.read_text().splitlines() == ["counted 3"] * 2
 
@@ -159,4 +160,4 @@ def test_an_encoder_that_was_not_promised_is_found(plan, tmp_path):
     runs = [outcome.run for outcome in units.run(unit, Workplace(store=tmp_path / "store"), quiet)]
     assert [run.status for run in runs] == ["failed", "failed"]
     assert "method 'counted' promised" in runs[0].reason
-    assert not (tmp_path / "store" / "fits" / unit.row.key / units.FIT).exists()
+    assert not (tmp_path / "store" / "fits" / unit.row.key / FIT).exists()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from harness import BackboneCard, DatasetCard, EvaluatorCard, MethodCard, Metric, hookimpl
 
-NAMES = ("counted", "diverges", "raises", "exits", "runs_out_of_memory", "slow", "reads_labels")
+NAMES = (
+    *("counted", "diverges", "raises", "exits", "runs_out_of_memory", "slow", "reads_labels"),
+    *("forgets_eval", "cannot_load", "drops_out"),
+)
 CARDS = {name: MethodCard(name=name, summary=f"A method that {name}.") for name in NAMES}
 BLOBS = DatasetCard(name="blobs", summary="Moving squares under another name.")
 TWO_LAYERS = BackboneCard(
@@ -13,6 +16,7 @@ TWO_LAYERS = BackboneCard(
     dim=2,
     layers=("colours", "linear"),
 )
+DROPOUT = BackboneCard(name="dropout", summary="A convolution, batch normalisation and much dropout.", dim=64)
 _METRIC = Metric(id="value", title="Value", unit="1", higher_is_better=True)
 FRAGILE = EvaluatorCard(name="fragile", summary="Raises for odd seeds.", protocol="none", metrics=(_METRIC,))
 TRAINS = EvaluatorCard(
@@ -30,6 +34,7 @@ def harness_methods(registry):
 @hookimpl
 def harness_backbones(registry):
     registry.register(TWO_LAYERS, "harness_toy.backbones:TwoLayers")
+    registry.register(DROPOUT, "harness_toy.backbones:Dropout")
 
 
 @hookimpl

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from harness import DivergedError, NetworkEncoder, NetworkMethod
+from harness import DivergedError, NetworkEncoder, NetworkMethod, Promise
 from harness_toy import CARDS
 
 
@@ -78,3 +79,49 @@ class ReadsLabels(Counted):
 
     def act(self, train) -> None:
         log(f"labelled={train.labelled} labels={sum(len(video.labels) for video in train.videos)}")
+
+
+class ForgetsEval(Counted):
+    card = CARDS["forgets_eval"]
+
+    def fit(self, backbone, train, session):
+        encoder = super().fit(backbone, train, session)
+        encoder.module.train()
+        return encoder
+
+
+class CannotLoad(Counted):
+    card = CARDS["cannot_load"]
+
+    def fit(self, backbone, train, session):
+        network = backbone.build(seed=session.budget.seed)
+        size = backbone.card.dim
+        return NetworkEncoder(nn.Sequential(network, nn.Linear(size, size)), backbone.inputs)
+
+
+class DropsOut(NetworkMethod):
+    """Its encoder is no network of the harness, and nobody tells its modules that training is over."""
+
+    card = CARDS["drops_out"]
+
+    def promise(self, backbone):
+        return Promise(views=(backbone.inputs.view,), shape=(backbone.card.dim,))
+
+    def fit(self, backbone, train, session):
+        return Bare(backbone)
+
+    def load(self, backbone, folder):
+        return Bare(backbone)
+
+
+class Bare:
+    def __init__(self, backbone):
+        self.network = backbone.build(seed=0)
+        self.promise = Promise(views=(backbone.inputs.view,), shape=(backbone.card.dim,))
+
+    @torch.no_grad()
+    def encode(self, batch):
+        return self.network(batch.clips.float() / 255)
+
+    def save(self, folder):
+        pass
