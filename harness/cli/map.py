@@ -65,6 +65,7 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     from harness.errors import DataError
     from harness.evaluators.cards import CLUSTERING
     from harness.evaluators.labelled_features import clustering_samples
+    from harness.store.keys import encoding_code
 
     try:
         encoder = restore.encoder(plugins, store, run)
@@ -72,7 +73,8 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
         msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
         raise DataError(msg) from None
     device, features = usable_device("auto"), store.folder / "features"
-    cached = CachedEncoder(encoder, key=run.fit_key, device=device, folder=features)
+    code = encoding_code(plugins.datasets.load(run.identity.data.name))
+    cached = CachedEncoder(encoder, key=run.fit_key, code=code, device=device, folder=features)
     measured = run.identity.evaluator
     frozen = cached.asking(
         layer=plugins.evaluators.layer(measured.options), precision=measured.options.get("precision", "float32")

@@ -24,7 +24,6 @@ from harness.store.features import Array, FeatureFile
 from harness.system import progress
 from harness.system.seeding import derive_seed
 from harness.values import Encoding, Precision, Promise, VideoBatch
-from harness.video.decode import decoder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +41,7 @@ class CachedEncoder:
     Args:
         encoder: what a method gave.
         key: names the encoder in the store.
+        code: hash of the code that encodes and of the data set's, see `harness.store.keys.encoding_code`.
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
         asked: of every encoding, where it says nothing itself: the layer and the precision.
@@ -52,12 +52,14 @@ class CachedEncoder:
         encoder: Encoder,
         *,
         key: str,
+        code: str = "",
         device: str = "cpu",
         folder: Path | None = None,
         asked: Encoding = Encoding(),  # noqa: B008 - frozen
     ) -> None:
         self._encoder = encoder
         self.key = key
+        self._code = code
         self.device = device
         self._folder = folder
         self._asked = asked
@@ -71,13 +73,15 @@ class CachedEncoder:
     def asking(self, *, layer: str | None, precision: Precision) -> CachedEncoder:
         """The same encoder with a layer and a precision for encodings that name none."""
         asked = dataclasses.replace(self._asked, layer=layer, precision=precision)
-        return CachedEncoder(self._encoder, key=self.key, device=self.device, folder=self._folder, asked=asked)
+        return CachedEncoder(
+            self._encoder, key=self.key, code=self._code, device=self.device, folder=self._folder, asked=asked
+        )
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
         """Encode every video of `split` unless stored; see `FrozenEncoder.features`."""
         encoding = self._completed(encoding)
         view = keys.shown(self.promise, encoding)
-        key = keys.feature_key(fit=self.key, view=view, encoding=encoding, manifest=split.manifest, decoder=decoder())
+        key = keys.feature_key(fit=self.key, view=view, encoding=encoding, manifest=split.manifest, code=self._code)
         if key not in self._memory:
             self._memory[key] = self._stored(key, split, view, encoding)
         return Features((self._memory[key],), split, self.device)

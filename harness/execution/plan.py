@@ -14,8 +14,8 @@ from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.store import keys
 from harness.store.records import CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
 from harness.suites.schema import Suite
-from harness.system.hashing import digest, source_hash
-from harness.video.decode import decoder
+from harness.system.code import code_hash
+from harness.system.hashing import digest
 from harness.video.sampling import frames_digest
 
 if TYPE_CHECKING:
@@ -130,11 +130,12 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
         promise=promise,
         key=keys.fit_key(
             method=cell.method,
-            method_code=source_hash(type(method)),
+            method_code=code_hash(type(method)),
             reads=card.reads,
             backbone=cell.backbone,
-            backbone_code=source_hash(type(backbone)),
+            backbone_code=code_hash(type(backbone)),
             training=sources.training(cell.pretraining, supervised=card.supervised).manifest,
+            training_code=keys.fitting_code(sources.kind(cell.pretraining)),
             frames=cell.frames,
             seed=cell.seed,
         ),
@@ -168,6 +169,7 @@ def plan_encodings(
         views = [[keys.shown(fit.promise, encoding) for encoding in asked] for fit in row.fits]
     except UsageError:
         return ()
+    code = keys.encoding_code(sources.kind(cell.data))
     return tuple(
         EncodeSpec(
             fit=fit,
@@ -178,7 +180,7 @@ def plan_encodings(
                 view=view,
                 encoding=encoding,
                 manifest=encoded_split(cell.data, encoding, sources).manifest,
-                decoder=decoder(),
+                code=code,
             ),
         )
         for fit, seen in zip(row.fits, views, strict=True)
@@ -212,12 +214,11 @@ def plan_protocol(
     view = row.promise.view
     return keys.protocol(
         evaluator=cell.evaluator,
-        evaluator_code=source_hash(plugins.evaluators.load(cell.evaluator.name)),
+        evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
         source=evaluator.card.protocol,
         data=cell.data,
         manifests={name: split.manifest for name, split in splits.items()},
         coverage={name: share for name, split in splits.items() if (share := coverage(split))},
-        decoder=decoder(),
         view=view,
         frames={name: frames_digest([video.frames for video in split.videos], view) for name, split in splits.items()},
     )

@@ -40,6 +40,10 @@ class DataSources:
             )
         return self._datasets[choice.label]
 
+    def kind(self, choice: Choice) -> type[Dataset]:
+        """Class of a data set; its code is part of every key of the data."""
+        return self._plugins.datasets.load(choice.name)
+
     def split(self, choice: Choice, name: str) -> Split:
         """A split, read once.
 

@@ -23,7 +23,8 @@ from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
-from harness.store.records import EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
+from harness.store.keys import encoding_code
+from harness.store.records import Choice, EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
 from harness.system import files, progress
 from harness.system.environment import provenance
 from harness.system.hashing import digest
@@ -96,10 +97,10 @@ class Workshop:
         method = self.plugins.methods.build(spec.method.name, spec.method.options)
         return method, self.plugins.backbones.build(spec.backbone.name, spec.backbone.options)
 
-    def cached(self, encoder: Encoder, key: str) -> CachedEncoder:
-        """The encoder of a fit, with the features that the store has of it."""
-        features = self.workplace.store / "features"
-        return CachedEncoder(encoder, key=key, device=self.workplace.device, folder=features)
+    def cached(self, encoder: Encoder, key: str, data: Choice) -> CachedEncoder:
+        """The encoder of a fit, with the features that the store has of it and a data set."""
+        features, code = self.workplace.store / "features", encoding_code(self.sources.kind(data))
+        return CachedEncoder(encoder, key=key, code=code, device=self.workplace.device, folder=features)
 
 
 def run(unit: Unit, workplace: Workplace, report: progress.Watcher) -> tuple[Outcome, ...]:
@@ -197,7 +198,7 @@ def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
         PluginError: when the encoder breaks its promise or changes.
     """
     split = encoded_split(spec.data, spec.encoding, workshop.sources)
-    return workshop.cached(load(spec.fit, workshop), spec.fit.key).features(split, spec.encoding)
+    return workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.data).features(split, spec.encoding)
 
 
 def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
@@ -213,7 +214,7 @@ def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
     evaluator = workshop.plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
     loaded = {part.key: load(part, workshop) for part in spec.row.fits}
     before = {key: fingerprint(encoder) for key, encoder in loaded.items()}
-    evaluation = evaluator.evaluate(_frozen(spec.row, loaded, workshop), data, seed=identity.seed)
+    evaluation = evaluator.evaluate(_frozen(spec.row, loaded, identity.data, workshop), data, seed=identity.seed)
     if before != {key: fingerprint(encoder) for key, encoder in loaded.items()}:
         msg = f"evaluator {identity.evaluator.name!r} changed the encoder it was given"
         raise HarnessError(msg)
@@ -235,10 +236,10 @@ def failure_of(error: BaseException) -> Failure:
     return Failure("failed", f"{type(error).__name__}: {text}")
 
 
-def _frozen(row: Row, loaded: Mapping[str, Encoder], workshop: Workshop) -> FrozenEncoder:
+def _frozen(row: Row, loaded: Mapping[str, Encoder], data: Choice, workshop: Workshop) -> FrozenEncoder:
     if isinstance(row, FitSpec):
-        return workshop.cached(loaded[row.key], row.key)
-    return CompositeEncoder(tuple(_frozen(part, loaded, workshop) for part in row.of), by=row.by, key=row.key)
+        return workshop.cached(loaded[row.key], row.key, data)
+    return CompositeEncoder(tuple(_frozen(part, loaded, data, workshop) for part in row.of), by=row.by, key=row.key)
 
 
 def _check_scores(evaluation: Evaluation, evaluator: Evaluator) -> None:

@@ -1,4 +1,10 @@
-"""The three keys: all that a fit, its features and a run depend on."""
+"""The three keys: all that a fit, its features and a run depend on.
+
+A number changes only when its key does, so a key hashes options, data, seeds, and the code on the way to the number:
+that of the method and the backbone for a fit, of the encoder's way through the data for features, of the evaluator for
+a run. `harness.system.code` says which code that is. Versions of libraries, hardware and threads are in no key: they
+are provenance, kept with every run.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,29 @@ from typing import Any
 from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
 from harness.store.records import Choice
+from harness.system.code import code_hash, package_hash
 from harness.system.hashing import digest
 from harness.values import Encoding, Promise
+
+READING = ("harness.datasets.derived", "harness.datasets.splits", "harness.execution.sources", "harness.video.loader")
+ENCODING = ("harness.encoders.composite", "harness.encoders.frozen", "harness.store.features")
+FITTING = ("harness.training.session",)
+UNIT = "harness.execution.units"
+
+
+def fitting_code(dataset: type) -> str:
+    """Hash the code of a fit beside its method and backbone: reading and training."""
+    return code_hash(*READING, *FITTING, dataset)
+
+
+def encoding_code(dataset: type) -> str:
+    """Hash the code between the files of a data set and stored features."""
+    return code_hash(*READING, *ENCODING, dataset)
+
+
+def measuring_code(evaluator: type, dataset: type) -> str:
+    """Hash the code between the files of a data set and a score."""
+    return digest({"code": code_hash(*READING, *ENCODING, dataset, evaluator), "unit": package_hash(UNIT)})
 
 
 def fit_key(
@@ -21,6 +48,7 @@ def fit_key(
     backbone: Choice,
     backbone_code: str,
     training: str,
+    training_code: str,
     frames: int,
     seed: int,
 ) -> str:
@@ -28,17 +56,18 @@ def fit_key(
 
     Args:
         method: with its options.
-        method_code: hash of its source.
+        method_code: hash of its code.
         reads: of the parts below, those that change what the method gives; the others are left out.
         backbone: with its options.
-        backbone_code: hash of its source.
+        backbone_code: hash of its code.
         training: manifest of the training split as the method sees it.
+        training_code: see `fitting_code`.
         frames: the budget.
         seed: of the fit.
     """
     parts: dict[Read, dict[str, Any]] = {
         "backbone": {"backbone": backbone.model_dump(), "backbone_code": backbone_code},
-        "pretraining": {"training": training},
+        "pretraining": {"training": training, "training_code": training_code},
         "budget": {"frames": frames},
         "seed": {"seed": seed},
     }
@@ -51,7 +80,7 @@ def row_key(parts: tuple[str, ...], by: str) -> str:
     return digest({"parts": list(parts), "by": by})
 
 
-def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manifest: str, decoder: str) -> str:
+def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manifest: str, code: str) -> str:
     """Key of the features of a split.
 
     Args:
@@ -59,7 +88,7 @@ def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manife
         view: what the encoder is shown, see `shown`.
         encoding: its layer, shuffle and precision; what else it says is in view and manifest.
         manifest: of the split that is encoded.
-        decoder: what turned files into pixels.
+        code: see `encoding_code`.
     """
     return digest(
         {
@@ -69,7 +98,7 @@ def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manife
             "shuffle": encoding.shuffle,
             "precision": encoding.precision,
             "manifest": manifest,
-            "decoder": decoder,
+            "code": code,
         }
     )
 
@@ -82,7 +111,6 @@ def protocol(
     data: Choice,
     manifests: Mapping[str, str],
     coverage: Mapping[str, Any],
-    decoder: str,
     view: View | WholeVideo,
     frames: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -90,12 +118,11 @@ def protocol(
 
     Args:
         evaluator: with its options.
-        evaluator_code: hash of its source.
+        evaluator_code: see `measuring_code`.
         source: paper and section of the protocol.
         data: the data set measured on, with its options.
         manifests: of its splits, by name.
         coverage: share of the listed videos that are there, by split; empty where all are.
-        decoder: what turned files into pixels.
         view: what the encoder sees of a video.
         frames: hash of the frame indices that the view takes of each split.
     """
@@ -106,7 +133,6 @@ def protocol(
         "data": data.model_dump(),
         "manifests": dict(manifests),
         **({"coverage": dict(coverage)} if coverage else {}),
-        "decoder": decoder,
         "selection": "train split only",
         "view": view_content(view),
         "frames": dict(frames),

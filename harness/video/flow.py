@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import unknown
-from harness.system.hashing import source_hash
+from harness.system.code import code_hash
 from harness.video.tvl1 import tvl1
 
 Algorithm = Literal["farneback", "dis", "tvl1"]
@@ -37,7 +37,7 @@ BOUND = 20.0
 """Largest displacement in 8 bits, pixels per frame (Simonyan and Zisserman 2014)."""
 ZERO = 128
 """The byte of no motion; motion of `BOUND` is 127 bytes away."""
-_TVL1_CODE = source_hash("harness.video.tvl1")
+_TVL1_CODE = code_hash("harness.video.tvl1")
 _PIXELS = {"cpu": 2**18, "cuda": 2**24}
 """Pixels in a batch of TV-L1; small ones stay in the processor's cache."""
 

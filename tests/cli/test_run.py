@@ -92,7 +92,7 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
     arguments = ["toy", "--set", "seeds=[0]", "--set", "methods=[counted]", *ONE_EVALUATOR]
     assert harness("run", *arguments).returncode == 0
     with (copy / "harness_toy" / "methods.py").open("a") as source:
-        source.write("# changed\n")
+        source.write("CHANGED = True\n")
     assert harness("leaderboard", *arguments).returncode == 0
     board = (harness.folder / "leaderboards" / "toy" / "README.md").read_text()
     assert "stale" in board

@@ -20,7 +20,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.records import Choice
 from harness.suites.schema import Suite
-from harness.system.hashing import source_hash
+from harness.system.code import code_hash
 from harness.values import Encoding, Inputs
 
 SUITE = {
@@ -139,13 +139,9 @@ def other_view(plugins, monkeypatch):
     monkeypatch.setattr(Small2D, "inputs", Inputs(view=dataclasses.replace(Small2D.inputs.view, resize=80)))
 
 
-def other_decoder(plugins, monkeypatch):
-    monkeypatch.setattr(planning, "decoder", lambda: "other")
-
-
 def other_code(plugins, monkeypatch):
-    known, fragile = source_hash, plugins.evaluators.load("fragile")
-    monkeypatch.setattr(planning, "source_hash", lambda loaded: "other" if loaded is fragile else known(loaded))
+    known, fragile = code_hash, plugins.evaluators.load("fragile")
+    monkeypatch.setattr(keys, "code_hash", lambda *targets: "other" if fragile in targets else known(*targets))
 
 
 def other_source(plugins, monkeypatch):
@@ -162,7 +158,6 @@ SOURCES = {
     "data": {"data": Choice(name="blobs", options={"folder": None, "joined": False})},
     "manifests": OtherManifest,
     "coverage": Incomplete,
-    "decoder": other_decoder,
     "view": other_view,
     "frames": OtherLengths,
 }
@@ -196,10 +191,10 @@ def test_a_planned_protocol_carries_each_of_its_parts(squares, monkeypatch, part
     assert after.encodings == before.encodings == ()
 
 
-def test_features_of_another_decoder_are_others(squares, monkeypatch):
+def test_features_that_other_code_reads_are_others(squares, monkeypatch):
     identity, plugins = squares.model_copy(update={"evaluator": Choice(name="knn")}), Plugins()
     before = plan_cell(identity, plugins, DataSources(plugins))
-    other_decoder(plugins, monkeypatch)
+    monkeypatch.setattr(keys, "encoding_code", lambda dataset: "other")
     after = plan_cell(identity, plugins, DataSources(plugins))
     assert len({encoding.key for cell in (before, after) for encoding in cell.encodings}) == 4
     assert after.row.key == before.row.key
@@ -244,8 +239,8 @@ def test_changed_code_makes_another_fit(squares, monkeypatch, name):
         "backbone": (plugins.backbones, squares.backbone),
     }[name]
     before = plan_cell(squares, plugins, DataSources(plugins))
-    known, changed = source_hash, registry.load(choice.name)
-    monkeypatch.setattr(planning, "source_hash", lambda loaded: "other" if loaded is changed else known(loaded))
+    known, changed = code_hash, registry.load(choice.name)
+    monkeypatch.setattr(planning, "code_hash", lambda loaded: "other" if loaded is changed else known(loaded))
     after = plan_cell(squares, plugins, DataSources(plugins))
     assert after.row.key != before.row.key
     assert after.protocol == before.protocol

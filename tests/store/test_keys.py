@@ -23,6 +23,7 @@ VALUES = {
         "backbone": (Choice(name="small_2d"), Choice(name="small_2d", options={"size": 3}), Choice(name="small_3d")),
         "backbone_code": ("a", "b"),
         "training": ("a", "b"),
+        "training_code": ("a", "b"),
         "frames": (1000, 1001),
         "seed": (0, 1),
     },
@@ -32,7 +33,7 @@ VALUES = {
         "view": (View(), View(size=96), View(stride="uniform"), WholeVideo()),
         "encoding": (Encoding(), Encoding(layer="fc6"), Encoding(shuffle=0), Encoding(precision="float16")),
         "manifest": ("a", "b"),
-        "decoder": ("PyAV 15", "PyAV 16"),
+        "code": ("a", "b"),
     },
     keys.protocol: {
         "evaluator": (KNN, Choice(name="knn", options={"k": 5}), Choice(name="retrieval")),
@@ -41,13 +42,12 @@ VALUES = {
         "data": (Choice(name="ucf101"), Choice(name="ucf101", options={"fold": 2}), Choice(name="hmdb51")),
         "manifests": ({"train": "a", "test": "b"}, {"train": "a", "test": "c"}, {"train": "b", "test": "b"}),
         "coverage": ({}, {"test": {"videos": 3, "listed": 4}}, {"test": {"videos": 2, "listed": 4}}),
-        "decoder": ("PyAV 15", "PyAV 16"),
         "view": (View(), View(clips=2), WholeVideo()),
         "frames": ({"test": "a"}, {"test": "b"}),
     },
     keys.run_key: {
         "row": ("a", "b"),
-        "protocol": ({"decoder": "PyAV 15"}, {"decoder": "PyAV 16"}),
+        "protocol": ({"selection": "train"}, {"selection": "test"}),
         "features": ((), ("a",), ("a", "b"), ("b", "a")),
         "seed": (0, 1),
     },
@@ -73,7 +73,13 @@ def test_every_argument_is_in_the_key(function, parameter):
 
 def test_every_key_is_tested():
     made = {one for name, one in inspect.getmembers(keys, inspect.isfunction) if one.__module__ == keys.__name__}
-    assert made - set(VALUES) == {keys.shown, keys.view_content}
+    assert made - set(VALUES) == {
+        keys.shown,
+        keys.view_content,
+        keys.fitting_code,
+        keys.encoding_code,
+        keys.measuring_code,
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.system import files, paths, processes, progress
-from harness.system.hashing import digest, source_hash
+from harness.system.code import code_hash
+from harness.system.hashing import digest
 from harness.video.decode import decoder
 from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
@@ -116,7 +117,7 @@ class Tables:
                 yield index, grey(split.read(index) if frames is None else frames), targets[index], humans
 
     def _recipe(self) -> dict[str, Any]:
-        code = source_hash(f"harness_dense_trajectories.{'many' if on_cuda(self.device) else 'extract'}")
+        code = code_hash(f"harness_dense_trajectories.{'many' if on_cuda(self.device) else 'extract'}")
         return {"settings": asdict(self.settings), "code": code, "decoder": decoder(), "opencv": cv2.__version__}
 
 

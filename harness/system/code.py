@@ -1,0 +1,282 @@
+"""Hashes of the code that makes a number, so that changed code makes a new key.
+
+A hash covers the module of a class and all that this imports, anywhere in a file, with the packages' `__init__`. Code
+is compared without docstrings, comments, annotations and imports for type checkers. Files beside a module that are
+named in it count; in plugins all data files of a package do, and all of its modules where one imports by name. In the
+core only those rooms count that make numbers. What the core depends on is provenance and does not count; other
+installed packages count by their version.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import metadata, util
+from pathlib import Path
+
+from harness.system.source import Source, read_source
+
+CORE = "harness"
+MEASURING = (
+    "harness.backbones",
+    "harness.cards",
+    "harness.datasets",
+    "harness.encoders",
+    "harness.evaluators",
+    "harness.execution.sources",
+    "harness.execution.units",
+    "harness.functional",
+    "harness.interfaces",
+    "harness.methods",
+    "harness.profiling",
+    "harness.store.features",
+    "harness.system.seeding",
+    "harness.training",
+    "harness.values",
+    "harness.video",
+)
+"""Rooms and modules of the core that make numbers."""
+SILENT = (
+    "harness",
+    "harness.__main__",
+    "harness.api",
+    "harness.backbones.cards",
+    "harness.cli",
+    "harness.datasets.cards",
+    "harness.embeddings",
+    "harness.errors",
+    "harness.evaluators.cards",
+    "harness.execution",
+    "harness.leaderboard",
+    "harness.methods.cards",
+    "harness.pictures",
+    "harness.plugins",
+    "harness.store",
+    "harness.suites",
+    "harness.system",
+    "harness.testing",
+)
+"""Rooms that plan, store, tell and show, and cards.
+
+Of two names that fit a module the longer one counts.
+"""
+
+_PROSE = frozenset({"", ".md", ".pyi", ".rst", ".typed"})
+"""Suffixes of files that compute nothing."""
+_TELLS = (("methods", "evaluators"), ("paper", "groups"))
+"""Keys of YAML files that compute nothing: suites and published numbers."""
+
+
+def code_hash(*targets: type | str) -> str:
+    """Hash the code of classes, or of modules by their dotted names.
+
+    >>> code_hash("harness.values") == code_hash("harness.values")
+    True
+    """
+    return _closure_hash(frozenset(one if isinstance(one, str) else one.__module__ for one in targets))
+
+
+@functools.cache
+def package_hash(package: str) -> str:
+    """Hash the modules and the data files of a package, and nothing that it imports.
+
+    >>> package_hash("harness.pictures") == package_hash("harness.pictures")
+    True
+    """
+    parts = {name: read_source(path).code for name, path in _modules(package).items()}
+    return _digest(parts | {name: path.read_bytes() for name, path in _data(package).items()})
+
+
+def makes_numbers(module: str) -> bool:
+    """Tell whether a module of the core makes numbers.
+
+    >>> [makes_numbers(f"harness.{name}") for name in ("video.decode", "store.runs", "store.features")]
+    [True, False, True]
+    """
+    parents = [module.rsplit(".", count)[0] for count in range(module.count(".") + 1)]
+    return next((name in MEASURING for name in parents if name in MEASURING or name in SILENT), False)
+
+
+@functools.cache
+def _closure_hash(modules: frozenset[str]) -> str:
+    own = {name for module in modules for name in _distributed_with(_top(module))}
+    parts: dict[str, bytes] = dict.fromkeys(modules, b"")
+    seen: set[str] = set()
+    waiting = sorted(modules)
+    while waiting:
+        module = waiting.pop()
+        top = _top(module)
+        if module in seen or not _counts(module):
+            continue
+        seen.add(module)
+        if top not in own and (version := _installed(top)):
+            parts[top] = version.encode()
+            continue
+        if "." in module:
+            waiting.append(module.rpartition(".")[0])
+        if (path := _file(module)) is None:
+            continue
+        source = read_source(path)
+        parts[module] = source.code
+        parts |= {f"{module}: {file.name}": file.read_bytes() for file in _beside(path, source)}
+        imports = set(_imported(source, module if path.name == "__init__.py" else module.rpartition(".")[0]))
+        if top == CORE:
+            imports = {name for name in imports if _top(name) == CORE}
+        else:
+            parts |= {f"{top}/{name}": data.read_bytes() for name, data in _data(top).items()}
+            if source.by_name:
+                imports |= {*_modules(top), *(name for name in source.strings if _file(name))}
+        waiting += imports
+    return _digest(parts)
+
+
+def _counts(module: str) -> bool:
+    top = _top(module)
+    if top == CORE:
+        return makes_numbers(module)
+    return top not in sys.stdlib_module_names and not set(_distributions().get(top, ())) & _core_needs()
+
+
+def _digest(parts: Mapping[str, bytes]) -> str:
+    sha = hashlib.sha256()
+    for name, content in sorted(parts.items()):
+        sha.update(f"{name} {len(content)} ".encode() + content)
+    return sha.hexdigest()[:20]
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+@functools.cache
+def _file(module: str) -> Path | None:
+    """Locate a module's source file without importing it.
+
+    None for an attribute, or without source.
+    """
+    top, *rest = module.split(".")
+    try:
+        spec = util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        loaded = getattr(sys.modules.get(module), "__file__", None) or ""
+        return Path(loaded) if loaded.endswith(".py") else None
+    if not rest:
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    for location in spec.submodule_search_locations or ():
+        path = Path(location).joinpath(*rest)
+        for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+            if file.is_file():
+                return file
+    return None
+
+
+@functools.cache
+def _modules(package: str) -> Mapping[str, Path]:
+    """Modules of a package by name, its own first."""
+    path = _file(package)
+    if path is None or path.name != "__init__.py":
+        return {} if path is None else {package: path}
+    names = {file: file.relative_to(path.parent).with_suffix("").parts for file in sorted(path.parent.rglob("*.py"))}
+    return {
+        ".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)]): file for file, parts in names.items()
+    }
+
+
+@functools.cache
+def _data(package: str) -> Mapping[str, Path]:
+    """Files of a package that may enter a result, by their place in it."""
+    path = _file(package)
+    if path is None or path.name != "__init__.py":
+        return {}
+    files = [file for file in sorted(path.parent.rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
+    return {file.relative_to(path.parent).as_posix(): file for file in files if _enters(file)}
+
+
+def _enters(file: Path) -> bool:
+    if file.suffix in _PROSE or file.suffix == ".py":
+        return False
+    if file.suffix not in {".yaml", ".yml"}:
+        return True
+    keys = re.findall(r"^(\w+):", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return not any(set(telling) <= set(keys) for telling in _TELLS)
+
+
+def _beside(path: Path, source: Source) -> list[Path]:
+    """Data files in a module's folder that its code names."""
+    files = [path.parent / name for name in sorted(source.strings) if Path(name).suffix not in _PROSE | {".py"}]
+    return [file for file in files if file.is_file()]
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Distributions by the top-level names of their packages."""
+    return metadata.packages_distributions()
+
+
+def _distributed_with(top: str) -> set[str]:
+    """Names of packages that come in one distribution."""
+    if top == CORE:
+        return {CORE}
+    mine = set(_distributions().get(top, ()))
+    return {top} | {other for other, names in _distributions().items() if mine & set(names)}
+
+
+@functools.cache
+def _core_needs() -> frozenset[str]:
+    """Distributions that the core depends on, with its extras."""
+    needed: set[str] = set()
+    waiting = ["video-harness"]
+    while waiting:
+        name = waiting.pop()
+        try:
+            requirements = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        if name != "video-harness":
+            requirements = [one for one in requirements if "extra ==" not in one]
+        names = {_normal(re.split(r"[^\w.-]", one, maxsplit=1)[0]) for one in requirements}
+        waiting += sorted(names - needed)
+        needed |= names
+    return frozenset(name for names in _distributions().values() for name in names if _normal(name) in needed)
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _installed(top: str) -> str:
+    """Name and version of an installed package; empty for one that is worked on."""
+    for name in _distributions().get(top, ()):
+        distribution = metadata.distribution(name)
+        edited = '"editable": true' in (distribution.read_text("direct_url.json") or "")
+        if distribution.files and not edited:
+            return f"{name} {distribution.version}"
+    return ""
+
+
+def _imported(source: Source, package: str) -> Iterator[str]:
+    """Modules that a source imports, and attributes that may be modules."""
+    for level, module, name in source.imports:
+        parents = package.split(".")
+        base = ".".join([*parents[: len(parents) - level + 1], module]).rstrip(".") if level else module
+        if base != CORE:
+            yield from [base, f"{base}.{name}"] if name else [base]
+        elif name:
+            yield from [f"{CORE}.{name}", *_offered().get(name, ())]
+        else:
+            yield from (origin for origins in _offered().values() for origin in origins)
+
+
+@functools.cache
+def _offered() -> Mapping[str, list[str]]:
+    """Modules that the names of the core's facade come from, late ones too."""
+    path = _file(CORE)
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path else ast.Module([], [])
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return {alias.name: [f"{node.module}"] for node in nodes for alias in node.names}
