@@ -1,4 +1,4 @@
-"""The folder of a board: its files, and a check that they are what its runs give."""
+"""Files in the folder of a board."""
 
 from __future__ import annotations
 
@@ -9,15 +9,28 @@ from altair.utils.schemapi import debug_mode
 
 from harness.leaderboard import plots, results_file
 from harness.leaderboard.board import Board
-from harness.leaderboard.charts import png
+from harness.leaderboard.charts import Spec, png
 from harness.leaderboard.page import page
 from harness.leaderboard.readme import PLOT, readme
-from harness.leaderboard.results_file import load_results
 from harness.leaderboard.table_csv import table_csv
 from harness.system import files
 
 OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*)\.png")
 """Files of which another version of the board may have had more."""
+
+
+def specifications(board: Board) -> tuple[Spec, dict[str, Spec]]:
+    """Specifications of a board's plot, and of its columns' plots by file name."""
+    with debug_mode(False):  # Altair checks each part against its schema as it is made: half of the time
+        own = {column.plot_file: plots.column_plot(board, column) for column in board.columns if column.plot_file}
+        return plots.board_plot(board), own
+
+
+def picture_names(board: Board) -> tuple[str, ...]:
+    """Names of all plots and pictures of a board."""
+    own = (column.plot_file for column in board.columns if column.plot_file)
+    of_data, of_runs = ([picture.file for picture in board.pictures], [picture.file for picture in board.run_pictures])
+    return (PLOT, *own, *of_data, *of_runs)
 
 
 def board_files(board: Board) -> dict[str, bytes]:
@@ -27,9 +40,7 @@ def board_files(board: Board) -> dict[str, bytes]:
         DataError: when a run holds a number that JSON has no word for.
     """
     results = results_file.dump(board)
-    with debug_mode(False):  # Altair checks each part against its schema as it is made: half of the time
-        specification = plots.board_plot(board)
-        own = {column.plot_file: plots.column_plot(board, column) for column in board.columns if column.plot_file}
+    specification, own = specifications(board)
     plot = png(specification)
     return {
         results_file.NAME: results.encode(),
@@ -49,28 +60,13 @@ def render(board: Board, folder: Path) -> None:
     Raises:
         DataError: when a run holds a number that JSON has no word for; nothing is written then.
     """
-    content = board_files(board)
-    for name, body in content.items():
+    for name, body in board_files(board).items():
         files.write_bytes(folder / name, body)
-    for name in _leftover(folder, content):
+    for name in leftover(board, folder):
         (folder / name).unlink()
 
 
-def stale(folder: Path) -> tuple[str, ...]:
-    """Name the files that are missing, left over, or not what `results.json` gives.
-
-    Raises:
-        DataError: when `results.json` or a picture is missing or broken.
-    """
-    content = board_files(load_results(folder / results_file.NAME))
-    differing = [name for name, body in content.items() if not _same(folder / name, body)]
-    return (*differing, *_leftover(folder, content))
-
-
-def _leftover(folder: Path, content: dict[str, bytes]) -> list[str]:
-    """Plots and pictures that the board no longer has."""
-    return sorted(path.name for path in folder.glob("*.png") if OURS.fullmatch(path.name) and path.name not in content)
-
-
-def _same(path: Path, body: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == body
+def leftover(board: Board, folder: Path) -> list[str]:
+    """Plots and pictures in the folder that the board no longer has."""
+    names = {path.name for path in folder.glob("*.png") if OURS.fullmatch(path.name)}
+    return sorted(names.difference(picture_names(board)))

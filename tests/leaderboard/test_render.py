@@ -1,4 +1,4 @@
-"""The folder of a board: complete, deterministic, checkable, and the same numbers in every file."""
+"""The folder of a board: complete, deterministic, and the same numbers in every file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from harness.leaderboard.render import board_files, render, stale
+from harness.leaderboard.render import board_files, render
 
 
 def content(folder):
@@ -29,21 +29,6 @@ def test_rendering_twice_gives_the_same_bytes_at_any_time(small_board, tmp_path,
     assert content(tmp_path / "one") == content(tmp_path / "other")
     names = {"README.md", "index.html", "plot.png", "picture-1.png", "results.json", "table.csv"}
     assert set(content(tmp_path / "one")) == names
-
-
-def test_a_board_that_is_its_own_results_is_not_stale(troubled_board, tmp_path):
-    render(troubled_board, tmp_path)
-    before = content(tmp_path)
-    assert stale(tmp_path) == ()
-    assert content(tmp_path) == before
-
-
-def test_what_was_edited_or_lost_is_named(small_board, tmp_path):
-    render(small_board, tmp_path)
-    readme = tmp_path / "README.md"
-    readme.write_text(readme.read_text().replace("4", "5", 1))
-    (tmp_path / "plot.png").unlink()
-    assert set(stale(tmp_path)) == {"README.md", "plot.png"}
 
 
 def test_pictures_of_an_earlier_version_go_and_other_files_stay(small_board, tmp_path):
