@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from harness.errors import unknown
-from harness.system.code import code_hash
 from harness.video.tvl1 import tvl1
 
 Algorithm = Literal["farneback", "dis", "tvl1"]
@@ -37,7 +36,6 @@ BOUND = 20.0
 """Largest displacement in 8 bits, pixels per frame (Simonyan and Zisserman 2014)."""
 ZERO = 128
 """The byte of no motion; motion of `BOUND` is 127 bytes away."""
-_TVL1_CODE = code_hash("harness.video.tvl1")
 _PIXELS = {"cpu": 2**18, "cuda": 2**24}
 """Pixels in a batch of TV-L1; small ones stay in the processor's cache."""
 
@@ -73,18 +71,6 @@ def flow(frames: Tensor, algorithm: Algorithm) -> Tensor:
     pictures = grey.cpu().numpy()
     fields = np.stack([_opencv(first, second, algorithm) for first, second in itertools.pairwise(pictures)])
     return torch.from_numpy(fields).permute(0, 3, 1, 2).contiguous().to(frames.device)
-
-
-def recipe(algorithm: Algorithm) -> dict[str, Any]:
-    """Algorithm, parameters and code: part of the key of all that flow enters.
-
-    >>> sorted(recipe("dis"))
-    ['algorithm', 'opencv', 'preset']
-    """
-    if algorithm == "tvl1":
-        return {"algorithm": algorithm, "code": _TVL1_CODE}
-    parameters = FARNEBACK if algorithm == "farneback" else {"preset": "medium"}
-    return {"algorithm": algorithm, "opencv": cv2.__version__, **parameters}
 
 
 def quantised(flow: Tensor) -> Tensor:

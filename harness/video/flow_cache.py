@@ -19,11 +19,12 @@ from torch import Tensor
 
 from harness.errors import DataError
 from harness.system import files, paths, progress
+from harness.system.code import code_hash
 from harness.system.hashing import digest
 from harness.system.processes import HungError, imap_isolated
 from harness.video import container
 from harness.video.decode import count_frames, decode, decoder
-from harness.video.flow import SMALLEST, Algorithm, flow, quantised, recipe
+from harness.video.flow import SMALLEST, Algorithm, flow, quantised
 
 QUALITY = 95
 """JPEG quality; adds about a tenth to the mean error of 8 bits."""
@@ -135,7 +136,8 @@ class FlowCache:
             raise DataError(msg, reason=failures[0].reason) from failures[0]
 
     def _description(self) -> dict[str, Any]:
-        return {**recipe(self.algorithm), "short_side": self.short_side, "decoder": decoder(), "quality": QUALITY}
+        versions = {"decoder": decoder(), "opencv": cv2.__version__}
+        return {"algorithm": self.algorithm, "short_side": self.short_side, "code": code_hash(__name__), **versions}
 
     def _ensure(self, video: Path) -> None:
         path = self.path(video)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.errors import UsageError
-from harness.video.flow import SMALLEST, displacement, flip_flow, flow, quantised, recipe, reverse_flow
+from harness.video.flow import SMALLEST, displacement, flip_flow, flow, quantised, reverse_flow
 
 ALGORITHMS = ["farneback", "dis", "tvl1"]
 BYTES = torch.arange(1, 256, dtype=torch.uint8)
@@ -68,12 +68,6 @@ def test_errors_say_what_is_wrong():
         flow(pan(1), "dis")
     with pytest.raises(ValueError, match="at least 16 x 16 pixels"):
         flow(pan(height=15), "dis")
-
-
-def test_each_algorithm_has_a_recipe_of_its_own():
-    recipes = [recipe(algorithm) for algorithm in ALGORITHMS]
-    assert [one["algorithm"] for one in recipes] == ALGORITHMS
-    assert recipes[0]["winsize"] == 15
 
 
 def test_eight_bits_hold_twenty_pixels():

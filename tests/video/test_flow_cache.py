@@ -85,7 +85,9 @@ def test_the_name_depends_on_all_that_the_flow_depends_on(files, computed, tmp_p
     others.append(FlowCache("dis", SIZE).path(copy))
     monkeypatch.setattr(flow_cache, "decoder", lambda: "another")
     others.append(FlowCache("dis", SIZE).path(video))
-    assert len({name, *others}) == 6
+    monkeypatch.setattr(flow_cache, "code_hash", lambda module: "another")
+    others.append(FlowCache("dis", SIZE).path(video))
+    assert len({name, *others}) == 7
 
 
 def test_motionless_video_stays_exactly_motionless(home, tmp_path):
