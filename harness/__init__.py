@@ -23,11 +23,16 @@ from harness.plugins.hookspecs import hookimpl
 from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Predictions, Promise, Score, Video, VideoBatch
 
 if TYPE_CHECKING:
+    from harness.api import publish, results, run
     from harness.encoders.network import NetworkEncoder, NetworkMethod
+    from harness.evaluation import evaluate, load_dataset
     from harness.training.gradient_method import GradientMethod
 
 _LAZY = {
+    "evaluate": "harness.evaluation",
+    "load_dataset": "harness.evaluation",
     "publish": "harness.api",
+    "results": "harness.api",
     "run": "harness.api",
     "GradientMethod": "harness.training.gradient_method",
     "NetworkEncoder": "harness.encoders.network",
@@ -83,5 +88,10 @@ __all__ = [
     "VideoBatch",
     "View",
     "WholeVideo",
+    "evaluate",
     "hookimpl",
+    "load_dataset",
+    "publish",
+    "results",
+    "run",
 ]

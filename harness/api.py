@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
+from harness.errors import UsageError
 from harness.execution.plan import Plan, check, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
@@ -18,6 +19,8 @@ from harness.system import paths, progress
 from harness.system.hashing import digest
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from harness.leaderboard import Board
     from harness.store.records import CellSpec, Run
     from harness.suites.schema import Suite
@@ -133,6 +136,71 @@ def publish(board: Board, folder: Path | None = None) -> Path:
     folder = folder or Path("leaderboards") / board.suite
     render(board, folder)
     return folder
+
+
+class Records(list[dict[str, Any]]):
+    """Scores, one mapping each: method, evaluator, metric, value, ..."""
+
+    def frame(self) -> DataFrame:
+        """The scores as a DataFrame of pandas, a column for each name.
+
+        Raises:
+            UsageError: when pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            msg = "a DataFrame needs pandas: pip install pandas"
+            raise UsageError(msg) from None
+        return pd.DataFrame(list(self))
+
+
+def results(
+    source: str | Path | None = None,
+    *,
+    changes: Sequence[str] = (),
+    plugins: Plugins | None = None,
+    store: Store | None = None,
+) -> Records:
+    """List the scores of stored runs; a run that failed has one line with its reason.
+
+    Args:
+        source: name of a suite, a .yaml file, or the folder of a board; all that the store has when None.
+        changes: `KEY=VALUE` as `--set` takes them; of a suite.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError, PluginError, DataError: as `leaderboard`.
+    """
+    if source is None:
+        runs = list(Store(paths.store()) if store is None else store)
+    else:
+        board = leaderboard(source, changes=changes, plugins=plugins, store=store)
+        runs = [cell.run for cell in board.planned if cell.run is not None]
+    return Records(record for run in runs for record in _records(run))
+
+
+def _records(run: Run) -> Iterator[dict[str, Any]]:
+    identity = run.identity
+    shared = {
+        "method": identity.method.label,
+        "backbone": identity.backbone.label,
+        "pretraining": identity.pretraining.label,
+        "frames": identity.frames,
+        "evaluator": identity.evaluator.label,
+        "data": identity.data.label,
+        "seed": identity.seed,
+        "status": run.status,
+        "reason": run.reason,
+        "supervised": run.supervised,
+        "key": run.key,
+        "protocol_id": run.protocol_id,
+    }
+    scores: list[tuple[str, float | None, float | None]]
+    scores = [(score.metric, score.value, score.baseline) for score in run.scores] or [("", None, None)]
+    for metric, value, baseline in scores:
+        yield {**shared, "metric": metric, "value": value, "baseline": baseline}
 
 
 def run_command(suite: str | Path, changes: Sequence[str] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,28 @@ def test_what_is_not_there_or_no_short_name_is_left_out_with_a_line(store, name,
     said = capsys.readouterr()
     assert repr(name) in said.err
     assert said.out == ""
+
+
+def test_results_are_records_of_scores_and_a_frame(toy, tmp_path):
+    runs = Store(tmp_path / "runs")
+    changes = ["seeds=[0]", "methods=[counted,diverges]", "evaluators=[knn]"]
+    done = api.run("toy", changes=changes, store=runs)
+    records = api.results(store=runs)
+    planned = api.results("toy", changes=changes, store=runs)
+    assert sorted(planned, key=str) == sorted(records, key=str)
+    assert api.results(api.publish(done.board, tmp_path / "board")) == planned
+    (failed,) = [record for record in records if record["status"] != "done"]
+    assert (failed["method"], failed["metric"], failed["value"]) == ("diverges", "", None)
+    assert "nan" in failed["reason"]
+    (run,) = [run for run in done.runs if run.status == "done"]
+    scores = {record["metric"]: record["value"] for record in records if record["method"] == "counted"}
+    assert scores == {score.metric: score.value for score in run.scores}
+    frame = records.frame()
+    assert len(frame) == len(records)
+    assert frame.set_index(["method", "metric"]).value["counted", "top1"] == scores["top1"]
+
+
+def test_a_frame_without_pandas_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match="pip install pandas"):
+        api.Records().frame()

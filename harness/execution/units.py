@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from harness.training.session import TrainingSession
 from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Method
+    from harness.interfaces import Backbone, Dataset, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +213,29 @@ def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
     data = workshop.sources.dataset(identity.data)
     evaluator = workshop.plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
     loaded = {part.key: load(part, workshop) for part in spec.row.fits}
-    before = {key: fingerprint(encoder) for key, encoder in loaded.items()}
-    evaluation = evaluator.evaluate(_frozen(spec.row, loaded, identity.data, workshop), data, seed=identity.seed)
-    if before != {key: fingerprint(encoder) for key, encoder in loaded.items()}:
-        msg = f"evaluator {identity.evaluator.name!r} changed the encoder it was given"
+    encoder = _frozen(spec.row, loaded, identity.data, workshop)
+    return measured(evaluator, encoder, list(loaded.values()), data, seed=identity.seed)
+
+
+def measured(
+    evaluator: Evaluator, encoder: FrozenEncoder, parts: Sequence[Encoder], data: Dataset, *, seed: int
+) -> Evaluation:
+    """Measure an encoder, and expect that it stays as it is.
+
+    Args:
+        evaluator: the protocol.
+        encoder: the encoder.
+        parts: what it is made of.
+        data: the data set measured on.
+        seed: of the evaluator.
+
+    Raises:
+        HarnessError: as the evaluator; also when it changed the encoder, or gave a score that is not finite.
+    """
+    before = [fingerprint(part) for part in parts]
+    evaluation = evaluator.evaluate(encoder, data, seed=seed)
+    if before != [fingerprint(part) for part in parts]:
+        msg = f"evaluator {evaluator.card.name!r} changed the encoder it was given"
         raise HarnessError(msg)
     _check_scores(evaluation, evaluator)
     return evaluation

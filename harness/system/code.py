@@ -49,6 +49,7 @@ SILENT = (
     "harness.datasets.cards",
     "harness.embeddings",
     "harness.errors",
+    "harness.evaluation",
     "harness.evaluators.cards",
     "harness.execution",
     "harness.leaderboard",

@@ -1,0 +1,69 @@
+"""Encoders evaluated from Python: what a stranger does with a network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import harness
+from harness.errors import HarnessError, UsageError
+from harness.evaluators.knn import KNN
+from harness.testing import MovingSquares
+
+INPUTS = harness.Inputs(view=harness.View(frames=8, size=32))
+
+
+def network():
+    return nn.Sequential(nn.AdaptiveAvgPool3d((2, 4, 4)), nn.Flatten(), nn.Dropout(0.5))
+
+
+def test_a_network_and_its_encoder_give_the_scores_of_a_suite(toy):
+    network_scores = harness.evaluate(network().train(), "blobs", ["knn", {"name": "knn", "k": 5}], inputs=INPUTS)
+    encoder = harness.NetworkEncoder(network(), INPUTS)
+    assert list(network_scores) == ["knn", "knn(k=5)"]
+    assert (
+        harness.evaluate(encoder, harness.load_dataset("blobs"), ["knn"])["knn"].scores == network_scores["knn"].scores
+    )
+
+
+def test_features_are_encoded_once_for_all_evaluators(monkeypatch):
+    encoder, calls = harness.NetworkEncoder(network(), INPUTS), []
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda batch: calls.append(len(batch)) or encode(batch))
+    data = MovingSquares()
+    harness.evaluate(encoder, data, ["knn", "linear_probe", "retrieval"])
+    probes = 2  # the promise, and the fingerprint's
+    assert sum(calls) <= len(data.split("train")) + len(data.split("test")) + probes
+
+
+def test_a_network_without_inputs_is_told_what_is_missing():
+    with pytest.raises(UsageError, match=r"inputs=harness\.Inputs"):
+        harness.evaluate(network(), MovingSquares(), ["knn"])
+
+
+def test_what_an_encoder_lacks_is_named_before_anything_is_encoded():
+    encoder = harness.NetworkEncoder(network(), INPUTS)
+    encoder.encode = None
+    with pytest.raises((UsageError, TypeError)):
+        harness.evaluate(encoder, MovingSquares(), ["pose"])
+    with pytest.raises(UsageError, match="needs feature_map"):
+        harness.evaluate(harness.NetworkEncoder(network(), INPUTS), MovingSquares(), ["pose"])
+
+
+def test_an_evaluator_that_changes_the_encoder_is_caught(monkeypatch):
+    module = nn.Sequential(nn.AdaptiveAvgPool3d((1, 4, 4)), nn.Flatten(), nn.Linear(48, 8))
+
+    def meddle(self, encoder, data, *, seed):
+        with torch.no_grad():
+            module[2].bias.add_(1)
+        return harness.Evaluation(())
+
+    monkeypatch.setattr(KNN, "evaluate", meddle)
+    with pytest.raises(HarnessError, match="changed the encoder"):
+        harness.evaluate(module, MovingSquares(), ["knn"], inputs=INPUTS)
+
+
+def test_names_are_checked_as_in_suites():
+    with pytest.raises(UsageError, match="did you mean 'knn'"):
+        harness.evaluate(network(), MovingSquares(), ["kn"], inputs=INPUTS)
