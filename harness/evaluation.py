@@ -48,7 +48,7 @@ def evaluate(
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, Evaluation]:
-    """Measure an encoder by some evaluators; features are encoded once for all of them.
+    """Measure an encoder by evaluators, which share its features.
 
     >>> import harness
     >>> from torch import nn
