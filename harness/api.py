@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.suites import schema
+from harness.suites.command import run_command
 from harness.system import paths, progress
 from harness.system.hashing import digest
 
@@ -203,15 +203,6 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
         yield {**shared, "metric": metric, "value": value, "baseline": baseline}
 
 
-def run_command(suite: str | Path, changes: Sequence[str] = ()) -> str:
-    """Shell command that computes the runs of a suite.
-
-    >>> run_command("quickstart", ["seeds=[0]"])
-    "harness run quickstart --set 'seeds=[0]'"
-    """
-    return shlex.join(["harness", "run", str(suite), *(part for change in changes for part in ("--set", change))])
-
-
 def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins) -> Suite:
     suite = schema.load(str(source), plugins.suites, changes=changes)
     check(suite, plugins)
@@ -241,7 +232,7 @@ def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: St
         title=suite.title,
         summary=suite.summary,
         suite=suite.name,
-        suite_hash=digest(suite.model_dump(mode="json")),
+        suite_hash=digest(suite.model_dump(mode="json", exclude={"paths"})),
         command=command,
         planned=with_runs(plan, store),
         cards={choice.name: plugins.evaluators.entry(choice.name).card for choice in suite.evaluators},

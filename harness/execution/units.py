@@ -18,6 +18,7 @@ import torch
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.errors import DataError, DivergedError, HarnessError
+from harness.execution.origins import origin, other_origins, write_origin
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
@@ -99,8 +100,13 @@ class Workshop:
 
     def cached(self, encoder: Encoder, key: str, data: Choice) -> CachedEncoder:
         """The encoder of a fit, with the features that the store has of it and a data set."""
-        features, code = self.workplace.store / "features", encoding_code(self.sources.kind(data))
-        return CachedEncoder(encoder, key=key, code=code, device=self.workplace.device, folder=features)
+        code = encoding_code(self.sources.kind(data))
+        return CachedEncoder(encoder, key=key, code=code, device=self.workplace.device, folder=self.features)
+
+    @property
+    def features(self) -> Path:
+        """Folder of the features."""
+        return self.workplace.store / "features"
 
 
 def run(unit: Unit, workplace: Workplace, report: progress.Watcher) -> tuple[Outcome, ...]:
@@ -176,7 +182,8 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
     seconds = round(time.monotonic() - started, 3)
     del encoder
     expect_loadable(spec.promise, folder, *workshop.build(spec), device=workshop.workplace.device)
-    files.write_json(folder / FIT, {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds})
+    about = {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds, **origin(workshop.provenance)}
+    files.write_json(folder / FIT, about)
     shutil.rmtree(training / "checkpoints", ignore_errors=True)
 
 
@@ -198,7 +205,9 @@ def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
         PluginError: when the encoder breaks its promise or changes.
     """
     split = encoded_split(spec.data, spec.encoding, workshop.sources)
-    return workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.data).features(split, spec.encoding)
+    features = workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.data).features(split, spec.encoding)
+    write_origin(workshop.features / f"{spec.key}.json", workshop.provenance)
+    return features
 
 
 def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
@@ -275,6 +284,9 @@ def _outcome(
     if evaluation.conditions:
         protocol["conditions"] = dict(evaluation.conditions)
     finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    beside = [workshop.folder(part.key) / FIT for part in spec.row.fits]
+    beside += [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
+    parts = other_origins(workshop.provenance, beside)
     learnt = coverage(workshop.sources.split(spec.identity.pretraining, "train"))
     run = Run(
         key=spec.key,
@@ -290,6 +302,7 @@ def _outcome(
         protocol=protocol,
         protocol_id=digest(protocol),
         provenance={**workshop.provenance, "evaluation_seconds": seconds, "finished": finished}
+        | ({"parts": parts} if parts else {})
         | ({"pretraining_coverage": learnt} if learnt else {}),
     )
     return Outcome(run, evaluation.pictures)

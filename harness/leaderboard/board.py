@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.cards import EvaluatorCard
+from harness.leaderboard.made_with import MadeWith, made_with
 from harness.leaderboard.planned import PlannedCell, assemble
 from harness.leaderboard.ranking import Comparison, Division, rank
 from harness.leaderboard.table import Column, Row, shared_settings
@@ -94,6 +95,11 @@ class Board:
         """The data set of all columns; empty where they have several."""
         labels = {column.data.label for column in self.columns}
         return labels.pop() if len(labels) == 1 else ""
+
+    @property
+    def made_with(self) -> MadeWith:
+        """Versions, hardware and threads of its rows."""
+        return made_with(self.rows)
 
     @property
     def ranked_rows(self) -> list[tuple[str, Row]]:

@@ -103,6 +103,7 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         groups=list(_groups(board)),
         troubles=[(row, column, cell, remedy(board, cell)) for row, column, cell in troubled(board)],
         how_to_read=how_to_read(board),
+        made_with=board.made_with,
         text=text,
         whisker=WHISKER,
         style=style,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.cards import Paper
 from harness.leaderboard import published, text
 from harness.leaderboard.board import Board, Picture, RunPicture
+from harness.leaderboard.made_with import MadeWith
 from harness.leaderboard.ranking import RULE, Division, Standing
 from harness.leaderboard.sections import EvaluatorSection, evaluator_sections
 from harness.leaderboard.statistics import DRAWS, SEED
@@ -168,6 +169,8 @@ def _legend(board: Board) -> str:
         parts.append(f"All rows: {markdown(', '.join(board.shared))}.")
     if board.shared_data:
         parts.append(f"All columns: {markdown(board.shared_data)}.")
+    if names := board.made_with.names:
+        parts.append(f"**Rows differ in {markdown(', '.join(names))}**: see [Reproduce](#reproduce).")
     return " ".join(parts)
 
 
@@ -212,4 +215,14 @@ def _reproduce(board: Board) -> str:
         "with its predictions, and is enough to make this folder again."
     )
     fence = "`" * max(3, len(code(board.command)) - len(code(board.command).lstrip("`")) + 2)
-    return f"{fence}sh\n{' '.join(board.command.split())}\n{fence}\n\n{suite} {files}"
+    command = f"{fence}sh\n{' '.join(board.command.split())}\n{fence}"
+    return "\n\n".join(block for block in (command, f"{suite} {files}", _made_with(board.made_with)) if block)
+
+
+def _made_with(made: MadeWith) -> str:
+    """Write the settings of all rows, and a table of those that differ."""
+    if not made.names:
+        return markdown(made.sentence)
+    lines = [["method", *map(markdown, made.names)], [":--", *(":--" for _ in made.names)]]
+    lines += [[markdown(row.label), *map(markdown, values)] for row, values in made.rows]
+    return "\n\n".join([markdown(made.sentence), made.warning, _table(lines)])

@@ -10,8 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import av
 import torch
+from torch.utils import collect_env
 
+from harness.system.processes import allowed_processors
+
+ABSENT = "not installed"
 LIBRARIES = (
     "video-harness",
     "torch",
@@ -21,7 +26,13 @@ LIBRARIES = (
     "scipy",
     "av",
     "opencv-contrib-python-headless",
+    "altair",
+    "vl-convert-python",
 )
+OPTIONAL = ("scikit-learn", "faiss-cpu", "faiss-gpu")
+"""Libraries that are recorded where they are installed."""
+FFMPEG = ("libavcodec", "libavformat", "libavutil", "libswscale")
+"""Libraries of FFmpeg, which PyAV brings, that turn files into pixels."""
 
 
 def provenance(plugins: Mapping[str, str], device: str) -> dict[str, Any]:
@@ -31,21 +42,69 @@ def provenance(plugins: Mapping[str, str], device: str) -> dict[str, Any]:
         plugins: version of each distribution that a loaded plugin came from.
         device: where networks run.
     """
+    libraries = {name: _version(name) for name in (*LIBRARIES, *OPTIONAL)}
     return {
         "python": platform.python_version(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "system": _system(),
+        "libraries": {name: text for name, text in libraries.items() if text != ABSENT or name in LIBRARIES},
+        "ffmpeg": {name: ".".join(map(str, av.library_versions[name])) for name in FFMPEG},
         "plugins": dict(plugins),
         "hardware": hardware(device),
+        **({"accelerator": _accelerator()} if device.startswith("cuda") else {}),
+        "processors": allowed_processors(),
         "threads": torch.get_num_threads(),
         "commit": commit(),
     }
+
+
+def decisive(recorded: Mapping[str, Any]) -> dict[str, str]:
+    """Select what pixels and solutions depend on beside code and data.
+
+    Args:
+        recorded: a provenance; what an old one lacks is left out.
+
+    >>> decisive({"libraries": {"av": "18.1.0", "scipy": "1.17.1"}, "ffmpeg": {"libswscale": "9.5.102"}, "threads": 2})
+    {'PyAV': '18.1.0', 'FFmpeg': 'libswscale 9.5.102', 'threads': '2'}
+    """
+    libraries, accelerator = recorded.get("libraries", {}), recorded.get("accelerator", {})
+    settings = {
+        "PyAV": libraries.get("av"),
+        "FFmpeg": ", ".join(f"{name} {number}" for name, number in recorded.get("ffmpeg", {}).items()),
+        "OpenCV": libraries.get("opencv-contrib-python-headless"),
+        "torch": libraries.get("torch"),
+        "torchvision": libraries.get("torchvision"),
+        "NumPy": libraries.get("numpy"),
+        "hardware": recorded.get("hardware"),
+        **{name: accelerator.get(name) for name in ("CUDA", "cuDNN", "driver")},
+        "threads": recorded.get("threads"),
+    }
+    return {name: str(value) for name, value in settings.items() if value}
+
+
+@functools.cache
+def _system() -> str:
+    """Name and version of the operating system, and its C library."""
+    system = collect_env.get_os(collect_env.run)  # type: ignore[no-untyped-call]
+    return f"{system}, {collect_env.get_libc_version()}"  # type: ignore[no-untyped-call]
+
+
+@functools.cache
+def _accelerator() -> dict[str, str]:
+    """Versions of CUDA, cuDNN and the driver."""
+    # collect_env gives cuDNN's library with its path, which is private.
+    versions = {
+        "CUDA": torch.version.cuda,
+        "cuDNN": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "driver": collect_env.get_nvidia_driver_version(collect_env.run),  # type: ignore[no-untyped-call]
+    }
+    return {name: str(number) for name, number in versions.items() if number}
 
 
 def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "not installed"
+        return ABSENT
 
 
 def hardware(device: str) -> str:

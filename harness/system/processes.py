@@ -42,6 +42,13 @@ class HungError(Exception):
         super().__init__(f"the worker was not done in {timeout:g} s")
 
 
+def allowed_processors() -> int:
+    """Count the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def imap_isolated(
     work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
@@ -54,10 +61,10 @@ def imap_isolated(
         work: importable, as are its arguments and results.
         items: what is worked on.
         timeout: seconds that one item may take before its worker is killed.
-        workers: processes; as many as there are processors when None.
+        workers: processes; as many as there are allowed processors when None.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
-    count = workers or os.cpu_count() or 1
+    count = workers or allowed_processors()
     pending: deque[tuple[Item, Future[Result | Exception]]] = deque()
     with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
         try:

@@ -7,7 +7,9 @@ import operator
 import os
 import time
 
-from harness.system.processes import CrashedError, HungError, imap_isolated
+import pytest
+
+from harness.system.processes import CrashedError, HungError, allowed_processors, imap_isolated
 
 
 def test_results_come_in_order_and_what_is_raised_is_a_result():
@@ -31,6 +33,25 @@ def test_a_crash_and_a_hang_are_results_and_the_others_go_on():
 def test_workers_compute_with_one_thread():
     ((_, threads),) = imap_isolated(operator.methodcaller("get_num_threads"), [_Torch()], timeout=60)
     assert threads == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors are not chosen here")
+def test_no_more_workers_than_allowed_processors():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert allowed_processors() == 1
+        pids = {pid for _, pid in imap_isolated(operator.methodcaller("__call__"), [_Pid()] * 4, timeout=60)}
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert len(pids) == 1
+
+
+class _Pid:
+    """The process that it is called in."""
+
+    def __call__(self):
+        return os.getpid()
 
 
 class _Torch:
