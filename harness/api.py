@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from harness.system.hashing import digest
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from harness.execution.verification import Verdict
     from harness.leaderboard import Board
     from harness.store.records import CellSpec, Run
     from harness.suites.schema import Suite
@@ -123,6 +124,63 @@ def leaderboard(
     store = Store(paths.store()) if store is None else store
     planned = plan_suite(suite, plugins, sources)
     return _board_of_plan(planned, sources, plugins, store, command=run_command(source, changes))
+
+
+def verify(
+    source: str | Path | Sequence[str],
+    *,
+    changes: Sequence[str] = (),
+    sample: int | None = None,
+    threads: int | None = None,
+    plugins: Plugins | None = None,
+    store: Store | None = None,
+    device: str = "cpu",
+    block: Sequence[str] = (),
+) -> tuple[Verdict, ...]:
+    """Compute stored runs again from nothing, in temporary stores, and compare.
+
+    Args:
+        source: name of a suite, a .yaml file, or keys of runs, of which the first digits are enough.
+        changes: `KEY=VALUE` as `--set` takes them; of a suite.
+        sample: how many runs to draw at random; all when None.
+        threads: that libraries compute with; those of each stored run when None.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+        device: "cpu" or "cuda".
+        block: plugins that the computing processes do not load.
+
+    Raises:
+        UsageError: when the suite or a key is unknown, no run of it is stored, or code or data are others by now.
+        PluginError, DataError: as `run`.
+    """
+    from harness.execution import verification
+
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    names = [str(source)] if isinstance(source, str | Path) else list(source)
+    locations: Mapping[str, Path] = {}
+    if len(names) == 1 and (names[0] in plugins.suites or Path(names[0]).suffix in {".yaml", ".yml"}):
+        suite = _checked_suite(names[0], changes, plugins)
+        locations = suite.paths
+        planned = plan_suite(suite, plugins, DataSources(plugins, locations)).cells
+        stored = [(cell, run) for cell in planned if (run := store.get(cell.key)) is not None]
+        if not stored:
+            msg = f"suite {suite.name!r}: no run of it is stored; compute them with `{run_command(names[0], changes)}`"
+            raise UsageError(msg)
+    else:
+        sources = DataSources(plugins)
+        runs = [store.find(name) for name in names]
+        stored = [(plan_cell(run.identity, plugins, sources), run) for run in runs]
+        for cell, run in stored:
+            if cell.key != run.key:
+                msg = f"run {run.key}: code or data are others than it was made with; run its suite again"
+                raise UsageError(msg)
+    cards = {
+        run.identity.evaluator.name: plugins.evaluators.entry(run.identity.evaluator.name).card for _, run in stored
+    }
+    return verification.verify(
+        stored, cards, sample=sample, threads=threads, device=device, locations=locations, block=block
+    )
 
 
 def publish(board: Board, folder: Path | None = None) -> Path:

@@ -1,0 +1,185 @@
+"""Stored runs computed again from nothing, and compared."""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.execution.recompute import Job, compute
+from harness.store.runs import Store
+from harness.system import paths, progress
+from harness.system.environment import decisive
+from harness.system.processes import allowed_processors
+
+if TYPE_CHECKING:
+    from harness.cards import EvaluatorCard, Metric
+    from harness.store.records import EvalSpec, Run
+
+TOLERANCE = 0.005
+"""Largest difference of a score that counts as none, as a share.
+
+Of the metric's range where it has one (half a point of an accuracy), of the larger value where it has none.
+"""
+TIMES = ("clips/s", "MiB")
+"""Units of metrics that no machine measures twice alike; they are not compared."""
+Outcome = Literal["equal", "within tolerance", "different"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDifference:
+    """A score that was computed again and is not the same number."""
+
+    metric: str
+    stored: float | None
+    """None where the run has no such score."""
+    computed: float | None
+    within: bool
+    """True within the tolerance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A stored run beside the one that was computed again."""
+
+    run: Run
+    outcome: Outcome
+    reason: str = ""
+    """Why there is nothing to compare, when one of the runs has no scores."""
+    scores: tuple[ScoreDifference, ...] = ()
+    predictions: int = 0
+    """Number of test videos with another prediction in some repeat."""
+    made_with: Mapping[str, tuple[str, str]]
+    """Versions, hardware and threads that differ, stored and computed."""
+
+    @property
+    def largest(self) -> ScoreDifference | None:
+        """The score that differs most."""
+        apart = [one for one in self.scores if one.stored is not None and one.computed is not None]
+        return max(apart, key=lambda one: abs((one.stored or 0) - (one.computed or 0)), default=None)
+
+
+def verify(
+    stored: Iterable[tuple[EvalSpec, Run]],
+    cards: Mapping[str, EvaluatorCard],
+    *,
+    sample: int | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
+    locations: Mapping[str, Path] | None = None,
+    block: Sequence[str] = (),
+) -> tuple[Verdict, ...]:
+    """Compute runs again, each row in a process and a store of its own, and compare.
+
+    Args:
+        stored: cells with their runs.
+        cards: of the evaluators, by name.
+        sample: how many to draw at random; all when None.
+        threads: that libraries compute with; those of the stored run when None.
+        device: where networks run.
+        locations: of data sets, by name.
+        block: plugins that are not loaded.
+    """
+    cells = list(stored)
+    if sample is not None and sample < len(cells):
+        cells = random.SystemRandom().sample(cells, sample)
+    groups: dict[tuple[str, int], list[tuple[EvalSpec, Run]]] = {}
+    for spec, run in cells:
+        count = threads or int(run.provenance.get("threads") or allowed_processors())
+        groups.setdefault((spec.row.key, count), []).append((spec, run))
+    verdicts: list[Verdict] = []
+    paths.home().mkdir(parents=True, exist_ok=True)
+    with progress.bar("verifying", total=len(cells)) as bar:
+        for (_, count), group in groups.items():
+            with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.home()) as folder:
+                home = Path(folder)
+                job = Job(
+                    cells=tuple(spec.identity for spec, _ in group),
+                    store=home / "store",
+                    device=device,
+                    locations=dict(locations or {}),
+                    block=tuple(block),
+                )
+                code = compute(job, home, threads=count)
+                store = Store(job.store)
+                for spec, run in group:
+                    computed = store.get(spec.key)
+                    verdicts.append(_verdict(run, computed, cards[run.identity.evaluator.name], code))
+                    bar.advance(note=verdicts[-1].outcome)
+    return tuple(verdicts)
+
+
+def compare(stored: Run, computed: Run, card: EvaluatorCard) -> Verdict:
+    """Compare two runs of one key.
+
+    Args:
+        stored: the one that is believed so far.
+        computed: the other.
+        card: of their evaluator, for the ranges of its metrics.
+    """
+    made = _made_with(stored, computed)
+    if stored.status != computed.status:
+        reason = " and ".join(f"{run.status} {run.reason}".strip() for run in (stored, computed))
+        return Verdict(run=stored, outcome="different", reason=f"stored and computed: {reason}", made_with=made)
+    metrics = {metric.id: metric for metric in card.metrics if metric.unit not in TIMES}
+    pairs = {name: (_value(stored, name), _value(computed, name)) for name in metrics}
+    scores = tuple(
+        ScoreDifference(name, one, other, within_tolerance(metrics[name], one, other))
+        for name, (one, other) in pairs.items()
+        if one != other
+    )
+    predictions = _other_predictions(stored, computed)
+    outcome: Outcome = "within tolerance" if scores or predictions else "equal"
+    if not all(score.within for score in scores):
+        outcome = "different"
+    return Verdict(run=stored, outcome=outcome, scores=scores, predictions=predictions, made_with=made)
+
+
+def within_tolerance(metric: Metric, one: float | None, other: float | None) -> bool:
+    """True if two scores of a metric differ by `TOLERANCE` at most, or both are missing.
+
+    >>> from harness.cards import Metric
+    >>> hits = Metric(id="top1", title="Top 1", unit="%", higher_is_better=True, bounds=(0.0, 1.0))
+    >>> within_tolerance(hits, 0.624, 0.629), within_tolerance(hits, 0.624, 0.634), within_tolerance(hits, 0.5, None)
+    (True, False, False)
+    """
+    if one is None or other is None:
+        return one is other
+    low, high = metric.bounds
+    scale = max(abs(one), abs(other)) if low is None or high is None else high - low
+    return abs(one - other) <= TOLERANCE * scale + math.ulp(scale)
+
+
+def _verdict(stored: Run, computed: Run | None, card: EvaluatorCard, code: int) -> Verdict:
+    if computed is not None:
+        return compare(stored, computed, card)
+    reason = f"the process that computes it again ended with exit code {code} and no run of this key"
+    return Verdict(run=stored, outcome="different", reason=reason, made_with={})
+
+
+def _value(run: Run, metric: str) -> float | None:
+    score = run.score(metric)
+    return None if score is None else score.value
+
+
+def _other_predictions(stored: Run, computed: Run) -> int:
+    """Count the test videos whose predictions or values differ in some repeat."""
+    one, other = stored.predictions, computed.predictions
+    if one is None or other is None:
+        return 0
+    rows = zip((*one.predicted, *_rows(one.values)), (*other.predicted, *_rows(other.values)), strict=True)
+    return len({index for pair in rows for index, (a, b) in enumerate(zip(*pair, strict=True)) if a != b})
+
+
+def _rows(values: Mapping[str, tuple[tuple[float | None, ...], ...]]) -> list[tuple[float | None, ...]]:
+    return [row for name in sorted(values) for row in values[name]]
+
+
+def _made_with(stored: Run, computed: Run) -> dict[str, tuple[str, str]]:
+    one, other = decisive(stored.provenance), decisive(computed.provenance)
+    names = {**one, **other}
+    return {name: (one.get(name, ""), other.get(name, "")) for name in names if one.get(name) != other.get(name)}
