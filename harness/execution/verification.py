@@ -140,7 +140,7 @@ def compare(stored: Run, computed: Run, card: EvaluatorCard) -> Verdict:
 
 
 def within_tolerance(metric: Metric, one: float | None, other: float | None) -> bool:
-    """True if two scores of a metric differ by `TOLERANCE` at most, or both are missing.
+    """True if two scores differ by `TOLERANCE` at most, or both are missing.
 
     >>> from harness.cards import Metric
     >>> hits = Metric(id="top1", title="Top 1", unit="%", higher_is_better=True, bounds=(0.0, 1.0))
