@@ -263,8 +263,7 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
 
 def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins) -> Suite:
     suite = schema.load(str(source), plugins.suites, changes=changes)
-    check(suite, plugins)
-    return suite
+    return check(suite, plugins)
 
 
 def _planned_cell(identity: CellSpec, plugins: Plugins, sources: DataSources, store: Store) -> PlannedCell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.execution.sources import DataSources
     from harness.interfaces import Dataset, Evaluator, Split
     from harness.plugins.manager import Plugins
+    from harness.plugins.registry import Registry
     from harness.values import Encoding
 
 
@@ -38,6 +39,40 @@ class Plan:
         for cell in self.cells:
             groups.setdefault(cell.row.key, []).append(cell)
         return groups
+
+
+def canonical(suite: Suite, plugins: Plugins) -> Suite:
+    """The suite with its options in one spelling, so that what is equal is one cell.
+
+    Raises:
+        PluginError: when a class cannot be imported.
+        UsageError: when a name or an option is unknown or wrong.
+    """
+    methods, datasets = plugins.methods, plugins.datasets
+    return suite.model_copy(
+        update={
+            "methods": _spelt_once(suite.methods, methods),
+            "composites": tuple(
+                one.model_copy(update={"of": tuple(_spelt(choice, methods) for choice in one.of)})
+                for one in suite.composites
+            ),
+            "backbones": _spelt_once(suite.backbones, plugins.backbones),
+            "pretraining": _spelt_once(suite.pretraining, datasets),
+            "data": _spelt_once(suite.data, datasets),
+            "evaluators": _spelt_once(suite.evaluators, plugins.evaluators),
+            "seeds": tuple(dict.fromkeys(suite.seeds)),
+        }
+    )
+
+
+def _spelt(choice: Choice, registry: Registry[Any]) -> Choice:
+    return Choice(name=choice.name, options=registry.canonical(choice.name, choice.options))
+
+
+def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Choice, ...]:
+    """Choices in one spelling, each once."""
+    spelt = [_spelt(choice, registry) for choice in choices]
+    return tuple({one.model_dump_json(): one for one in spelt}.values())
 
 
 def identities(suite: Suite) -> Iterator[CellSpec]:
@@ -59,8 +94,11 @@ def identities(suite: Suite) -> Iterator[CellSpec]:
                             )
 
 
-def check(suite: Suite, plugins: Plugins) -> None:
+def check(suite: Suite, plugins: Plugins) -> Suite:
     """Construct every name of a suite once, so that nothing runs with a wrong one.
+
+    Returns:
+        The suite with its options in one spelling.
 
     Raises:
         PluginError: when a distribution that the suite requires is not installed.
@@ -96,6 +134,7 @@ def check(suite: Suite, plugins: Plugins) -> None:
         if "test" not in plugins.datasets.entry(choice.name).card.splits:
             msg = f"data set {choice.name!r} has no test split to measure on; name others under `data`"
             raise UsageError(msg)
+    return canonical(suite, plugins)
 
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
@@ -129,10 +168,10 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
         supervised=card.supervised,
         promise=promise,
         key=keys.fit_key(
-            method=cell.method,
+            method=_completed(cell.method, plugins.methods),
             method_code=code_hash(type(method)),
             reads=card.reads,
-            backbone=cell.backbone,
+            backbone=_completed(cell.backbone, plugins.backbones),
             backbone_code=code_hash(type(backbone)),
             training=sources.training(cell.pretraining, supervised=card.supervised).manifest,
             training_code=keys.fitting_code(sources.kind(cell.pretraining)),
@@ -140,6 +179,11 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
             seed=cell.seed,
         ),
     )
+
+
+def _completed(choice: Choice, registry: Registry[Any]) -> Choice:
+    """The choice with all options that its class has, so that a changed default is seen."""
+    return Choice(name=choice.name, options=registry.completed(choice.name, choice.options))
 
 
 def plan_cell(cell: CellSpec, plugins: Plugins, sources: DataSources) -> EvalSpec:
@@ -213,10 +257,10 @@ def plan_protocol(
     splits = {name: sources.split(cell.data, name) for name in data.card.splits}
     view = row.promise.view
     return keys.protocol(
-        evaluator=cell.evaluator,
+        evaluator=_completed(cell.evaluator, plugins.evaluators),
         evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
         source=evaluator.card.protocol,
-        data=cell.data,
+        data=_completed(cell.data, plugins.datasets),
         manifests={name: split.manifest for name, split in splits.items()},
         coverage={name: share for name, split in splits.items() if (share := coverage(split))},
         view=view,

@@ -27,6 +27,7 @@ class DataSources:
         self._locations = locations
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, str], Split] = {}
+        self._unlabelled: dict[str, Split] = {}
 
     def dataset(self, choice: Choice) -> Dataset:
         """The data set, built once.
@@ -57,7 +58,11 @@ class DataSources:
     def training(self, choice: Choice, *, supervised: bool) -> Split:
         """Training split as a method may see it, labelled if it is supervised."""
         split = self.split(choice, "train")
-        return split if supervised else split.unlabelled()
+        if supervised:
+            return split
+        if choice.label not in self._unlabelled:
+            self._unlabelled[choice.label] = split.unlabelled()
+        return self._unlabelled[choice.label]
 
     def ready(self, *choices: Choice) -> bool:
         """True if the data can be read without drawing or downloading them first."""

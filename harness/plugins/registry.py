@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import importlib
 import inspect
 import sys
@@ -172,18 +174,42 @@ class Registry(Generic[T]):
         return inspect.signature(self.load(name)).parameters
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert options to their declared types, and add the constructor's defaults.
-
-        Those that the constructor does not have stay as they are.
+        """All options in one spelling: typed as declared, defaults added, as JSON values.
 
         Raises:
-            UsageError: when the name is unknown, or an option has the wrong type.
+            UsageError: when the name or an option is unknown, or an option has the wrong type.
             PluginError: when the class cannot be imported.
         """
-        parameters = self.parameters(name)
-        defaults = {key: one.default for key, one in parameters.items() if one.default is not one.empty}
-        own = {key: value for key, value in options.items() if key in parameters}
-        return {**defaults, **options, **self._checked(name, own)}
+        hints = self._hints(name)
+        chosen = {key: _spelt(value, hints.get(key, Any)) for key, value in self._checked(name, options).items()}
+        return {**self._defaults(name), **chosen}
+
+    def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options in one spelling, without those that are as the default.
+
+        Raises:
+            UsageError, PluginError: as `completed`.
+        """
+        chosen, defaults = self.completed(name, options), self._defaults(name)
+        changed = {key: value for key, value in chosen.items() if key not in defaults or value != defaults[key]}
+        return dict(sorted(changed.items()))
+
+    def _hints(self, name: str) -> dict[str, Any]:
+        loaded: type[Any] = self.load(name)
+        return _annotations(loaded)
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        """Options with defaults, in one spelling."""
+        loaded = self.load(name)
+        hints = self._hints(name)
+        fields = {one.name: one for one in dataclasses.fields(loaded)} if dataclasses.is_dataclass(loaded) else {}
+        defaults = {}
+        for key, parameter in self.parameters(name).items():
+            factory = fields[key].default_factory if key in fields else dataclasses.MISSING
+            default = parameter.default if factory is dataclasses.MISSING else factory()
+            if default is not parameter.empty:
+                defaults[key] = _spelt(default, hints.get(key, Any))
+        return defaults
 
     def _by_mmengine(self, name: str, arguments: Mapping[str, Any]) -> T:
         if name not in self._built:
@@ -207,7 +233,7 @@ class Registry(Generic[T]):
         for option in options:
             if option not in parameters:
                 raise unknown(f"option of {self.kind} {name!r}:", option, parameters)
-        hints = _annotations(self.load(name))
+        hints = self._hints(name)
         checked = dict(options)
         for option, value in options.items():
             if option not in hints:
@@ -263,14 +289,15 @@ class DatasetRegistry(Registry["Dataset"]):
         return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Convert options to their declared types, and add defaults, derived ones too.
-
-        Raises:
-            UsageError: when the name or an option is unknown, or an option has the wrong type.
-            PluginError: when the class cannot be imported.
-        """
+        """All options in one spelling, derived ones too; see `Registry.completed`."""
         own, derivation = self._separated(name, options)
-        return {**derivation.model_dump(), **super().completed(name, own)}
+        derived = derivation.model_dump(mode="json", exclude=set(self.parameters(name)))
+        return {**super().completed(name, own), **derived}
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        from harness.datasets.derived import Derivation
+
+        return {**Derivation().model_dump(mode="json"), **super()._defaults(name)}
 
     def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Derivation]:
         """Separate a data set's own options from the derived ones."""
@@ -291,6 +318,7 @@ class DatasetRegistry(Registry["Dataset"]):
             raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
 
 
+@functools.cache
 def _annotations(loaded: type) -> dict[str, Any]:
     """Resolve the types of the constructor's parameters, as far as that is possible."""
     resolved: dict[str, Any] = {}
@@ -321,9 +349,12 @@ class EvaluatorRegistry(Registry["Evaluator"]):
         return options.get("layer")
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """See `Registry.completed`."""
+        """All options in one spelling, those of encodings too; see `Registry.completed`."""
         own, encoding = _separated(name, options)
-        return {**ENCODING, **encoding, **super().completed(name, own)}
+        return {**super().completed(name, own), **encoding}
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        return {**ENCODING, **super()._defaults(name)}
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
         own, encoding = _separated(name, options)
@@ -350,3 +381,13 @@ def _separated(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], d
         msg = f"evaluator {name!r}: expected precision to be float32 or float16, got {precision!r}"
         raise UsageError(msg)
     return {key: value for key, value in options.items() if key not in ENCODING}, encoding
+
+
+def _spelt(value: Any, hint: Any) -> Any:
+    """A value as JSON says it: tuples as lists, sets in order."""
+    import pydantic
+
+    try:
+        return pydantic.TypeAdapter(hint).dump_python(value, mode="json", warnings=False)
+    except (pydantic.PydanticSchemaGenerationError, ValueError):
+        return value

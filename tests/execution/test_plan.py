@@ -152,10 +152,10 @@ def other_source(plugins, monkeypatch):
 
 
 SOURCES = {
-    "evaluator": {"evaluator": Choice(name="fragile", options={"precision": "float32"})},
+    "evaluator": {"evaluator": Choice(name="fragile", options={"precision": "float16"})},
     "evaluator_code": other_code,
     "source": other_source,
-    "data": {"data": Choice(name="blobs", options={"folder": None, "joined": False})},
+    "data": {"data": Choice(name="blobs", options={"subset_seed": 3})},
     "manifests": OtherManifest,
     "coverage": Incomplete,
     "view": other_view,
@@ -244,3 +244,37 @@ def test_changed_code_makes_another_fit(squares, monkeypatch, name):
     after = plan_cell(squares, plugins, DataSources(plugins))
     assert after.row.key != before.row.key
     assert after.protocol == before.protocol
+
+
+SPELLINGS = {
+    "methods": ["supervised", {"name": "supervised", "lr": 0.003}, {"name": "supervised", "lr": "3e-3"}],
+    "evaluators": [
+        "knn",
+        *({"name": "knn", "k": k} for k in (20, 20.0, "20")),
+    ],
+    "pretraining": ["blobs", {"name": "blobs", "joined": False}],
+    "composites": [{"name": "both", "of": ["supervised", {"name": "supervised", "label": "action"}]}],
+}
+
+
+def test_one_measurement_has_one_key_however_it_is_written(toy):
+    """Cells that are equal once typed and completed are one, and are called by what differs from the defaults."""
+    plugins = Plugins()
+    written = Suite.model_validate({**SQUARES, **SPELLINGS, "backbones": ["small_2d"], "data": [], "seeds": [0, 0]})
+    spelt = check(written, plugins)
+    assert [len(spelt.methods), len(spelt.evaluators), len(spelt.pretraining), len(spelt.seeds)] == [1, 1, 1, 1]
+    labels = {(cell.method.label, cell.evaluator.label, cell.data.label) for cell in identities(spelt)}
+    assert labels == {("supervised", "knn", "blobs"), ("both(by=concat, of=supervised + supervised)", "knn", "blobs")}
+    sources = DataSources(plugins)
+    made = [{plan_cell(cell, plugins, sources).key for cell in identities(suite)} for suite in (written, spelt)]
+    assert made[0] == made[1]
+    assert len(made[0]) == 2
+
+
+def test_a_changed_default_is_another_key(squares, monkeypatch):
+    plugins = Plugins()
+    identity = squares.model_copy(update={"evaluator": Choice(name="knn")})
+    before = plan_cell(identity, plugins, DataSources(plugins))
+    monkeypatch.setattr(KNN.__init__, "__defaults__", (21, *KNN.__init__.__defaults__[1:]))
+    after = plan_cell(identity, Plugins(), DataSources(plugins))
+    assert after.key != before.key

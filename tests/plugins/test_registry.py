@@ -64,14 +64,23 @@ def test_iterates_sorted(registry):
 
 
 def test_options_are_completed_by_the_constructors_defaults(registry):
-    everything = {"margin": 0.5, "folder": None, "layers": ()}
+    everything = {"margin": 0.5, "folder": None, "layers": []}
     assert registry.completed("thing", {}) == everything
     written = registry.completed("thing", {"margin": "0.5", "layers": []})  # YAML reads 5e-1 as text
     assert written == everything
     assert isinstance(written["margin"], float)
-    assert registry.completed("plain", {"k": 3, "layer": "fc6"}) == {"k": 3, "layer": "fc6"}
+    assert registry.completed("plain", {"k": "4"}) == {"k": 4}
+    with pytest.raises(UsageError, match="'layer'"):
+        registry.completed("plain", {"layer": "fc6"})
     with pytest.raises(UsageError, match="option margin"):
         registry.completed("thing", {"margin": "wide"})
+
+
+def test_options_have_one_spelling_without_defaults(registry):
+    assert registry.canonical("thing", {"margin": 5e-1, "layers": ()}) == {}
+    spelt = registry.canonical("thing", {"margin": "2", "layers": (1, "2"), "folder": "/x"})
+    assert spelt == {"folder": "/x", "layers": [1, 2], "margin": 2.0}
+    assert list(spelt) == ["folder", "layers", "margin"]
 
 
 @pytest.mark.parametrize("name", ["os.system", "subprocess.getoutput", "thin"])
