@@ -8,11 +8,11 @@ import importlib
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from harness.cards import Card
 from harness.errors import PluginError, UsageError, unknown
@@ -195,8 +195,7 @@ class Registry(Generic[T]):
         return dict(sorted(changed.items()))
 
     def _hints(self, name: str) -> dict[str, Any]:
-        loaded: type[Any] = self.load(name)
-        return _annotations(loaded)
+        return _annotations(cast("Hashable", self.load(name)))
 
     def _defaults(self, name: str) -> dict[str, Any]:
         """Options with defaults, in one spelling."""
@@ -319,7 +318,7 @@ class DatasetRegistry(Registry["Dataset"]):
 
 
 @functools.cache
-def _annotations(loaded: type) -> dict[str, Any]:
+def _annotations(loaded: Any) -> dict[str, Any]:
     """Resolve the types of the constructor's parameters, as far as that is possible."""
     resolved: dict[str, Any] = {}
     for owner in reversed(loaded.__mro__):

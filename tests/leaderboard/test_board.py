@@ -6,8 +6,9 @@ import pytest
 
 from harness.errors import DataError
 from harness.leaderboard.board import with_pictures
-from harness.leaderboard.render import render, stale
+from harness.leaderboard.render import render
 from harness.leaderboard.results_file import load_results
+from harness.leaderboard.staleness import stale
 
 
 def test_what_all_rows_share_is_not_repeated_in_their_labels(board, troubled_board):

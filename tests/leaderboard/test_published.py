@@ -13,9 +13,10 @@ from markdown_it import MarkdownIt
 from harness.cards import Paper
 from harness.leaderboard import with_references
 from harness.leaderboard.published import Matcher, as_measured, printed, published_in
-from harness.leaderboard.render import board_files, render, stale
+from harness.leaderboard.render import board_files, render
 from harness.leaderboard.results_file import dump, load_results
 from harness.leaderboard.sections import evaluator_sections
+from harness.leaderboard.staleness import stale
 from harness.leaderboard.table_csv import table_csv
 from harness.plugins.manager import Plugins
 from harness.store.records import Choice
