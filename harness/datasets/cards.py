@@ -9,7 +9,8 @@ _LICENCE = "Apache-2.0; the motion: see harness/datasets/mocap_actions/NOTICE"
 
 MOCAP_ACTIONS = DatasetCard(
     name="mocap-actions",
-    summary="recorded motion of 15 actions, drawn; place and clothes predict the action in most groups",
+    summary="15 actions, drawn; each is one recording, made into a take for every group, which a method could learn in "
+    "place of the action; place and clothes predict the action in most groups",
     licence=_LICENCE,
     labels=_LABELS,
     joints=True,
@@ -17,7 +18,8 @@ MOCAP_ACTIONS = DatasetCard(
 
 MOCAP_ACTIONS_UNBIASED = DatasetCard(
     name="mocap-actions-unbiased",
-    summary="mocap-actions where place and clothes predict nothing: only pose and motion count",
+    summary="mocap-actions where place and clothes predict nothing: only pose and motion count; each action is one "
+    "recording, made into a take for every group",
     licence=_LICENCE,
     labels=_LABELS,
     joints=True,

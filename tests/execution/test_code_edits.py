@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness.datasets.mocap_actions.build import drawing_code
 from harness.datasets.mocap_actions.dataset import MocapActions
 from harness.execution.plan import identities, plan_cell
 from harness.execution.sources import DataSources
@@ -37,6 +38,7 @@ CLUSTERING = {f"clustering of {fit}" for fit in FITS}
 RUNS = KNN | CLUSTERING
 EVERYTHING = FITS | FEATURES | RUNS
 DRAWN = {"drawn"}
+FOLDER = {"folder of drawn"}
 READ = FEATURES | RUNS | SUPERVISED | DRAWN
 
 
@@ -62,11 +64,13 @@ EDITS = [
     ("video/loader.py", *ADDED, READ),
     ("video/sampling.py", *ADDED, READ),
     ("video/transforms.py", *ADDED, EVERYTHING | DRAWN),
-    ("video/write.py", *ADDED, DRAWN),
+    ("video/write.py", *ADDED, DRAWN | FOLDER),
     ("datasets/splits.py", *ADDED, READ),
     ("datasets/derived.py", *ADDED, READ),
     ("datasets/ucf101.py", *ADDED, NOTHING),
-    ("datasets/mocap_actions/draw.py", *ADDED, DRAWN),
+    ("datasets/mocap_actions/draw.py", *ADDED, DRAWN | FOLDER),
+    ("datasets/mocap_actions/takes.py", '"neck": 22.0', '"neck": 21.0', DRAWN | FOLDER),
+    ("datasets/mocap_actions/takes.py", *PROSE, NOTHING),
     ("interfaces.py", ".mean(1)", ".amax(1)", EVERYTHING | DRAWN),
     ("encoders/frozen.py", *ADDED, FEATURES | RUNS | DRAWN),
     ("encoders/network.py", *ADDED, EVERYTHING | DRAWN),
@@ -127,7 +131,7 @@ def planned(toy, tree, monkeypatch):
             code.read_source,
         ):
             function.cache_clear()
-        made = {"drawn": keys.encoding_code(MocapActions)}
+        made = {"drawn": keys.encoding_code(MocapActions), "folder of drawn": drawing_code()}
         sources = DataSources(plugins)
         for identity in identities(Suite.model_validate(SUITE)):
             cell = plan_cell(identity, plugins, sources)
@@ -142,7 +146,7 @@ def planned(toy, tree, monkeypatch):
 
 def test_edits_change_the_keys_of_what_they_compute_and_no_others(planned, tree):
     before = planned()
-    assert before.keys() == EVERYTHING | DRAWN
+    assert before.keys() == EVERYTHING | DRAWN | FOLDER
     wrong = {}
     for file, old, new, changes in EDITS:
         text = (tree / file).read_text()

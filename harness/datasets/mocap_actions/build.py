@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,23 @@ import cv2
 import filelock
 import numpy as np
 
-from harness.datasets.mocap_actions import VERSION
 from harness.datasets.mocap_actions.places import KINDS
-from harness.datasets.mocap_actions.plan import SIZES, TESTED, Group, Size, Spec, class_names, groups, tests
+from harness.datasets.mocap_actions.plan import (
+    SIZES,
+    TESTED,
+    VERSION,
+    Group,
+    Size,
+    Spec,
+    Version,
+    class_names,
+    groups,
+    tests,
+)
 from harness.datasets.mocap_actions.scene import clip, scene
 from harness.errors import DataError, UsageError
 from harness.system import files, progress
+from harness.system.code import code_hash
 from harness.system.processes import CrashedError, HungError, imap_isolated
 from harness.video.write import write_video
 
@@ -36,7 +47,15 @@ PATIENCE = 600.0
 Record = dict[str, Any]
 
 
-def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
+def build(
+    folder: Path,
+    *,
+    size: Size,
+    biased: bool,
+    version: Version = VERSION,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Path:
     """Draw the data set into `folder`, unless it is there already.
 
     `folder` then holds `videos/<Class>/v_<Class>_gXX_cYY.avi`, `ucfTrainTestlist/` with the class index and three
@@ -47,6 +66,7 @@ def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int
         folder: Where; its parent is made if need be.
         size: `mini` or `full`.
         biased: Whether place and clothes tell the action in most groups.
+        version: 1 performs the recordings themselves, 2 a take of its own in every group.
         seed: Another seed draws other people, places and clips.
         workers: Processes; as many as there are processors when None.
 
@@ -57,7 +77,8 @@ def build(folder: Path, *, size: Size, biased: bool, seed: int = 0, workers: int
         UsageError: `folder` holds something else.
         DataError: The files cannot be written.
     """
-    return build_spec(folder, SIZES[size], biased=biased, seed=seed, workers=workers)
+    spec = replace(SIZES[size], version=version)
+    return build_spec(folder, spec, biased=biased, seed=seed, workers=workers)
 
 
 def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers: int | None = None) -> Path:
@@ -76,7 +97,7 @@ def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers
 
 
 def complete(folder: Path, spec: Spec, *, biased: bool, seed: int = 0) -> bool:
-    """Check that `folder` holds this version's drawing, every file in its full length."""
+    """Check that `folder` holds what this code draws, every file in its full length."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         videos = manifest.pop("videos")
@@ -87,9 +108,21 @@ def complete(folder: Path, spec: Spec, *, biased: bool, seed: int = 0) -> bool:
         return False
 
 
+def drawing_code() -> str:
+    """Hash the code that draws, and the recordings."""
+    return code_hash(__name__)
+
+
 def _identity(spec: Spec, *, biased: bool, seed: int) -> Record:
-    size = next((name for name, known in SIZES.items() if known == spec), "other")
-    return {"name": NAME, "version": VERSION, "size": size, "biased": biased, "seed": seed, "spec": asdict(spec)}
+    size = next((name for name, known in SIZES.items() if replace(known, version=spec.version) == spec), "other")
+    return {
+        "name": NAME,
+        "size": size,
+        "biased": biased,
+        "seed": seed,
+        "spec": asdict(spec),
+        "code": drawing_code(),
+    }
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets.cards import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
 from harness.datasets.listed_files import read_split
-from harness.datasets.mocap_actions import VERSION
-from harness.datasets.mocap_actions.plan import SIZES, Size
+from harness.datasets.mocap_actions.plan import SIZES, VERSION, Size, Version
 from harness.datasets.ucf_layout import class_index, list_files
 from harness.system import paths
 from harness.video.probe import Record
@@ -26,38 +26,43 @@ class MocapActions:
 
     Place and clothes predict the action in most groups.
 
-    Each of 25 groups a class is one person, one place and one camera. Videos carry the labels `action` and `scene` (the
-    kind of place) and nine joints in FLIC's order.
+    Each of 25 groups a class is one person, one place, one camera and one take: a performance of the class's only
+    recording that differs in side, tempo, posture and movement. Videos carry the labels `action` and `scene` (the kind
+    of place) and nine joints in FLIC's order.
 
     Args:
         size: `mini` (750 videos, for tests and the quickstart) or `full` (2,625 longer and larger ones).
         fold: which of the three official splits, 1 to 3; each tests on seven groups a class.
+        version: of the drawing; in version 1 all groups of a class perform the recording itself.
     """
 
     card: ClassVar[DatasetCard] = MOCAP_ACTIONS
     biased: ClassVar[bool] = True
 
-    def __init__(self, size: Size = "full", fold: int = 1) -> None:
+    def __init__(self, size: Size = "full", fold: int = 1, version: Version = VERSION) -> None:
         self.size: Size = size
         self.fold = fold
+        self.version: Version = version
 
     @property
     def folder(self) -> Path:
-        """The folder of the drawing, there or not yet."""
-        return paths.datasets() / self.card.name / f"{self.size}-v{VERSION}"
+        """The folder of the drawing, there or not yet; changed code has another one."""
+        from harness.datasets.mocap_actions.build import drawing_code
+
+        return paths.datasets() / self.card.name / f"{self.size}-v{self.version}-{drawing_code()[:8]}"
 
     @property
     def ready(self) -> bool:
         """The drawing is there."""
         from harness.datasets.mocap_actions.build import complete
 
-        return complete(self.folder, SIZES[self.size], biased=self.biased)
+        return complete(self.folder, replace(SIZES[self.size], version=self.version), biased=self.biased)
 
     @cached_property
     def _drawn(self) -> Path:
         from harness.datasets.mocap_actions.build import build
 
-        return build(self.folder, size=self.size, biased=self.biased)
+        return build(self.folder, size=self.size, biased=self.biased, version=self.version)
 
     def split(self, name: str) -> VideoSplit:
         """Labelled split `name`, `train` or `test`; the first call draws the data set.

@@ -15,11 +15,17 @@ from harness.datasets.mocap_actions.people import OUTFITS
 from harness.datasets.mocap_actions.places import KINDS
 
 Size = Literal["mini", "full"]
+Version = Literal[1, 2]
+VERSION: Version = 2
+"""The newest version of the drawing, which is the default.
+
+In version 1, everybody performs the recording itself; in version 2, every group performs a take of its own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Number and size of the videos."""
+    """Number and size of the videos, and version of the drawing."""
 
     clips: int
     """In each group."""
@@ -32,6 +38,7 @@ class Spec:
     groups: int = 25
     """In each class."""
     classes: int = 15
+    version: Version = VERSION
 
 
 SIZES: dict[Size, Spec] = {
@@ -71,6 +78,7 @@ class Stream(IntEnum):
     PERSON = 3
     SHOT = 4
     CLIP = 5
+    TAKE = 6
 
 
 def stream(seed: int, what: Stream, *where: int) -> Generator:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,7 +92,8 @@ def test_what_is_complete_is_not_drawn_again(tmp_path, monkeypatch):
     assert build_spec(folder, TINIEST, biased=False) == folder
     assert not complete(folder, TINIEST, biased=True)
     assert not complete(folder, TINIEST, biased=False, seed=1)
-    monkeypatch.setattr(building, "VERSION", "next")
+    assert not complete(folder, replace(TINIEST, version=1), biased=False)
+    monkeypatch.setattr(building, "drawing_code", lambda: "edited")
     assert not complete(folder, TINIEST, biased=False)
 
 

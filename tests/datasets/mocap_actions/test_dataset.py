@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.datasets.mocap_actions import plan
+from harness.datasets.mocap_actions import build, plan
 from harness.datasets.mocap_actions.dataset import MocapActions, MocapActionsUnbiased
 from harness.datasets.mocap_actions.places import KINDS
 from harness.errors import UsageError
@@ -50,3 +50,23 @@ def test_splits_carry_actions_scenes_groups_and_joints(tiny):
 def test_a_fold_that_is_not_there(tiny):
     with pytest.raises(UsageError, match="fold 4"):
         MocapActions(size="mini", fold=4).split("train")
+
+
+def test_the_folder_is_named_by_size_version_and_the_code_that_draws(tiny, monkeypatch):
+    code = build.drawing_code()[:8]
+    assert MocapActions(size="mini").folder.name == f"mini-v2-{code}"
+    assert MocapActions(version=1).folder.name == f"full-v1-{code}"
+    drawn = MocapActions(size="mini")
+    drawn.split("train")
+    assert drawn.ready
+    assert not MocapActions(size="mini", version=1).ready
+    monkeypatch.setattr(build, "drawing_code", lambda: "edited!!!")
+    edited = MocapActions(size="mini")
+    assert edited.folder.name == "mini-v2-edited!!"
+    assert not edited.ready
+
+
+def test_versions_have_the_same_videos_of_other_performances(tiny):
+    old, new = (MocapActions(size="mini", version=version).split("test") for version in (1, 2))
+    assert [video.id for video in old.videos] == [video.id for video in new.videos]
+    assert all(one.content != other.content for one, other in zip(old.videos, new.videos, strict=True))
