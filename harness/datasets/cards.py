@@ -5,7 +5,10 @@ from __future__ import annotations
 from harness.cards import DatasetCard, Paper
 
 _LABELS = ("action", "scene")
-_LICENCE = "Apache-2.0; the motion: see harness/datasets/mocap_actions/NOTICE"
+_LICENCE = (
+    "Apache-2.0; the motion: terms of the CMU and SFU libraries (research, no resale), see "
+    "harness/datasets/mocap_actions/NOTICE"
+)
 
 MOCAP_ACTIONS = DatasetCard(
     name="mocap-actions",

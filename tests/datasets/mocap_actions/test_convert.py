@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,3 +47,9 @@ def test_what_ships_is_small_and_says_where_it_is_from():
     assert len((package / "motion.npz").read_bytes()) < 400_000
     notice = (package / "NOTICE").read_text()
     assert all(word in notice for word in ("pybullet", "zlib", "DeepMimic", "mocap.cs.cmu.edu", "mocap.cs.sfu.ca"))
+    assert "may not resell this data directly" in " ".join(notice.split())
+
+
+def test_a_wheel_carries_the_notice_as_a_licence():
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
+    assert re.search(r"^license-files = \[.*harness/datasets/mocap_actions/NOTICE.*\]$", text, re.MULTILINE)
