@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.datasets.mocap_actions.motion import Array, Skeleton
+from harness.datasets.mocap_actions.motion import INDEX, Array, Skeleton
 
 Bone = tuple[str, str]
 
@@ -25,6 +25,11 @@ def _pairs() -> list[tuple[Bone, Bone, float]]:
 
 
 PAIRS = _pairs()
+_STARTS, _ENDS, _LOWS, _HIGHS = (
+    np.array([INDEX[joint] for joint in joints])
+    for joints in zip(*(one + other for one, other, _ in PAIRS), strict=True)
+)
+_TOUCHING = np.array([touching for _, _, touching in PAIRS])
 
 
 def clearance(skeleton: Skeleton) -> Array:
@@ -33,14 +38,9 @@ def clearance(skeleton: Skeleton) -> Array:
     Returns:
         (10,) metres, at most the distance of bones that touch.
     """
-    nearest = [min(_distance(skeleton, one, share, other).min() for share in SPOTS) for one, other, _ in PAIRS]
-    return np.minimum(nearest, [touching for _, _, touching in PAIRS])
-
-
-def _distance(skeleton: Skeleton, one: Bone, share: float, other: Bone) -> Array:
-    """Distance (T,) of a point on one bone from another bone."""
-    start, end = (skeleton.at(joint) for joint in one)
-    low, high = (skeleton.at(joint) for joint in other)
-    point, along = start + share * (end - start) - low, high - low
-    nearest = np.clip((point * along).sum(-1) / (along**2).sum(-1), 0.0, 1.0)[:, None]
-    return np.asarray(np.linalg.norm(point - nearest * along, axis=-1))
+    start, end, low, high = (skeleton.positions[:, None, joints] for joints in (_STARTS, _ENDS, _LOWS, _HIGHS))
+    point = start + np.array(SPOTS)[:, None, None] * (end - start) - low  # (T, spots, pairs, 3)
+    along = high - low
+    nearest = np.clip((point * along).sum(-1) / (along**2).sum(-1), 0.0, 1.0)[..., None]
+    distance = np.linalg.norm(point - nearest * along, axis=-1)
+    return np.asarray(np.minimum(distance.min(axis=(0, 1)), _TOUCHING))

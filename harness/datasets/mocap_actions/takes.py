@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +18,7 @@ from harness.datasets.mocap_actions.motion import (
     Motion,
     Pose,
     forward_kinematics,
+    load,
     mirror,
     multiply,
     sample,
@@ -139,7 +141,12 @@ def _drawn(motion: Motion, generator: Generator) -> Take:
 
 def _overlap(of: Take) -> float:
     """Measure how much nearer limbs come than in the recording, in metres."""
-    times = np.linspace(0.0, of.motion.seconds, 40)
-    recorded = clearance(forward_kinematics(sample(of.motion, times)))
     seconds = np.linspace(0.0, LONG if of.motion.wraps else 1.5 * of.motion.seconds, 80)
-    return float((recorded - clearance(forward_kinematics(of.perform(seconds)))).max())
+    return float((_recorded_clearance(of.motion.name) - clearance(forward_kinematics(of.perform(seconds)))).max())
+
+
+@lru_cache
+def _recorded_clearance(name: str) -> Array:
+    recording = load(name)
+    times = np.linspace(0.0, recording.seconds, 40)
+    return clearance(forward_kinematics(sample(recording, times)))
