@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
+from harness.datasets import file_index
 from harness.errors import UsageError
 from harness.execution.plan import Plan, check, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
@@ -54,6 +56,7 @@ def run(
     store: Store | None = None,
     device: str = "cpu",
     retry_failed: bool = False,
+    verify_data: bool = False,
 ) -> SuiteResult:
     """Compute the cells of a suite that the store lacks; `publish` writes the board.
 
@@ -64,6 +67,7 @@ def run(
         store: where the runs are; the user's own unless given.
         device: "cpu" or "cuda".
         retry_failed: whether cells whose stored run failed are computed again.
+        verify_data: whether every file is hashed again, also one whose size, times and inode are as they were.
 
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong.
@@ -77,9 +81,10 @@ def run(
     loaded = _checked_suite(suite, changes, plugins)
     store = Store(paths.store()) if store is None else store
     workshop = Workshop(Workplace(store=store.folder, device=device, locations=loaded.paths), plugins)
-    planned = plan_suite(loaded, plugins, workshop.sources)
-    runs = Executor(workshop).execute(planned, retry_failed=retry_failed)
-    board = _board_of_plan(planned, workshop.sources, plugins, store, command=run_command(suite, changes))
+    with file_index.verified() if verify_data else contextlib.nullcontext():
+        planned = plan_suite(loaded, plugins, workshop.sources)
+        runs = Executor(workshop).execute(planned, retry_failed=retry_failed)
+        board = _board_of_plan(planned, workshop.sources, plugins, store, command=run_command(suite, changes))
     return SuiteResult(tuple(runs), board)
 
 

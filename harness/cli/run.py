@@ -35,6 +35,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute cells again whose stored run failed.")
     ] = False,
+    verify_data: Annotated[
+        bool,
+        typer.Option("--verify-data", help="Hash all files of the data sets again, also those that look unchanged."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute the missing runs of a suite and write its leaderboard.
@@ -49,7 +53,12 @@ def run(
         _print_plan(api.plan(suite, changes=changes or (), plugins=plugins), as_json=as_json)
         return
     result = api.run(
-        suite, changes=changes or (), plugins=plugins, device=usable_device(device), retry_failed=retry_failed
+        suite,
+        changes=changes or (),
+        plugins=plugins,
+        device=usable_device(device),
+        retry_failed=retry_failed,
+        verify_data=verify_data,
     )
     api.publish(result.board, output)
     print_board(result.board, as_json=as_json)

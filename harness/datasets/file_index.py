@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness.errors import DataError
 from harness.system import paths, processes, progress
 from harness.video import container
+from harness.video.archive import FileState
 from harness.video.probe import Record, probe, unusable
 
 PATIENCE = 120.0
@@ -27,6 +29,7 @@ class Look:
 
 
 _looks: ContextVar[dict[Path, Look] | None] = ContextVar("looks", default=None)
+_verified: ContextVar[set[Path] | None] = ContextVar("verified", default=None)
 
 
 @contextlib.contextmanager
@@ -43,56 +46,154 @@ def force_recheck() -> Iterator[dict[Path, Look]]:
         _looks.reset(token)
 
 
+@contextlib.contextmanager
+def verified() -> Iterator[None]:
+    """Hash every file that is asked for in the block, unchanged or not, once."""
+    token = _verified.set(set())
+    try:
+        yield
+    finally:
+        _verified.reset(token)
+
+
 def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Record]:
     """Make the records of files, those that cannot be used included.
 
-    Files that have not changed since they were last decoded are not decoded again. The others are, each in a worker
-    process that may crash or hang without harm; each record is written down at once, so that a process that is
-    killed loses only the files it was at.
+    Files that have not changed since they were last decoded are not decoded again, nor are those that have the same
+    content as then. The others are, each in a worker process that may crash or hang without harm; each record is
+    written down at once, so that a process that is killed loses only the files it was at.
 
     Args:
         folder: where the files lie.
         names: paths below it, with `/`.
         title: of the progress bar.
     """
-    index_file = paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
-    known, looks = _read(index_file), _looks.get()
+    known, looks = _read(folder), _looks.get()
     made: dict[str, Record] = {}
-    todo: dict[str, tuple[int, int]] = {}
+    todo: dict[str, FileState] = {}
+    doubtful: dict[str, tuple[FileState, Record]] = {}
     for name in dict.fromkeys(names):
         try:
-            stamp = container.identity(folder / name)[1:]
+            state = container.identity(folder / name)[1]
         except OSError:
             made[name] = probe(folder / name)
             continue
-        remembered = name in known and known[name][0] == stamp
-        if remembered and (looks is None or folder / name in looks):
+        remembered = name in known and known[name][0] == state
+        if looks is not None:
+            if remembered and folder / name in looks:
+                made[name] = known[name][1]
+            else:
+                todo[name] = state
+        elif remembered and not _doubted(folder / name):
             made[name] = known[name][1]
+        elif name in known:
+            doubtful[name] = state, known[name][1]
         else:
-            todo[name] = stamp
+            todo[name] = state
+    same = _same_content(folder, doubtful)
+    made |= {name: doubtful[name][1] for name in same}
+    todo |= {name: doubtful[name][0] for name in doubtful if name not in same}
     if not todo:
         return made
-    index_file.parent.mkdir(parents=True, exist_ok=True)
-    with index_file.open("a", encoding="utf-8") as file, progress.bar(title, total=len(todo)) as bar:
+    with _appending(folder) as write, progress.bar(title, total=len(todo)) as bar:
         for name, record in _inspected(folder, list(todo)):
             made[name] = record
             if looks is not None:
                 looks[folder / name] = Look(known[name][1] if name in known else None, record)
-            file.write(json.dumps({"name": name, "stamp": todo[name], **asdict(record)}) + "\n")
-            file.flush()
+            write(name, todo[name], record)
             bar.advance(note=record.reason)
     return made
 
 
-def _read(index_file: Path) -> dict[str, tuple[tuple[int, int], Record]]:
-    """Read everything written down, without a line that a killed process left half."""
-    known = {}
+def altered(folder: Path, expected: Mapping[str, Record]) -> list[str]:
+    """Name the files that do not have the expected content.
+
+    A file is hashed when it has changed since it was last compared. In `force_recheck` none is named: who decodes them
+    all compares them, too.
+
+    Args:
+        folder: where the files lie.
+        expected: records of files by name.
+
+    Raises:
+        OSError: when a file is missing.
+    """
+    if _looks.get() is not None:
+        return []
+    known = _read(folder)
+    doubtful: dict[str, tuple[FileState, Record]] = {}
+    for name, record in expected.items():
+        state = container.identity(folder / name)[1]
+        compared = name in known and known[name][0] == state and known[name][1].sha256 == record.sha256
+        if not compared or _doubted(folder / name):
+            doubtful[name] = state, record
+    same = _same_content(folder, doubtful)
+    return [name for name in doubtful if name not in same]
+
+
+def _doubted(path: Path) -> bool:
+    """True if the file is to be hashed although it has not changed."""
+    verified_files = _verified.get()
+    return verified_files is not None and path not in verified_files
+
+
+def _same_content(folder: Path, doubtful: Mapping[str, tuple[FileState, Record]]) -> set[str]:
+    """Names of the files that have the content of their record, noted as seen."""
+    same: set[str] = set()
+    if not doubtful:
+        return same
+    verified_files = _verified.get()
+    with _appending(folder) as write, progress.bar(f"hashing files of {folder.name}", total=len(doubtful)) as bar:
+        for name, (state, record) in doubtful.items():
+            if record.sha256 and _hash(folder / name) == record.sha256:
+                same.add(name)
+                write(name, state, record)
+                if verified_files is not None:
+                    verified_files.add(folder / name)
+            bar.advance()
+    return same
+
+
+def _hash(path: Path) -> str:
+    """Hash of a file; empty where it cannot be read, which its record will say."""
+    try:
+        return container.digest(path)[0]
+    except (DataError, OSError):
+        return ""
+
+
+def _index_file(folder: Path) -> Path:
+    return paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
+
+
+@contextlib.contextmanager
+def _appending(folder: Path) -> Iterator[Callable[[str, FileState, Record], None]]:
+    """Yield a function that writes the record of a file down at once."""
+    index_file = _index_file(folder)
+    index_file.parent.mkdir(parents=True, exist_ok=True)
+    with index_file.open("a", encoding="utf-8") as file:
+
+        def write(name: str, state: FileState, record: Record) -> None:
+            file.write(json.dumps({"name": name, "stamp": state, **asdict(record)}) + "\n")
+            file.flush()
+
+        yield write
+
+
+def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
+    """Read everything written down, without a line that a killed process left half.
+
+    Of a file whose state was written without time of change and inode, the state is None.
+    """
+    known: dict[str, tuple[FileState | None, Record]] = {}
+    index_file = _index_file(folder)
     if index_file.exists():
         for line in index_file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
-                name, stamp = row.pop("name"), tuple(row.pop("stamp"))
-                known[name] = stamp, Record(**{**row, "remarks": tuple(row["remarks"])})
+                name, stamp = row.pop("name"), row.pop("stamp")
+                state = FileState(*stamp) if len(stamp) == len(FileState._fields) else None
+                known[name] = state, Record(**{**row, "remarks": tuple(row["remarks"])})
             except (ValueError, KeyError, TypeError):
                 continue
     return known

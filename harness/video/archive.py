@@ -6,6 +6,7 @@ import functools
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from harness.errors import DataError
 
@@ -17,6 +18,29 @@ class Member:
     archive: Path
     start: int
     size: int
+
+
+class FileState(NamedTuple):
+    """Size, times and place of a file, equal while nobody writes to it.
+
+    The time of change and the inode tell of a file that was overwritten by one of equal size, and given back its time
+    of modification.
+    """
+
+    size: int
+    modified: int
+    changed: int
+    inode: int
+
+
+def state(path: Path) -> FileState:
+    """State of a file.
+
+    Raises:
+        OSError: when there is no such file.
+    """
+    status = path.stat()
+    return FileState(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def member(path: Path) -> Member | None:
@@ -42,12 +66,11 @@ def members(archive: Path) -> dict[str, Member]:
         DataError: when it is no tar archive, is compressed, cut short or broken in the middle, has a file with holes,
             or two files of one name.
     """
-    status = archive.stat()
-    return _members(archive, status.st_size, status.st_mtime_ns)
+    return _members(archive, state(archive))
 
 
 @functools.lru_cache(maxsize=4096)
-def _members(archive: Path, size: int, changed: int) -> dict[str, Member]:
+def _members(archive: Path, state: FileState) -> dict[str, Member]:
     files: dict[str, Member] = {}
     try:
         with tarfile.open(archive, "r:") as file:
@@ -55,7 +78,7 @@ def _members(archive: Path, size: int, changed: int) -> dict[str, Member]:
                 if not entry.isreg():
                     continue
                 name = PurePosixPath(entry.name).as_posix()
-                if not 0 <= entry.size <= size - entry.offset_data:
+                if not 0 <= entry.size <= state.size - entry.offset_data:
                     raise _broken(archive, f"cut short inside {entry.name!r}")
                 if entry.issparse():
                     raise _broken(archive, f"{name!r} has holes")

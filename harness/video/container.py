@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import av
 
 from harness.errors import DataError
-from harness.video.archive import Member, member
+from harness.video.archive import FileState, Member, member, state
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -77,15 +77,16 @@ def drops(stream: VideoStream) -> bool:
     return stream.codec_context.name == "h264"
 
 
-def identity(path: Path) -> tuple[str, int, int]:
-    """Path, size and time of the last change: equal while the file is the same.
+def identity(path: Path) -> tuple[str, FileState]:
+    """Path and state: equal while the file is the same.
+
+    A file inside an archive has the state of the archive.
 
     Raises:
         OSError: when there is no such file.
     """
     place = member(path) if not path.is_file() else None
-    status = (path if place is None else place.archive).stat()
-    return str(path), status.st_size, status.st_mtime_ns
+    return str(path), state(path if place is None else place.archive)
 
 
 def digest(path: Path) -> tuple[str, int]:

@@ -23,6 +23,7 @@ from harness.system.code import code_hash
 from harness.system.hashing import digest
 from harness.system.processes import HungError, imap_isolated
 from harness.video import container
+from harness.video.archive import FileState
 from harness.video.decode import count_frames, decode, decoder
 from harness.video.flow import SMALLEST, Algorithm, flow, quantised
 
@@ -200,7 +201,7 @@ def _content(video: Path) -> str:
 
 
 @functools.lru_cache(maxsize=65536)
-def _hashed(video: Path, identity: tuple[str, int, int]) -> str:
+def _hashed(video: Path, identity: tuple[str, FileState]) -> str:
     return container.digest(video)[0]
 
 

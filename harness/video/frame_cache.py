@@ -10,8 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from harness.video.archive import FileState
+from harness.video.container import identity
 from harness.video.decode import decode
 
+Key = tuple[tuple[str, FileState], int | None]
+"""File as it is now, and the short side of its frames."""
 LIMIT = 2 * 2**30
 """Bytes of decoded frames that a process keeps."""
 
@@ -27,7 +31,7 @@ class FrameCache:
         self.limit = limit
         self._bytes = 0
         self._lock = threading.Lock()
-        self._videos: OrderedDict[tuple[Path, int | None], Future[Tensor]] = OrderedDict()
+        self._videos: OrderedDict[Key, Future[Tensor]] = OrderedDict()
 
     def video(self, path: Path, short_side: int | None) -> Tensor:
         """Decode or recall all frames of a file, (T, H, W, C) uint8, not to be changed.
@@ -37,7 +41,10 @@ class FrameCache:
         Raises:
             DataError: when the file is missing or does not decode.
         """
-        key = (path, short_side)
+        try:
+            key = (identity(path), short_side)
+        except OSError:
+            return torch.from_numpy(decode(path, short_side=short_side))  # which says what is wrong
         with self._lock:
             known = self._videos.get(key)
             if known is None:
@@ -59,7 +66,7 @@ class FrameCache:
             self._forget(key)
         return frames
 
-    def _forget(self, newest: tuple[Path, int | None]) -> None:
+    def _forget(self, newest: Key) -> None:
         """Drop the least recently used videos until the others fit; the newest stays."""
         for key, future in list(self._videos.items()):
             if self._bytes <= self.limit:

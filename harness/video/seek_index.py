@@ -18,6 +18,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.video.archive import FileState
 from harness.video.container import drops, frames, identity
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class FrameIndex:
         return True
 
 
-_known: OrderedDict[tuple[str, int, int], FrameIndex] = OrderedDict()
+_known: OrderedDict[tuple[str, FileState], FrameIndex] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -122,7 +123,7 @@ def forget() -> None:
         _known.clear()
 
 
-def _remember(file: tuple[str, int, int], seen: FrameIndex) -> None:
+def _remember(file: tuple[str, FileState], seen: FrameIndex) -> None:
     with _lock:
         known = _known.get(file)
         if known is None or len(seen.times) > len(known.times):

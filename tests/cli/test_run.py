@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 
 import pytest
 
+from harness.datasets import file_index
 from harness.system import paths
 
 BOARD = {
@@ -174,3 +176,19 @@ def test_signals_stop_cleanly(harness, toy, number, code):
     assert process.returncode == code
     assert "the same command goes on from here" in stderr
     assert "Traceback" not in stderr
+
+
+def test_data_are_hashed_again_on_demand(harness, monkeypatch):
+    entered = []
+
+    @contextlib.contextmanager
+    def verified():
+        entered.append(True)
+        yield
+
+    monkeypatch.setattr(file_index, "verified", verified)
+    suite = ("run", "toy", *ONE_EVALUATOR, "--set", "methods=[counted]", "--set", "seeds=[0]")
+    assert harness(*suite).returncode == 0
+    assert entered == []
+    assert harness(*suite, "--verify-data").returncode == 0
+    assert entered == [True]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 
 import pytest
 
 from harness.datasets import file_index
 from harness.datasets.file_index import records
+from harness.video.archive import FileState
 from harness.video.probe import probe
 
 DECODER = """
@@ -42,6 +45,34 @@ def test_crashing_and_hanging_decoders_are_survived(folder, tmp_path, monkeypatc
     assert reasons == {"a.avi": "", "b.avi": "", "crash.avi": "crashed", "hang.avi": "hung", "absent.avi": "missing"}
     assert found["a.avi"] == probe(folder / "a.avi")
     assert "exit code 3" in found["crash.avi"].message
+
+
+def overwrite(path):
+    """Change the last byte of a file in place, and keep its size and time of modification."""
+    status = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    with path.open("r+b") as file:
+        file.write(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+@pytest.fixture
+def unchanging(monkeypatch):
+    """A file system whose times of change tell nothing."""
+    monkeypatch.setattr(
+        file_index.container, "identity", lambda path: (str(path), FileState(path.stat().st_size, 0, 0, 0))
+    )
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Names of the files that were hashed, in order."""
+    names = []
+    digest = file_index.container.digest
+    monkeypatch.setattr(file_index.container, "digest", lambda path: names.append(path.name) or digest(path))
+    return names
 
 
 @pytest.mark.usefixtures("in_process")
@@ -84,3 +115,66 @@ class TestMemory:
         book.write_text(book.read_text()[:-20])
         assert records(folder, ["a.avi", "b.avi"], title="looking") == first
         assert self.seen == ["a.avi", "b.avi", "b.avi"]
+
+    def test_a_file_changed_in_place_with_size_and_time_kept_is_noticed(self, folder):
+        path = folder / "a.avi"
+        first = records(folder, ["a.avi"], title="looking")
+        overwrite(path)
+        again = records(folder, ["a.avi"], title="looking")
+        assert self.seen == ["a.avi", "a.avi"]
+        assert again["a.avi"].sha256 != first["a.avi"].sha256
+
+    def test_a_file_that_was_only_touched_or_copied_is_not_decoded_again(self, folder):
+        first = records(folder, ["a.avi", "b.avi"], title="looking")
+        os.utime(folder / "a.avi")
+        content = (folder / "b.avi").read_bytes()
+        (folder / "b.avi").unlink()
+        (folder / "b.avi").write_bytes(content)
+        assert records(folder, ["a.avi", "b.avi"], title="looking") == first
+        assert self.seen == ["a.avi", "b.avi"]
+
+    def test_an_index_without_times_of_change_is_taken_over_once_the_content_is_compared(self, folder):
+        first = records(folder, ["a.avi", "b.avi"], title="looking")
+        (index,) = file_index.paths.index().iterdir()
+        rows = [json.loads(line) for line in index.read_text().splitlines()]
+        index.write_text("".join(json.dumps({**row, "stamp": row["stamp"][:2]}) + "\n" for row in rows))
+        overwrite(folder / "b.avi")
+        again = records(folder, ["a.avi", "b.avi"], title="looking")
+        assert self.seen == ["a.avi", "b.avi", "b.avi"]
+        assert again["a.avi"] == first["a.avi"]
+        assert again["b.avi"].sha256 != first["b.avi"].sha256
+
+    def test_files_that_look_unchanged_are_hashed_on_demand_and_once(self, folder, unchanging, hashed):
+        first = records(folder, ["a.avi", "b.avi"], title="looking")
+        hashed.clear()
+        overwrite(folder / "a.avi")
+        assert records(folder, ["a.avi", "b.avi"], title="looking") == first  # nobody could know
+        assert hashed == []
+        with file_index.verified():
+            again = records(folder, ["a.avi", "b.avi"], title="looking")
+            hashed.clear()
+            assert records(folder, ["b.avi"], title="looking")["b.avi"] == first["b.avi"]
+        assert hashed == []
+        assert again["a.avi"].sha256 != first["a.avi"].sha256
+        assert self.seen == ["a.avi", "b.avi", "a.avi"]
+
+    def test_content_that_is_not_as_expected_is_named(self, folder, hashed):
+        expected = {name: probe(folder / name) for name in ("a.avi", "b.avi")}
+        hashed.clear()
+        assert file_index.altered(folder, expected) == []
+        assert file_index.altered(folder, expected) == []
+        assert hashed == ["a.avi", "b.avi"]  # once
+        overwrite(folder / "b.avi")
+        assert file_index.altered(folder, expected) == ["b.avi"]
+        assert file_index.altered(folder, expected) == ["b.avi"]
+        with file_index.force_recheck():
+            assert file_index.altered(folder, expected) == []
+        assert self.seen == []
+
+    def test_content_is_compared_on_demand_though_files_look_unchanged(self, folder, unchanging):
+        expected = {"a.avi": probe(folder / "a.avi")}
+        assert file_index.altered(folder, expected) == []
+        overwrite(folder / "a.avi")
+        assert file_index.altered(folder, expected) == []  # nobody could know
+        with file_index.verified():
+            assert file_index.altered(folder, expected) == ["a.avi"]

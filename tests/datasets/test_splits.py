@@ -79,7 +79,8 @@ def test_the_cache_forgets_the_least_recently_used(split):
     cache = frame_cache.FrameCache(limit=3 * 24 * 32 * 43 * 3)
     for index in (0, 1, 2, 0, 3):
         cache.video(split.videos[index].path, 32)
-    assert [path for path, _ in cache._videos] == [split.videos[index].path for index in (2, 0, 3)]
+    paths = [path for (path, _), _ in cache._videos]
+    assert paths == [str(split.videos[index].path) for index in (2, 0, 3)]
 
 
 def test_unlabelled_hides_everything_that_tells(split):

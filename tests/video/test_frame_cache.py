@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -71,3 +72,14 @@ def test_a_video_that_fails_is_tried_again(files, tmp_path):
         cache.video(path, 32)
     path.write_bytes(files["mpeg4.avi"].read_bytes())
     assert len(cache.video(path, 32)) == 30
+
+
+def test_a_file_that_changes_is_decoded_again(files, decoded, tmp_path):
+    cache, path = FrameCache(), tmp_path / "video.avi"
+    path.write_bytes(files["mpeg4.avi"].read_bytes())
+    first = cache.video(path, 32)
+    status = path.stat()
+    path.write_bytes(files["mpeg4.avi"].read_bytes())
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert torch.equal(cache.video(path, 32), first)
+    assert decoded == [("video.avi", 32)] * 2

@@ -163,7 +163,7 @@ def test_a_process_remembers_a_bounded_number_of_files(tmp_path, seeks, monkeypa
     for name in ("a.avi", "b.avi", "c.avi"):
         write_video(tmp_path / name, drift(3), 25)
         count_frames(tmp_path / name)
-    assert [os.path.basename(path) for path, _, _ in seek_index._known] == ["b.avi", "c.avi"]  # noqa: PTH119
+    assert [os.path.basename(path) for path, _ in seek_index._known] == ["b.avi", "c.avi"]  # noqa: PTH119
 
 
 def test_threads_share_what_they_learnt(short_gop, seeks):

@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from harness.datasets import file_index
 from harness.datasets.cards import MOCAP_ACTIONS, MOCAP_ACTIONS_UNBIASED
 from harness.datasets.listed_files import read_split
 from harness.datasets.mocap_actions.plan import SIZES, VERSION, Size, Version
 from harness.datasets.ucf_layout import class_index, list_files
+from harness.errors import DataError
 from harness.system import paths
 from harness.video.probe import Record
 
@@ -88,6 +90,9 @@ class MocapActions:
             scenes={row["video"]: int(row["index"]) for row in rows},
             joints=folder / "joints",
         )
+        if altered := file_index.altered(folder, {entry.path: records[entry.path] for entry in listed}):
+            msg = f"{folder / altered[0]}: not the video that was drawn; delete {folder} to have it drawn again"
+            raise DataError(msg)
         classes = {"action": tuple(class_index(folder)), "scene": tuple(KINDS)}
         return read_split(name, folder, listed, classes, dataset=self.card.name, records=records)
 

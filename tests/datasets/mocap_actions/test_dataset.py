@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from harness.datasets.mocap_actions import build, plan
 from harness.datasets.mocap_actions.dataset import MocapActions, MocapActionsUnbiased
 from harness.datasets.mocap_actions.places import KINDS
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.testing import failures
 
 TINY = plan.Spec(clips=1, frames=6, fps=12.5, width=64, height=48, groups=9, classes=2)
@@ -70,3 +72,19 @@ def test_versions_have_the_same_videos_of_other_performances(tiny):
     old, new = (MocapActions(size="mini", version=version).split("test") for version in (1, 2))
     assert [video.id for video in old.videos] == [video.id for video in new.videos]
     assert all(one.content != other.content for one, other in zip(old.videos, new.videos, strict=True))
+
+
+def test_altered_bytes_of_a_drawn_video_are_found(tiny):
+    data = MocapActions(size="mini")
+    path = data.split("test").videos[3].path
+    whole = path.read_bytes()
+    status = path.stat()
+    try:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        with pytest.raises(DataError, match=f"{path.name}: not the video that was drawn; delete .* drawn again"):
+            MocapActions(size="mini").split("test")
+        MocapActions(size="mini").split("train")  # has no part in it
+    finally:
+        path.write_bytes(whole)
+    MocapActions(size="mini").split("test")
