@@ -182,7 +182,7 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
 
 
 def _completed(choice: Choice, registry: Registry[Any]) -> Choice:
-    """The choice with all options that its class has, so that a changed default is seen."""
+    """Complete a choice with its defaults, so that a changed default is seen."""
     return Choice(name=choice.name, options=registry.completed(choice.name, choice.options))
 
 

@@ -40,6 +40,7 @@ They never rise, for legs may be straight.
 WAVES = np.array([[0.0, 0.55], [0.2, 0.25], [0.6, 0.2]])
 """Hertz and share of posture, drift and movement, the parts of every change."""
 TEMPO = (0.82, 1.22)
+"""Slowest and fastest mean speed, in that of the recording."""
 RUBATO = np.array([[0.22, 0.1], [0.47, 0.08]])
 """Hertz of changes of tempo within a take, and their share of the tempo, at most."""
 LONG = 16.0
