@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harness.execution.verification import Verdict
     from harness.leaderboard import Board
     from harness.store.records import CellSpec, Run
-    from harness.suites.schema import Suite
+    from harness.suites.schema import PinnedView, Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ def plan(
     loaded = _checked_suite(suite, changes, plugins)
     sources = DataSources(plugins, loaded.paths)
     store = Store(paths.store()) if store is None else store
-    return tuple(_planned_cell(identity, plugins, sources, store) for identity in identities(loaded))
+    cells = identities(loaded, plugins)
+    return tuple(_planned_cell(identity, loaded.view, plugins, sources, store) for identity in cells)
 
 
 def leaderboard(
@@ -248,8 +249,8 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
     identity = run.identity
     shared = {
         "method": identity.method.label,
-        "backbone": identity.backbone.label,
-        "pretraining": identity.pretraining.label,
+        "backbone": identity.backbone.label if identity.backbone else None,
+        "pretraining": identity.pretraining.label if identity.pretraining else None,
         "frames": identity.frames,
         "evaluator": identity.evaluator.label,
         "data": identity.data.label,
@@ -257,6 +258,7 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
         "status": run.status,
         "reason": run.reason,
         "supervised": run.supervised,
+        "sees": run.sees,
         "key": run.key,
         "protocol_id": run.protocol_id,
     }
@@ -271,12 +273,15 @@ def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins)
     return check(suite, plugins)
 
 
-def _planned_cell(identity: CellSpec, plugins: Plugins, sources: DataSources, store: Store) -> PlannedCell:
-    if not sources.ready(identity.pretraining, identity.data):
+def _planned_cell(
+    identity: CellSpec, view: PinnedView, plugins: Plugins, sources: DataSources, store: Store
+) -> PlannedCell:
+    learnt = () if identity.pretraining is None else (identity.pretraining,)
+    if not sources.ready(*learnt, identity.data):
         return PlannedCell(identity, "", "data not drawn yet")
-    cell = plan_cell(identity, plugins, sources)
-    if cell.missing:
-        return PlannedCell(identity, cell.key, f"not applicable: no {', '.join(sorted(cell.missing))}")
+    cell = plan_cell(identity, plugins, sources, view)
+    if cell.not_applicable:
+        return PlannedCell(identity, cell.key, f"not applicable: {cell.not_applicable}")
     stored = store.get(cell.key)
     return PlannedCell(identity, cell.key, "to do" if stored is None else stored.status)
 

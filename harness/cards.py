@@ -105,6 +105,19 @@ class WholeVideo:
         return 1
 
 
+def in_words(view: View | WholeVideo) -> str:
+    """A view in a few words: frames x stride, and pixels.
+
+    >>> in_words(View(frames=16, stride=2, size=112)), in_words(View(frames=1)), in_words(WholeVideo())
+    ('16×2, 112 px', '1 frame, 112 px', 'whole videos')
+    """
+    if isinstance(view, WholeVideo):
+        return "whole videos"
+    frames = f"{view.frames}×{view.stride}" if view.frames > 1 else "1 frame"
+    size = f"{view.size} px" if view.short_side == view.size else f"{view.size} of {view.short_side} px"
+    return f"{frames}, {size}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """Place of a metric on a curve of its card, such as accuracy over shots."""

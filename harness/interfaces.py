@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard
 from harness.errors import DataError, UsageError
-from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Precision, Promise, Video, VideoBatch
+from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Promise, Video, VideoBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -239,7 +239,7 @@ class FrozenEncoder(Protocol):
         """
         ...
 
-    def asking(self, *, layer: str | None, precision: Precision) -> FrozenEncoder:
+    def asking(self, asked: Encoding) -> FrozenEncoder:
         """The same encoder with a layer and a precision for encodings that name none."""
         ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from harness.cards import NAME, Need, View, WholeVideo
+from harness.cards import NAME, Need, View, WholeVideo, in_words
 from harness.errors import PluginError
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ class Promise:
     """Properties of an encoder, known before the fit and checked after it.
 
     Raises:
-        ValueError: when there is no view, or `feature_map` is offered without a spatial layer or the reverse.
+        ValueError: when there is no view, one has several clips or crops, or `feature_map` is offered without a
+            spatial layer or the reverse.
     """
 
     views: tuple[View | WholeVideo, ...]
@@ -172,6 +173,10 @@ class Promise:
         if not self.views:
             msg = "expected at least one view in a promise, got none"
             raise ValueError(msg)
+        for view in self.views:
+            if view.count != 1:
+                msg = f"an encoder sees one clip and crop; how many are averaged is an evaluator's option, got {view}"
+                raise ValueError(msg)
         if ("feature_map" in self.offers) != bool(self.spatial):
             msg = f"'feature_map' is offered exactly by encoders with a spatial layer, got {self}"
             raise ValueError(msg)
@@ -192,6 +197,11 @@ class Promise:
     def view(self) -> View | WholeVideo:
         """View that the encoder sees unless another one is asked for."""
         return self.views[0]
+
+    @property
+    def sees(self) -> str:
+        """The views in words."""
+        return " + ".join(map(in_words, self.views))
 
 
 Precision = Literal["float32", "float16"]
@@ -235,9 +245,9 @@ class Encoding:
     layer: str | None = None
     """Layer whose outputs are the features; the encoder's own vectors when None."""
     clips: int | None = None
-    """Clips of a video; those of the encoder's view when None."""
+    """Clips of a video; 1 when None, unless the evaluator is given another number."""
     crops: Literal[1, 3, 5, 10] | None = None
-    """Crops of a clip; those of the encoder's view when None."""
+    """Crops of a clip; 1 when None, unless the evaluator is given another number."""
     shuffle: int | None = None
     """Seed of a random order of each clip's frames; time's order when None."""
     frames: int | None = None

@@ -91,4 +91,4 @@ def test_the_suite_in_the_readme_is_one(tmp_path):
     plugins = Plugins()
     suite = schema.load(str(path), plugins.suites)
     plan.check(suite, plugins)
-    assert len(list(plan.identities(suite))) == 4 * 2 * 3 * 3
+    assert len(list(plan.identities(suite, Plugins()))) == 4 * 2 * 3 * 3

@@ -43,7 +43,7 @@ def map_(
     samples = _samples(options.plugins(), store, run, label)
     shown, frames = subsample(samples.features, samples.frames, points, seed=seed)
     identity = run.identity
-    title = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}, test of {identity.data.label}"
+    title = f"{identity.fit_label}, test of {identity.data.label}"
     written = embedding_files(shown, frames, title=title, seed=seed)
     for name, content in written.items():
         files.write_bytes(output / name, content)
@@ -76,9 +76,7 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
     cached = CachedEncoder(encoder, key=run.fit_key, code=code, device=device, folder=features)
     measured = run.identity.evaluator
-    frozen = cached.asking(
-        layer=plugins.evaluators.layer(measured.options), precision=measured.options.get("precision", "float32")
-    )
+    frozen = cached.asking(plugins.evaluators.encoding(measured.name, measured.options).encoding)
     data = restore.dataset(plugins, run)
     kinds = data.split("test").classes
     if not kinds:

@@ -71,8 +71,8 @@ def _print_plan(cells: Sequence[PlannedCell], *, as_json: bool) -> None:
     rows = [
         {
             "method": cell.identity.method.label,
-            "backbone": cell.identity.backbone.label,
-            "pretraining": cell.identity.pretraining.label,
+            "backbone": cell.identity.backbone.label if cell.identity.backbone else "-",
+            "pretraining": cell.identity.pretraining.label if cell.identity.pretraining else "-",
             "data": cell.identity.data.label,
             "evaluator": cell.identity.evaluator.label,
             "seed": cell.identity.seed,

@@ -43,8 +43,10 @@ def show(
         {
             "status": f"{run.status} {run.reason}".strip(),
             "method": identity.method.label,
-            "backbone": identity.backbone.label,
-            "learnt from": f"{identity.pretraining.label}, {identity.frames} frames",
+            "backbone": identity.backbone.label if identity.backbone else "-",
+            "learnt from": identity.pretraining.label if identity.pretraining else "-",
+            "budget": f"{identity.frames} frames" if identity.frames else "-",
+            "sees": run.sees,
             "measured by": identity.evaluator.label,
             "measured on": identity.data.label,
             "seed": identity.seed,

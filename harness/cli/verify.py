@@ -55,8 +55,7 @@ def verify(
 
 def _title(verdict: Verdict) -> str:
     identity = verdict.run.identity
-    fit = f"{identity.method.label} / {identity.backbone.label} / seed {identity.seed}"
-    return f"{fit} / {identity.evaluator.label}"
+    return f"{identity.fit_label} / {identity.evaluator.label}"
 
 
 def _line(verdict: Verdict) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from harness.errors import UsageError
 from harness.interfaces import Features, FrozenEncoder, Split, Trainable
-from harness.values import Encoding, Join, Precision, Promise, VideoBatch, joined_promise
+from harness.values import Encoding, Join, Promise, VideoBatch, joined_promise
 
 
 class CompositeEncoder:
@@ -38,9 +38,9 @@ class CompositeEncoder:
         blocks = tuple(block for part in self._parts for block in part.features(split, encoding).blocks)
         return Features(blocks, split, self.device)
 
-    def asking(self, *, layer: str | None, precision: Precision) -> FrozenEncoder:
-        """Each part, asked for the layer and the precision."""
-        parts = tuple(part.asking(layer=layer, precision=precision) for part in self._parts)
+    def asking(self, asked: Encoding) -> FrozenEncoder:
+        """Each part, with `asked` for what an encoding leaves open."""
+        parts = tuple(part.asking(asked) for part in self._parts)
         return CompositeEncoder(parts, by=self._by, key=self.key)
 
     def encode(self, batch: VideoBatch) -> Tensor:

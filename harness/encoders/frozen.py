@@ -23,7 +23,7 @@ from harness.store import keys
 from harness.store.features import Array, FeatureFile
 from harness.system import progress
 from harness.system.seeding import derive_seed
-from harness.values import Encoding, Precision, Promise, VideoBatch
+from harness.values import Encoding, Promise, VideoBatch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +44,7 @@ class CachedEncoder:
         code: hash of the code that encodes and of the data set's, see `harness.store.keys.encoding_code`.
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
-        asked: of every encoding, where it says nothing itself: the layer and the precision.
+        asked: layer, precision, clips and crops of an encoding that leaves them open.
     """
 
     def __init__(
@@ -70,9 +70,8 @@ class CachedEncoder:
         """Properties of the encoder."""
         return self._encoder.promise
 
-    def asking(self, *, layer: str | None, precision: Precision) -> CachedEncoder:
-        """The same encoder with a layer and a precision for encodings that name none."""
-        asked = dataclasses.replace(self._asked, layer=layer, precision=precision)
+    def asking(self, asked: Encoding) -> CachedEncoder:
+        """The same encoder, with `asked` for what an encoding leaves open."""
         return CachedEncoder(
             self._encoder, key=self.key, code=self._code, device=self.device, folder=self._folder, asked=asked
         )
@@ -102,8 +101,13 @@ class CachedEncoder:
         layer = encoding.layer or self._asked.layer
         if layer is not None and layer not in self.promise.layers:
             raise unknown("layer of the encoder:", layer, self.promise.layers)
-        precision = self._asked.precision if encoding.precision == "float32" else encoding.precision
-        return dataclasses.replace(encoding, layer=layer, precision=precision)
+        return dataclasses.replace(
+            encoding,
+            layer=layer,
+            precision=self._asked.precision if encoding.precision == "float32" else encoding.precision,
+            clips=encoding.clips or self._asked.clips,
+            crops=encoding.crops or self._asked.crops,
+        )
 
     def _encode(self, batch: VideoBatch, layer: str | None) -> Tensor:
         if layer is None:

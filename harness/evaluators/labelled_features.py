@@ -160,7 +160,7 @@ def clustering_samples(
 ) -> ClusteringSamples:
     """Build the samples to cluster from split `name` of `data`.
 
-    A sample is a video, its vector the mean over the encoder's own clips. With `clips`, each of so many clips, spread
+    A sample is a video, its vector the mean over the protocol's clips. With `clips`, each of so many clips, spread
     evenly over a video, is a sample; with `stride`, each video's first frame and every `stride`-th after it.
 
     Raises:
@@ -180,9 +180,13 @@ def samples_encoding(promise: Promise, name: str, *, clips: int | None, stride: 
     """Encoding that `clustering_samples` asks for.
 
     Raises:
-        UsageError: when `stride` is given and the encoder sees clips of several frames.
+        UsageError: when `stride` is given and the encoder sees clips of several frames, or `clips` and it sees whole
+            videos.
     """
     view = promise.view
+    if clips is not None and isinstance(view, WholeVideo):
+        msg = f"clips={clips} makes samples of clips, and the encoder is shown whole videos; leave `clips` out"
+        raise UsageError(msg)
     if stride is not None and (isinstance(view, WholeVideo) or view.frames != 1):
         msg = f"stride={stride} makes samples of single frames, and the encoder is shown more at once; give `clips`"
         raise UsageError(msg)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from harness.execution import units
-from harness.store.records import EvalSpec, FitSpec, Row, Run
+from harness.store.records import EvalSpec, Run
 from harness.store.runs import Store
 from harness.system import progress
 
@@ -39,7 +39,7 @@ class Executor:
 
         def pending(cells: Iterable[EvalSpec]) -> list[EvalSpec]:
             stored = {run.key for run in self._runs(cells)} - retried
-            return [cell for cell in cells if cell.key not in stored and not cell.missing]
+            return [cell for cell in cells if cell.key not in stored and not cell.not_applicable]
 
         waiting = {key: todo for key, cells in plan.rows().items() if (todo := pending(cells))}
         with progress.bar(f"suite {plan.suite.name}", total=sum(map(len, waiting.values()))) as bar:
@@ -82,7 +82,7 @@ class Executor:
         """
         if not cells:
             return
-        title = row_title(cells[0].row)
+        title = cells[0].row.label
         with progress.bar(title, total=len(cells)) as bar:
             failure = units.attempt_fits(cells[0].row, self._workshop)
             if failure is not None:
@@ -103,10 +103,3 @@ class Executor:
         for complaint in plugins.run_finished(cell, run):
             progress.say(complaint)
         return run
-
-
-def row_title(row: Row) -> str:
-    """A row in one line: method, backbone and seed, of a composite those of its parts."""
-    if isinstance(row, FitSpec):
-        return f"{row.method.label} / {row.backbone.label} / seed {row.seed}"
-    return " + ".join(map(row_title, row.of))

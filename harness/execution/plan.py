@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.execution.unread import unread
 from harness.store import keys
 from harness.store.records import CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
-from harness.suites.schema import Suite
+from harness.suites.schema import PinnedView, Suite
 from harness.system.code import code_hash
 from harness.system.hashing import digest
-from harness.video.sampling import frames_digest
 
 if TYPE_CHECKING:
     from harness.execution.sources import DataSources
@@ -75,23 +77,42 @@ def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Cho
     return tuple({one.model_dump_json(): one for one in spelt}.values())
 
 
-def identities(suite: Suite) -> Iterator[CellSpec]:
-    """The cells of a suite before anything is known of their data."""
-    for pretraining in suite.pretraining:
-        for backbone in suite.backbones:
-            for method in (*suite.methods, *(composite.choice for composite in suite.composites)):
-                for seed in suite.seeds:
-                    for data in suite.data or (pretraining,):
-                        for evaluator in suite.evaluators:
-                            yield CellSpec(
-                                method=method,
-                                backbone=backbone,
-                                pretraining=pretraining,
-                                frames=suite.frames,
-                                evaluator=evaluator,
-                                data=data,
-                                seed=seed,
-                            )
+def identities(suite: Suite, plugins: Plugins) -> Iterator[CellSpec]:
+    """The cells of a suite before anything is known of their data, each once.
+
+    What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
+    """
+    composites = {one.name: [choice.name for choice in one.of] for one in suite.composites}
+    read = {name: frozenset().union(*(_reads(part, plugins) for part in of)) for name, of in composites.items()}
+    cells = (
+        CellSpec(
+            method=method,
+            backbone=backbone if "backbone" in reads else None,
+            pretraining=pretraining if "pretraining" in reads else None,
+            frames=suite.frames if "budget" in reads else None,
+            evaluator=evaluator,
+            data=data,
+            seed=seed,
+        )
+        for pretraining in suite.pretraining
+        for backbone in suite.backbones
+        for method in (*suite.methods, *(composite.choice for composite in suite.composites))
+        for reads in [read.get(method.name) or _reads(method.name, plugins)]
+        for seed in suite.seeds
+        for data in suite.data or (pretraining,)
+        for evaluator in suite.evaluators
+    )
+    seen: set[str] = set()
+    for cell in cells:
+        written = cell.model_dump_json()
+        if written not in seen:
+            seen.add(written)
+            yield cell
+
+
+def _reads(method: str, plugins: Plugins) -> frozenset[Read]:
+    reads: frozenset[Read] = plugins.methods.entry(method).card.reads
+    return reads
 
 
 def check(suite: Suite, plugins: Plugins) -> Suite:
@@ -120,7 +141,8 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
             plugins.methods.draft(choice.name, choice.options)
     for choice in suite.evaluators:
         plugins.evaluators.draft(choice.name, choice.options)
-    layers = {layer for choice in suite.evaluators if (layer := plugins.evaluators.layer(choice.options))}
+    encodings = [plugins.evaluators.encoding(choice.name, choice.options) for choice in suite.evaluators]
+    layers = {encoding.layer for encoding in encodings if encoding.layer is not None}
     for choice in suite.backbones:
         known = plugins.backbones.draft(choice.name, choice.options).card.layers
         for layer in sorted(layers):
@@ -139,7 +161,9 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
     """All cells of a suite; draws or reads the data sets."""
-    return Plan(suite, tuple(plan_cell(identity, plugins, sources) for identity in identities(suite)))
+    return Plan(
+        suite, tuple(plan_cell(identity, plugins, sources, suite.view) for identity in identities(suite, plugins))
+    )
 
 
 def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
@@ -155,15 +179,18 @@ def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
 def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     """The fit of a cell."""
     method = plugins.methods.draft(cell.method.name, cell.method.options)
-    backbone = plugins.backbones.draft(cell.backbone.name, cell.backbone.options)
     card = method.card
+    read = cell.backbone if "backbone" in card.reads else None
+    learnt = cell.pretraining if "pretraining" in card.reads else None
+    frames = cell.frames if "budget" in card.reads else None
+    backbone = unread("backbone", cell.method) if read is None else plugins.backbones.draft(read.name, read.options)
     with _contract_of("method", cell.method):
         promise = method.promise(backbone)
     return FitSpec(
         method=cell.method,
-        backbone=cell.backbone,
-        pretraining=cell.pretraining,
-        frames=cell.frames,
+        backbone=read,
+        pretraining=learnt,
+        frames=frames,
         seed=cell.seed,
         supervised=card.supervised,
         promise=promise,
@@ -171,11 +198,11 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
             method=_completed(cell.method, plugins.methods),
             method_code=code_hash(type(method)),
             reads=card.reads,
-            backbone=_completed(cell.backbone, plugins.backbones),
-            backbone_code=code_hash(type(backbone)),
-            training=sources.training(cell.pretraining, supervised=card.supervised).manifest,
-            training_code=keys.fitting_code(sources.kind(cell.pretraining)),
-            frames=cell.frames,
+            backbone=None if read is None else _completed(read, plugins.backbones),
+            backbone_code="" if read is None else code_hash(type(backbone)),
+            training="" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
+            training_code="" if learnt is None else keys.fitting_code(sources.kind(learnt)),
+            frames=frames,
             seed=cell.seed,
         ),
     )
@@ -186,18 +213,38 @@ def _completed(choice: Choice, registry: Registry[Any]) -> Choice:
     return Choice(name=choice.name, options=registry.completed(choice.name, choice.options))
 
 
-def plan_cell(cell: CellSpec, plugins: Plugins, sources: DataSources) -> EvalSpec:
-    """Keys, protocol and encodings of one cell."""
+def plan_cell(
+    cell: CellSpec, plugins: Plugins, sources: DataSources, view: PinnedView = MappingProxyType({})
+) -> EvalSpec:
+    """Keys, protocol and encodings of one cell.
+
+    Args:
+        cell: its place in the suite.
+        plugins: where names are looked up.
+        sources: of the data.
+        view: what encoders have to see, where the suite pins it.
+    """
     row = plan_row(cell, plugins, sources)
     evaluator = plugins.evaluators.draft(cell.evaluator.name, cell.evaluator.options)
     data = sources.dataset(cell.data)
     missing = evaluator.card.needs - row.promise.offers
-    encodings = () if missing else plan_encodings(row, evaluator, data, cell, sources)
-    protocol = plan_protocol(cell, row, evaluator, data, plugins, sources)
+    reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else _other_view(row, view)
+    encodings = () if reason else plan_encodings(row, evaluator, data, cell, sources)
+    protocol = plan_protocol(cell, evaluator, data, plugins, sources)
     key = keys.run_key(
         row=row.key, protocol=protocol, features=tuple(encoding.key for encoding in encodings), seed=cell.seed
     )
-    return EvalSpec(identity=cell, row=row, encodings=encodings, protocol=protocol, key=key, missing=missing)
+    return EvalSpec(identity=cell, row=row, encodings=encodings, protocol=protocol, key=key, not_applicable=reason)
+
+
+def _other_view(row: Row, pinned: PinnedView) -> str:
+    """Reason why a row is not of the pinned view; empty when it is."""
+    for view in row.promise.views:
+        wrong = [name for name, value in pinned.items() if getattr(view, name, None) != value]
+        if wrong:
+            wanted = ", ".join(f"{name} {pinned[name]}" for name in wrong)
+            return f"its encoder sees {in_words(view)}; the suite pins {wanted}"
+    return ""
 
 
 def plan_encodings(
@@ -251,11 +298,10 @@ def encoded_split(data: Choice, encoding: Encoding, sources: DataSources) -> Spl
 
 
 def plan_protocol(
-    cell: CellSpec, row: Row, evaluator: Evaluator, data: Dataset, plugins: Plugins, sources: DataSources
+    cell: CellSpec, evaluator: Evaluator, data: Dataset, plugins: Plugins, sources: DataSources
 ) -> dict[str, Any]:
     """Protocol of the cell's score."""
     splits = {name: sources.split(cell.data, name) for name in data.card.splits}
-    view = row.promise.view
     return keys.protocol(
         evaluator=_completed(cell.evaluator, plugins.evaluators),
         evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
@@ -263,8 +309,6 @@ def plan_protocol(
         data=_completed(cell.data, plugins.datasets),
         manifests={name: split.manifest for name, split in splits.items()},
         coverage={name: share for name, split in splits.items() if (share := coverage(split))},
-        view=view,
-        frames={name: frames_digest([video.frames for video in split.videos], view) for name, split in splits.items()},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.execution.sources import DataSources
+from harness.execution.unread import unread
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Encoder
@@ -25,7 +26,10 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
 
     identity = run.identity
     method = plugins.methods.build(identity.method.name, identity.method.options)
-    backbone = plugins.backbones.build(identity.backbone.name, identity.backbone.options)
+    chosen = identity.backbone
+    backbone = (
+        unread("backbone", identity.method) if chosen is None else plugins.backbones.build(chosen.name, chosen.options)
+    )
     return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
 
 

@@ -22,6 +22,7 @@ from harness.execution.origins import origin, other_origins, write_origin
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
+from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.keys import encoding_code
@@ -33,7 +34,7 @@ from harness.training.session import TrainingSession
 from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Dataset, Method
+    from harness.interfaces import Backbone, Dataset, Method, Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,16 @@ class Workshop:
     def build(self, spec: FitSpec) -> tuple[Method, Backbone]:
         """The method and the backbone of a fit."""
         method = self.plugins.methods.build(spec.method.name, spec.method.options)
+        if spec.backbone is None:
+            return method, unread("backbone", spec.method)
         return method, self.plugins.backbones.build(spec.backbone.name, spec.backbone.options)
+
+    def training(self, spec: FitSpec) -> Split:
+        """Training split that a fit learns from."""
+        if spec.pretraining is None:
+            split: Split = unread("pretraining", spec.method)
+            return split
+        return self.sources.training(spec.pretraining, supervised=spec.supervised)
 
     def cached(self, encoder: Encoder, key: str, data: Choice) -> CachedEncoder:
         """The encoder of a fit, with the features that the store has of it and a data set."""
@@ -161,7 +171,7 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
     folder = workshop.folder(spec.key)
     if (folder / FIT).exists():
         return
-    train = workshop.sources.training(spec.pretraining, supervised=spec.supervised)
+    train = workshop.training(spec)
     method, backbone = workshop.build(spec)
     training = folder / "training"
     started = time.monotonic()
@@ -169,7 +179,7 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
         backbone,
         train,
         TrainingSession(
-            Budget(frames=spec.frames, seed=spec.seed),
+            Budget(frames=spec.frames or 0, seed=spec.seed),
             name=spec.method.name,
             identity=spec.key,
             device=workshop.workplace.device,
@@ -287,7 +297,8 @@ def _outcome(
     beside = [workshop.folder(part.key) / FIT for part in spec.row.fits]
     beside += [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
     parts = other_origins(workshop.provenance, beside)
-    learnt = coverage(workshop.sources.split(spec.identity.pretraining, "train"))
+    pretraining = spec.identity.pretraining
+    learnt = coverage(workshop.sources.split(pretraining, "train")) if pretraining else {}
     run = Run(
         key=spec.key,
         fit_key=spec.row.key,
@@ -295,6 +306,7 @@ def _outcome(
         status=failure.status if failure else "done",
         reason=failure.reason if failure else "",
         supervised=spec.supervised,
+        sees=spec.row.promise.sees,
         scores=evaluation.scores,
         predictions=evaluation.predictions,
         notes=dict(evaluation.notes),

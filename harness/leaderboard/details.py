@@ -33,8 +33,10 @@ def _row(board: Board, row: Row) -> dict[str, Any]:
         "title": row.label,
         "facts": {
             "method": row.method,
-            "backbone": backbone,
-            "learnt from": f"{pretraining}, {frames}" + (", with labels" if row.supervised else ""),
+            "backbone": backbone or "none",
+            "learnt from": (", ".join(filter(None, (pretraining, frames))) or "nothing")
+            + (", with labels" if row.supervised else ""),
+            "sees": row.sees,
             "fits": "; ".join(dict.fromkeys(run.fit_key for run in runs)) or "none",
         },
         "cells": [_cell(board, row, column) for column in board.columns],

@@ -55,6 +55,8 @@ class PlannedCell(pydantic.BaseModel):
     """Stored run; stale when its key is not `key`: code, data or protocol changed."""
     not_applicable: str = ""
     """The reason why the cell cannot be measured; empty when it can."""
+    sees: str = ""
+    """Views of the row's encoders in words."""
 
     @pydantic.model_validator(mode="after")
     def _same_cell(self) -> PlannedCell:
@@ -76,8 +78,9 @@ def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
             identity=cell.identity,
             key=cell.key,
             supervised=cell.supervised,
-            run=None if cell.missing else runs[cell.key] or older.get(cell.identity.model_dump_json()),
-            not_applicable=f"its encoders offer no {' and no '.join(sorted(cell.missing))}" if cell.missing else "",
+            run=None if cell.not_applicable else runs[cell.key] or older.get(cell.identity.model_dump_json()),
+            not_applicable=cell.not_applicable,
+            sees=cell.row.promise.sees,
         )
         for cell in plan.cells
     )
@@ -139,9 +142,9 @@ def _rows(
     shared = shared_settings([setting(first.identity) for first in firsts])
     rows = []
     for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
-        distinction = tuple(part for part in setting(first.identity) if part not in shared)
+        distinction = tuple(part for part in setting(first.identity) if part and part not in shared)
         complete = all(own[column.index].status == "done" for column in columns if column.ranks)
-        rows.append(Row(index, first.identity, first.supervised, distinction, complete, tuple(own)))
+        rows.append(Row(index, first.identity, first.supervised, first.sees, distinction, complete, tuple(own)))
     return tuple(rows)
 
 

@@ -121,11 +121,13 @@ def how_to_read(board: Board) -> str:
 def _division(board: Board, division: Division) -> str:
     columns = board.ranking
     headings = [f"{markdown(c.heading)}<br>{markdown(text.metric_heading(c.metric))}" for c in columns]
-    lines = [["rank", "method", *headings], ["--:", ":--", *("--:" for _ in columns)]]
+    lines = [["rank", "method", "sees", *headings], ["--:", ":--", ":--", *("--:" for _ in columns)]]
     for standing in division.standings:
         cells = [_cell(standing, column) for column in columns]
-        lines.append([place(standing), markdown(standing.row.label), *cells])
-    lines.append(["", "*chance*", *(text.chance(column.chance(column.metric), column.metric) for column in columns)])
+        lines.append([place(standing), markdown(standing.row.label), markdown(standing.row.sees), *cells])
+    lines.append(
+        ["", "*chance*", "", *(text.chance(column.chance(column.metric), column.metric) for column in columns)]
+    )
     return _table(lines)
 
 

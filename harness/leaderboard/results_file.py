@@ -41,6 +41,7 @@ class _StoredCell(pydantic.BaseModel):
     key: str
     supervised: bool
     not_applicable: str
+    sees: str = ""
     run: dict[str, Any] | None
     test_set: str | None
     values: dict[str, tuple[str, ...]] = {}
@@ -199,6 +200,7 @@ def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredC
         key=cell.key,
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
+        sees=cell.sees,
         run=run,
         test_set=key,
         values=values,
@@ -216,6 +218,7 @@ def _unpacked(cell: _StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> 
         key=cell.key,
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
+        sees=cell.sees,
         run=None if run is None else Run.model_validate(run),
     )
 
@@ -250,6 +253,7 @@ def _row_values(board: Board, standing: Standing, division: int) -> dict[str, An
         "method": row.method,
         "backbone": backbone,
         "pretraining": pretraining,
+        "sees": row.sees,
         "reference": row.supervised,
         "division": division,
         "rank": rank and {"place": rank.place, "low": rank.low, "high": rank.high, "mean": rank.mean},

@@ -179,6 +179,8 @@ class Row:
     """The first cell's; method, backbone, pretraining and frames are the row's."""
     supervised: bool
     """True for a reference, which is shown and never ranked."""
+    sees: str
+    """Views of its encoders in words."""
     distinction: tuple[str, ...]
     """Backbone, pretraining and budget, those of them that not all rows share."""
     complete: bool
@@ -211,14 +213,19 @@ class Row:
 
 
 def setting(identity: CellSpec) -> tuple[str, str, str]:
-    """Backbone, pretraining and budget of a cell, each in words."""
-    return identity.backbone.label, identity.pretraining.label, f"{identity.frames:,} frames"
+    """Backbone, pretraining and budget of a cell in words; empty where not read."""
+    return (
+        identity.backbone.label if identity.backbone else "",
+        identity.pretraining.label if identity.pretraining else "",
+        f"{identity.frames:,} frames" if identity.frames else "",
+    )
 
 
 def shared_settings(settings: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Settings that all rows share.
+    """Settings that all rows share which have them.
 
-    >>> shared_settings([("small_3d", "ucf101", "100 frames"), ("small_2d", "ucf101", "100 frames")])
-    ('ucf101', '100 frames')
+    >>> shared_settings([("small_3d", "ucf101", "9 frames"), ("small_2d", "ucf101", "9 frames"), ("", "ucf101", "")])
+    ('ucf101', '9 frames')
     """
-    return tuple(part[0] for part in zip(*settings, strict=True) if len(set(part)) == 1)
+    values = [[value for value in dict.fromkeys(part) if value] for part in zip(*settings, strict=True)]
+    return tuple(value[0] for value in values if len(value) == 1)

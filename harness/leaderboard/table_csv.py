@@ -13,7 +13,7 @@ from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row
 from harness.leaderboard.text import csv_cell
 
 HEADER = (
-    *("method", "backbone", "pretraining", "frames", "reference"),
+    *("method", "backbone", "pretraining", "frames", "sees", "reference"),
     *("evaluator", "data", "metric", "primary", "unit"),
     *("mean", "low", "high", "interval_carries", "chance", "seeds", "values"),
     *("videos", "groups", "coverage", "protocols"),
@@ -55,7 +55,8 @@ def _row(row: Row) -> list[str | int]:
     backbone, pretraining, _ = row.setting
     return [
         *map(csv_cell, (row.method, backbone, pretraining)),
-        row.identity.frames,
+        row.identity.frames or "",
+        csv_cell(row.sees),
         "yes" if row.supervised else "no",
     ]
 

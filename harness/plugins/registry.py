@@ -19,6 +19,7 @@ from harness.errors import PluginError, UsageError, unknown
 
 if TYPE_CHECKING:
     from harness.datasets.derived import Derivation
+    from harness.evaluators.encoding_options import EncodingOptions
     from harness.interfaces import Dataset, Evaluator
 
 T = TypeVar("T")
@@ -338,48 +339,57 @@ def _one_line(error: Exception) -> str:
 
 
 class EvaluatorRegistry(Registry["Evaluator"]):
-    """Evaluators; those of vectors also take the options `layer` and `precision`."""
+    """Evaluators; those of vectors also take the options of `EncodingOptions`.
+
+    One whose constructor has a parameter of such a name keeps it for itself.
+    """
 
     def __init__(self) -> None:
         super().__init__("evaluator")
 
-    def layer(self, options: Mapping[str, Any]) -> str | None:
-        """The layer that the options of an evaluator name."""
-        return options.get("layer")
+    def encoding(self, name: str, options: Mapping[str, Any]) -> EncodingOptions:
+        """Options of the features that an evaluator measures.
+
+        Raises:
+            UsageError: when the name is unknown, or an option is wrong.
+            PluginError: when the class cannot be imported.
+        """
+        return self._separated(name, options)[1]
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options in one spelling, those of encodings too; see `Registry.completed`."""
-        own, encoding = _separated(name, options)
-        return {**super().completed(name, own), **encoding}
+        own, encoding = self._separated(name, options)
+        return {**super().completed(name, own), **self._dumped(name, encoding)}
 
     def _defaults(self, name: str) -> dict[str, Any]:
-        return {**ENCODING, **super()._defaults(name)}
+        return {**self._dumped(name, self.encoding(name, {})), **super()._defaults(name)}
+
+    def _dumped(self, name: str, encoding: EncodingOptions) -> dict[str, Any]:
+        if self.entry(name).card.needs != {"vector"}:
+            return {}
+        return encoding.model_dump(mode="json", exclude=set(self.parameters(name)))
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
-        own, encoding = _separated(name, options)
+        from harness.evaluators.encoding_options import EncodingOptions, WithEncoding
+
+        own, encoding = self._separated(name, options)
         evaluator = super()._made(name, own, construct)
-        if not encoding:
-            return evaluator
-        from harness.evaluators.encoding_options import WithEncoding  # needs torch
+        return evaluator if encoding == EncodingOptions() else WithEncoding(evaluator, encoding)
 
-        return WithEncoding(evaluator, **{**ENCODING, **encoding})
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], EncodingOptions]:
+        """Separate an evaluator's own options from those of its features."""
+        import pydantic
 
+        from harness.evaluators.encoding_options import EncodingOptions
 
-ENCODING: dict[str, Any] = {"layer": None, "precision": "float32"}
-"""Options of every evaluator of vectors, with their defaults."""
-
-
-def _separated(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An evaluator's own options, and those that all have."""
-    encoding = {key: value for key, value in options.items() if key in ENCODING}
-    layer, precision = (encoding.get(key, default) for key, default in ENCODING.items())
-    if layer is not None and not isinstance(layer, str):
-        msg = f"evaluator {name!r}: expected layer to be the name of a layer, got {layer!r}"
-        raise UsageError(msg)
-    if precision not in ("float32", "float16"):
-        msg = f"evaluator {name!r}: expected precision to be float32 or float16, got {precision!r}"
-        raise UsageError(msg)
-    return {key: value for key, value in options.items() if key not in ENCODING}, encoding
+        shared_names = EncodingOptions.model_fields.keys() - self.parameters(name).keys()
+        shared = {key: value for key, value in options.items() if key in shared_names}
+        try:
+            encoding = EncodingOptions.model_validate(shared)
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
+        return {key: value for key, value in options.items() if key not in shared}, encoding
 
 
 def _spelt(value: Any, hint: Any) -> Any:

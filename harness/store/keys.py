@@ -45,11 +45,11 @@ def fit_key(
     method: Choice,
     method_code: str,
     reads: frozenset[Read],
-    backbone: Choice,
+    backbone: Choice | None,
     backbone_code: str,
     training: str,
     training_code: str,
-    frames: int,
+    frames: int | None,
     seed: int,
 ) -> str:
     """Key of a fit.
@@ -58,15 +58,15 @@ def fit_key(
         method: with its options.
         method_code: hash of its code.
         reads: of the parts below, those that change what the method gives; the others are left out.
-        backbone: with its options.
+        backbone: with its options; None where it is not read.
         backbone_code: hash of its code.
         training: manifest of the training split as the method sees it.
         training_code: see `fitting_code`.
-        frames: the budget.
+        frames: the budget; None where it is not read.
         seed: of the fit.
     """
     parts: dict[Read, dict[str, Any]] = {
-        "backbone": {"backbone": backbone.model_dump(), "backbone_code": backbone_code},
+        "backbone": {"backbone": backbone and backbone.model_dump(), "backbone_code": backbone_code},
         "pretraining": {"training": training, "training_code": training_code},
         "budget": {"frames": frames},
         "seed": {"seed": seed},
@@ -111,10 +111,11 @@ def protocol(
     data: Choice,
     manifests: Mapping[str, str],
     coverage: Mapping[str, Any],
-    view: View | WholeVideo,
-    frames: Mapping[str, str],
 ) -> dict[str, Any]:
     """Protocol of a score; its hash is the protocol id, within which rows are ranked.
+
+    The frames, stride and size that an encoder sees are a property of its row and no part of it; how many clips and
+    crops are averaged is an option of the evaluator.
 
     Args:
         evaluator: with its options.
@@ -123,8 +124,6 @@ def protocol(
         data: the data set measured on, with its options.
         manifests: of its splits, by name.
         coverage: share of the listed videos that are there, by split; empty where all are.
-        view: what the encoder sees of a video.
-        frames: hash of the frame indices that the view takes of each split.
     """
     return {
         "evaluator": evaluator.model_dump(),
@@ -134,8 +133,6 @@ def protocol(
         "manifests": dict(manifests),
         **({"coverage": dict(coverage)} if coverage else {}),
         "selection": "train split only",
-        "view": view_content(view),
-        "frames": dict(frames),
         "aggregation": "mean over clips and crops",
     }
 
@@ -153,21 +150,20 @@ def run_key(*, row: str, protocol: Mapping[str, Any], features: tuple[str, ...],
 
 
 def shown(promise: Promise, encoding: Encoding) -> View | WholeVideo:
-    """View of an encoding: the encoder's own with other clips and crops.
+    """View of an encoding: the encoder's own, with clips and crops.
+
+    An encoder of whole videos is shown each once, whatever the numbers.
 
     Raises:
-        UsageError: when it is shown whole videos, and clips or crops are asked for.
+        UsageError: when several clips are asked for of which each spans the video.
     """
     view = promise.view
-    if encoding.clips is None and encoding.crops is None:
-        return view
     if isinstance(view, WholeVideo):
-        msg = (
-            "an encoder that is shown whole videos has no clips or crops, "
-            f"got clips={encoding.clips}, crops={encoding.crops}"
-        )
-        raise UsageError(msg)
-    return replace(view, clips=encoding.clips or view.clips, crops=encoding.crops or view.crops)
+        return view
+    try:
+        return replace(view, clips=encoding.clips or 1, crops=encoding.crops or 1)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def view_content(view: View | WholeVideo) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import pydantic
 
-from harness.cards import Need
 from harness.values import Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
@@ -48,15 +47,26 @@ class CellSpec(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     method: Choice
-    backbone: Choice
-    pretraining: Choice
-    """The data set whose training split the method learnt from."""
-    frames: int
-    """The budget of the fit."""
+    backbone: Choice | None
+    """None for a method that builds no network."""
+    pretraining: Choice | None
+    """The data set whose training split the method learnt from; None for none."""
+    frames: int | None
+    """The budget of the fit; None for a method that needs none."""
     evaluator: Choice
     data: Choice
     """The data set measured on; its fold is one of its options."""
     seed: int
+
+    @property
+    def fit_label(self) -> str:
+        """Method, backbone and seed in one line."""
+        return _fit_label(self.method, self.backbone, self.seed)
+
+
+def _fit_label(method: Choice, backbone: Choice | None, seed: int) -> str:
+    built = [method.label] if backbone is None else [method.label, backbone.label]
+    return " / ".join([*built, f"seed {seed}"])
 
 
 class Run(pydantic.BaseModel):
@@ -72,13 +82,15 @@ class Run(pydantic.BaseModel):
     reason: str = ""
     supervised: bool
     """True for a method that read labels: a reference, never ranked."""
+    sees: str = ""
+    """Views of the row's encoders in words."""
     scores: tuple[Score, ...] = ()
     predictions: Predictions | None = None
     notes: dict[str, Any] = {}
     pictures: tuple[str, ...] = ()
     """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
     protocol: dict[str, Any]
-    """All that scores depend on beside the method: view, decoder, recipe, manifests."""
+    """All that scores are of beside the row: recipe, clips and crops, data, code."""
     protocol_id: str
     """Hash of `protocol`; numbers are ranked only within one."""
     provenance: dict[str, Any]
@@ -99,10 +111,10 @@ class FitSpec:
     """One fit: a method on a backbone, learning from the training split of a data set."""
 
     method: Choice
-    backbone: Choice
-    pretraining: Choice
-    frames: int
-    """The budget."""
+    backbone: Choice | None
+    pretraining: Choice | None
+    frames: int | None
+    """The budget; like the two before None where the method does not read it."""
     seed: int
     supervised: bool
     """True if the method is given labels."""
@@ -114,6 +126,11 @@ class FitSpec:
     def fits(self) -> tuple[FitSpec, ...]:
         """The fit itself."""
         return (self,)
+
+    @property
+    def label(self) -> str:
+        """Method, backbone and seed in one line."""
+        return _fit_label(self.method, self.backbone, self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +145,11 @@ class Composite:
     def fits(self) -> tuple[FitSpec, ...]:
         """Fits that the row is made of, in order."""
         return tuple(fit for part in self.of for fit in part.fits)
+
+    @property
+    def label(self) -> str:
+        """Labels of the parts in one line."""
+        return " + ".join(part.label for part in self.of)
 
     @property
     def supervised(self) -> bool:
@@ -164,8 +186,8 @@ class EvalSpec:
     """Features that the evaluator will ask for."""
     protocol: Mapping[str, Any]
     key: str
-    missing: frozenset[Need] = frozenset()
-    """Needs of the evaluator that the row lacks: not applicable."""
+    not_applicable: str = ""
+    """Reason why the row cannot be measured so; empty when it can."""
 
     @property
     def fit_key(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import pydantic
 import yaml
@@ -30,6 +30,10 @@ def _parse_choice(value: Any) -> Any:
 
 WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(_parse_choice)]
 """Choice as written in files."""
+
+
+PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Literal["uniform"] | None]
+"""Parts of a view, and what they have to be."""
 
 
 class CompositeChoice(pydantic.BaseModel):
@@ -81,6 +85,8 @@ class Suite(pydantic.BaseModel):
     data: tuple[WrittenChoice, ...] = ()
     """Data sets measured on; the pretraining set itself when empty."""
     evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
+    view: PinnedView = {}
+    """What encoders have to see to be on the board, such as `{frames: 16, size: 112}`."""
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
     paths: dict[str, Path] = {}
     """Folder (or file) of data sets on this machine, by name; in no key."""

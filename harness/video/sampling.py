@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -97,20 +95,6 @@ def random_clips(n_frames: Tensor, frames: int, stride: int, generator: torch.Ge
     slack = (n_frames - (frames - 1) * stride).clamp(min=1)
     starts = (torch.rand(len(n_frames), generator=generator, dtype=torch.float64) * slack).long()
     return _following(starts, frames, stride, n_frames[:, None])
-
-
-def frames_digest(n_frames: Sequence[int], view: View | WholeVideo) -> str:
-    """Hash of the frame indices that `view` takes of videos of given lengths.
-
-    >>> view = View(frames=2, size=8)
-    >>> frames_digest([10, 10], view) == frames_digest([10, 10], View(frames=2, stride=2, size=8))
-    False
-    """
-    sha = hashlib.sha256()
-    known = {number: clip_frames(number, view).numpy().tobytes() for number in set(n_frames)}
-    for number in n_frames:
-        sha.update(known[number])
-    return sha.hexdigest()[:20]
 
 
 def _following(starts: Tensor, frames: int, stride: int, n_frames: int | Tensor) -> Tensor:

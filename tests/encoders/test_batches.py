@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -13,12 +15,13 @@ from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
 from harness.evaluators.linear import LinearProbe
 from harness.testing import MovingSquares, evaluating
-from harness.values import Inputs
+from harness.values import Encoding, Inputs
 
 VIEW = View(frames=4, stride=2, size=32, clips=2)
 SPLIT = MovingSquares().split("test")
-FLOW = Inputs(view=VIEW, mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0, kind="flow")
-STREAMS = {"appearance": Inputs(view=VIEW), "motion": FLOW}
+ONE = replace(VIEW, clips=1)
+FLOW = Inputs(view=ONE, mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0, kind="flow")
+STREAMS = {"appearance": Inputs(view=ONE), "motion": FLOW}
 
 
 class TwoStreams(nn.Module):
@@ -68,7 +71,7 @@ def test_flow_of_whole_videos_is_refused():
 def test_a_network_of_two_streams_is_measured():
     encoder = NetworkEncoder(TwoStreams(), STREAMS)
     assert encoder.promise.shape == (7,)
-    features = CachedEncoder(encoder, key="two").features(SPLIT)
+    features = CachedEncoder(encoder, key="two").features(SPLIT, Encoding(clips=2))
     assert features.per_clip().shape == (len(SPLIT), 2, 7)
     top1 = evaluating.values(evaluating.evaluate(LinearProbe(), encoder))["top1"]
     assert top1 > 0.9  # the classes are directions of motion

@@ -25,7 +25,7 @@ SPLIT = MovingSquares().split("test")
 class Rows:
     """The mean colour of each row of a clip, seen in two clips of a video."""
 
-    promise = Promise(views=(View(frames=2, size=16, clips=2),), shape=(48,))
+    promise = Promise(views=(View(frames=2, size=16),), shape=(48,))
 
     def encode(self, batch):
         return batch.clips.float().mean((2, 4)).flatten(1) / 255
@@ -44,7 +44,8 @@ class Joined:
 
 
 def frozen(encoder):
-    return CachedEncoder(encoder, key=type(encoder).__name__)
+    asked = Encoding(clips=2 if isinstance(encoder, Rows) else 1)
+    return CachedEncoder(encoder, key=type(encoder).__name__, asked=asked)
 
 
 def composite(*encoders, by="concat"):
@@ -92,10 +93,10 @@ def test_an_evaluator_measures_the_concatenated_vectors(evaluator, by):
 
 
 def test_every_part_is_asked_for_layer_and_precision():
-    asked = composite(informed_encoder(), UninformedEncoder()).asking(layer=None, precision="float16")
+    asked = composite(informed_encoder(), UninformedEncoder()).asking(Encoding(precision="float16"))
     assert [block.dtype.name for block in asked.features(SPLIT).blocks] == ["float16", "float16"]
     with pytest.raises(UsageError, match="layer of the encoder: 'fc6'"):
-        composite(informed_encoder(), UninformedEncoder()).asking(layer="fc6", precision="float32").features(SPLIT)
+        composite(informed_encoder(), UninformedEncoder()).asking(Encoding(layer="fc6")).features(SPLIT)
 
 
 def test_what_a_composite_cannot_do():

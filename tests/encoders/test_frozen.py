@@ -17,7 +17,7 @@ from harness.testing.fixtures import UntrainedEncoder
 from harness.values import Encoding, Inputs, Promise, VideoBatch
 from harness.video.loader import video_clips
 
-VIEW = View(frames=6, stride=2, size=24, clips=2)
+VIEW, CLIPS = View(frames=6, stride=2, size=24), 2
 
 
 class Watching:
@@ -34,7 +34,12 @@ class Watching:
 
 
 SPLIT = MovingSquares().split("test")
-ROWS = len(SPLIT) * VIEW.count
+ROWS = len(SPLIT) * CLIPS
+
+
+def cached(encoder, **options):
+    """The encoder, shown two clips of a video where nothing else is asked for."""
+    return CachedEncoder(encoder, asked=Encoding(clips=CLIPS), **options)
 
 
 def seen(encoder):
@@ -46,7 +51,7 @@ def seen(encoder):
 
 def test_a_shuffled_clip_has_the_same_frames_in_another_order():
     encoder = Watching()
-    frozen = CachedEncoder(encoder, key="x")
+    frozen = cached(encoder, key="x")
     frozen.features(SPLIT)
     ordered = seen(encoder)
     frozen.features(SPLIT, Encoding(shuffle=0))
@@ -60,11 +65,11 @@ def test_a_shuffled_clip_has_the_same_frames_in_another_order():
 def test_every_clip_has_an_order_of_its_own_whatever_the_batches(monkeypatch):
     def shuffled(batch):
         monkeypatch.setattr(module, "BATCH", batch)
-        return CachedEncoder(Watching(), key="x").features(SPLIT, Encoding(shuffle=3)).per_clip()
+        return cached(Watching(), key="x").features(SPLIT, Encoding(shuffle=3)).per_clip()
 
     whole = shuffled(64)
     assert torch.equal(whole, shuffled(5))
-    ordered = CachedEncoder(Watching(), key="x").features(SPLIT).per_clip()
+    ordered = cached(Watching(), key="x").features(SPLIT).per_clip()
     orders = {
         tuple((row[:, None] == other).float().argmax(0).tolist())
         for row, other in zip(ordered.flatten(0, 1), whole.flatten(0, 1), strict=True)
@@ -74,18 +79,18 @@ def test_every_clip_has_an_order_of_its_own_whatever_the_batches(monkeypatch):
 
 def test_shuffling_has_a_cache_entry_of_its_own(tmp_path):
     encoder, encodings = Watching(), [Encoding(), Encoding(shuffle=0), Encoding(shuffle=1)]
-    frozen = CachedEncoder(encoder, key="x", folder=tmp_path)
+    frozen = cached(encoder, key="x", folder=tmp_path)
     first = [frozen.features(SPLIT, encoding).per_clip() for encoding in encodings]
     assert len(seen(encoder)) == 3 * ROWS
     assert len(list(tmp_path.iterdir())) == 3
-    for again in (frozen, CachedEncoder(encoder, key="x", folder=tmp_path)):
+    for again in (frozen, cached(encoder, key="x", folder=tmp_path)):
         for encoding, vectors in zip(encodings, first, strict=True):
             assert torch.equal(again.features(SPLIT, encoding).per_clip(), vectors)
     assert seen(encoder) is None
 
 
 def test_other_clips_and_crops_of_a_video():
-    frozen = CachedEncoder(Watching(), key="x")
+    frozen = cached(Watching(), key="x")
     own, wide = frozen.features(SPLIT).per_clip(), frozen.features(SPLIT, Encoding(clips=5)).per_clip()
     assert own.shape == (len(SPLIT), 2, 6)
     assert wide.shape == (len(SPLIT), 5, 6)
@@ -95,7 +100,7 @@ def test_other_clips_and_crops_of_a_video():
 
 def test_features_are_computed_once():
     encoder = Watching()
-    frozen = CachedEncoder(encoder, key="x")
+    frozen = cached(encoder, key="x")
     first = frozen.features(SPLIT)
     assert len(seen(encoder)) == ROWS
     assert torch.equal(frozen.features(SPLIT).vectors, first.vectors)
@@ -103,21 +108,21 @@ def test_features_are_computed_once():
 
 
 def test_vectors_are_the_mean_over_the_clips():
-    features = CachedEncoder(Watching(), key="x").features(SPLIT)
+    features = cached(Watching(), key="x").features(SPLIT)
     torch.testing.assert_close(features.vectors, features.per_clip().mean(1))
     (block,) = features.blocks
     assert block.shape == (len(SPLIT), 2, 6)
 
 
 def test_a_split_without_videos_has_no_features(tmp_path):
-    features = CachedEncoder(Watching(), key="x", folder=tmp_path).features(Subset(SPLIT, []))
+    features = cached(Watching(), key="x", folder=tmp_path).features(Subset(SPLIT, []))
     assert features.vectors.shape == (0, 6)
     assert not list(tmp_path.iterdir())
 
 
 class TestPrecision:
     def test_float16_is_stored_in_half_the_bytes_and_rounded(self, tmp_path):
-        frozen = CachedEncoder(Watching(), key="x", folder=tmp_path)
+        frozen = cached(Watching(), key="x", folder=tmp_path)
         whole, half = frozen.features(SPLIT), frozen.features(SPLIT, Encoding(precision="float16"))
         assert [one.blocks[0].dtype.name for one in (whole, half)] == ["float32", "float16"]
         assert len(list(tmp_path.iterdir())) == 2
@@ -129,12 +134,12 @@ class TestPrecision:
             def encode(self, batch):
                 return super().encode(batch) * 1e4
 
-        CachedEncoder(Large(), key="x").features(SPLIT)
+        cached(Large(), key="x").features(SPLIT)
         with pytest.raises(DataError, match="vector of video 'test-00' is NaN or infinite as float16"):
-            CachedEncoder(Large(), key="x").features(SPLIT, Encoding(precision="float16"))
+            cached(Large(), key="x").features(SPLIT, Encoding(precision="float16"))
 
     def test_an_evaluator_that_is_asked_to_asks_for_it(self):
-        frozen = CachedEncoder(Watching(), key="x").asking(layer=None, precision="float16")
+        frozen = cached(Watching(), key="x").asking(Encoding(precision="float16"))
         assert frozen.features(SPLIT).blocks[0].dtype.name == "float16"
 
 
@@ -146,7 +151,7 @@ def layered():
 class TestLayers:
     def test_features_of_a_layer_are_its_outputs(self, tmp_path):
         encoder = layered()
-        frozen = CachedEncoder(encoder, key="x", folder=tmp_path)
+        frozen = cached(encoder, key="x", folder=tmp_path)
         own, inner = frozen.features(SPLIT).vectors, frozen.features(SPLIT, Encoding(layer="2")).vectors
         torch.testing.assert_close(inner.relu(), own)
         assert (inner < 0).any()
@@ -155,7 +160,7 @@ class TestLayers:
 
     def test_an_encoder_asked_for_a_layer_gives_it_everywhere(self):
         encoder = layered()
-        asked = CachedEncoder(encoder, key="x").asking(layer="2", precision="float32")
+        asked = cached(encoder, key="x").asking(Encoding(layer="2"))
         clips = torch.cat([video_clips(SPLIT, index, encoder.inputs.view) for index in range(len(SPLIT))])
         inner = asked.encode(VideoBatch(clips))
         torch.testing.assert_close(asked.features(SPLIT).vectors, inner)
@@ -163,21 +168,21 @@ class TestLayers:
 
     def test_a_layer_that_is_none(self):
         with pytest.raises(UsageError, match="layer of the encoder: '3'"):
-            CachedEncoder(layered(), key="x").features(SPLIT, Encoding(layer="3"))
+            cached(layered(), key="x").features(SPLIT, Encoding(layer="3"))
 
 
 def test_the_network_is_a_copy_to_be_changed_at_will():
     encoder = layered()
-    frozen = CachedEncoder(encoder, key="x")
+    frozen = cached(encoder, key="x")
     before = frozen.features(SPLIT).vectors
     network = frozen.network()
     assert network.inputs == encoder.inputs
     assert network.dim == 5
     for parameter in network.module.parameters():
         parameter.data.zero_()
-    assert torch.equal(CachedEncoder(encoder, key="x").features(SPLIT).vectors, before)
+    assert torch.equal(cached(encoder, key="x").features(SPLIT).vectors, before)
     assert all(parameter.any() for parameter in frozen.network().module.parameters())
-    assert CachedEncoder(Watching(), key="x").network() is None
+    assert cached(Watching(), key="x").network() is None
 
 
 class Drifts(UntrainedEncoder):
@@ -193,7 +198,7 @@ class Drifts(UntrainedEncoder):
 def test_an_encoder_that_changes_is_found_each_time(tmp_path):
     for _ in range(2):  # what it gave is not gone on with
         with pytest.raises(PluginError, match="changed while encoding"):
-            CachedEncoder(Drifts(), key="x", folder=tmp_path).features(SPLIT)
+            cached(Drifts(), key="x", folder=tmp_path).features(SPLIT)
 
 
 def test_a_vector_of_another_length_is_found():
@@ -202,7 +207,7 @@ def test_a_vector_of_another_length_is_found():
             return torch.cat([super().encode(batch)] * 2, dim=1)
 
     with pytest.raises(PluginError, match="promised"):
-        CachedEncoder(Long(), key="x").features(SPLIT)
+        cached(Long(), key="x").features(SPLIT)
 
 
 class Whole:
@@ -232,35 +237,34 @@ class ByItself(Whole):
 
 
 def test_whole_videos():
-    features = CachedEncoder(Whole(), key="whole").features(SPLIT)
+    features = cached(Whole(), key="whole").features(SPLIT)
     assert features.per_clip().shape == (len(SPLIT), 1, 2)
     expected = [[video.frames, float(SPLIT.read(i).float().mean())] for i, video in enumerate(SPLIT.videos)]
     torch.testing.assert_close(features.vectors, torch.tensor(expected))
     own = ByItself()
-    frozen = CachedEncoder(own, key="own")
+    frozen = cached(own, key="own")
     torch.testing.assert_close(frozen.features(SPLIT).vectors, features.vectors)
     assert own.splits == [SPLIT]
     frozen.features(SPLIT, Encoding(shuffle=0))  # shuffled frames have to be handed over
     assert own.splits == [SPLIT]
-    with pytest.raises(UsageError, match="whole videos"):
-        frozen.features(SPLIT, Encoding(clips=3))
+    assert torch.equal(frozen.features(SPLIT, Encoding(clips=3, crops=3)).per_clip(), features.per_clip())
 
 
 def test_what_an_encoder_reads_by_itself_is_checked():
     own = ByItself()
     own.encode_videos = lambda split, done: iter([(0, torch.zeros(3))])
     with pytest.raises(PluginError, match="promised"):
-        CachedEncoder(own, key="own").features(SPLIT)
+        cached(own, key="own").features(SPLIT)
     own.encode_videos = lambda split, done: iter([(4, torch.full((2,), torch.nan))])
     with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[4].id!r} is NaN"):
-        CachedEncoder(own, key="own").features(SPLIT)
+        cached(own, key="own").features(SPLIT)
 
 
 def test_a_video_that_an_encoder_leaves_out_is_found(tmp_path):
     own = ByItself()
     own.encode_videos = lambda split, done: iter([(n, torch.ones(2)) for n in range(len(split)) if n != 5])
     with pytest.raises(PluginError, match=f"gave no vector of video {SPLIT.videos[5].id!r}"):
-        CachedEncoder(own, key="own", folder=tmp_path).features(SPLIT)
+        cached(own, key="own", folder=tmp_path).features(SPLIT)
     assert not list(tmp_path.iterdir())
 
 
@@ -292,13 +296,13 @@ class TestResume:
     @pytest.mark.parametrize("batches", [0, 1, 4, 6])
     @pytest.mark.parametrize("encoding", [Encoding(), Encoding(shuffle=3, precision="float16")], ids=["plain", "other"])
     def test_it_goes_on_at_the_batch(self, tmp_path, batches, encoding):
-        whole = CachedEncoder(Watching(), key="x", folder=tmp_path / "whole").features(SPLIT, encoding)
+        whole = cached(Watching(), key="x", folder=tmp_path / "whole").features(SPLIT, encoding)
         folder = tmp_path / "stopped"
         with pytest.raises(StoppedError):
-            CachedEncoder(Stops(batches), key="x", folder=folder).features(SPLIT, encoding)
+            cached(Stops(batches), key="x", folder=folder).features(SPLIT, encoding)
         assert not [path for path in folder.glob("*.npy") if ".partial." not in path.name]
         rest = Watching()
-        features = CachedEncoder(rest, key="x", folder=folder).features(SPLIT, encoding)
+        features = cached(rest, key="x", folder=folder).features(SPLIT, encoding)
         assert [len(batch) for batch in rest.seen] == ([10] * 6 + [4])[batches:]
         assert torch.equal(features.per_clip(), whole.per_clip())
         stored, complete = ([path.read_bytes() for path in where.iterdir()] for where in (folder, tmp_path / "whole"))
@@ -307,11 +311,11 @@ class TestResume:
     def test_a_batch_half_written_is_encoded_as_a_whole(self, tmp_path):
         """The kill came inside a batch: what a clip gets must not depend on where its batch begins."""
         with pytest.raises(StoppedError):
-            CachedEncoder(Stops(2), key="x", folder=tmp_path).features(SPLIT)
+            cached(Stops(2), key="x", folder=tmp_path).features(SPLIT)
         (flags,) = tmp_path.glob("*.rows")
         flags.write_bytes(bytes([1] * 17 + [0] * (ROWS - 17)))
         rest = Watching()
-        CachedEncoder(rest, key="x", folder=tmp_path).features(SPLIT)
+        cached(rest, key="x", folder=tmp_path).features(SPLIT)
         assert [len(batch) for batch in rest.seen] == [10] * 5 + [4]
 
     def test_one_that_ended_before_it_got_its_name_encodes_nothing(self, tmp_path, monkeypatch):
@@ -320,11 +324,11 @@ class TestResume:
 
         with monkeypatch.context() as patch, pytest.raises(StoppedError):
             patch.setattr(module.FeatureFile, "complete", killed)
-            CachedEncoder(Watching(), key="x", folder=tmp_path).features(SPLIT)
+            cached(Watching(), key="x", folder=tmp_path).features(SPLIT)
         rest = Watching()
-        features = CachedEncoder(rest, key="x", folder=tmp_path).features(SPLIT)
+        features = cached(rest, key="x", folder=tmp_path).features(SPLIT)
         assert rest.seen == []
-        assert torch.equal(features.vectors, CachedEncoder(Watching(), key="x").features(SPLIT).vectors)
+        assert torch.equal(features.vectors, cached(Watching(), key="x").features(SPLIT).vectors)
 
     def test_an_encoder_that_reads_by_itself_is_told_what_is_done(self, tmp_path):
         class Interrupted(ByItself):
@@ -336,7 +340,7 @@ class TestResume:
 
         first, rest, last = Interrupted(), ByItself(), len(SPLIT) - 1
         with pytest.raises(StoppedError):
-            CachedEncoder(first, key="own", folder=tmp_path).features(SPLIT)
-        features = CachedEncoder(rest, key="own", folder=tmp_path).features(SPLIT)
+            cached(first, key="own", folder=tmp_path).features(SPLIT)
+        features = cached(rest, key="own", folder=tmp_path).features(SPLIT)
         assert rest.encoded == list(range(last - 7, -1, -1))  # the videos from the last one on that are not done
-        assert torch.equal(features.vectors, CachedEncoder(Whole(), key="own").features(SPLIT).vectors)
+        assert torch.equal(features.vectors, cached(Whole(), key="own").features(SPLIT).vectors)

@@ -17,7 +17,7 @@ from harness.encoders.network import WEIGHTS, NetworkEncoder, NetworkMethod
 from harness.errors import DataError, PluginError, UsageError
 from harness.evaluators import finetune
 from harness.evaluators.clustering import Clustering
-from harness.evaluators.encoding_options import WithEncoding
+from harness.evaluators.encoding_options import EncodingOptions, WithEncoding
 from harness.evaluators.few_shot import FewShot
 from harness.evaluators.finetune import Finetune, video_scores
 from harness.evaluators.knn import KNN
@@ -28,7 +28,7 @@ from harness.evaluators.throughput import Throughput
 from harness.system.seeding import seeded
 from harness.testing import MovingSquares
 from harness.testing.fixtures import TinyBackbone
-from harness.values import Inputs, VideoBatch
+from harness.values import Encoding, Inputs, VideoBatch
 from harness.video.transforms import normalise
 
 VIEW = View(frames=4, stride=4, size=32)
@@ -155,9 +155,9 @@ def test_fine_tuning_trains_all_of_the_network(encoder, monkeypatch):
 def test_layers_are_measured_as_vectors(layer, length):
     encoder = recurrent() if layer == "small" else vit()
     frozen = CachedEncoder(encoder, key="x")
-    vectors = frozen.asking(layer=layer, precision="float32").features(MovingSquares().split("test")).vectors
+    vectors = frozen.asking(Encoding(layer=layer)).features(MovingSquares().split("test")).vectors
     assert vectors.shape == (32, length)
-    assert WithEncoding(KNN(k=5), layer=layer, precision="float16").evaluate(frozen, MovingSquares(), seed=0).scores
+    assert WithEncoding(KNN(k=5), EncodingOptions(layer=layer)).evaluate(frozen, MovingSquares(), seed=0).scores
 
 
 class Drawn(MocapActions):

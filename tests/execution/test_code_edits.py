@@ -133,7 +133,7 @@ def planned(toy, tree, monkeypatch):
             function.cache_clear()
         made = {"drawn": keys.encoding_code(MocapActions), "folder of drawn": drawing_code()}
         sources = DataSources(plugins)
-        for identity in identities(Suite.model_validate(SUITE)):
+        for identity in identities(Suite.model_validate(SUITE), plugins):
             cell = plan_cell(identity, plugins, sources)
             fit = f"{identity.method.name} {identity.backbone.name}"
             made |= {fit: cell.row.key, f"{identity.evaluator.name} of {fit}": cell.key}

@@ -45,7 +45,7 @@ def test_a_composite_is_a_row_whose_parts_are_fitted_once(suite, toy):
 
 def test_a_composite_has_no_network_to_train(suite):
     states = {(cell.identity.method.name, cell.identity.evaluator.name): cell.state for cell in api.plan(suite)}
-    assert states["both", "finetune"] == "not applicable: no trainable"
+    assert states["both", "finetune"] == "not applicable: its encoders offer no trainable"
 
 
 def test_a_composite_with_a_method_s_name_is_refused(suite):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from importlib.metadata import version
 
 import pytest
 
-from harness.backbones.small_2d import Small2D
 from harness.errors import PluginError, UsageError
 from harness.execution.executor import Executor
 from harness.execution.plan import check, plan_suite
@@ -52,7 +50,7 @@ def test_a_run_has_scores_predictions_protocol_and_provenance(run):
     assert found.status == "done"
     assert 0.25 <= found.score("top1").value <= 1
     assert len(found.predictions.videos) == 32
-    assert found.protocol["view"] == dataclasses.asdict(Small2D.inputs.view)
+    assert found.sees == "8×4, 64 px"
     assert found.provenance["plugins"]["harness-toy"] == "1.0"
     assert found.provenance["libraries"]["torch"] == version("torch")
     assert found.provenance["hardware"]
@@ -183,8 +181,11 @@ def test_an_evaluator_can_be_given_an_inner_layer(run):
     [
         ({"backbones": ["two_layers"], "evaluators": [{"name": "knn", "layer": "colour"}]}, "did you mean 'colours'"),
         ({"evaluators": [{"name": "knn", "layer": "fc6"}]}, "unknown layer of backbone 'small_2d': 'fc6'; known: none"),
-        ({"evaluators": [{"name": "finetune", "layer": "fc6"}]}, "finetune.* takes no layer or precision"),
-        ({"evaluators": [{"name": "knn", "layer": 6}]}, "expected layer to be the name of a layer, got 6"),
+        (
+            {"evaluators": [{"name": "finetune", "layer": "fc6"}]},
+            "finetune.* takes none of layer, precision, clips, crops",
+        ),
+        ({"evaluators": [{"name": "knn", "layer": 6}]}, "'knn': option layer=6"),
     ],
 )
 def test_a_layer_that_cannot_be(run, changes, message):

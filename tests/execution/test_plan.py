@@ -8,20 +8,21 @@ import os
 
 import pytest
 
-from harness.backbones.small_2d import Small2D
 from harness.datasets import file_index, locations
 from harness.datasets.split_views import SplitView
 from harness.errors import UsageError
 from harness.evaluators.knn import KNN
 from harness.execution import plan as planning
-from harness.execution.plan import check, coverage, identities, plan_cell
+from harness.execution import units
+from harness.execution.plan import check, coverage, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
+from harness.methods.random_init import RandomInit
 from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.records import Choice
 from harness.suites.schema import Suite
 from harness.system.code import code_hash
-from harness.values import Encoding, Inputs
+from harness.values import Encoding
 
 SUITE = {
     "name": "tiny",
@@ -58,7 +59,7 @@ def test_a_suite_may_say_where_data_lies(plugins, ucf101):
     environment = dict(os.environ)
     check(told, plugins)
     assert dict(os.environ) == environment
-    (identity,) = identities(told)
+    (identity,) = identities(told, plugins)
     before = plan_cell(identity, plugins, DataSources(plugins, told.paths))
     assert "coverage" not in before.protocol
     moved = ucf101.with_name("moved")
@@ -67,7 +68,7 @@ def test_a_suite_may_say_where_data_lies(plugins, ucf101):
 
 
 def test_a_partial_copy_is_part_of_the_protocol(plugins, ucf101):
-    (identity,) = identities(suite())
+    (identity,) = identities(suite(), plugins)
     whole = plan_cell(identity, plugins, DataSources(plugins, {"ucf101": ucf101}))
     videos = sorted((ucf101 / "UCF-101" / "Backflip").iterdir())
     videos[0].unlink()  # of test
@@ -123,20 +124,10 @@ class OtherManifest(SplitView):
         return "other"
 
 
-class OtherLengths(SplitView):
-    @property
-    def videos(self):
-        return [dataclasses.replace(video, frames=video.frames + 40) for video in super().videos]
-
-
 class Incomplete(SplitView):
     @property
     def left_out(self):
         return {"Backflip/1.avi": "missing"}
-
-
-def other_view(plugins, monkeypatch):
-    monkeypatch.setattr(Small2D, "inputs", Inputs(view=dataclasses.replace(Small2D.inputs.view, resize=80)))
 
 
 def other_code(plugins, monkeypatch):
@@ -158,8 +149,6 @@ SOURCES = {
     "data": {"data": Choice(name="blobs", options={"subset_seed": 3})},
     "manifests": OtherManifest,
     "coverage": Incomplete,
-    "view": other_view,
-    "frames": OtherLengths,
 }
 """For each part of a protocol a change of where it comes from: in the suite, in a split, or elsewhere."""
 
@@ -168,7 +157,7 @@ SOURCES = {
 def squares(toy):
     """The identity of a cell of the toy plugin, whose evaluator asks for no features."""
     content = {**SQUARES, "pretraining": ["blobs"], "data": [MEASURED], "evaluators": ["fragile"], "seeds": [0]}
-    (identity,) = identities(Suite.model_validate(content))
+    (identity,) = identities(Suite.model_validate(content), Plugins())
     return identity
 
 
@@ -263,10 +252,12 @@ def test_one_measurement_has_one_key_however_it_is_written(toy):
     written = Suite.model_validate({**SQUARES, **SPELLINGS, "backbones": ["small_2d"], "data": [], "seeds": [0, 0]})
     spelt = check(written, plugins)
     assert [len(spelt.methods), len(spelt.evaluators), len(spelt.pretraining), len(spelt.seeds)] == [1, 1, 1, 1]
-    labels = {(cell.method.label, cell.evaluator.label, cell.data.label) for cell in identities(spelt)}
+    labels = {(cell.method.label, cell.evaluator.label, cell.data.label) for cell in identities(spelt, plugins)}
     assert labels == {("supervised", "knn", "blobs"), ("both(by=concat, of=supervised + supervised)", "knn", "blobs")}
     sources = DataSources(plugins)
-    made = [{plan_cell(cell, plugins, sources).key for cell in identities(suite)} for suite in (written, spelt)]
+    made = [
+        {plan_cell(cell, plugins, sources).key for cell in identities(suite, plugins)} for suite in (written, spelt)
+    ]
     assert made[0] == made[1]
     assert len(made[0]) == 2
 
@@ -278,3 +269,72 @@ def test_a_changed_default_is_another_key(squares, monkeypatch):
     monkeypatch.setattr(KNN.__init__, "__defaults__", (21, *KNN.__init__.__defaults__[1:]))
     after = plan_cell(identity, Plugins(), DataSources(plugins))
     assert after.key != before.key
+
+
+TWO_NETWORKS = {
+    **SQUARES,
+    "methods": ["random_init", "supervised"],
+    "backbones": ["small_2d", "small_3d"],
+    "pretraining": ["blobs", {"name": "blobs", "subset": 8}],
+    "data": ["blobs"],
+    "evaluators": ["knn"],
+    "seeds": [0],
+}
+
+
+def test_a_method_has_one_row_for_all_that_it_does_not_read(toy, monkeypatch):
+    plugins = Plugins()
+    suite = check(Suite.model_validate(TWO_NETWORKS), plugins)
+    cells = list(identities(suite, plugins))
+    assert [cell.method.name for cell in cells].count("supervised") == 4
+    untrained = [cell for cell in cells if cell.method.name == "random_init"]
+    assert [(cell.backbone.name, cell.pretraining, cell.frames) for cell in untrained] == [
+        ("small_2d", None, None),
+        ("small_3d", None, None),
+    ]
+    monkeypatch.setattr(planning, "_reads", lambda method, plugins: frozenset({"seed"}))
+    assert [(cell.method.name, cell.backbone) for cell in identities(suite, plugins)] == [
+        ("random_init", None),
+        ("supervised", None),
+    ]
+
+
+def test_what_a_card_says_is_not_read_cannot_be(toy, tmp_path, monkeypatch):
+    """The fit fails by name, instead of a number that depends on more than its key."""
+    plugins = Plugins()
+    identity = next(identities(check(Suite.model_validate(TWO_NETWORKS), plugins), plugins))
+    spec = plan_cell(identity, plugins, DataSources(plugins))
+    workplace = units.Workplace(store=tmp_path)
+    (outcome,) = units.run(units.Unit(row=spec.row, evaluations=(spec,)), workplace, lambda event: None)
+    assert outcome.run.status == "done"
+    fit = RandomInit.fit
+    monkeypatch.setattr(RandomInit, "fit", lambda self, backbone, train, session: len(train) and fit(self))
+    workplace = units.Workplace(store=tmp_path / "other")
+    (outcome,) = units.run(units.Unit(row=spec.row, evaluations=(spec,)), workplace, lambda event: None)
+    assert outcome.run.status == "failed"
+    assert "'random_init' uses len() of its pretraining" in outcome.run.reason
+
+
+def test_a_pinned_view_leaves_out_what_sees_something_else(toy):
+    plugins = Plugins()
+    suite = check(Suite.model_validate({**TWO_NETWORKS, "view": {"frames": 8, "size": 64}}), plugins)
+    planned = plan_suite(suite, plugins, DataSources(plugins))
+    reasons = {cell.identity.backbone.name: cell.not_applicable for cell in planned.cells}
+    assert reasons["small_2d"] == ""
+    assert reasons["small_3d"] == "its encoder sees 16×2, 64 px; the suite pins frames 8"
+
+
+def test_views_and_whole_videos_share_one_protocol(squares):
+    """What an encoder sees is a property of its row; clips and crops are of the protocol."""
+    plugins = Plugins()
+    sources = DataSources(plugins)
+    knn = squares.model_copy(update={"evaluator": Choice(name="knn")})
+    three = knn.model_copy(update={"evaluator": Choice(name="knn", options={"clips": 3})})
+    small, large = (
+        plan_cell(cell.model_copy(update={"backbone": Choice(name=name)}), plugins, sources)
+        for cell, name in ((knn, "small_2d"), (knn, "small_3d"))
+    )
+    assert small.row.promise.sees != large.row.promise.sees
+    assert small.protocol == large.protocol
+    assert small.key != large.key
+    assert plan_cell(three, plugins, sources).protocol != small.protocol

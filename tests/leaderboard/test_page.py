@@ -131,23 +131,23 @@ def test_the_island_cannot_end_early(sources):
 def test_the_table_is_there_without_scripts(pages, board):
     rows = pages["plain"].rows
     header = [" ".join(cell.split()) for cell in rows[0]]
-    assert header[:2] == ["rank", "method"]
-    assert header[2].startswith("linear_probe mocap-actions(size=mini)Top-1 accuracy, %")
+    assert header[:3] == ["rank", "method", "sees"]
+    assert header[3].startswith("linear_probe mocap-actions(size=mini)Top-1 accuracy, %")
     first = [" ".join(cell.split()) for cell in rows[1]]
     interval = board.rows[2].cells[0].interval
     assert first[:2] == ["1 1–3", "quadruplet"]
-    assert first[2] == f"{100 * interval.mean:.1f} {100 * interval.low:.1f}–{100 * interval.high:.1f}"
+    assert first[3] == f"{100 * interval.mean:.1f} {100 * interval.low:.1f}–{100 * interval.high:.1f}"
     assert [" ".join(cell.split()) for cell in rows[6]] == ["References: read labels, never ranked"]
-    assert [" ".join(cell.split()) for cell in rows[8]] == ["", "chance", "6.8", "6.8", "3.16", "6.8"]
+    assert [" ".join(cell.split()) for cell in rows[8]] == ["", "chance", "", "6.8", "6.8", "3.16", "6.8"]
 
 
 def test_missing_is_blank_and_trouble_is_named(pages):
     rows = [[" ".join(cell.split()) for cell in row] for row in pages["troubled"].rows]
     sfa = next(row for row in rows if row[1:2] == ["sfa(dim=64) small_3d"])
     assert sfa[0] == "4 of 5"
-    assert sfa[4] == ""
+    assert sfa[5] == ""
     quadruplet = next(row for row in rows if row[1:2] == ["quadruplet small_3d"])
-    assert quadruplet[3].endswith("stale")
+    assert quadruplet[4].endswith("stale")
     listed = [row for row in rows if row[2:3] == ["diverged"]]
     assert listed == [
         [
@@ -204,7 +204,7 @@ def test_every_button_leads_to_its_own_row(pages, board):
     page = pages["plain"]
     numbers = [int(attributes["data-row"]) for _, attributes in page.tags if "data-row" in attributes]
     assert sorted(numbers) == list(range(len(board.rows)))
-    names = [row[1].split()[0] for row in page.rows if len(row) == 6 and row[1].strip() not in {"method", "chance"}]
+    names = [row[1].split()[0] for row in page.rows if len(row) == 7 and row[1].strip() not in {"method", "chance"}]
     assert [page.island["rows"][i]["title"] for i in numbers] == names
 
 

@@ -56,7 +56,7 @@ def test_a_cell_gets_the_run_of_its_key(run, tmp_path):
     assert before.run is None
     store.write(run)
     assert with_runs(plan_of(run), store) == (
-        PlannedCell(identity=run.identity, key=run.key, supervised=False, run=store.get(run.key)),
+        PlannedCell(identity=run.identity, key=run.key, supervised=False, run=store.get(run.key), sees="16×1, 112 px"),
     )
 
 
@@ -68,12 +68,12 @@ def test_else_the_newest_run_of_the_same_cell(run, tmp_path):
     assert (planned.key, planned.run.key) == ("f" * 20, "a" * 20)
 
 
-def test_a_cell_that_cannot_be_says_what_is_missing(run, tmp_path):
+def test_a_cell_that_cannot_be_says_why_and_takes_no_run(run, tmp_path):
     store = Store(tmp_path)
     store.write(run)
-    [planned] = with_runs(plan_of(run, missing=frozenset({"trainable", "feature_map"})), store)
+    [planned] = with_runs(plan_of(run, not_applicable="its encoders offer no feature_map"), store)
     assert planned.run is None
-    assert planned.not_applicable == "its encoders offer no feature_map and no trainable"
+    assert planned.not_applicable == "its encoders offer no feature_map"
 
 
 def cell_of(planned, cards, method="sfa", column=0):

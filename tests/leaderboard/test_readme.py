@@ -32,16 +32,16 @@ def text(troubled_board):
 
 def test_the_table_shows_intervals_chance_and_references(board):
     header, *rows = table_rows(tables(board))
-    assert header[:3] == ["rank", "method", header[2]]
-    assert header[2].startswith(r"linear\_probe · mocap-actions(size=mini)<br>Top-1 accuracy")
+    assert header[:3] == ["rank", "method", "sees"]
+    assert header[3].startswith(r"linear\_probe · mocap-actions(size=mini)<br>Top-1 accuracy")
     names = [row[1] for row in rows]
     assert names[0] == "quadruplet"
     assert names[-2:] == ["supervised", "*chance*"]
     assert [row[0] for row in rows][-2:] == ["*reference*", ""]
     quadruplet = board.rows[2].cells[0].interval
     shown = f"{100 * quadruplet.mean:.1f}** [{100 * quadruplet.low:.1f}, {100 * quadruplet.high:.1f}]"
-    assert rows[0][2] == f"**{shown}"
-    assert rows[-1][2:] == ["6.8", "6.8", "3.16", "6.8"]
+    assert rows[0][3] == f"**{shown}"
+    assert rows[-1][2:] == ["", "6.8", "6.8", "3.16", "6.8"]
 
 
 def test_places_show_the_range_that_is_open(board):
@@ -53,7 +53,7 @@ def test_places_show_the_range_that_is_open(board):
 def test_missing_is_blank_and_never_zero(troubled_board):
     sfa = next(row for row in table_rows(tables(troubled_board)) if row[1].startswith("sfa"))
     assert sfa[0] == "*incomplete*"
-    assert sfa[4] == ""
+    assert sfa[5] == ""
 
 
 def test_rows_of_other_protocols_have_their_own_table_which_says_why(troubled_board):
@@ -97,7 +97,7 @@ def test_hostile_names_stay_text(hostile_board, hostile):
     images = {child.attrs["src"] for child in inline if child.type == "image"}
     assert images == {"plot.png", "plot-3-throughput.png", "picture-1.png"}
     shape = [len(row) for row in table_rows(source)]
-    assert shape == [4] * 4 + [2] * 3 + [5] * 4
+    assert shape == [5] * 4 + [2] * 3 + [5] * 4
     assert len(source.split("## Not measured")[1].split("##")[0].strip().splitlines()) == 1
     fences = [token for token in tokens_of(source) if token.type == "fence"]
     assert [fence.content for fence in fences] == [" ".join(hostile.split()) + "\n"]

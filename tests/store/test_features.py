@@ -125,7 +125,7 @@ def test_a_partial_that_cannot_be_read_is_begun_anew(tmp_path, lost, content):
 class Brightness:
     """The mean brightness of each frame; counts its batches."""
 
-    promise = Promise(views=(View(frames=6, stride=2, size=24, clips=2),), shape=(6,))
+    promise = Promise(views=(View(frames=6, stride=2, size=24),), shape=(6,))
 
     def __init__(self):
         self.batches = 0
@@ -135,6 +135,7 @@ class Brightness:
         return batch.clips.float().mean((1, 3, 4))
 
 
+TWO = Encoding(clips=2)
 ENCODER = """
 import os, signal, sys
 from pathlib import Path
@@ -144,7 +145,7 @@ from harness.cards import View
 from harness.testing import MovingSquares
 
 class Killed:
-    promise = Promise(views=(View(frames=6, stride=2, size=24, clips=2),), shape=(6,))
+    promise = Promise(views=(View(frames=6, stride=2, size=24),), shape=(6,))
     left = int(sys.argv[2])
 
     def encode(self, batch):
@@ -154,7 +155,7 @@ class Killed:
         return batch.clips.float().mean((1, 3, 4))
 
 frozen.BATCH = 10
-encoding = Encoding(precision=sys.argv[3])
+encoding = Encoding(precision=sys.argv[3], clips=2)
 frozen.CachedEncoder(Killed(), key="x", folder=Path(sys.argv[1])).features(MovingSquares().split("test"), encoding)
 """
 
@@ -167,7 +168,7 @@ def test_an_encoding_that_was_killed_goes_on_with_the_same_bytes(tmp_path, monke
     for folder in ("killed", "once"):
         encoder = Brightness()
         cached = CachedEncoder(encoder, key="x", folder=tmp_path / folder)
-        cached.features(SPLIT, Encoding(precision=precision))
+        cached.features(SPLIT, Encoding(precision=precision, clips=2))
         counts.append(encoder.batches)
     assert counts == [7 - 3, 7]  # 64 clips by tens; nothing twice
     (resumed,), (once,) = ([*(tmp_path / folder).iterdir()] for folder in ("killed", "once"))
@@ -179,12 +180,12 @@ def test_an_encoding_that_was_killed_goes_on_with_the_same_bytes(tmp_path, monke
     "damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"x" * 200]
 )
 def test_a_damaged_file_is_encoded_again(tmp_path, capsys, damage):
-    first = CachedEncoder(Brightness(), key="x", folder=tmp_path).features(SPLIT).per_clip()
+    first = CachedEncoder(Brightness(), key="x", folder=tmp_path).features(SPLIT, TWO).per_clip()
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
     encoder = Brightness()
-    again = CachedEncoder(encoder, key="x", folder=tmp_path).features(SPLIT).per_clip()
+    again = CachedEncoder(encoder, key="x", folder=tmp_path).features(SPLIT, TWO).per_clip()
     assert encoder.batches == 2
     assert torch.equal(again, first)
     assert path.read_bytes() == whole
@@ -192,10 +193,10 @@ def test_a_damaged_file_is_encoded_again(tmp_path, capsys, damage):
 
 
 def test_a_file_of_another_shape_is_encoded_again(tmp_path, capsys):
-    CachedEncoder(Brightness(), key="x", folder=tmp_path).features(SPLIT)
+    CachedEncoder(Brightness(), key="x", folder=tmp_path).features(SPLIT, TWO)
     (path,) = tmp_path.iterdir()
     np.save(path, np.zeros((5, 6), "float32"))
     encoder = Brightness()
-    assert CachedEncoder(encoder, key="x", folder=tmp_path).features(SPLIT).per_clip().any()
+    assert CachedEncoder(encoder, key="x", folder=tmp_path).features(SPLIT, TWO).per_clip().any()
     assert encoder.batches == 2
     assert "unreadable features" in capsys.readouterr().err

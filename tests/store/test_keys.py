@@ -42,8 +42,6 @@ VALUES = {
         "data": (Choice(name="ucf101"), Choice(name="ucf101", options={"fold": 2}), Choice(name="hmdb51")),
         "manifests": ({"train": "a", "test": "b"}, {"train": "a", "test": "c"}, {"train": "b", "test": "b"}),
         "coverage": ({}, {"test": {"videos": 3, "listed": 4}}, {"test": {"videos": 2, "listed": 4}}),
-        "view": (View(), View(clips=2), WholeVideo()),
-        "frames": ({"test": "a"}, {"test": "b"}),
     },
     keys.run_key: {
         "row": ("a", "b"),
@@ -99,12 +97,16 @@ def test_fits_that_differ_in_what_the_method_does_not_read_are_one(part, changes
 
 
 def test_an_encoder_is_shown_its_own_view_with_the_clips_that_are_asked_for():
-    view = View(frames=4, size=32, clips=2)
+    view = View(frames=4, size=32)
     promise = Promise(views=(view, View()), shape=(3,))
     assert keys.shown(promise, Encoding(layer="fc6", frames=3)) == view
     assert keys.shown(promise, Encoding(clips=5)) == View(frames=4, size=32, clips=5)
-    assert keys.shown(promise, Encoding(crops=3)) == View(frames=4, size=32, clips=2, crops=3)
+    assert keys.shown(promise, Encoding(crops=3)) == View(frames=4, size=32, crops=3)
+    spanning = Promise(views=(View(stride="uniform"),), shape=(3,))
+    with pytest.raises(UsageError, match="so that a video has one clip, got clips=3"):
+        keys.shown(spanning, Encoding(clips=3))
+
+
+def test_a_whole_video_is_shown_once_whatever_is_asked_for():
     whole = Promise(views=(WholeVideo(),), shape=(3,))
-    assert keys.shown(whole, Encoding()) == WholeVideo()
-    with pytest.raises(UsageError, match=r"no clips or crops, got clips=None, crops=3"):
-        keys.shown(whole, Encoding(crops=3))
+    assert {keys.shown(whole, asked) for asked in (Encoding(), Encoding(clips=3, crops=10))} == {WholeVideo()}

@@ -288,16 +288,16 @@ def test_a_supervised_method_gets_labels_and_is_not_asked_to_go_without():
 
 class Wider(TinyBackbone):
     card = replace(TinyBackbone.card, name="wider")
-    inputs = replace(TinyBackbone.inputs, view=replace(TinyBackbone.inputs.view, size=40, clips=2, crops=3))
+    inputs = replace(TinyBackbone.inputs, view=replace(TinyBackbone.inputs.view, size=40))
 
 
-class OnlyFourVideos(MovingSquares):
-    card = replace(MovingSquares.card, name="four")
+class OnlyEightVideos(MovingSquares):
+    card = replace(MovingSquares.card, name="eight")
 
     def split(self, name):
         split = super().split(name)
-        return replace(split, videos=split.videos[:4], frames=split.frames[:4])
+        return replace(split, videos=split.videos[:8], frames=split.frames[:8])
 
 
 def test_backbone_and_data_can_be_chosen():
-    assert failures(Spread(), backbone=Wider(), data=OnlyFourVideos()) == {}
+    assert failures(Spread(), backbone=Wider(), data=OnlyEightVideos()) == {}

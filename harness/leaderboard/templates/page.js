@@ -33,7 +33,7 @@
   };
 
   const sorted = (head, number) => {
-    const first = number === 1 ? "ascending" : "descending";
+    const first = number === 1 || number === 2 ? "ascending" : "descending";
     const next = { ascending: "descending", descending: "ascending" };
     const order = head.hasAttribute("aria-sort") ? next[head.getAttribute("aria-sort")] : first;
     for (const other of board.tHead.rows[0].cells) other.removeAttribute("aria-sort");
@@ -42,7 +42,7 @@
     const compare = (one, other) => {
       const [a, b] = [one, other].map((row) => row.cells[number].dataset.sort);
       if (a === "" || b === "") return (a === "") - (b === "");
-      return sign * (number === 1 ? a.localeCompare(b, "en") : Number(a) - Number(b));
+      return sign * (number === 1 || number === 2 ? a.localeCompare(b, "en") : Number(a) - Number(b));
     };
     for (const body of board.tBodies) {
       body.append(...[...body.rows].filter((row) => row.className !== "heading").sort(compare));
@@ -65,7 +65,7 @@
     for (const body of board.tBodies) {
       for (const row of body.rows) {
         if (row.className === "heading") continue;
-        const text = row.cells[1].textContent.toLowerCase();
+        const text = `${row.cells[1].textContent} ${row.cells[2].textContent}`.toLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
         all += 1;
