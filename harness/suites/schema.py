@@ -86,7 +86,7 @@ class Suite(pydantic.BaseModel):
     """Data sets measured on; the pretraining set itself when empty."""
     evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     view: PinnedView = {}
-    """What encoders have to see to be on the board, such as `{frames: 16, size: 112}`."""
+    """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
     paths: dict[str, Path] = {}
     """Folder (or file) of data sets on this machine, by name; in no key."""
