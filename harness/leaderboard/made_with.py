@@ -21,9 +21,11 @@ class MadeWith:
 
     @property
     def sentence(self) -> str:
-        """The shared settings in one sentence; empty where nothing was measured."""
+        """The shared settings in words; empty where nothing was measured."""
         settings = ", ".join(f"{name} {value}" for name, value in self.shared.items())
-        return f"Made with {settings}." if settings else ""
+        threads = self.shared.get("threads")
+        advice = f" Training depends on the number of threads: OMP_NUM_THREADS={threads} sets it." if threads else ""
+        return f"Made with {settings}.{advice}" if settings else ""
 
     @property
     def warning(self) -> str:

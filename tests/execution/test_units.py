@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from harness.execution import units
 from harness.execution.plan import plan_suite
@@ -161,3 +162,37 @@ def test_an_encoder_that_was_not_promised_is_found(plan, tmp_path):
     assert [run.status for run in runs] == ["failed", "failed"]
     assert "method 'counted' promised" in runs[0].reason
     assert not (tmp_path / "store" / "fits" / unit.row.key / FIT).exists()
+
+
+def test_encoding_and_evaluating_do_not_depend_on_the_number_of_threads(toy, tmp_path):
+    evaluators = [
+        {"name": "knn", "k": 5},
+        "linear_probe",
+        "linear_svm",
+        "retrieval",
+        {"name": "clustering", "repeats": 1},
+    ]
+    content = {
+        "name": "toy",
+        "title": "Toy",
+        "frames": 512,
+        "methods": ["counted"],
+        "backbones": ["small_3d"],
+        "pretraining": ["blobs"],
+        "evaluators": evaluators,
+        "seeds": [0],
+    }
+    plugins = Plugins()
+    cells = plan_suite(Suite.model_validate(content), plugins, DataSources(plugins)).cells
+    evaluations, before = {}, torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            workshop = units.Workshop(Workplace(store=tmp_path / str(threads)), plugins)
+            for cell in cells:
+                units.fit(cell.row, workshop)
+            evaluations[threads] = [units.evaluate(cell, workshop) for cell in cells]
+    finally:
+        torch.set_num_threads(before)
+    assert [one.scores for one in evaluations[1]] == [one.scores for one in evaluations[2]]
+    assert [one.predictions for one in evaluations[1]] == [one.predictions for one in evaluations[2]]

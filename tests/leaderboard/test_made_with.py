@@ -43,6 +43,7 @@ def test_rows_made_alike_get_one_sentence(board_with):
     markdown, html = written(board)
     reproduce = markdown.partition("## Reproduce")[2]
     assert "Made with torch 2.13.0, hardware Some CPU \\@ 2.40GHz, threads 2." in reproduce
+    assert r"OMP\_NUM\_THREADS=2 sets it." in reproduce
     assert "Made with torch 2.13.0, hardware Some CPU @ 2.40GHz, threads 2." in html
     assert "differ in" not in markdown + html
 
