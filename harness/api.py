@@ -293,8 +293,9 @@ def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: St
     from harness.pictures.contact_sheet import contact_sheet
 
     suite = plan.suite
-    datasets = {cell.identity.data.label: cell.identity.data for cell in reversed(plan.cells)}
-    labels = dict.fromkeys(cell.identity.data.label for cell in plan.cells)
+    shown = [(cell.average.data if cell.average else cell.identity.data, cell.identity.data) for cell in plan.cells]
+    datasets = {named.label: measured for named, measured in reversed(shown)}
+    labels = dict.fromkeys(named.label for named, _ in shown)
     board = build_board(
         title=suite.title,
         summary=suite.summary,

@@ -39,7 +39,8 @@ class Executor:
 
         def pending(cells: Iterable[EvalSpec]) -> list[EvalSpec]:
             stored = {run.key for run in self._runs(cells)} - retried
-            return [cell for cell in cells if cell.key not in stored and not cell.not_applicable]
+            waiting = {cell.key: cell for cell in cells if cell.key not in stored and not cell.not_applicable}
+            return list(waiting.values())
 
         waiting = {key: todo for key, cells in plan.rows().items() if (todo := pending(cells))}
         with progress.bar(f"suite {plan.suite.name}", total=sum(map(len, waiting.values()))) as bar:

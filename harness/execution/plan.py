@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.unread import unread
 from harness.store import keys
-from harness.store.records import CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
+from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
+from harness.suites.folds import FOLD, folds, paired
 from harness.suites.schema import PinnedView, Suite
 from harness.system.code import code_hash
 from harness.system.hashing import digest
@@ -68,7 +69,9 @@ def canonical(suite: Suite, plugins: Plugins) -> Suite:
 
 
 def _spelt(choice: Choice, registry: Registry[Any]) -> Choice:
-    return Choice(name=choice.name, options=registry.canonical(choice.name, choice.options))
+    spelt = [registry.canonical(one.name, one.options) for one in folds(choice)]
+    together = {FOLD: choice.options[FOLD]} if len(spelt) > 1 else {}
+    return Choice(name=choice.name, options=dict(sorted({**spelt[0], **together}.items())))
 
 
 def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Choice, ...]:
@@ -78,21 +81,29 @@ def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Cho
 
 
 def identities(suite: Suite, plugins: Plugins) -> Iterator[CellSpec]:
-    """The cells of a suite before anything is known of their data, each once.
+    """The cells of a suite before anything is known of their data, each once."""
+    return iter({cell.model_dump_json(): cell for cell, _ in _cells(suite, plugins)}.values())
+
+
+def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average | None]]:
+    """The cells of a suite, and the average over folds that each is part of.
 
     What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
     """
     composites = {one.name: [choice.name for choice in one.of] for one in suite.composites}
     read = {name: frozenset().union(*(_reads(part, plugins) for part in of)) for name, of in composites.items()}
     cells = (
-        CellSpec(
-            method=method,
-            backbone=backbone if "backbone" in reads else None,
-            pretraining=pretraining if "pretraining" in reads else None,
-            frames=suite.frames if "budget" in reads else None,
-            evaluator=evaluator,
-            data=data,
-            seed=seed,
+        (
+            CellSpec(
+                method=method,
+                backbone=backbone if "backbone" in reads else None,
+                pretraining=_spelt(learnt, plugins.datasets) if "pretraining" in reads else None,
+                frames=suite.frames if "budget" in reads else None,
+                evaluator=evaluator,
+                data=_spelt(measured, plugins.datasets),
+                seed=seed,
+            ),
+            average and average.model_copy(update={} if "pretraining" in reads else {"pretraining": None}),
         )
         for pretraining in suite.pretraining
         for backbone in suite.backbones
@@ -100,14 +111,15 @@ def identities(suite: Suite, plugins: Plugins) -> Iterator[CellSpec]:
         for reads in [read.get(method.name) or _reads(method.name, plugins)]
         for seed in suite.seeds
         for data in suite.data or (pretraining,)
+        for learnt, measured, average in paired(pretraining, data)
         for evaluator in suite.evaluators
     )
-    seen: set[str] = set()
-    for cell in cells:
-        written = cell.model_dump_json()
+    seen: set[tuple[str, str]] = set()
+    for cell, average in cells:
+        written = cell.model_dump_json(), average.model_dump_json() if average else ""
         if written not in seen:
             seen.add(written)
-            yield cell
+            yield cell, average
 
 
 def _reads(method: str, plugins: Plugins) -> frozenset[Read]:
@@ -150,7 +162,7 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
                 raise unknown(f"layer of backbone {choice.name!r}:", layer, known)
     for name in suite.paths:
         plugins.datasets.entry(name)
-    for choice in (*suite.pretraining, *suite.data):
+    for choice in (fold for choices in (*suite.pretraining, *suite.data) for fold in folds(choices)):
         plugins.datasets.build(choice.name, choice.options, locations=suite.paths)
     for choice in suite.data or suite.pretraining:
         if "test" not in plugins.datasets.entry(choice.name).card.splits:
@@ -161,9 +173,9 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
     """All cells of a suite; draws or reads the data sets."""
-    return Plan(
-        suite, tuple(plan_cell(identity, plugins, sources, suite.view) for identity in identities(suite, plugins))
-    )
+    cells = _cells(suite, plugins)
+    planned = (replace(plan_cell(cell, plugins, sources, suite.view), average=average) for cell, average in cells)
+    return Plan(suite, tuple(planned))
 
 
 def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:

@@ -11,8 +11,10 @@ from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
 from harness.execution.plan import Plan
 from harness.functional.statistics import STATISTICS
+from harness.leaderboard.fold_average import averaged, fold_weights
 from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample
 from harness.leaderboard.table import (
+    GRAVEST,
     BoardCell,
     CellStatus,
     Column,
@@ -22,20 +24,19 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import CellSpec, Run
+from harness.store.records import Average, CellSpec, Run
 from harness.store.runs import Store
 from harness.system import progress
 from harness.system.hashing import digest
 from harness.values import Predictions
-
-GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
-"""Order of precedence: a cell has the first status that one of its seeds has."""
 
 TOLERANCE = 1e-4
 """Greatest distance of a stored score from the one its stored predictions give."""
 
 Weights = dict[tuple[str, ...], Array]
 """Bootstrap weights by the groups they are of, so that all cells share them."""
+FoldWeights = dict[tuple[tuple[str, ...], ...], list[Array]]
+"""The same for folds that are averaged, drawn together."""
 
 
 class PlannedCell(pydantic.BaseModel):
@@ -57,6 +58,15 @@ class PlannedCell(pydantic.BaseModel):
     """The reason why the cell cannot be measured; empty when it can."""
     sees: str = ""
     """Views of the row's encoders in words."""
+    average: Average | None = None
+    """Row and column that average it with other folds; None for its own."""
+
+    @property
+    def shown(self) -> CellSpec:
+        """Its place on the board: with the names of the average where it is part of one."""
+        if self.average is None:
+            return self.identity
+        return self.identity.model_copy(update={"pretraining": self.average.pretraining, "data": self.average.data})
 
     @pydantic.model_validator(mode="after")
     def _same_cell(self) -> PlannedCell:
@@ -81,6 +91,7 @@ def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
             run=None if cell.not_applicable else runs[cell.key] or older.get(cell.identity.model_dump_json()),
             not_applicable=cell.not_applicable,
             sees=cell.row.promise.sees,
+            average=cell.average,
         )
         for cell in plan.cells
     )
@@ -100,24 +111,25 @@ def assemble(
         raise UsageError(msg)
     specs: dict[str, CellSpec] = {}
     firsts: dict[str, PlannedCell] = {}
-    seeds: dict[tuple[str, str], dict[int, PlannedCell]] = {}
+    cells_of: dict[tuple[str, str], dict[str, PlannedCell]] = {}
     for cell in planned:
-        identity = cell.identity
+        identity = cell.shown
         if identity.evaluator.name not in cards:
             raise unknown("evaluator", identity.evaluator.name, cards)
         column = digest({"evaluator": identity.evaluator.model_dump(), "data": identity.data.model_dump()})
         row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames"}))
         specs.setdefault(column, identity)
         firsts.setdefault(row, cell)
-        seeds.setdefault((row, column), {}).setdefault(identity.seed, cell)
+        cells_of.setdefault((row, column), {}).setdefault(cell.identity.model_dump_json(), cell)
     weights: Weights = {}
+    together: FoldWeights = {}
     cells: list[list[BoardCell]] = []
     with progress.bar("intervals", total=len(firsts) * len(specs)) as bar:
         for row in firsts:
             cells.append([])
             for column, spec in specs.items():
-                by_seed = sorted(seeds.get((row, column), {}).items())
-                cells[-1].append(_cell([cell for _, cell in by_seed], cards[spec.evaluator.name], weights))
+                own = sorted(cells_of.get((row, column), {}).values(), key=lambda cell: cell.identity.seed)
+                cells[-1].append(_folds_cell(own, cards[spec.evaluator.name], weights, together))
                 bar.advance()
     columns = _columns(list(specs.values()), cards, list(zip(*cells, strict=True)))
     return columns, _rows(list(firsts.values()), columns, cells)
@@ -139,13 +151,35 @@ def _columns(
 def _rows(
     firsts: Sequence[PlannedCell], columns: Sequence[Column], cells: Sequence[Sequence[BoardCell]]
 ) -> tuple[Row, ...]:
-    shared = shared_settings([setting(first.identity) for first in firsts])
+    shared = shared_settings([setting(first.shown) for first in firsts])
     rows = []
     for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
-        distinction = tuple(part for part in setting(first.identity) if part and part not in shared)
+        distinction = tuple(part for part in setting(first.shown) if part and part not in shared)
         complete = all(own[column.index].status == "done" for column in columns if column.ranks)
-        rows.append(Row(index, first.identity, first.supervised, first.sees, distinction, complete, tuple(own)))
+        rows.append(Row(index, first.shown, first.supervised, first.sees, distinction, complete, tuple(own)))
     return tuple(rows)
+
+
+def _folds_cell(
+    planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights, together: FoldWeights
+) -> BoardCell:
+    """Summarise one row in one column, over the folds where it averages several."""
+    folds: dict[str, list[PlannedCell]] = {}
+    for cell in planned:
+        folds.setdefault(digest(cell.identity.model_dump(include={"pretraining", "data"})), []).append(cell)
+    if len(folds) < 2:
+        return _cell(planned, card, weights)
+    groups = tuple(_groups(cells) for cells in folds.values())
+    if groups not in together:
+        together[groups] = fold_weights(groups)
+    drawn = [{own: draws} for own, draws in zip(groups, together[groups], strict=True)]
+    return averaged([_cell(cells, card, own) for cells, own in zip(folds.values(), drawn, strict=True)], card)
+
+
+def _groups(planned: Sequence[PlannedCell]) -> tuple[str, ...]:
+    """Groups of the videos that one fold is measured on."""
+    runs = (cell.run for cell in planned if cell.run is not None and cell.run.predictions is not None)
+    return next((run.predictions.groups for run in runs if run.predictions is not None), ())
 
 
 def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights) -> BoardCell:
@@ -163,7 +197,7 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
     sample = _sample(runs, card.primary, weights)
     if sample is not None and not _agree(sample, runs, card.primary):
         return BoardCell("data", "the stored scores are not those that the stored predictions give", seeds, blank)
-    samples = [sample, *(_sample(runs, metric, weights) for metric in card.metrics[1:])]
+    samples = (sample, *(_sample(runs, metric, weights) for metric in card.metrics[1:]))
     predictions = runs[0].predictions
     return BoardCell(
         status=status,
@@ -174,6 +208,8 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
         videos=len(predictions.videos) if predictions else None,
         groups=len(set(predictions.groups)) if predictions else None,
         sample=sample if status == "done" else None,
+        samples=samples,
+        group_names=frozenset(predictions.groups if predictions else ()),
     )
 
 

@@ -14,6 +14,7 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
 from harness.plugins.manager import Plugins
 from harness.store.records import Choice
+from harness.suites.folds import FOLD, folds
 from harness.suites.references import Reference
 from harness.system import progress
 
@@ -121,7 +122,8 @@ class Matcher:
     def _completed(self, kind: str, choice: Choice) -> dict[str, Any]:
         if kind == "evaluator":
             return self._plugins.evaluators.completed(choice.name, choice.options)
-        return self._plugins.datasets.completed(choice.name, choice.options)
+        options = [self._plugins.datasets.completed(one.name, one.options) for one in folds(choice)]
+        return options[0] if len(options) == 1 else {**options[0], FOLD: choice.options[FOLD]}
 
 
 def published_in(board: Board, column: Column) -> tuple[PaperNumbers, ...]:

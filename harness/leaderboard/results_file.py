@@ -19,7 +19,7 @@ from harness.leaderboard.planned import PlannedCell
 from harness.leaderboard.published import as_measured, with_references
 from harness.leaderboard.ranking import Standing
 from harness.leaderboard.table import BoardCell, Column
-from harness.store.records import CellSpec, Run
+from harness.store.records import Average, CellSpec, Run
 from harness.suites.references import Reference
 from harness.system.hashing import digest
 
@@ -42,6 +42,7 @@ class _StoredCell(pydantic.BaseModel):
     supervised: bool
     not_applicable: str
     sees: str = ""
+    average: Average | None = None
     run: dict[str, Any] | None
     test_set: str | None
     values: dict[str, tuple[str, ...]] = {}
@@ -201,6 +202,7 @@ def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredC
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
         sees=cell.sees,
+        average=cell.average,
         run=run,
         test_set=key,
         values=values,
@@ -219,6 +221,7 @@ def _unpacked(cell: _StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> 
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
         sees=cell.sees,
+        average=cell.average,
         run=None if run is None else Run.model_validate(run),
     )
 

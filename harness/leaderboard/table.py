@@ -12,6 +12,8 @@ from harness.leaderboard.statistics import Interval, Sample
 from harness.store.records import CellSpec, Choice, Run
 
 CellStatus = Literal["done", "failed", "diverged", "oom", "data", "stale", "mixed", "missing", "not applicable"]
+GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
+"""Order of precedence: a cell has the first status that one of its seeds has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class BoardCell:
     """Number of groups that these videos are of."""
     sample: Sample | None = field(default=None, repr=False, compare=False)
     """Input of paired comparisons; None without predictions, or when not done."""
+    samples: tuple[Sample | None, ...] = field(default=(), repr=False, compare=False)
+    """Sample of each metric, done or not."""
+    group_names: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def primary(self) -> MetricSummary:

@@ -69,6 +69,15 @@ def _fit_label(method: Choice, backbone: Choice | None, seed: int) -> str:
     return " / ".join([*built, f"seed {seed}"])
 
 
+class Average(pydantic.BaseModel):
+    """Names of the row and the column in which the folds of a data set are averaged."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    pretraining: Choice | None
+    data: Choice
+
+
 class Run(pydantic.BaseModel):
     """Stored outcome of a cell: scores, predictions and provenance, or its failure."""
 
@@ -188,6 +197,8 @@ class EvalSpec:
     key: str
     not_applicable: str = ""
     """Reason why the row cannot be measured so; empty when it can."""
+    average: Average | None = None
+    """Row and column of the board that average it with other folds; None for its own."""
 
     @property
     def fit_key(self) -> str:

@@ -37,7 +37,7 @@ def reference(method="Lq", value=3.56, std=None, *, options=FC6, evaluator="clus
         "std": std,
         "metric": "conditional_entropy",
         "evaluator": Choice(name=evaluator, options=options),
-        "data": Choice(name=data),
+        "data": Choice(name=data) if isinstance(data, str) else data,
         "pretraining": "UCF101 split 1, no labels",
     }
     return Reference(**{**content, **changes})
@@ -96,6 +96,14 @@ def test_values_are_as_printed():
         printed(reference(value=v, std=s)) for v, s in ((3.56, 0.01), (2.0, 0.07), (6.31, 0.0), (75, None), (9.6, None))
     ]
     assert shown == ["3.56 ± 0.01", "2.00 ± 0.07", "6.31 ± 0.00", "75", "9.6"]
+
+
+def test_an_average_over_folds_stands_beside_the_same_average_alone(matcher):
+    theirs = reference(data=Choice(name="ucf101", options={"fold": [1, 2, 3]}))
+    evaluator = Choice(name="clustering", options=FC6)
+    folds = [[1, 2, 3], [1, 2], 1]
+    same = [matcher.same(theirs, evaluator, Choice(name="ucf101", options={"fold": fold})) for fold in folds]
+    assert same == [True, False, False]
 
 
 def changed(board, make_board, edit):

@@ -1,0 +1,103 @@
+"""Average of one row's cells over the official folds of a data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.cards import EvaluatorCard, Metric
+from harness.leaderboard.statistics import SEED, Sample, group_weights, interval, over_seeds
+from harness.leaderboard.table import GRAVEST, BoardCell, CellStatus, MetricSummary
+from harness.system.hashing import digest
+
+FEW = 6
+"""Fewest groups that are drawn among themselves."""
+
+
+def fold_weights(folds: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
+    """Draw groups for several folds at once: for each fold (B, N) counts by video.
+
+    A group that several folds test on is drawn as often in each. Groups of the same folds are drawn among themselves,
+    so that every fold keeps its number of groups; where these are few, together with the others that are.
+
+    >>> one, other = fold_weights([list("abcdeff"), list("uvwxyz")])
+    >>> set(one[:, :6].sum(1)), bool((one[:, 5] == one[:, 6]).all()), bool((one[:, :6] == other).all())
+    ({np.float64(6.0)}, True, False)
+
+    Args:
+        folds: for each fold, the groups of its N videos.
+    """
+    members: dict[tuple[int, ...], list[str]] = {}
+    for name in sorted({name for groups in folds for name in groups}):
+        members.setdefault(tuple(i for i, groups in enumerate(folds) if name in groups), []).append(name)
+    strata = [members[key] for key in sorted(members) if len(members[key]) >= FEW]
+    if few := [name for key in sorted(members) if len(members[key]) < FEW for name in members[key]]:
+        strata.append(few)
+    counts: dict[str, NDArray[np.float64]] = {}
+    for number, names in enumerate(strata):
+        counts |= dict(zip(names, group_weights(names, seed=SEED + number).T, strict=True))
+    return [np.stack([counts[name] for name in groups], axis=1) for groups in folds]
+
+
+def averaged(cells: Sequence[BoardCell], card: EvaluatorCard) -> BoardCell:
+    """Average the cells of all folds, which were drawn by `fold_weights` together.
+
+    The number of a seed is the mean over its folds; its interval is for new groups and new seeds.
+    """
+    statuses = [cell.status for cell in cells]
+    status: CellStatus = next((one for one in GRAVEST if one in statuses), "done")
+    groups = {group for cell in cells for group in cell.group_names}
+    samples = [
+        _mean([cell.samples[index] if cell.samples else None for cell in cells], len(groups))
+        for index in range(len(card.metrics))
+    ]
+    return BoardCell(
+        status=status,
+        reason="; ".join(dict.fromkeys(cell.reason for cell in cells if cell.reason)),
+        seeds=tuple(seed for cell in cells for seed in cell.seeds),
+        metrics=tuple(
+            _summary(metric, [cell.metrics[index] for cell in cells], samples[index])
+            for index, metric in enumerate(card.metrics)
+        ),
+        protocol_id=digest({"folds": [cell.protocol_id for cell in cells]}) if status == "done" else "",
+        videos=sum(cell.videos or 0 for cell in cells) or None,
+        groups=len(groups) or None,
+        sample=samples[0] if status == "done" else None,
+        samples=tuple(samples),
+        group_names=frozenset(groups),
+    )
+
+
+def _mean(samples: Sequence[Sample | None], groups: int) -> Sample | None:
+    known = [sample for sample in samples if sample is not None]
+    if not known or len(known) < len(samples) or len({sample.drawn.shape for sample in known}) > 1:
+        return None
+    return dataclasses.replace(
+        known[0],
+        observed=np.mean([sample.observed for sample in known], axis=0),
+        drawn=np.mean([sample.drawn for sample in known], axis=0),
+        groups=groups,
+    )
+
+
+def _summary(metric: Metric, summaries: Sequence[MetricSummary], sample: Sample | None) -> MetricSummary:
+    values = tuple(_by_seed(summaries))
+    chances = [summary.chance for summary in summaries if summary.chance is not None]
+    chance = sum(chances) / len(chances) if len(chances) == len(summaries) else None
+    if not values or any(summary.interval is None for summary in summaries):
+        return MetricSummary(metric, values=values)
+    spread = (
+        over_seeds([value for _, value in values], metric.bounds) if sample is None else interval(sample, metric.bounds)
+    )
+    return MetricSummary(metric, spread, chance, values)
+
+
+def _by_seed(summaries: Sequence[MetricSummary]) -> Iterator[tuple[int, float]]:
+    """Mean of each seed over the folds, of those that all folds have."""
+    folds = [dict(summary.values) for summary in summaries]
+    for seed in folds[0]:
+        if all(seed in values for values in folds):
+            yield seed, sum(values[seed] for values in folds) / len(folds)

@@ -1,0 +1,119 @@
+"""One cell over several folds: its mean, its seeds, and an interval for new groups."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness.leaderboard.fold_average import fold_weights
+from harness.leaderboard.planned import assemble
+from harness.leaderboard.statistics import SEED, group_weights
+from harness.store.records import Average, Choice
+
+FOLDS = (1, 2, 3)
+LIST = {"size": "mini", "fold": list(FOLDS)}
+
+
+@pytest.fixture
+def folds(make_plan, fake):
+    """Two rows in one column, three folds of disjoint groups and three seeds."""
+    row, column, _ = fake
+    rows = [row("sfa", 0.4), row("quadruplet", 0.6)]
+    average = Average(
+        pretraining=Choice(name="mocap-actions", options=LIST), data=Choice(name="mocap-actions", options=LIST)
+    )
+    planned = []
+    for fold in FOLDS:
+        for cell in make_plan(rows, [column("knn", ease=0.1 * fold)]):
+            options = {"size": "mini", "fold": fold}
+            choices = {name: Choice(name="mocap-actions", options=options) for name in ("pretraining", "data")}
+            identity = cell.identity.model_copy(update=choices)
+            predictions = cell.run.predictions
+            predictions = dataclasses.replace(
+                predictions,
+                videos=tuple(f"{fold}{name}" for name in predictions.videos),
+                groups=tuple(f"{fold}{name}" for name in predictions.groups),
+            )
+            run = cell.run.model_copy(
+                update={"identity": identity, "predictions": predictions, "protocol_id": f"fold {fold}"}
+            )
+            planned.append(cell.model_copy(update={"identity": identity, "run": run, "average": average}))
+    return planned
+
+
+def values_of(planned, method):
+    return {
+        (cell.identity.seed, cell.identity.data.options["fold"]): cell.run.scores[0].value
+        for cell in planned
+        if cell.identity.method.name == method
+    }
+
+
+def test_folds_are_one_column_and_one_row(folds, cards):
+    columns, rows = assemble(folds, cards)
+    assert [column.data.label for column in columns] == ["mocap-actions(fold=[1, 2, 3], size=mini)"]
+    assert [row.method for row in rows] == ["sfa", "quadruplet"]
+    assert rows[0].identity.pretraining.options == LIST
+    (cell,) = rows[0].cells
+    values = values_of(folds, "sfa")
+    by_seed = {seed: np.mean([values[seed, fold] for fold in FOLDS]) for seed in (0, 1, 2)}
+    assert dict(cell.primary.values) == pytest.approx(by_seed)
+    assert cell.interval.mean == pytest.approx(np.mean(list(by_seed.values())))
+    assert cell.interval.low < cell.interval.mean < cell.interval.high
+    assert (cell.status, cell.videos, cell.groups, len(cell.seeds)) == ("done", 3 * 225, 3 * 45, 9)
+
+
+def test_the_draws_are_those_of_a_slow_twin(folds, cards):
+    """Each fold's groups are drawn among themselves; the mean of the folds' accuracies is drawn."""
+    _, rows = assemble(folds, cards)
+    cell = rows[0].cells[0]
+    runs = [cell.run.predictions for cell in folds if cell.identity.method.name == "sfa" and cell.identity.seed == 1]
+    accuracies = []
+    for number, run in enumerate(runs):
+        names = sorted(set(run.groups))
+        draws = group_weights(names, seed=SEED + number)[:5]
+        right = np.equal(run.predicted[0], run.labels)
+        weights = np.array([[draw[names.index(group)] for group in run.groups] for draw in draws])
+        accuracies.append((weights * right).sum(1) / weights.sum(1))
+    np.testing.assert_allclose(cell.sample.drawn[1, :5], np.mean(accuracies, axis=0), atol=1e-9)
+
+
+def test_more_folds_narrow_the_interval(folds, cards):
+    _, rows = assemble(folds, cards)
+    alone = [cell.model_copy(update={"average": None}) for cell in folds if cell.identity.data.options["fold"] == 1]
+    _, single = assemble(alone, cards)
+    widths = [row.cells[0].interval.high - row.cells[0].interval.low for row in (rows[0], single[0])]
+    assert widths[0] < widths[1]
+
+
+def test_a_fold_that_failed_makes_the_cell_incomplete(folds, cards):
+    broken = [
+        cell.model_copy(update={"run": cell.run.model_copy(update={"status": "failed", "reason": "it broke"})})
+        if cell.identity.data.options["fold"] == 2 and cell.identity.seed == 0
+        else cell
+        for cell in folds
+    ]
+    _, rows = assemble(broken, cards)
+    cell = rows[0].cells[0]
+    assert (cell.status, cell.reason) == ("failed", "seed 0: it broke")
+    assert [seed for seed, _ in cell.primary.values] == [1, 2]
+    assert cell.sample is None
+
+
+def test_a_group_that_several_folds_test_on_is_drawn_as_often_in_each():
+    shared, first, second = list("abcdefg"), list("hijklm"), list("nopqrs")
+    drawn = fold_weights([shared + first, second + shared + shared, ["x", "y"]])
+    np.testing.assert_array_equal(drawn[0][:, :7], drawn[1][:, 6:13])
+    np.testing.assert_array_equal(drawn[0][:, :7], drawn[1][:, 13:])
+    for weights in (drawn[0][:, :7], drawn[0][:, 7:], drawn[1][:, :6], drawn[2]):
+        assert set(weights.sum(1)) == {float(weights.shape[1])}
+    assert abs(np.corrcoef(drawn[0][:, 7], drawn[1][:, 0])[0, 1]) < 0.1
+
+
+def test_few_groups_are_drawn_with_others_that_are_few():
+    drawn = fold_weights([list("abc"), list("cde")])
+    assert all(weights.std(0).min() > 0 for weights in drawn)  # no group is sure to be drawn once
+    union = drawn[0].sum(1) + drawn[1][:, 1:].sum(1)
+    assert set(union) == {5.0}
