@@ -44,7 +44,7 @@ class Split(Protocol):
     def left_out(self) -> Mapping[str, str]:
         """Reason for each listed video that the split lacks, by its path.
 
-        A reason is a key of `harness.video.probe.REASONS`.
+        Empty in an unlabelled split. A reason is a key of `harness.video.probe.REASONS`.
         """
         ...
 
@@ -86,7 +86,11 @@ class Split(Protocol):
         ...
 
     def unlabelled(self) -> Split:
-        """Hide labels, groups, classes, joints and telling ids; the order stays."""
+        """Hide labels, groups, classes, joints, names, paths and order.
+
+        Nothing public, nor the repr or the pickle, may tell them. Records are `harness.video.anonymous.anonymous`, in
+        the order `harness.video.anonymous.hidden_order` of the videos; an unlabelled split gives itself.
+        """
         ...
 
 
@@ -195,6 +199,10 @@ class WholeVideos(Protocol):
 
     def encode_videos(self, split: Split, done: Container[int]) -> Iterator[tuple[int, Tensor]]:
         """Encode the videos that are not `done`: position and (*shape) float32.
+
+        Args:
+            split: unlabelled, in an order that tells nothing; reading goes through it.
+            done: positions of videos whose vectors are stored.
 
         Raises:
             DataError: when a video does not decode.

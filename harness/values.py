@@ -46,7 +46,7 @@ class Video:
     id: str
     """Unique in its split; says nothing in an unlabelled one."""
     path: Path
-    """File to decode; its name, and those of its folders, mean nothing."""
+    """File to decode; in an unlabelled split it leads nowhere, and the split reads."""
     frames: int
     """Frames that decode, not what the header claims."""
     fps: float

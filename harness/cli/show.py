@@ -73,7 +73,7 @@ def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Pa
     except FileNotFoundError:
         encoder = None
     if isinstance(encoder, Illustrated):
-        pictures |= encoder.illustrations(restore.dataset(plugins, run).split("test"))
+        pictures |= encoder.illustrations(restore.dataset(plugins, run).split("test").unlabelled())
     for name, content in pictures.items():
         files.write_bytes(folder / name, content)
     return [folder / name for name in pictures]

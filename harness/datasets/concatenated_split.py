@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class ConcatenatedSplit(SplitView):
     """All videos of a split, one after the other, as one; it has no labels.
 
-    Frames of another size are brought to that of the first video.
+    They follow each other in the order that hides labels, which is random. Frames of another size are brought to that
+    of the first video.
 
     Source: Redondo-Cabrera and Lopez-Sastre, "Unsupervised learning from videos using temporal coherency deep
     networks", 2018, where it is called "more unsupervised".
@@ -38,7 +39,7 @@ class ConcatenatedSplit(SplitView):
     def __init__(self, split: Split) -> None:
         super().__init__(split.unlabelled())
         self._labelled = split.labelled
-        self._ends = np.cumsum([video.frames for video in split.videos])
+        self._ends = np.cumsum([video.frames for video in self._split.videos])
 
     @property
     def labelled(self) -> bool:
@@ -87,7 +88,7 @@ class ConcatenatedSplit(SplitView):
             if moved.shape[2:] != (height, width):
                 size = tuple(moved.shape[2:])
                 msg = (
-                    f"{self._split.videos[part].path}: expected flow of {(height, width)}, got {size}; its size differs"
+                    f"video {part} of the joined ones: expected flow of {(height, width)}, got {size}; its size differs"
                 )
                 raise DataError(msg)
             clip[places] = moved

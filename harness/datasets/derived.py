@@ -82,7 +82,7 @@ class Derived:
         if wanted.images is not None:
             split = FrameImages.evenly(split, wanted.images)
         if name == "train" and wanted.joined:
-            split = ConcatenatedSplit(Subset(split, np.random.default_rng(0).permutation(len(split)).tolist()))
+            split = ConcatenatedSplit(split)
         return split
 
 

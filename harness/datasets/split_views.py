@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.datasets.splits import no_flow
 from harness.system.hashing import digest
+from harness.video.anonymous import anonymous, hidden_order
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,8 +75,16 @@ class SplitView:
         return self._split.flow(self.source(index), frames, short_side=short_side, device=device)
 
     def unlabelled(self) -> Split:
-        """Hide labels, groups, classes and telling names."""
+        """Hide labels, groups, classes, names and order."""
         return self._split.unlabelled()
+
+    def hidden_positions(self) -> list[int]:
+        """Position of each video of the other split in its unlabelled version."""
+        order = hidden_order(self._split.videos) if self._split.labelled else range(len(self._split))
+        hidden = [0] * len(order)
+        for position, original in enumerate(order):
+            hidden[original] = position
+        return hidden
 
 
 class Subset(SplitView):
@@ -104,8 +114,12 @@ class Subset(SplitView):
         return self._chosen[index]
 
     def unlabelled(self) -> Subset:
-        """Hide labels, groups, classes and telling names."""
-        return Subset(self._split.unlabelled(), self._chosen)
+        """Hide labels, groups, classes, names and order."""
+        if not self.labelled:
+            return self
+        hidden = self.hidden_positions()
+        chosen = [hidden[self._chosen[index]] for index in hidden_order(self.videos)]
+        return Subset(self._split.unlabelled(), chosen)
 
 
 class Relabelled(SplitView):
@@ -153,35 +167,41 @@ class FrameImages(SplitView):
 
     Args:
         split: the videos.
-        numbers: for each of them, numbers of frames.
+        frames: of each image, the position of its video and its number there.
     """
 
-    def __init__(self, split: Split, numbers: Sequence[Sequence[int]]) -> None:
+    def __init__(self, split: Split, frames: Sequence[tuple[int, int]]) -> None:
         super().__init__(split)
-        self._numbers = numbers
-        self._frames = [(index, number) for index, chosen in enumerate(numbers) for number in chosen]
-        self._videos = tuple(
-            dataclasses.replace(
+        self._frames = tuple(frames)
+        taken: Counter[int] = Counter()
+        images = []
+        for index, number in self._frames:
+            video = split.videos[index]
+            image = dataclasses.replace(
                 video,
-                id=f"{video.id}.{position}",
+                id=f"{video.id}.{taken[index]}",
                 content=digest({"of": video.content, "frame": number}) if video.content else "",
                 frames=1,
-                group=(video.group or video.id) if split.labelled else "",
+                group=video.group or video.id,
                 joints=None,
             )
-            for video, chosen in zip(split.videos, numbers, strict=True)
-            for position, number in enumerate(chosen)
-        )
+            images.append(image)
+            taken[index] += 1
+        self._videos = tuple(images) if split.labelled else anonymous(images)
 
     @classmethod
     def evenly(cls, split: Split, count: int) -> FrameImages:
         """Take `count` frames of each video: floor((i + 0.5) T / count) of T for the i-th."""
-        return cls(split, [[(2 * i + 1) * v.frames // (2 * count) for i in range(count)] for v in split.videos])
+        return cls._of(split, lambda video: [(2 * i + 1) * video.frames // (2 * count) for i in range(count)])
 
     @classmethod
     def every(cls, split: Split, stride: int) -> FrameImages:
         """Take the first frame of each video, and every `stride`-th after it."""
-        return cls(split, [range(0, video.frames, stride) for video in split.videos])
+        return cls._of(split, lambda video: range(0, video.frames, stride))
+
+    @classmethod
+    def _of(cls, split: Split, numbers: Callable[[Video], Iterable[int]]) -> FrameImages:
+        return cls(split, [(index, number) for index, video in enumerate(split.videos) for number in numbers(video)])
 
     @property
     def sources(self) -> list[int]:
@@ -190,13 +210,13 @@ class FrameImages(SplitView):
 
     @property
     def videos(self) -> Sequence[Video]:
-        """Images, those of a video together."""
+        """Images in the order of `frames`."""
         return self._videos
 
     @cached_property
     def manifest(self) -> str:
         """Hash of the videos and of their frames taken."""
-        return digest({"films": self._split.manifest, "frames": [list(chosen) for chosen in self._numbers]})
+        return digest({"films": self._split.manifest, "frames": [list(one) for one in self._frames]})
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """Read an image as (T, H, W, C) uint8 RGB, once for each of `frames`.
@@ -220,5 +240,9 @@ class FrameImages(SplitView):
         raise no_flow(self.videos[index])
 
     def unlabelled(self) -> FrameImages:
-        """Hide labels, groups, classes and telling names."""
-        return FrameImages(self._split.unlabelled(), self._numbers)
+        """Hide labels, groups, classes, names and order."""
+        if not self.labelled:
+            return self
+        hidden = self.hidden_positions()
+        images = [self._frames[index] for index in hidden_order(self.videos)]
+        return FrameImages(self._split.unlabelled(), [(hidden[video], number) for video, number in images])

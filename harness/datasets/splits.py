@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import DataError
-from harness.system.hashing import digest
 from harness.values import Box, Video
 from harness.video import frame_cache
+from harness.video.anonymous import HiddenFiles, anonymous, hidden_order
 from harness.video.decode import decode, resized
 from harness.video.flow import displacement
 from harness.video.flow_cache import FlowCache
@@ -36,6 +36,7 @@ class VideoSplit:
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
         left_out: for the path of each video that the lists name and the split lacks, the reason.
+        _files: to decode, where the paths of `videos` are opaque.
     """
 
     name: str
@@ -43,6 +44,7 @@ class VideoSplit:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
+    _files: HiddenFiles | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -77,18 +79,21 @@ class VideoSplit:
             DataError: when the file is missing or does not decode to the frames its record promises.
             IndexError: when a wanted frame is not one of those the record promises.
         """
-        video = self.videos[index]
+        video, path = self.videos[index], self._path(index)
         if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
             raise IndexError(msg)
         if video.box is not None:
-            whole = torch.from_numpy(decode(video.path, frames, total=video.frames))
-            return crop_box(whole if frames is not None else _complete(whole, video), video.box, short_side)
+            whole = torch.from_numpy(decode(path, frames, total=video.frames))
+            return crop_box(whole if frames is not None else _complete(whole, video, path), video.box, short_side)
         if self._bytes(short_side) > frame_cache.shared.limit:
-            clip = torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
-            return clip if frames is not None else _complete(clip, video)
-        whole = _complete(frame_cache.shared.video(video.path, short_side), video)
+            clip = torch.from_numpy(decode(path, frames, short_side=short_side, total=video.frames))
+            return clip if frames is not None else _complete(clip, video, path)
+        whole = _complete(frame_cache.shared.video(path, short_side), video, path)
         return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
+
+    def _path(self, index: int) -> Path:
+        return self.videos[index].path if self._files is None else self._files.locate(index)
 
     def _bytes(self, short_side: int | None) -> int:
         if short_side not in self._sizes:
@@ -107,26 +112,22 @@ class VideoSplit:
             DataError: when the video has one frame or does not decode, a frame is its last, or only a part of the
                 picture counts.
         """
-        video = self.videos[index]
+        video, path = self.videos[index], self._path(index)
         if video.frames == 1:
             raise no_flow(video)
         if video.box is not None:
-            msg = f"{video.path}: flow of a part of the picture is not computed; take whole pictures"
+            msg = f"{path}: flow of a part of the picture is not computed; take whole pictures"
             raise DataError(msg)
-        return displacement(FlowCache("tvl1", short_side, device).read(video.path, frames))
+        return displacement(FlowCache("tvl1", short_side, device).read(path, frames))
 
     def unlabelled(self) -> VideoSplit:
-        """Hide labels, groups, joints and telling names."""
-        videos = tuple(
-            dataclasses.replace(video, id=opaque_id(video, position), group="", labels={}, joints=None)
-            for position, video in enumerate(self.videos)
-        )
-        return VideoSplit(self.name, videos, {}, labelled=False, left_out=self.left_out)
-
-
-def opaque_id(video: Video, position: int) -> str:
-    """Name a video by content and position, without a word of its class."""
-    return digest({"content": video.content, "position": position})
+        """Hide labels, groups, joints, names, files and order."""
+        if not self.labelled:
+            return self
+        order = hidden_order(self.videos)
+        videos = anonymous([self.videos[position] for position in order])
+        files = HiddenFiles([self._path(position) for position in order])
+        return VideoSplit(self.name, videos, labelled=False, _files=files)
 
 
 def no_flow(video: Video) -> DataError:
@@ -134,9 +135,9 @@ def no_flow(video: Video) -> DataError:
     return DataError(f"image {video.id!r} has one frame, but flow needs two; take a data set of videos")
 
 
-def _complete(frames: Tensor, video: Video) -> Tensor:
+def _complete(frames: Tensor, video: Video, path: Path) -> Tensor:
     if len(frames) != video.frames:
-        msg = f"{video.path}: {video.frames} frames were promised, {len(frames)} decode; fetch or draw the file again"
+        msg = f"{path}: {video.frames} frames were promised, {len(frames)} decode; fetch or draw the file again"
         raise DataError(msg)
     return frames
 
@@ -223,12 +224,12 @@ class ArraySplit:
         raise no_flow(self.videos[index])
 
     def unlabelled(self) -> ArraySplit:
-        """Hide labels, groups and telling names."""
-        videos = tuple(
-            dataclasses.replace(video, id=opaque_id(video, position), group="", labels={})
-            for position, video in enumerate(self.videos)
-        )
-        return ArraySplit(self.name, videos, self.images, {}, labelled=False)
+        """Hide labels, groups, names and order."""
+        if not self.labelled:
+            return self
+        order = hidden_order(self.videos)
+        videos = anonymous([self.videos[position] for position in order])
+        return ArraySplit(self.name, videos, self.images[order], labelled=False)
 
 
 def describe_images(

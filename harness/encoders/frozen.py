@@ -24,6 +24,7 @@ from harness.store.features import Array, FeatureFile
 from harness.system import progress
 from harness.system.seeding import derive_seed
 from harness.values import Encoding, Promise, VideoBatch
+from harness.video.anonymous import hidden_order
 
 if TYPE_CHECKING:
     from torch import nn
@@ -141,14 +142,17 @@ class CachedEncoder:
 
     def _write(self, rows: Array, written: Array, split: Split, view: View | WholeVideo, encoding: Encoding) -> None:
         """Encode the rows that are not written yet, each batch as if none were."""
+        shown, order = _unlabelled(split)
+        places = (np.array(order, dtype=np.int64)[:, None] * view.count + np.arange(view.count)).reshape(-1)
         with progress.bar(f"encoding {split.name}", total=len(rows)) as bar:
             bar.advance(int(written.sum()))
-            for first, vectors in self._encoded(split, view, encoding, written):
+            for first, vectors in self._encoded(shown, view, encoding, _Written(written, places)):
+                targets = places[first : first + len(vectors)]
                 self._check(vectors, rows.shape[1:])
                 values = vectors.to(getattr(torch, encoding.precision))
-                _expect_finite(values, split, first, view.count)
-                rows[first : first + len(values)] = values.cpu().numpy()
-                written[first : first + len(values)] = 1
+                _expect_finite(values, split, targets // view.count)
+                rows[targets] = values.cpu().numpy()
+                written[targets] = 1
                 bar.advance(len(values))
         if not written.all():
             video = split.videos[int(written.argmin()) // view.count]
@@ -156,15 +160,15 @@ class CachedEncoder:
             raise PluginError(msg)
 
     def _encoded(
-        self, split: Split, view: View | WholeVideo, encoding: Encoding, written: Array
+        self, split: Split, view: View | WholeVideo, encoding: Encoding, done: _Written
     ) -> Iterator[tuple[int, Tensor]]:
-        """First row and vectors of each batch that is missing."""
+        """First clip and vectors of each batch that is missing, in the order of `split`."""
         if isinstance(view, WholeVideo) and encoding.shuffle is None and isinstance(self._encoder, WholeVideos):
-            for position, vector in self._encoder.encode_videos(split, _Written(written)):
+            for position, vector in self._encoder.encode_videos(split, done):
                 yield position, vector[None]
-        elif not written.all():
+        elif (missing := done.first_missing()) is not None:
             size = 1 if isinstance(view, WholeVideo) else BATCH
-            first = int(written.argmin()) // size * size
+            first = missing // size * size
             trainable = "trainable" in self.promise.offers
             inputs = cast("Trainable", self._encoder).inputs if trainable else None
             for start, batch in batches(split, view, inputs, batch_size=size, device=self.device, first=first):
@@ -181,24 +185,48 @@ class CachedEncoder:
             raise PluginError(msg)
 
 
-def _expect_finite(vectors: Tensor, split: Split, first: int, count: int) -> None:
-    """Expect finite vectors, from row `first` of videos with `count` rows each."""
+def _unlabelled(split: Split) -> tuple[Split, list[int]]:
+    """The split as an encoder may see it, and the positions of its videos in `split`.
+
+    Raises:
+        PluginError: when it has other videos, or another order than `hidden_order`.
+    """
+    if not split.labelled:
+        return split, list(range(len(split)))
+    shown, order = split.unlabelled(), hidden_order(split.videos)
+    if [video.content for video in shown.videos] != [split.videos[position].content for position in order]:
+        msg = (
+            f"unlabelled() of split {split.name!r} ({type(split).__name__}) gave other videos or another order than "
+            "harness.video.anonymous.hidden_order; use that order"
+        )
+        raise PluginError(msg)
+    return shown, order
+
+
+def _expect_finite(vectors: Tensor, split: Split, videos: Array) -> None:
+    """Expect finite vectors; `videos` has the position of the video of each."""
     broken = (~torch.isfinite(vectors)).flatten(1).any(1).nonzero()
     if len(broken):
-        video = split.videos[(first + int(broken[0])) // count]
+        video = split.videos[int(videos[int(broken[0])])]
         stored = "" if vectors.dtype == torch.float32 else " as float16"
         msg = f"the encoder's vector of video {video.id!r} is NaN or infinite{stored}"
         raise DataError(msg)
 
 
 class _Written(Container[int]):
-    """Positions of the videos that are encoded."""
+    """Clips that are encoded, as positions in the unlabelled split."""
 
-    def __init__(self, flags: Array) -> None:
+    def __init__(self, flags: Array, places: Array) -> None:
         self._flags = flags
+        self._places = places
 
     def __contains__(self, position: object) -> bool:
-        return isinstance(position, int) and bool(self._flags[position])
+        return isinstance(position, int) and bool(self._flags[self._places[position]])
+
+    def first_missing(self) -> int | None:
+        """Position of the first clip that is not encoded; None when all are."""
+        flags = self._flags[self._places]
+        return None if flags.all() else int(flags.argmin())
 
 
 def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from harness.cards import BackboneCard, DatasetCard, View
-from harness.datasets.splits import opaque_id
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, unknown
 from harness.system.hashing import digest
 from harness.system.seeding import seeded
 from harness.values import Inputs, Promise, Video, VideoBatch
+from harness.video.anonymous import anonymous, hidden_order
 from harness.video.decode import resized
 from harness.video.flow import displacement, flow, quantised
 from harness.video.write import write_video
@@ -84,9 +84,13 @@ class MemorySplit:
         return displacement(quantised(flow(clip, "tvl1").cpu()))[list(frames)]
 
     def unlabelled(self) -> MemorySplit:
-        """Hide labels, groups and classes; videos get ids that say nothing."""
-        bare = tuple(replace(one, id=opaque_id(one, n), labels={}, group="") for n, one in enumerate(self.videos))
-        return replace(self, videos=bare, classes={}, labelled=False)
+        """Hide labels, groups, classes, names and order."""
+        if not self.labelled:
+            return self
+        order = hidden_order(self.videos)
+        videos = anonymous([self.videos[position] for position in order])
+        frames = tuple(self.frames[position] for position in order)
+        return MemorySplit(self.name, videos, frames, classes={}, labelled=False)
 
 
 class MovingSquares:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,11 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness.datasets.split_views import FrameImages, Subset
+from harness.datasets.concatenated_split import ConcatenatedSplit
+from harness.datasets.split_views import FrameImages, Relabelled, Subset
 from harness.datasets.splits import ArraySplit, VideoSplit, describe_images
 from harness.errors import DataError
 from harness.testing.fixtures import MovingSquares
+from harness.testing.leaks import told
 from harness.video import frame_cache
+from harness.video.anonymous import hidden_order
 from harness.video.decode import decode
 from harness.video.flow import displacement
 from harness.video.flow_cache import FlowCache
@@ -87,19 +93,93 @@ def test_unlabelled_hides_everything_that_tells(split):
     bare = split.unlabelled()
     assert not bare.labelled
     assert bare.classes == {}
-    for position, video in enumerate(bare.videos):
+    for video, position in zip(bare.videos, hidden_order(split.videos), strict=True):
         assert (video.labels, video.group, video.joints) == ({}, "", None)
-        assert split.videos[position].id not in video.id
-        assert torch.equal(bare.read(position, [3]), split.read(position, [3]))
+        assert (str(video.path), video.path.exists()) == (video.id, False)
+        assert torch.equal(bare.read(bare.videos.index(video), [3]), split.read(position, [3]))
 
 
 def test_ids_tell_nothing_are_unique_and_stay(split):
     twice = dataclasses.replace(split, videos=(split.videos[0], *split.videos))
     ids = [video.id for video in twice.unlabelled().videos]
     assert len(set(ids)) == len(ids)
-    assert ids[0] == split.unlabelled().videos[0].id == split.unlabelled().unlabelled().videos[0].id
+    assert {video.id for video in split.unlabelled().videos} < set(ids)
     relabelled = dataclasses.replace(split.videos[0], id="left", labels={"action": 1}, group="left")
-    assert dataclasses.replace(split, videos=(relabelled,)).unlabelled().videos[0].id == ids[0]
+    assert dataclasses.replace(split, videos=(relabelled,)).unlabelled().videos[0].id in ids
+
+
+def test_an_unlabelled_split_is_as_it_is(split):
+    bare = split.unlabelled()
+    assert bare.unlabelled() is bare
+    assert Subset(bare, [2, 1]).unlabelled().videos == (bare.videos[2], bare.videos[1])
+
+
+@pytest.fixture
+def telling(tmp_path):
+    """Files in folders named after their classes, in the order of the classes."""
+    squares = MovingSquares(tmp_path / "squares").split("train")
+    videos = []
+    for video in sorted(squares.videos, key=lambda video: video.labels["action"]):
+        direction = squares.classes["action"][video.labels["action"]]
+        path = tmp_path / f"moving-{direction}" / f"v_{direction}_{video.group}_{video.id}.avi"
+        path.parent.mkdir(exist_ok=True)
+        video.path.rename(path)
+        videos.append(dataclasses.replace(video, id=path.stem, path=path))
+    classes = {"action": tuple(f"moving-{name}" for name in squares.classes["action"])}
+    return VideoSplit("train", tuple(videos), classes, left_out={"moving-left/v_left_gone.avi": "missing"})
+
+
+VIEWS = {
+    "itself": lambda split: split,
+    "subset": lambda split: Subset(split, range(4, 44)),
+    "images": lambda split: FrameImages.evenly(split, 3),
+    "images of a subset": lambda split: FrameImages.every(Subset(split, [40, 3, 17, 30]), 5),
+    "relabelled": lambda split: Relabelled(split, {"side": {video.id: 0 for video in split.videos}}, {"side": ("A",)}),
+    "joined": ConcatenatedSplit,
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_public_nor_repr_nor_pickle_tells(telling, tmp_path, monkeypatch, view):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path / "home"))
+    split = VIEWS[view](telling)
+    bare = split.unlabelled()
+    assert told(telling, bare) == []
+    again = pickle.loads(pickle.dumps(bare))
+    assert (again.manifest, tuple(again.videos)) == (bare.manifest, tuple(bare.videos))
+    assert torch.equal(again.read(len(bare) - 1, [0]), bare.read(len(bare) - 1, [0]))
+    assert copy.deepcopy(bare).manifest == bare.manifest
+    for word in ("moving", "left", "down", str(tmp_path)):
+        assert word not in re.sub(r"\w+=", "", repr(bare))
+    if view != "joined":
+        order = hidden_order(split.videos)
+        assert [video.content for video in bare.videos] == [split.videos[position].content for position in order]
+        assert torch.equal(bare.read(3, [0], short_side=32), split.read(order[3], [0], short_side=32))
+
+
+@pytest.mark.parametrize("view", ["itself", "subset", "images"])
+def test_the_order_tells_nothing_of_the_class_or_the_video(telling, view):
+    split = VIEWS[view](telling)
+    order = np.array(hidden_order(split.videos))
+    labels = np.array([video.labels["action"] for video in split.videos])
+    assert abs(np.corrcoef(np.arange(len(order)), order)[0, 1]) < 3 / len(order) ** 0.5
+    same = (labels[order][1:] == labels[order][:-1]).mean()
+    assert same < 0.5  # 0.25 by chance; 0.9 and more in the order of the list
+
+
+def test_a_pickle_whose_files_are_gone(telling, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path / "home"))
+    content = pickle.dumps(telling.unlabelled())
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path / "another"))
+    with pytest.raises(DataError, match="the files of a pickled split cannot be read"):
+        pickle.loads(content)
+
+
+def test_errors_of_hidden_files_name_them_for_people(telling):
+    telling.videos[0].path.write_bytes(b"")
+    bare = telling.unlabelled()
+    with pytest.raises(DataError, match=re.escape(telling.videos[0].path.name)):
+        bare.read(hidden_order(telling.videos).index(0))
 
 
 def test_flow_comes_from_the_cache_that_all_share(split, tmp_path, monkeypatch):
@@ -109,7 +189,7 @@ def test_flow_comes_from_the_cache_that_all_share(split, tmp_path, monkeypatch):
     assert torch.equal(moved, displacement(FlowCache("tvl1", 32).read(split.videos[2].path, [5, 1, 5])))
     (cached,) = tmp_path.rglob("*.zip")
     kept = cached.stat().st_mtime_ns
-    part = Subset(split.unlabelled(), [4, 2])
+    part = Subset(split, [4, 2])
     assert torch.equal(part.flow(1, [5, 1, 5], short_side=32), moved)
     assert cached.stat().st_mtime_ns == kept
     with pytest.raises(DataError, match="24 frames decode"):
@@ -132,7 +212,8 @@ def test_manifests_depend_on_what_they_should(split):
     assert relabelled.unlabelled().manifest == split.unlabelled().manifest == with_first(id="x").unlabelled().manifest
     assert with_first(frames=23).unlabelled().manifest != split.unlabelled().manifest
     turned = dataclasses.replace(split, videos=split.videos[::-1])
-    assert turned.unlabelled().manifest != split.unlabelled().manifest
+    assert turned.manifest != split.manifest
+    assert turned.unlabelled().manifest == split.unlabelled().manifest
     assert with_first(content="other").unlabelled().manifest != split.unlabelled().manifest
 
 
@@ -205,7 +286,7 @@ def test_images_without_labels():
     assert not bare.classes
     assert not any(video.labels or video.group for video in bare.videos)
     assert len({video.id for video in bare.videos} - {video.id for video in SPLIT.videos}) == 4
-    assert torch.equal(bare.read(2), SPLIT.read(2))
+    assert torch.equal(bare.read(2), SPLIT.read(hidden_order(VIDEOS)[2]))
 
 
 @pytest.mark.parametrize("images", [IMAGES[:3], IMAGES[..., :2], IMAGES.astype(np.float32), IMAGES[0]])

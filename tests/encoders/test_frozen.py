@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -12,9 +14,10 @@ from harness.encoders import frozen as module
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, PluginError, UsageError
-from harness.testing import MovingSquares, UninformedEncoder
+from harness.testing import MemorySplit, MovingSquares, UninformedEncoder
 from harness.testing.fixtures import UntrainedEncoder
 from harness.values import Encoding, Inputs, Promise, VideoBatch
+from harness.video.anonymous import anonymous, hidden_order
 from harness.video.loader import video_clips
 
 VIEW, CLIPS = View(frames=6, stride=2, size=24), 2
@@ -35,6 +38,7 @@ class Watching:
 
 SPLIT = MovingSquares().split("test")
 ROWS = len(SPLIT) * CLIPS
+ORDER = hidden_order(SPLIT.videos)
 
 
 def cached(encoder, **options):
@@ -135,7 +139,8 @@ class TestPrecision:
                 return super().encode(batch) * 1e4
 
         cached(Large(), key="x").features(SPLIT)
-        with pytest.raises(DataError, match="vector of video 'test-00' is NaN or infinite as float16"):
+        video = SPLIT.videos[ORDER[0]].id
+        with pytest.raises(DataError, match=f"vector of video {video!r} is NaN or infinite as float16"):
             cached(Large(), key="x").features(SPLIT, Encoding(precision="float16"))
 
     def test_an_evaluator_that_is_asked_to_asks_for_it(self):
@@ -244,9 +249,10 @@ def test_whole_videos():
     own = ByItself()
     frozen = cached(own, key="own")
     torch.testing.assert_close(frozen.features(SPLIT).vectors, features.vectors)
-    assert own.splits == [SPLIT]
+    (shown,) = own.splits
+    assert shown == SPLIT.unlabelled()
     frozen.features(SPLIT, Encoding(shuffle=0))  # shuffled frames have to be handed over
-    assert own.splits == [SPLIT]
+    assert len(own.splits) == 1
     assert torch.equal(frozen.features(SPLIT, Encoding(clips=3, crops=3)).per_clip(), features.per_clip())
 
 
@@ -256,16 +262,43 @@ def test_what_an_encoder_reads_by_itself_is_checked():
     with pytest.raises(PluginError, match="promised"):
         cached(own, key="own").features(SPLIT)
     own.encode_videos = lambda split, done: iter([(4, torch.full((2,), torch.nan))])
-    with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[4].id!r} is NaN"):
+    with pytest.raises(DataError, match=f"vector of video {SPLIT.videos[ORDER[4]].id!r} is NaN"):
         cached(own, key="own").features(SPLIT)
 
 
 def test_a_video_that_an_encoder_leaves_out_is_found(tmp_path):
     own = ByItself()
     own.encode_videos = lambda split, done: iter([(n, torch.ones(2)) for n in range(len(split)) if n != 5])
-    with pytest.raises(PluginError, match=f"gave no vector of video {SPLIT.videos[5].id!r}"):
+    with pytest.raises(PluginError, match=f"gave no vector of video {SPLIT.videos[ORDER[5]].id!r}"):
         cached(own, key="own", folder=tmp_path).features(SPLIT)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("encoder", [Whole(), ByItself(), Watching()])
+def test_an_encoder_sees_videos_in_an_order_that_tells_nothing(encoder, tmp_path):
+    """A vector that is the number of the call says where the video lies in the hidden order."""
+    calls = itertools.count()
+
+    def numbered(batch):
+        return torch.tensor([[float(next(calls))] * encoder.promise.shape[0] for _ in range(len(batch))])
+
+    encoder.encode = numbered
+    features = cached(encoder, key="x", folder=tmp_path).features(SPLIT).per_clip()
+    vectors = features[:, 0, 0]
+    order = torch.tensor(ORDER)
+    expected = range(len(SPLIT) - 1, -1, -1) if isinstance(encoder, ByItself) else range(len(SPLIT))
+    assert (vectors[order] / features.shape[1]).tolist() == [float(call) for call in expected]
+    assert sorted(ORDER) != ORDER
+
+
+def test_a_split_that_hides_nothing_of_the_order_is_refused():
+    class KeepsOrder(MemorySplit):
+        def unlabelled(self):
+            return MemorySplit(self.name, anonymous(self.videos), self.frames, {}, labelled=False)
+
+    split = KeepsOrder(SPLIT.name, SPLIT.videos, SPLIT.frames, SPLIT.classes)
+    with pytest.raises(PluginError, match="other videos or another order than"):
+        CachedEncoder(Watching(), key="x").features(split)
 
 
 class StoppedError(Exception):
@@ -313,7 +346,8 @@ class TestResume:
         with pytest.raises(StoppedError):
             cached(Stops(2), key="x", folder=tmp_path).features(SPLIT)
         (flags,) = tmp_path.glob("*.rows")
-        flags.write_bytes(bytes([1] * 17 + [0] * (ROWS - 17)))
+        clips = [(video, clip) for video in ORDER for clip in (0, 1)]
+        flags.write_bytes(bytes([clips.index(divmod(row, 2)) < 17 for row in range(ROWS)]))
         rest = Watching()
         cached(rest, key="x", folder=tmp_path).features(SPLIT)
         assert [len(batch) for batch in rest.seen] == [10] * 5 + [4]

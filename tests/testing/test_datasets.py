@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from harness.cards import DatasetCard
 from harness.testing import MemorySplit, MovingSquares, checks_for, failures
 from harness.testing.fixtures import FRAMES
+from harness.video.anonymous import anonymous, hidden_order
 
 CARD = MovingSquares.card
 
@@ -180,12 +182,17 @@ class NoisyPixels(MovingSquares):
         return noisy
 
 
+def known(split):
+    """The labelled records in the order of the unlabelled ones."""
+    return [split.videos[position] for position in hidden_order(split.videos)]
+
+
 class ClassInId(MemorySplit):
     def unlabelled(self):
         bare = super().unlabelled()
         telling = tuple(
-            replace(video, id=f"v_{self.classes['action'][known.labels['action']].title()}_{video.id}")
-            for video, known in zip(bare.videos, self.videos, strict=True)
+            replace(video, id=f"v_{self.classes['action'][one.labels['action']].title()}_{video.id}")
+            for video, one in zip(bare.videos, known(self), strict=True)
         )
         return replace(bare, videos=telling)
 
@@ -193,8 +200,58 @@ class ClassInId(MemorySplit):
 class KeepsGroups(MemorySplit):
     def unlabelled(self):
         bare = super().unlabelled()
-        grouped = tuple(replace(v, group=known.group) for v, known in zip(bare.videos, self.videos, strict=True))
+        grouped = tuple(replace(v, group=one.group) for v, one in zip(bare.videos, known(self), strict=True))
         return replace(bare, videos=grouped)
+
+
+class KeepsPaths(MemorySplit):
+    def unlabelled(self):
+        bare = super().unlabelled()
+        found = tuple(replace(v, path=one.path) for v, one in zip(bare.videos, known(self), strict=True))
+        return replace(bare, videos=found)
+
+
+class KeepsNames(MemorySplit):
+    """Paths lead nowhere, but their names are those of the files."""
+
+    def unlabelled(self):
+        bare = super().unlabelled()
+        named = tuple(
+            replace(v, path=Path("hidden", one.path.name)) for v, one in zip(bare.videos, known(self), strict=True)
+        )
+        return replace(bare, videos=named)
+
+
+class KeepsOrder(MemorySplit):
+    def unlabelled(self):
+        videos = anonymous(self.videos)
+        return MemorySplit(self.name, videos, self.frames, {}, labelled=False)
+
+
+class KeepsReasons(MemorySplit):
+    def unlabelled(self):
+        return replace(super().unlabelled(), left_out={"video.avi": "missing"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside(MemorySplit):
+    beside: object = None
+
+
+class KeepsTheOtherSplit(MemorySplit):
+    """Hides labels in records, and has the labelled split as an attribute."""
+
+    def unlabelled(self):
+        bare = super().unlabelled()
+        return Beside(bare.name, bare.videos, bare.frames, {}, labelled=False, beside=self)
+
+
+class KeepsNamesInItsPickle(MemorySplit):
+    def unlabelled(self):
+        bare = super().unlabelled()
+        hidden = MemorySplit(bare.name, bare.videos, bare.frames, {}, labelled=False)
+        vars(hidden)["_names"] = [video.id for video in self.videos]
+        return hidden
 
 
 class KeepsClasses(MemorySplit):
@@ -271,7 +328,13 @@ BROKEN = {
     "random order": (AnotherOrderEachTime, "check_repeatable", "got other videos or order"),
     "random pixels": (NoisyPixels, "check_repeatable", "got other pixels"),
     "one manifest": (reading(OneManifestForBothSplits), "check_repeatable", "got 1 for 2 splits"),
-    "class in id": (reading(ClassInId), "check_unlabelled", "got ids that name the class"),
+    "class in id": (reading(ClassInId), "check_unlabelled", "got 'down' in its public attributes, 'left' in its"),
+    "keeps paths": (reading(KeepsPaths), "check_unlabelled", "got paths that lead to a file"),
+    "keeps names": (reading(KeepsNames), "check_unlabelled", "got 'train-0' in its public attributes"),
+    "keeps order": (reading(KeepsOrder), "check_unlabelled", "got 48 videos, others or in another order"),
+    "keeps reasons": (reading(KeepsReasons), "check_unlabelled", "got reasons for videos left out"),
+    "split beside": (reading(KeepsTheOtherSplit), "check_unlabelled", "got 'down' in its public attributes"),
+    "names in the pickle": (reading(KeepsNamesInItsPickle), "check_unlabelled", "got 'train-0' in its pickle"),
     "keeps groups": (reading(KeepsGroups), "check_unlabelled", "got groups"),
     "keeps classes": (reading(KeepsClasses), "check_unlabelled", "got classes"),
     "drops a video": (reading(DropsAVideo), "check_unlabelled", "got 47 videos"),
@@ -308,27 +371,27 @@ class WithJoints(MovingSquares):
         return replace(split, videos=tuple(replace(video, joints=self.path) for video in split.videos))
 
 
-class Bare(MemorySplit):
+class KeepsJoints(MemorySplit):
     def unlabelled(self):
         bare = super().unlabelled()
-        return replace(bare, videos=tuple(replace(video, joints=None) for video in bare.videos))
+        return replace(bare, videos=tuple(replace(video, joints=self.videos[0].joints) for video in bare.videos))
 
 
-class TakesJointsAway(WithJoints):
+class HandsJointsOn(WithJoints):
     card = WithJoints.card
 
     def split(self, name):
         split = super().split(name)
-        return Bare(split.name, split.videos, split.frames, split.classes)
+        return KeepsJoints(split.name, split.videos, split.frames, split.classes)
 
 
 def test_joints(folder):
     whole = np.zeros((FRAMES, 9, 2), np.float32)
-    assert failures(TakesJointsAway(folder, whole)) == {}
-    found = failures(TakesJointsAway(folder, whole[:, :7]))
+    assert failures(WithJoints(folder, whole)) == {}
+    found = failures(WithJoints(folder, whole[:, :7]))
     assert list(found) == ["check_joints"]
     assert "'joints': ((24, 7, 2), 'float32')" in found["check_joints"]
-    found = failures(WithJoints(folder, whole))
+    found = failures(HandsJointsOn(folder, whole))
     assert list(found) == ["check_unlabelled"]
     assert "got joints" in found["check_unlabelled"]
 

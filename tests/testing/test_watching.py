@@ -81,7 +81,7 @@ def test_a_blind_split_lets_nobody_look(look, what):
 
 def test_a_blind_split_can_be_used_passed_on_and_copied():
     split = BlindSplit(TRAIN)
-    assert torch.equal(split.read(0), TRAIN.read(0))
+    assert torch.equal(split.read(0), TRAIN.unlabelled().read(0))
     assert split.manifest == TRAIN.unlabelled().manifest
     record = replace(split.videos[0], fps=1.0)
     assert record.id == split.videos[0].id == TRAIN.unlabelled().videos[0].id

@@ -126,10 +126,12 @@ def test_boxes_go_with_the_encoder(boxed, tmp_path):
     again = TrajectoryEncoder.load(tmp_path / "encoder")
     assert torch.equal(videos_encoded(again, some), videos_encoded(encoder, some))
     assert set(again.illustrations(some)) == {"trajectories.png", "trajectories.mp4"}
-    name = some.videos[1].path.stem
+    name = some.videos[1].id
     missing = tmp_path / "boxes" / "ours" / f"{some.videos[1].content}.json"
     missing.unlink()
-    with pytest.raises(DataError, match=f"{name}.avi: no boxes at .*{missing.stem}.npz or .json.*leave `boxes` out"):
+    with pytest.raises(
+        DataError, match=f"video {name!r}: no boxes at .*{missing.stem}.npz or .json.*leave `boxes` out"
+    ):
         videos_encoded(encoder, some)
     missing.write_text("[]")
     with pytest.raises(DataError, match=f"{some.videos[1].id}.*boxes of 0 frames"):

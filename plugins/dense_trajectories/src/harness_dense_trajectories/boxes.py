@@ -40,7 +40,7 @@ def find_boxes(name: str, video: Video) -> Path | None:
         path = stem.with_suffix(suffix)
         if path.is_file():
             return path
-    msg = f"{video.path}: no boxes at {stem}.npz or .json (its sha256); write them there, or leave `boxes` out"
+    msg = f"video {video.id!r}: no boxes at {stem}.npz or .json (its sha256); write them there, or leave `boxes` out"
     raise DataError(msg)
 
 

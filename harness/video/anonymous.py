@@ -1,0 +1,96 @@
+"""Records of videos that tell no label, and the order in which they are given."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import DataError
+from harness.system import files, paths
+from harness.system.hashing import digest
+from harness.values import Video
+
+
+def hidden_order(videos: Sequence[Video]) -> list[int]:
+    """Order in which an unlabelled split has the videos, as their positions here.
+
+    It is shuffled by the content of the videos, hence the same for all names, labels and orders of a list.
+    """
+    names = [_name(video) for video in videos]
+    return sorted(range(len(videos)), key=names.__getitem__)
+
+
+def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
+    """Copy records without labels, groups, joints, and with opaque ids and paths.
+
+    Ids are unique. Paths lead nowhere: reading goes through the split.
+    """
+    copies: Counter[str] = Counter()
+    records = []
+    for video in videos:
+        name = _name(video)
+        opaque = f"{name}-{copies[name]}" if copies[name] else name
+        copies[name] += 1
+        record = dataclasses.replace(video, id=opaque, path=Path(opaque), group="", labels={}, joints=None)
+        records.append(record)
+    return tuple(records)
+
+
+def _name(video: Video) -> str:
+    """Hash what a video shows; its id where the content is unknown."""
+    box = None if video.box is None else dataclasses.astuple(video.box)
+    return digest({"content": video.content, "box": box, "id": "" if video.content else video.id})
+
+
+class HiddenFiles:
+    """Files of an unlabelled split, which neither its repr nor its pickle tells.
+
+    Pickled, they lie in a file below the harness's home, from which they are read again.
+
+    Args:
+        files: for each video.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = tuple(files)
+
+    def locate(self, index: int) -> Path:
+        """File of a video, for reading."""
+        return self._files[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HiddenFiles) and self._files == other._files
+
+    def __hash__(self) -> int:
+        return hash(self._files)
+
+    def __repr__(self) -> str:
+        return f"HiddenFiles({len(self._files)})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> HiddenFiles:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[str], HiddenFiles], tuple[str]]:
+        listed = [str(file.absolute()) for file in self._files]
+        key = digest({"files": listed})
+        if not _table(key).exists():
+            files.write_text(_table(key), json.dumps(listed))
+        return _restored, (key,)
+
+
+def _table(key: str) -> Path:
+    return paths.home() / "hidden" / f"{key}.json"
+
+
+@functools.lru_cache(maxsize=8)
+def _restored(key: str) -> HiddenFiles:
+    try:
+        return HiddenFiles([Path(name) for name in json.loads(_table(key).read_text(encoding="utf-8"))])
+    except (OSError, ValueError) as error:
+        msg = f"{_table(key)}: the files of a pickled split cannot be read ({error}); share HARNESS_HOME, pickle again"
+        raise DataError(msg) from error
