@@ -22,7 +22,7 @@ from harness.values import Encoding, Promise
 READING = ("harness.datasets.derived", "harness.datasets.splits", "harness.execution.sources", "harness.video.loader")
 ENCODING = ("harness.encoders.composite", "harness.encoders.frozen", "harness.store.features")
 FITTING = ("harness.training.session",)
-UNIT = "harness.execution.units"
+UNITS = ("harness.execution.units", "harness.execution.stored_encoders")
 
 
 def fitting_code(dataset: type) -> str:
@@ -37,7 +37,12 @@ def encoding_code(dataset: type) -> str:
 
 def measuring_code(evaluator: type, dataset: type) -> str:
     """Hash the code between the files of a data set and a score."""
-    return digest({"code": code_hash(*READING, *ENCODING, dataset, evaluator), "unit": package_hash(UNIT)})
+    return digest(
+        {
+            "code": code_hash(*READING, *ENCODING, dataset, evaluator),
+            "units": [package_hash(module) for module in UNITS],
+        }
+    )
 
 
 def fit_key(

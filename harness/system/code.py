@@ -28,6 +28,7 @@ MEASURING = (
     "harness.encoders",
     "harness.evaluators",
     "harness.execution.sources",
+    "harness.execution.stored_encoders",
     "harness.execution.units",
     "harness.functional",
     "harness.interfaces",
