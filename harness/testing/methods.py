@@ -9,27 +9,9 @@ from harness.testing import encoders
 from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, distance, expect
 from harness.testing.fits import FRAMES, MethodSubject, check_fit
+from harness.testing.hidden_labels import check_order, check_unlabelled, check_whole_videos
 from harness.testing.traces import expect_no_traces, traces
 from harness.values import VideoBatch
-
-
-def check_unlabelled(subject: MethodSubject) -> None:
-    """An unsupervised method never looks at labels, groups or classes.
-
-    Unsupervised is a method whose card does not state `supervised=True`.
-    """
-    subject.requires(check_fit)
-    try:
-        subject.again  # noqa: B018 - fitting it is the test
-    except Exception:
-        if not subject.blind.touched:
-            raise
-    expect(
-        not subject.blind.touched,
-        expected="fit to leave labels, groups and classes alone",
-        got=f"a look at {', '.join(subject.blind.touched[:1])}",
-        remedy="learn without, or state `supervised=True` on the card",
-    )
 
 
 def check_seed(subject: MethodSubject) -> None:
@@ -93,5 +75,7 @@ def checks(subject: MethodSubject) -> list[Callable[[Any], None]]:
         check_budget,
         check_traces,
         *encoders.CHECKS,
+        check_whole_videos,
         check_seed,
+        *([] if supervised else [check_order]),
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class CountingSplit(SplitView):
 
 
 class LabelsTouchedError(HarnessError):
-    """Access to labels, groups or classes by an unsupervised method."""
+    """Access to labels, groups, classes or paths by an unsupervised method."""
 
 
 @dataclass
@@ -103,8 +104,38 @@ class _RefusedGroup(str):
         self._refuse("a video's group")
 
 
+class _RefusedPath:
+    """Path that can be passed around, but not read, compared, hashed or printed."""
+
+    def __init__(self, refuse: _Refusal) -> None:
+        self._refuse = refuse
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__") or name == "_refuse":
+            raise AttributeError(name)
+        self._refuse("a video's path")
+
+    def __fspath__(self) -> str:
+        self._refuse("a video's path")
+
+    def __truediv__(self, other: object) -> str:
+        self._refuse("a video's path")
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse("a video's path")
+
+    def __hash__(self) -> int:
+        self._refuse("a video's path")
+
+    def __str__(self) -> str:
+        self._refuse("a video's path")
+
+    def __repr__(self) -> str:
+        return "Path()"
+
+
 class BlindSplit(SplitView):
-    """Unlabelled split that raises on access to labels, groups or classes.
+    """Unlabelled split that raises on access to labels, groups, classes or paths.
 
     Other unlabelled splits show empty ones.
 
@@ -126,7 +157,8 @@ unsupervised method must not look at
         group = _RefusedGroup()
         group._refuse = self._refuse
         labels = _RefusedLabels(self._refuse)
-        self._videos = tuple(replace(video, labels=labels, group=group) for video in self._split.videos)
+        path = cast("Path", _RefusedPath(self._refuse))
+        self._videos = tuple(replace(video, labels=labels, group=group, path=path) for video in self._split.videos)
 
     @property
     def touched(self) -> list[str]:
@@ -135,13 +167,18 @@ unsupervised method must not look at
 
     @property
     def videos(self) -> Sequence[Video]:
-        """Videos whose labels and groups raise `LabelsTouchedError`."""
+        """Videos whose labels, groups and paths raise `LabelsTouchedError`."""
         return self._videos
 
     @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """Raise `LabelsTouchedError`."""
         self._refuse("its classes")
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Raise `LabelsTouchedError`."""
+        self._refuse("the videos left out")
 
     def unlabelled(self) -> Split:
         """Return the split itself, which has no labels."""

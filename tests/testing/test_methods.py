@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from harness.cards import MethodCard
 from harness.encoders.network import NetworkEncoder, NetworkMethod
 from harness.system.seeding import seeded
 from harness.testing import MovingSquares, TinyBackbone, checks_for, failures, methods
+from harness.testing.cheats import LooksAtOthers, ReadsOrder
 from harness.testing.fits import FRAMES
 from harness.video.transforms import normalise
 
@@ -157,6 +159,30 @@ class LooksForClassesAndSaysNothing(Spread):
         return super().clips(train, view, generator)
 
 
+class LooksForPaths(Spread):
+    card = CARD
+
+    def clips(self, train, view, generator):
+        self.folders = {Path(video.path).parent for video in train.videos}
+        return super().clips(train, view, generator)
+
+
+class LooksForFileSizes(Spread):
+    card = CARD
+
+    def clips(self, train, view, generator):
+        self.sizes = [video.path.stat().st_size for video in train.videos if video.path.exists()]
+        return super().clips(train, view, generator)
+
+
+class LooksForVideosLeftOut(Spread):
+    card = CARD
+
+    def clips(self, train, view, generator):
+        self.others = list(train.left_out)
+        return super().clips(train, view, generator)
+
+
 class CopiesRecords(Spread):
     """Passes records on without looking at their labels, which is nobody's harm."""
 
@@ -231,6 +257,11 @@ BROKEN = {
     LooksForLabels: ("check_unlabelled", "got a look at a video's labels"),
     LooksForGroups: ("check_unlabelled", "got a look at a video's group"),
     LooksForClassesAndSaysNothing: ("check_unlabelled", "got a look at its classes"),
+    LooksForPaths: ("check_unlabelled", "got a look at a video's path"),
+    LooksForFileSizes: ("check_unlabelled", "got a look at a video's path"),
+    LooksForVideosLeftOut: ("check_unlabelled", "got a look at the videos left out"),
+    ReadsOrder: ("check_order", "it reads the class from the order of the videos"),
+    LooksAtOthers: ("check_whole_videos", "another one without the other videos"),
     NeverEnds: (
         "check_budget",
         f"at most {FRAMES} frames shown to the network (and the rest of a batch of 128), got 2304",
@@ -256,7 +287,7 @@ def test_a_defect_is_found_by_its_check_alone(broken):
     check, message = BROKEN[broken]
     found = failures(broken())
     assert list(found) == [check]
-    assert found[check].startswith(f"method 'spread' fails {check}: ")
+    assert found[check].startswith(f"method '{broken.card.name}' fails {check}: ")
     assert message in found[check]
 
 
@@ -283,7 +314,7 @@ class NeedsLabels(Spread):
 
 def test_a_supervised_method_gets_labels_and_is_not_asked_to_go_without():
     assert failures(NeedsLabels()) == {}
-    assert "check_unlabelled" not in {check.name for check in checks_for(NeedsLabels())}
+    assert not {"check_unlabelled", "check_order"} & {check.name for check in checks_for(NeedsLabels())}
 
 
 class Wider(TinyBackbone):
