@@ -13,7 +13,7 @@ from harness.datasets.split_views import SplitView, Subset
 from harness.encoders.frozen import CachedEncoder
 from harness.interfaces import Encoder, Split, WholeVideos
 from harness.testing.checking import TOLERANCE, distance, expect
-from harness.testing.encoders import check_stored, check_vectors
+from harness.testing.encoders import check_no_gradient, check_stored, check_unchanged, check_vectors
 from harness.testing.fits import BATCH, MethodSubject, check_fit
 from harness.testing.watching import BlindSplit
 from harness.values import Video
@@ -108,7 +108,7 @@ def check_order(subject: MethodSubject) -> None:
     It is fitted once more, on the videos sorted by class. Then the nearest mean of a class among the training videos
     must not tell the class of training and test videos much better than after a fit in an order that is random.
     """
-    subject.requires(check_unlabelled, check_stored)
+    subject.requires(check_unlabelled, check_no_gradient, check_unchanged, check_stored)
     split = subject.data.split("train")
     classes = _classes(split)
     if len(set(classes)) < 2:
