@@ -18,7 +18,7 @@ from harness_temporal_coherency.googlenet import GoogLeNet
 from harness_temporal_coherency.local_response import WithinChannels
 
 MINI = {"width": 0.25, "size": 99}
-NETWORKS = [AlexNet(**MINI), AlexNet(released=True, **MINI), GoogLeNet(), CifarQuick(), CifarFull()]
+NETWORKS = [AlexNet(**MINI), AlexNet(released=True, **MINI), GoogLeNet(), GoogLeNet(size=64), CifarQuick(), CifarFull()]
 
 
 @conformance(*NETWORKS)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch.nn.functional import cosine_embedding_loss, normalize
 
-from harness_temporal_coherency.losses import SharedNetwork, contrastive, distance, quadruplet, siamese, triplet
+from harness_temporal_coherency.losses import SharedNetwork, contrastive, euclidean, quadruplet, siamese, triplet
 
 
 def vectors(roles: int, count: int = 6, seed: int = 0) -> list[torch.Tensor]:
@@ -19,7 +20,7 @@ def vectors(roles: int, count: int = 6, seed: int = 0) -> list[torch.Tensor]:
 def test_distance_has_a_gradient_where_rows_are_equal():
     first = torch.ones(2, 3, requires_grad=True)
     second = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 3.0]])
-    apart = distance(first, second)
+    apart = euclidean(first, second)
     apart.sum().backward()
     assert apart.tolist() == [0.0, 2.0]
     assert first.grad.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]
@@ -78,7 +79,7 @@ def test_quadruplet_equals_its_definition(margin):
 def test_quadruplet_gradient(released):
     """Away from the kinks: no hinge has an argument near 0."""
     roles = [role.requires_grad_() for role in vectors(4, seed=3)]
-    arguments = distance(roles[0], roles[2]) - distance(roles[0], roles[3]) + 0.5
+    arguments = euclidean(roles[0], roles[2]) - euclidean(roles[0], roles[3]) + 0.5
     assert arguments.abs().min() > 1e-2
     assert torch.autograd.gradcheck(lambda *r: quadruplet(*r, released=released), roles)
 
@@ -86,7 +87,7 @@ def test_quadruplet_gradient(released):
 def test_contrastive_gradient():
     first, second = (role.requires_grad_() for role in vectors(2, seed=1))
     together = torch.tensor([True, False, True, False, False, True])
-    assert (distance(first, second) - 1.0).abs().min() > 1e-2
+    assert (euclidean(first, second) - 1.0).abs().min() > 1e-2
     assert torch.autograd.gradcheck(lambda a, b: contrastive(a, b, together, 1.0), (first, second))
 
 
@@ -120,6 +121,30 @@ def test_triplet_closed_forms():
     assert triplet(a, -a, a, margin=1.0).item() == 3.0
 
 
+def test_euclidean_triplet_closed_forms():
+    a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 3.0]])
+    assert triplet(a, a, b, distance="euclidean").item() == 0
+    assert triplet(a, a, a, distance="euclidean").item() == 0.5
+    assert triplet(a, b, a, distance="euclidean").item() == 3.5
+    assert triplet(a, b, -a, margin=1.5, distance="euclidean").item() == 2.5
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.5, 1.5])
+def test_euclidean_triplet_equals_its_definition(margin):
+    roles = [3 * role for role in vectors(3, seed=4)]
+    slow = 0.0
+    for a, p, n in zip(*(role.tolist() for role in roles), strict=True):
+        slow += max(0.0, math.dist(a, p) - math.dist(a, n) + margin)
+    assert triplet(*roles, margin, distance="euclidean").item() == pytest.approx(slow / 6)
+
+
+def test_one_margin_is_two_in_the_two_distances():
+    """On unit vectors 1 - cos is half the squared distance, so that both are 2 for opposite ones, else not equal."""
+    a, n = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    assert triplet(a, a, n, margin=2.0).item() == 1.0
+    assert triplet(a, a, n, margin=2.0, distance="euclidean").item() == pytest.approx(2 - math.sqrt(2))
+
+
 @pytest.mark.parametrize("margin", [0.1, 0.5, 1.5])
 def test_triplet_equals_torchs_own(margin):
     """Cosine distances are those of torch's loss for pairs that belong together."""
@@ -135,10 +160,38 @@ def test_siamese_and_triplet_gradients():
     """Away from the kinks: no hinge has an argument near 0."""
     first, second, third = (role.requires_grad_() for role in vectors(3, seed=2))
     together = torch.tensor([True, False, True, False, False, True])
-    assert (distance(first, second) - 1.0).abs().min() > 1e-2
+    assert (euclidean(first, second) - 1.0).abs().min() > 1e-2
     assert torch.autograd.gradcheck(lambda a, b: siamese(a, b, together, 1.0), (first, second))
     assert ((first * third).sum(1) - (first * second).sum(1) + 0.5).abs().min() > 1e-2
     assert torch.autograd.gradcheck(triplet, (first, second, third))
+    assert (euclidean(first, second) - euclidean(first, third) + 0.5).abs().min() > 1e-2
+    assert torch.autograd.gradcheck(lambda *roles: triplet(*roles, distance="euclidean"), (first, second, third))
+
+
+def gradient(loss, margin, *, unit):
+    """Gradient of a layer under a loss with this margin; without `unit`, distances are around 22."""
+    layer = torch.nn.Linear(12, 4, bias=False).double()
+    torch.nn.init.eye_(layer.weight)
+    clips = 8 * torch.randn(480, 3, 1, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    roles, targets = (2, torch.arange(240) % 2 == 1) if loss is siamese else (4, None)
+    network = torch.nn.Sequential(torch.nn.Flatten(), layer)
+    SharedNetwork(network, roles, partial(loss, margin=margin), unit=unit)(clips, targets).backward()
+    return layer.weight.grad
+
+
+@pytest.mark.parametrize("loss", [siamese, quadruplet])
+def test_margins_above_2_are_one_for_unit_vectors(loss):
+    """Distances of unit vectors end at 2: every hinge is open, and its slope knows no margin."""
+    assert torch.equal(gradient(loss, 10.0, unit=True), gradient(loss, 20.0, unit=True))
+    assert not torch.allclose(gradient(loss, 0.5, unit=True), gradient(loss, 10.0, unit=True))
+
+
+@pytest.mark.parametrize("loss", [siamese, quadruplet])
+def test_margins_above_2_act_on_vectors_as_they_are(loss):
+    """Distances below a margin only open its hinge, so that each of the margins has its own gradient."""
+    gradients = [gradient(loss, margin, unit=False) for margin in (1.0, 10.0, 20.0)]
+    assert not torch.allclose(gradients[0], gradients[1])
+    assert not torch.allclose(gradients[1], gradients[2])
 
 
 def test_a_shared_network_gives_the_loss_of_unit_vectors():

@@ -40,6 +40,17 @@ def test_a_quadruplets_last_frame_is_of_another_video():
     assert ((anchor - other).abs().amax(1) > 20).float().mean() > 0.6  # most other videos are of another group
 
 
+def test_the_window_of_a_method_is_exact_or_the_most():
+    """A window of 5 frames: all pairs are that far apart, or some nearer."""
+    n_frames = torch.full((4,), 60)
+    for method in (Siamese, Quadruplet):
+        for contiguous, nearest in (("exactly", 5), ("within", 1)):
+            examples = method(window=5, contiguous=contiguous).sample(n_frames, 400, torch.Generator().manual_seed(0))
+            chosen = slice(None) if examples.together is None else examples.together
+            apart = (examples.frames[:, 1] - examples.frames[:, 0])[chosen]
+            assert (int(apart.min()), int(apart.max())) == (nearest, 5)
+
+
 def test_half_of_siamese_pairs_are_of_two_videos():
     view = TinyBackbone.inputs.view
     batch = Siamese().draw(train(), view, 200, torch.Generator().manual_seed(0))
@@ -64,9 +75,17 @@ def test_a_triplets_last_frame_is_of_another_video():
         (SlowFeatureAnalysis(batch_size=32, lr=5e-3), Small2D()),  # a smaller network does not learn it
         *((Siamese(batch_size=32, lr=1e-2, released=released), TinyBackbone()) for released in (False, True)),
         *((Quadruplet(batch_size=16, lr=1e-2, released=released), TinyBackbone()) for released in (False, True)),
-        (Triplet(batch_size=20, lr=1e-2), TinyBackbone()),
+        *((Triplet(batch_size=20, lr=1e-2, distance=one), TinyBackbone()) for one in ("cosine", "euclidean")),
     ],
-    ids=["sfa", "siamese", "siamese released", "quadruplet", "quadruplet released", "triplet"],
+    ids=[
+        "sfa",
+        "siamese",
+        "siamese released",
+        "quadruplet",
+        "quadruplet released",
+        "triplet cosine",
+        "triplet euclidean",
+    ],
 )
 def test_learning_lowers_the_loss(method, backbone):
     split = train()

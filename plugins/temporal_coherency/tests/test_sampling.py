@@ -89,6 +89,32 @@ def test_siamese_pairs_are_contiguous_or_of_two_videos():
         assert chi_squared(others[torch.arange(4) != video]) < 13.9  # 2 degrees, p = 0.001
 
 
+@pytest.mark.parametrize(("contiguous", "gaps"), [("exactly", [5]), ("within", [1, 2, 3, 4, 5])])
+def test_contiguous_frames_are_exactly_or_within_the_window(contiguous, gaps):
+    """Every gap of the window is as likely as another, and t is uniform over where it fits."""
+    n_frames = torch.full((3,), 40)
+    pairs = siamese_pairs(n_frames, 20_000, 5, generator(), contiguous=contiguous)
+    tuples = quadruplets(n_frames, 10_000, 5, 20, generator(), contiguous=contiguous)
+    of_pairs = (pairs.frames[:, 1] - pairs.frames[:, 0])[pairs.together]
+    of_tuples = tuples.frames[:, 1] - tuples.frames[:, 0]
+    for apart in (of_pairs, of_tuples):
+        assert apart.unique().tolist() == gaps
+        assert chi_squared(apart.bincount()[gaps]) < 18.5  # 4 degrees, p = 0.001
+    assert (tuples.frames[:, 2] - tuples.frames[:, 0] == 20).all()
+    for gap in gaps:
+        starts = pairs.frames[pairs.together, 0][of_pairs == gap].bincount(minlength=40)
+        assert starts[40 - gap :].sum() == 0
+        assert chi_squared(starts[: 40 - gap]) < 76  # 38 degrees at most, p = 0.0003
+
+
+@pytest.mark.parametrize("draw", [siamese_pairs, lambda n, c, w, g, **k: quadruplets(n, c, w, 20, g, **k)])
+def test_a_window_of_one_frame_is_exact_and_within(draw):
+    n_frames = torch.tensor([30, 40])
+    exactly, within = (draw(n_frames, 100, 1, generator(), contiguous=one) for one in ("exactly", "within"))
+    assert torch.equal(exactly.frames, within.frames)
+    assert torch.equal(exactly.videos, within.videos)
+
+
 def test_siamese_pairs_of_short_videos_end_at_the_last_frame():
     pairs = siamese_pairs(torch.tensor([2, 1]), 400, 5, generator())
     assert (pairs.frames < torch.tensor([2, 1])[pairs.videos]).all()

@@ -53,7 +53,7 @@ QUADRUPLET = MethodCard(
 
 TRIPLET = MethodCard(
     name="triplet",
-    summary="Ld: a frame nearer to a later one of its video than to another video's, by a margin in angle",
+    summary="Ld: a frame nearer to a later one of its video than to another video's, by a margin",
     paper=Paper(
         title="Unsupervised Learning of Visual Representations Using Videos",
         authors="Xiaolong Wang, Abhinav Gupta",

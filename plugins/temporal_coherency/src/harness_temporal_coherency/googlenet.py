@@ -13,6 +13,8 @@ from harness.system.seeding import seeded
 from harness.values import Inputs
 from harness_temporal_coherency import GOOGLENET
 
+_STRIDE = 32
+
 
 class GoogLeNet:
     """GoogLeNet on single frames, with a layer of 1024 units and a ReLU on top.
@@ -20,12 +22,21 @@ class GoogLeNet:
     Source: Szegedy et al. 2015. The paper says no more than "a fc layer of size 1024". torchvision's network has batch
     normalisation and, where the original has 5 x 5 convolutions, 3 x 3 ones. Its auxiliary classifiers and its dropout
     are left out.
+
+    Args:
+        size: pixels of the input; few make it fast enough for a CPU.
+
+    Raises:
+        ValueError: when images of `size` pixels are smaller than the network's stride, 32.
     """
 
     card: ClassVar[BackboneCard] = GOOGLENET
-    inputs: ClassVar[Inputs] = Inputs(
-        view=View(frames=1, size=224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
-    )
+
+    def __init__(self, size: int = 224) -> None:
+        if size < _STRIDE:
+            msg = f"images of {size} pixels are too small for googlenet: expected at least {_STRIDE}"
+            raise ValueError(msg)
+        self.inputs = Inputs(view=View(frames=1, size=size), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize, relu
+
+Distance = Literal["euclidean", "cosine"]
 
 
 class SharedNetwork(nn.Module):
@@ -33,12 +36,12 @@ class SharedNetwork(nn.Module):
         return self.loss(*parts) if targets is None else self.loss(*parts, targets)
 
 
-def distance(first: Tensor, second: Tensor) -> Tensor:
+def euclidean(first: Tensor, second: Tensor) -> Tensor:
     """Euclidean distance of rows, (N, D) and (N, D) -> (N,).
 
     Its gradient is 0 where the rows are equal.
 
-    >>> distance(torch.tensor([[0.0, 3.0], [1.0, 1.0]]), torch.tensor([[4.0, 0.0], [1.0, 1.0]])).tolist()
+    >>> euclidean(torch.tensor([[0.0, 3.0], [1.0, 1.0]]), torch.tensor([[4.0, 0.0], [1.0, 1.0]])).tolist()
     [5.0, 0.0]
     """
     squared = (first - second).square().sum(1)
@@ -63,7 +66,7 @@ def contrastive(first: Tensor, second: Tensor, together: Tensor, margin: float =
     >>> contrastive(same, torch.tensor([[1.0, 0.5]]), torch.tensor([False])).item()
     0.125
     """
-    apart = distance(first, second)
+    apart = euclidean(first, second)
     return torch.where(together, apart.square(), relu(margin - apart).square()).mean() / 2
 
 
@@ -88,30 +91,40 @@ def siamese(first: Tensor, second: Tensor, together: Tensor, margin: float = 1.0
     """
     if released:
         return contrastive(first, second, together, margin)
-    apart = distance(first, second)
+    apart = euclidean(first, second)
     return torch.where(together, apart, relu(margin - apart)).mean()
 
 
-def triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 0.5) -> Tensor:
+def triplet(
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 0.5, *, distance: Distance = "cosine"
+) -> Tensor:
     """Loss Ld: a frame nearer to another of its video than to another video's.
 
-    The mean over triplets of max(0, D(anchor, positive) - D(anchor, negative) + margin), D = 1 - cos.
+    The mean over triplets of max(0, D(anchor, positive) - D(anchor, negative) + margin). The distance D of a and b is
+    1 - a . b / (|a| |b|) for `cosine`, |a - b| for `euclidean`; of vectors of length 1 the former is half the square
+    of the latter, so that one margin does not mean the same in both.
 
     Args:
         anchor: (N, D).
         positive: (N, D).
         negative: (N, D).
         margin: M of the source.
+        distance: `cosine` as Wang and Gupta have it, `euclidean` as Redondo-Cabrera and Lopez-Sastre do.
 
     Source: Wang and Gupta, "Unsupervised learning of visual representations using videos", ICCV 2015, eq. 2, which
-    Redondo-Cabrera and Lopez-Sastre 2019 compare with in their table 6.
+    Redondo-Cabrera and Lopez-Sastre 2019 compare with in their table 6 as a "ranking Euclidean loss".
 
     >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])
     >>> triplet(a, a, b).item(), triplet(a, b, a).item()
     (0.0, 1.5)
+    >>> triplet(a, b, a, distance="euclidean").item()  # the root of 5, and the margin
+    2.7360680103302
     """
-    near, far = (cosine_similarity(anchor, other, dim=1) for other in (positive, negative))
-    return relu(far - near + margin).mean()
+    if distance == "euclidean":
+        near, far = euclidean(anchor, positive), euclidean(anchor, negative)
+    else:
+        near, far = (1 - cosine_similarity(anchor, other, dim=1) for other in (positive, negative))
+    return relu(near - far + margin).mean()
 
 
 def quadruplet(
@@ -140,5 +153,5 @@ def quadruplet(
     if released:
         near, positive, negative = ((anchor - x).square().sum() for x in (following, later, other))
         return (near + relu(positive - negative + margin)) / len(anchor)
-    positive, negative = distance(anchor, later), distance(anchor, other)
-    return (distance(anchor, following) + relu(positive - negative + margin)).mean()
+    positive, negative = euclidean(anchor, later), euclidean(anchor, other)
+    return (euclidean(anchor, following) + relu(positive - negative + margin)).mean()

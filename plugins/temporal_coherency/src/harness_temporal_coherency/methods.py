@@ -11,8 +11,9 @@ from harness.errors import UsageError
 from harness.training.gradient_method import GradientMethod
 from harness.values import Batch
 from harness_temporal_coherency import QUADRUPLET, SFA, SIAMESE, TRIPLET
-from harness_temporal_coherency.losses import SharedNetwork, contrastive, quadruplet, siamese, triplet
+from harness_temporal_coherency.losses import Distance, SharedNetwork, contrastive, quadruplet, siamese, triplet
 from harness_temporal_coherency.sampling import (
+    Contiguous,
     Examples,
     lengths,
     quadruplets,
@@ -102,6 +103,8 @@ class Siamese(_CoherencyMethod):
     """delta of the paper."""
     window: int = 1
     """w of the paper: frames from the anchor to the contiguous frame."""
+    contiguous: Contiguous = "exactly"
+    """Take the frame `exactly` the window later, or `within` it: uniformly 1 to `window` frames later."""
     released: bool = False
     """Use the loss of the authors' code in place of the paper's."""
     unit: bool = True
@@ -115,7 +118,7 @@ class Siamese(_CoherencyMethod):
 
     def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
         """Sample pairs of contiguous frames and of frames of two videos."""
-        return siamese_pairs(n_frames, count, self.window, generator)
+        return siamese_pairs(n_frames, count, self.window, generator, contiguous=self.contiguous)
 
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Ls."""
@@ -138,6 +141,11 @@ class Triplet(_CoherencyMethod):
     roles: ClassVar[int] = 3
 
     margin: float = 0.5
+    distance: Distance = "cosine"
+    """`cosine` as in the source; `euclidean` as in table 6 of Redondo-Cabrera and Lopez-Sastre.
+
+    Vectors are scaled to length 1 for both.
+    """
     gap: int = 20
     """Frames from the anchor to the later one; in a shorter video, to its last frame."""
 
@@ -151,8 +159,8 @@ class Triplet(_CoherencyMethod):
         return triplets(n_frames, count, self.gap, generator)
 
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
-        """Build the loss Ld, of angles."""
-        return SharedNetwork(network, self.roles, partial(triplet, margin=self.margin), unit=False)
+        """Build the loss Ld of unit vectors."""
+        return SharedNetwork(network, self.roles, partial(triplet, margin=self.margin, distance=self.distance))
 
 
 @dataclass(kw_only=True)
@@ -172,6 +180,8 @@ class Quadruplet(_CoherencyMethod):
     """alpha of the paper."""
     window: int = 1
     """w of the paper: frames from the anchor to the contiguous frame."""
+    contiguous: Contiguous = "exactly"
+    """Take the frame `exactly` the window later, or `within` it: uniformly 1 to `window` frames later."""
     gap: int = 20
     """n of the paper: frames from the anchor to the later frame of its video.
 
@@ -192,7 +202,7 @@ class Quadruplet(_CoherencyMethod):
 
     def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
         """Sample tuples of anchor, contiguous frame, later frame and negative."""
-        return quadruplets(n_frames, count, self.window, self.gap, generator)
+        return quadruplets(n_frames, count, self.window, self.gap, generator, contiguous=self.contiguous)
 
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Lq."""

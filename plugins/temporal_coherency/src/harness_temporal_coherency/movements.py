@@ -17,7 +17,7 @@ from harness.cards import WholeVideo
 from harness.errors import HarnessError, UsageError
 from harness.system import progress
 from harness.values import VideoBatch
-from harness_temporal_coherency.losses import distance
+from harness_temporal_coherency.losses import euclidean
 from harness_temporal_coherency.sampling import lengths, quadruplets, read_roles
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
         "mirrored": frames.flip(-1),
     }
     here = _unit(encoder, frames)
-    apart = distance(here, _unit(encoder, others)).mean()
-    shares = {name: float(distance(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
+    apart = euclidean(here, _unit(encoder, others)).mean()
+    shares = {name: float(euclidean(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
     return {**shares, "nearest_of_group": _nearest_of_group(encoder, split)}
 
 

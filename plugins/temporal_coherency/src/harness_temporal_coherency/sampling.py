@@ -6,7 +6,7 @@ paper's "more unsupervised" training on all videos joined as one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from harness.video.transforms import colour_jitter
 if TYPE_CHECKING:
     from harness.cards import View
     from harness.interfaces import Split
+
+Contiguous = Literal["exactly", "within"]
+"""Frames that count as contiguous: `window` frames apart, or 1 to `window`, uniformly."""
 
 
 class Examples(NamedTuple):
@@ -83,20 +86,23 @@ def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Examp
     return Examples(torch.stack([videos, videos], dim=1), torch.stack([first, second], dim=1), together)
 
 
-def siamese_pairs(n_frames: Tensor, count: int, window: int, generator: torch.Generator) -> Examples:
-    """Sample pairs, in turn with a negative and with the frame `window` later.
+def siamese_pairs(
+    n_frames: Tensor, count: int, window: int, generator: torch.Generator, *, contiguous: Contiguous = "exactly"
+) -> Examples:
+    """Sample pairs, in turn with a negative and with a contiguous frame.
 
-    In a video too short for the window, the partner is its last frame.
+    In a video too short for the window, the partner is at most its last frame.
 
     Args:
         n_frames: (N,) frames of each video.
         count: pairs.
         window: w of the paper, at least 1.
         generator: the source of chance.
+        contiguous: whether the partner is `window` frames later, or at most so many.
     """
     videos = torch.randint(len(n_frames), (count,), generator=generator)
     together = torch.arange(count) % 2 == 1
-    first, following = _draw_pair(n_frames[videos], torch.tensor(window), generator)
+    first, following = _draw_pair(n_frames[videos], _draw_steps(window, count, contiguous, generator), generator)
     others, other = _draw_negatives(n_frames, videos, generator)
     return Examples(
         torch.stack([videos, torch.where(together, videos, others)], dim=1),
@@ -122,7 +128,15 @@ def triplets(n_frames: Tensor, count: int, gap: int, generator: torch.Generator)
     return Examples(torch.stack([videos, videos, others], dim=1), torch.stack([first, later, other], dim=1))
 
 
-def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: torch.Generator) -> Examples:
+def quadruplets(
+    n_frames: Tensor,
+    count: int,
+    window: int,
+    gap: int,
+    generator: torch.Generator,
+    *,
+    contiguous: Contiguous = "exactly",
+) -> Examples:
     """Sample frames (t, t + window, t + gap) of a random video and a negative.
 
     t is uniform over the frames where t + gap still lies in the video. In a shorter video, t is any frame and what lies
@@ -134,10 +148,11 @@ def quadruplets(n_frames: Tensor, count: int, window: int, gap: int, generator: 
         window: w of the paper, at least 1.
         gap: n of the paper, larger than `window`.
         generator: the source of chance.
+        contiguous: whether the second frame is t + `window`, or uniformly one of t + 1 to t + `window`.
     """
     three = triplets(n_frames, count, gap, generator)
     videos, first = three.videos[:, 0], three.frames[:, 0]
-    following = torch.minimum(first + window, n_frames[videos] - 1)
+    following = torch.minimum(first + _draw_steps(window, count, contiguous, generator), n_frames[videos] - 1)
     return Examples(
         torch.stack([videos, *three.videos.T], dim=1),
         torch.stack([first, following, *three.frames[:, 1:].T], dim=1),
@@ -150,6 +165,13 @@ def _draw_negatives(n_frames: Tensor, videos: Tensor, generator: torch.Generator
     if len(n_frames) > 1:
         others = (videos + torch.randint(1, len(n_frames), (len(videos),), generator=generator)) % len(n_frames)
     return others, _draw_below(n_frames[others], generator)
+
+
+def _draw_steps(window: int, count: int, contiguous: Contiguous, generator: torch.Generator) -> Tensor:
+    """Draw frames from an anchor to its contiguous frame; nothing is drawn where it is one."""
+    if contiguous == "exactly" or window == 1:
+        return torch.full((count,), window)
+    return torch.randint(1, window + 1, (count,), generator=generator)
 
 
 def _draw_pair(n_frames: Tensor, step: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
