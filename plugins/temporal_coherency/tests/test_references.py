@@ -6,7 +6,9 @@ import inspect
 from importlib.resources import files
 
 import pytest
+import torch
 
+from harness.functional.metrics import conditional_entropy
 from harness.plugins.manager import Plugins
 from harness.suites.references import parse
 from harness_temporal_coherency import PAPER
@@ -61,6 +63,35 @@ def test_what_the_text_computes_from_them_comes_out(numbers):
     assert round(100 * four[0] / four[1]) == 64
     five = [find(numbers, "Table 5", name) for name in ("Our CIFAR init with Lq", "CIFAR pretrained on full CIFAR-100")]
     assert round(100 * five[0] / five[1], 2) == 92.73
+
+
+def test_the_text_has_two_numbers_of_googlenet(numbers):
+    two = {one.method: (one.value, one.std, one.table) for one in numbers if one.backbone == "GoogLeNet"}
+    assert two == {
+        "GoogLeNet with Ls": (3.93, 0.01, "Section 4.1.2"),
+        "GoogLeNet with Lq": (3.93, 0.02, "Section 4.1.2"),
+    }
+
+
+def entropy_of_random_clusters(stride, spread):
+    """Bits of 101 random clusters of every `stride`-th frame of as many test videos as UCF101 has.
+
+    Videos last 7.21 s in mean at 25 frames a second (Soomro et al. 2012), log-normally with this deviation of the
+    logarithm, and at least 29 frames.
+    """
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.exp(spread * torch.randn(3783, generator=generator) - spread**2 / 2) * 7.21 * 25
+    labels = (torch.arange(3783) % 101).repeat_interleave((lengths.round().clamp(min=29) / stride).ceil().long())
+    clusters = torch.randint(101, (5, len(labels)), generator=generator)
+    return float(conditional_entropy(labels, clusters).mean())
+
+
+def test_the_stride_of_the_references_fits_the_papers_random_clusters(numbers):
+    (printed,) = {one.value for one in numbers if one.table == "Table 2" and one.method == "Baseline RANDOM"}
+    (stride,) = {one.evaluator.options["stride"] for one in numbers if one.evaluator.name == "clustering"}
+    assert entropy_of_random_clusters(stride, 0.0) == pytest.approx(printed, abs=0.015)
+    assert entropy_of_random_clusters(stride, 0.5) == pytest.approx(printed, abs=0.015)
+    assert entropy_of_random_clusters(20, 0.5) > printed + 0.1
 
 
 def test_every_protocol_exists(numbers):

@@ -8,7 +8,7 @@ from harness.execution import plan
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 
-NAMES = ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins")
+NAMES = ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins", "googlenet", "released")
 DEFAULTS = [("label", "action"), ("algorithm", "kmeans")]
 """Options of clustering that suites leave out and published numbers have."""
 
@@ -66,7 +66,9 @@ def test_the_papers_parameters(plugins, name):
         method = plugins.methods.build(choice.name, choice.options)
         assert (method.optimizer, method.lr, method.momentum, method.weight_decay) == ("sgd", 1e-3, 0.9, 0.005)
         assert (method.schedule, method.clip_gradients, method.colour) == ("step", 5.0, 0.0)
-        assert method.batch_size == {"siamese": 120, "sfa": 120, "quadruplet": 40, "triplet": 40}[choice.name]
+        expected = {"siamese": 120, "sfa": 120, "quadruplet": 45 if name == "released" else 40, "triplet": 40}
+        assert method.batch_size == expected[choice.name]
+        assert choice.name != "triplet" or method.distance == "euclidean"
     assert suite.frames == (5_000 if name == "table3" else 30_000) * 40 * 4
 
 

@@ -156,7 +156,18 @@ def harness_suites(registry: SuiteRegistry) -> None:
 
     Each is there with the paper's parameters and on the embedded data.
     """
-    for name in ("table1", "table2", "table3", "transfer", "table4", "table5", "table6", "margins"):
+    for name in (
+        "table1",
+        "table2",
+        "table3",
+        "transfer",
+        "table4",
+        "table5",
+        "table6",
+        "margins",
+        "googlenet",
+        "released",
+    ):
         registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
         registry.register(f"coherency-{name}-mini", f"harness_temporal_coherency:suites/{name}-mini.yaml")
     for name in ("claims", "claims-joined", "claims-unbiased"):
