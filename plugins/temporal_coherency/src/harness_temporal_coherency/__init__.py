@@ -126,6 +126,18 @@ CIFAR_FULL = BackboneCard(
 )
 
 
+TABLES = (
+    *("table1", "table2", "table3", "transfer", "table4", "table5", "table6"),
+    *("margins", "googlenet", "released"),
+)
+"""Suites of the paper's experiments, with its parameters; each also as `-mini`, on the embedded data."""
+CLAIMS = (
+    *("claims", "claims-joined", "claims-unbiased", "claims-transfer", "claims-sweep"),
+    *("claims-layers", "claims-googlenet", "claims-objects"),
+)
+"""Suites of the paper's claims on the embedded data, with three seeds; each also as `-mini`."""
+
+
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
     """Register the paper's two methods, and the two it compares them with."""
@@ -156,19 +168,6 @@ def harness_suites(registry: SuiteRegistry) -> None:
 
     Each is there with the paper's parameters and on the embedded data.
     """
-    for name in (
-        "table1",
-        "table2",
-        "table3",
-        "transfer",
-        "table4",
-        "table5",
-        "table6",
-        "margins",
-        "googlenet",
-        "released",
-    ):
+    for name in (*TABLES, *CLAIMS):
         registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
         registry.register(f"coherency-{name}-mini", f"harness_temporal_coherency:suites/{name}-mini.yaml")
-    for name in ("claims", "claims-joined", "claims-unbiased"):
-        registry.register(f"coherency-{name}", f"harness_temporal_coherency:suites/{name}.yaml")
