@@ -130,12 +130,12 @@ TABLES = (
     *("table1", "table2", "table3", "transfer", "table4", "table5", "table6"),
     *("margins", "googlenet", "released"),
 )
-"""Suites of the paper's experiments, with its parameters; each also as `-mini`, on the embedded data."""
+"""Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
 CLAIMS = (
     *("claims", "claims-joined", "claims-unbiased", "claims-transfer", "claims-sweep"),
     *("claims-layers", "claims-googlenet", "claims-objects"),
 )
-"""Suites of the paper's claims on the embedded data, with three seeds; each also as `-mini`."""
+"""Suites of the paper's claims on the embedded data; each also as `-mini`."""
 
 
 @hookimpl

@@ -69,7 +69,7 @@ class Pair(pydantic.BaseModel):
     one: Side
     other: Side
     within: float | None = pydantic.Field(default=None, gt=0)
-    """None where `one` is to be better; else by how much both may differ and still be equal, in the metric's unit."""
+    """Greatest difference of equal cells; None where `one` is to be better."""
 
 
 class Claim(pydantic.BaseModel):
@@ -84,7 +84,7 @@ class Claim(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Means of both cells and their paired difference, as shown: percent where the metric is in percent."""
+    """Means of both cells and their paired difference, percent where shown so."""
 
     metric: Metric
     one: float
@@ -216,7 +216,7 @@ def _legend(boards: Mapping[str, Board]) -> Iterator[str]:
 
 
 def digests(folders: Sequence[Path]) -> str:
-    """Hashes of the boards' results, for a comment that shows whether a table is of today's.
+    """Hash the boards' results, for a comment that dates the table.
 
     Raises:
         DataError: when one cannot be read.

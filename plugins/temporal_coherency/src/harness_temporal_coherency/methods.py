@@ -104,7 +104,7 @@ class Siamese(_CoherencyMethod):
     window: int = 1
     """w of the paper: frames from the anchor to the contiguous frame."""
     contiguous: Contiguous = "exactly"
-    """Take the frame `exactly` the window later, or `within` it: uniformly 1 to `window` frames later."""
+    """Take the frame exactly `window` later, or uniformly 1 to `window` later."""
     released: bool = False
     """Use the loss of the authors' code in place of the paper's."""
     unit: bool = True
@@ -142,7 +142,7 @@ class Triplet(_CoherencyMethod):
 
     margin: float = 0.5
     distance: Distance = "cosine"
-    """`cosine` as in the source; `euclidean` as in table 6 of Redondo-Cabrera and Lopez-Sastre.
+    """Cosine as in the source; Euclidean as in Redondo-Cabrera and Lopez-Sastre.
 
     Vectors are scaled to length 1 for both.
     """
@@ -181,7 +181,7 @@ class Quadruplet(_CoherencyMethod):
     window: int = 1
     """w of the paper: frames from the anchor to the contiguous frame."""
     contiguous: Contiguous = "exactly"
-    """Take the frame `exactly` the window later, or `within` it: uniformly 1 to `window` frames later."""
+    """Take the frame exactly `window` later, or uniformly 1 to `window` later."""
     gap: int = 20
     """n of the paper: frames from the anchor to the later frame of its video.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from harness.interfaces import Split
 
 Contiguous = Literal["exactly", "within"]
-"""Frames that count as contiguous: `window` frames apart, or 1 to `window`, uniformly."""
+"""Contiguous frames: `window` frames apart, or uniformly 1 to `window`."""
 
 
 class Examples(NamedTuple):
@@ -168,7 +168,7 @@ def _draw_negatives(n_frames: Tensor, videos: Tensor, generator: torch.Generator
 
 
 def _draw_steps(window: int, count: int, contiguous: Contiguous, generator: torch.Generator) -> Tensor:
-    """Draw frames from an anchor to its contiguous frame; nothing is drawn where it is one."""
+    """Draw gaps from anchors to contiguous frames; a window of 1 draws nothing."""
     if contiguous == "exactly" or window == 1:
         return torch.full((count,), window)
     return torch.randint(1, window + 1, (count,), generator=generator)
