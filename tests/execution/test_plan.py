@@ -115,7 +115,7 @@ class Watched(DataSources):
         return self.change(split) if (choice, name) == (MEASURED, "test") else split
 
 
-MEASURED = Choice(name="blobs", options={"folder": None})
+MEASURED = Choice(name="blobs", options={"subset_seed": 1})
 
 
 class OtherManifest(SplitView):
