@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.datasets.mocap_actions.build import build_spec
 from harness.datasets.mocap_actions.plan import Spec
+from harness.testing import MovingSquares
 
 TOY = Path(__file__).parent / "toy_plugin"
 
@@ -49,3 +52,17 @@ def ucf101(drawn, tmp_path):
     shutil.copytree(drawn / "videos", folder / "UCF-101")
     shutil.copytree(drawn / "ucfTrainTestlist", folder / "ucfTrainTestlist")
     return folder
+
+
+@pytest.fixture(scope="session")
+def textured():
+    """Train and test split of `MovingSquares`, each video before blocks of its own colours."""
+
+    def changed(split, seed):
+        random = torch.Generator().manual_seed(seed)
+        blocks = torch.randint(20, 200, (len(split), 4, 5, 3), dtype=torch.uint8, generator=random)
+        walls = blocks.repeat_interleave(12, 1).repeat_interleave(13, 2)[:, None, :48, :64]
+        frames = tuple(torch.where(clip > 220, clip, wall) for clip, wall in zip(split.frames, walls, strict=True))
+        return replace(split, frames=frames)
+
+    return tuple(changed(MovingSquares().split(name), seed) for seed, name in enumerate(("train", "test")))

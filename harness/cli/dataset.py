@@ -107,6 +107,11 @@ def _print(name: str, whole: Report) -> None:
         _section(f"groups in {sides}", list(groups))
     for sides, videos in whole.doubled.items():
         _section(f"the same file in {sides}", [f"{one} and {other}" for one, other in videos])
+    for sides, videos in whole.similar.items():
+        _section(f"nearly the same pictures in {sides}", [f"{one} and {other}" for one, other in videos])
+    for split, kinds in whole.absent.items():
+        for kind, names in kinds.items():
+            _section(f"{split}: no video of {kind}", list(names))
     sys.stdout.write(f"{name}: {'sound' if whole.sound else 'NOT sound'}\n")
 
 

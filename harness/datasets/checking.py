@@ -1,4 +1,4 @@
-"""Check of a data set's files: missing, corrupt, short, changed, or in two splits."""
+"""Check of a data set: files missing, corrupt or changed, and what splits share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.datasets import file_index
+from harness.datasets.overlap import Overlap, absent_classes, equal_videos, overlap
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.system import progress
@@ -58,10 +59,17 @@ class Report:
     """For each two splits, groups that are in both."""
     doubled: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """For each two splits, pairs of videos with the same content."""
+    similar: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """For each two splits, pairs of videos of nearly the same pictures."""
+    absent: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """For each split and kind of label, classes that another split has and it lacks."""
 
     @property
     def sound(self) -> bool:
-        """Every split is sound, and nothing is in two of them."""
+        """Every split is sound, and no group or file is in two of them.
+
+        Similar videos and absent classes may be as the authors of the data published it.
+        """
         return all(split.sound for split in self.splits.values()) and not self.leaking and not self.doubled
 
 
@@ -79,11 +87,21 @@ def check(dataset: Dataset) -> Report:
         reports = {name: _split(split, looks) for name, split in splits.items()}
     pairs = list(itertools.combinations(splits.values(), 2))
     leaking = {f"{one.name}, {other.name}": _common(one, other) for one, other in pairs}
-    doubled = {f"{one.name}, {other.name}": _doubled(one, other) for one, other in pairs}
+    doubled: dict[str, tuple[tuple[str, str], ...]] = {}
+    similar: dict[str, tuple[tuple[str, str], ...]] = {}
+    for one, other in pairs:
+        readable = not reports[one.name].changed and not reports[other.name].changed
+        shared = overlap(one, other) if readable else Overlap(equal=equal_videos(one, other))
+        for pairs_of_kind, indices in ((doubled, shared.equal), (similar, shared.similar)):
+            named = tuple((one.videos[ours].id, other.videos[theirs].id) for theirs, ours in indices.items())
+            if named:
+                pairs_of_kind[f"{one.name}, {other.name}"] = named
     return Report(
         splits=reports,
         leaking={sides: groups for sides, groups in leaking.items() if groups},
-        doubled={sides: videos for sides, videos in doubled.items() if videos},
+        doubled=doubled,
+        similar=similar,
+        absent=absent_classes(splits),
     )
 
 
@@ -146,8 +164,3 @@ def _unreadable(split: Split) -> dict[str, str]:
 def _common(one: Split, other: Split) -> tuple[str, ...]:
     groups = [{video.group for video in split.videos} - {""} for split in (one, other)]
     return tuple(sorted(groups[0] & groups[1]))
-
-
-def _doubled(one: Split, other: Split) -> tuple[tuple[str, str], ...]:
-    ours, theirs = ({(video.content, video.box): video.id for video in side.videos} for side in (one, other))
-    return tuple((ours[key], theirs[key]) for key in ours if key in theirs and key[0])

@@ -42,6 +42,11 @@ class ConcatenatedSplit(SplitView):
         self._ends = np.cumsum([video.frames for video in self._split.videos])
 
     @property
+    def parts(self) -> Split:
+        """The videos, unlabelled."""
+        return self._split
+
+    @property
     def labelled(self) -> bool:
         """Labels of the videos were there."""
         return self._labelled

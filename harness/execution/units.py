@@ -11,13 +11,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.errors import DataError, DivergedError, HarnessError
+from harness.execution.data_faults import data_faults
 from harness.execution.origins import origin, other_origins, write_origin
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
@@ -152,13 +153,14 @@ def attempt(spec: EvalSpec, workshop: Workshop, failure: Failure | None = None) 
         failure: of the fit, which is then the cell's.
     """
     started = time.monotonic()
-    evaluation = Evaluation(())
+    evaluation, faults = Evaluation(()), dict[str, Any]()
     if failure is None:
         try:
             evaluation = evaluate(spec, workshop)
+            faults = data_faults(spec.identity, workshop.sources)
         except (Exception, SystemExit) as error:
             failure = failure_of(error)
-    return _outcome(spec, workshop, evaluation, failure, round(time.monotonic() - started, 3))
+    return _outcome(spec, workshop, evaluation, failure, faults, round(time.monotonic() - started, 3))
 
 
 def fit(spec: FitSpec, workshop: Workshop) -> None:
@@ -288,7 +290,12 @@ def _check_scores(evaluation: Evaluation, evaluator: Evaluator) -> None:
 
 
 def _outcome(
-    spec: EvalSpec, workshop: Workshop, evaluation: Evaluation, failure: Failure | None, seconds: float
+    spec: EvalSpec,
+    workshop: Workshop,
+    evaluation: Evaluation,
+    failure: Failure | None,
+    faults: Mapping[str, Any],
+    seconds: float,
 ) -> Outcome:
     protocol = dict(spec.protocol)
     if evaluation.conditions:
@@ -315,6 +322,7 @@ def _outcome(
         protocol_id=digest(protocol),
         provenance={**workshop.provenance, "evaluation_seconds": seconds, "finished": finished}
         | ({"parts": parts} if parts else {})
-        | ({"pretraining_coverage": learnt} if learnt else {}),
+        | ({"pretraining_coverage": learnt} if learnt else {})
+        | ({"data_faults": dict(faults)} if faults else {}),
     )
     return Outcome(run, evaluation.pictures)

@@ -66,6 +66,8 @@ def _facts(cell: BoardCell, shares: dict[str, str]) -> dict[str, str]:
         facts["reason"] = cell.reason
     if cell.coverage:
         facts["coverage"] = cell.coverage
+    if cell.data_faults:
+        facts["data"] = cell.data_faults
     if cell.interval and cell.interval.carries:
         facts["interval carries"] = cell.interval.carries
     if cell.primary.chance is not None:

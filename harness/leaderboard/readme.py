@@ -151,8 +151,8 @@ def _cell(standing: Standing, column: Column) -> str:
     if standing.rank and standing.rank.within(column).leading:
         mean = f"**{mean}**"
     span = text.span(cell.interval, column.metric, ", ")
-    coverage = f"<br>{markdown(cell.coverage)}" if cell.coverage else ""
-    return " ".join(part for part in (mean, f"[{span}]" if span else "", _note(cell), coverage) if part)
+    notes = [f"<br>{markdown(note)}" for note in (cell.coverage, cell.data_faults) if note]
+    return " ".join(part for part in (mean, f"[{span}]" if span else "", _note(cell), *notes) if part)
 
 
 def _note(cell: BoardCell) -> str:

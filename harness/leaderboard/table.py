@@ -115,6 +115,15 @@ class BoardCell:
                 texts[", ".join(shares)] = None
         return "; ".join(line for line in texts if line)
 
+    @property
+    def data_faults(self) -> str:
+        """Test videos that are in the data learnt from, classes that a split lacks."""
+        runs = (seed.measured for seed in self.seeds)
+        texts = dict.fromkeys(
+            text.data_faults(run.provenance.get("data_faults", {})) for run in runs if run is not None
+        )
+        return "; ".join(line for line in texts if line)
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

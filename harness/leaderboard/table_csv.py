@@ -16,7 +16,7 @@ HEADER = (
     *("method", "backbone", "pretraining", "frames", "sees", "reference"),
     *("evaluator", "data", "metric", "primary", "unit"),
     *("mean", "low", "high", "interval_carries", "chance", "seeds", "values"),
-    *("videos", "groups", "coverage", "protocols"),
+    *("videos", "groups", "coverage", "data_faults", "protocols"),
     *("rank", "rank_low", "rank_high", "mean_rank", "column_rank_low", "column_rank_high"),
     *("status", "reason", "protocol_id", "run_keys"),
 )
@@ -81,6 +81,7 @@ def _test_set(cell: BoardCell) -> list[str | int]:
         "" if cell.videos is None else cell.videos,
         "" if cell.groups is None else cell.groups,
         csv_cell(cell.coverage),
+        csv_cell(cell.data_faults),
     ]
 
 

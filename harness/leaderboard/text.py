@@ -142,6 +142,31 @@ def share(videos: int, listed: int) -> str:
     return f"{percent:.1f} % ({videos:,} of {listed:,})"
 
 
+def data_faults(faults: Mapping[str, Any]) -> str:
+    """Describe what `harness.execution.data_faults` records.
+
+    >>> shared = {"train": {"videos": 210, "equal": 3, "similar": 5}}
+    >>> data_faults({"shared": shared, "absent": {"test": {"action": ["a"]}}})
+    'test videos in train: 3 of 210, and 5 nearly; absent from test: action a'
+    >>> data_faults({"shared": {"pretraining": {"videos": 1200, "equal": 0, "similar": 5}}})
+    'test videos nearly in pretraining: 5 of 1,200'
+    """
+    notes = []
+    for name, count in faults.get("shared", {}).items():
+        equal, similar, videos = (count[field] for field in ("equal", "similar", "videos"))
+        if equal:
+            notes.append(
+                f"test videos in {name}: {equal:,} of {videos:,}" + (f", and {similar:,} nearly" if similar else "")
+            )
+        else:
+            notes.append(f"test videos nearly in {name}: {similar:,} of {videos:,}")
+    for name, kinds in faults.get("absent", {}).items():
+        for kind, classes in kinds.items():
+            named = ", ".join(classes) if len(classes) <= _FEW else f"{len(classes):,} classes"
+            notes.append(f"absent from {name}: {kind} {named}")
+    return "; ".join(notes)
+
+
 def flatten(value: Mapping[str, Any]) -> dict[str, str]:
     """Flatten nested JSON to text by dotted path, sorted.
 

@@ -21,7 +21,7 @@ def hidden_order(videos: Sequence[Video]) -> list[int]:
 
     It is shuffled by the content of the videos, hence the same for all names, labels and orders of a list.
     """
-    names = [_name(video) for video in videos]
+    names = [content_name(video) for video in videos]
     return sorted(range(len(videos)), key=names.__getitem__)
 
 
@@ -33,7 +33,7 @@ def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
     copies: Counter[str] = Counter()
     records = []
     for video in videos:
-        name = _name(video)
+        name = content_name(video)
         opaque = f"{name}-{copies[name]}" if copies[name] else name
         copies[name] += 1
         record = dataclasses.replace(video, id=opaque, path=Path(opaque), group="", labels={}, joints=None)
@@ -41,8 +41,8 @@ def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
     return tuple(records)
 
 
-def _name(video: Video) -> str:
-    """Hash what a video shows; its id where the content is unknown."""
+def content_name(video: Video) -> str:
+    """Name a video by what it shows; by its id where the content is unknown."""
     box = None if video.box is None else dataclasses.astuple(video.box)
     return digest({"content": video.content, "box": box, "id": "" if video.content else video.id})
 

@@ -64,6 +64,15 @@ def test_everything_that_is_wrong_is_named(harness, ucf101, config, monkeypatch)
     assert list(report["splits"]["train"]["changed"]) == [videos[9].stem]
     assert report["doubled"] == {"train, test": [[videos[9].stem, videos[2].stem]]}
     assert len(report["splits"]["train"]["short"]) == report["splits"]["train"]["videos"] == 44
+    for video in (ucf101 / "UCF-101" / "Crawl").iterdir():
+        if 1 <= int(video.stem[-6:-4]) <= 7:
+            video.unlink()
     text = harness("dataset", "check", "ucf101").stdout
-    for part in ("not-video", "missing", "the same file in train, test", "NOT sound"):
+    for part in (
+        "not-video",
+        "missing",
+        "the same file in train, test",
+        "test: no video of action\n  Crawl",
+        "NOT sound",
+    ):
         assert part in text, part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from harness.datasets.split_views import Subset
 from harness.datasets.ucf101 import UCF101
 from harness.testing.fixtures import MovingSquares
 
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "home")
 
 
 @pytest.fixture
@@ -50,6 +51,24 @@ def test_a_file_that_was_changed_since_it_was_looked_at(ucf101, videos):
     shutil.copy(videos[10], videos[9])
     changed = check(data).splits["train"].changed
     assert changed == {videos[9].stem: "another content than when it was last looked at"}
+
+
+def test_nearly_equal_videos_and_absent_classes_are_reported_and_no_fault_of_the_copy(textured):
+    train, test = textured
+
+    class Shared(MovingSquares):
+        def split(self, name):
+            if name == "train":
+                return train
+            copied = (*test.videos, replace(train.videos[5], id="copy", content="x", group=""))
+            some = [n for n, video in enumerate(copied) if video.labels["action"] != 3]
+            return Subset(replace(test, videos=copied, frames=(*test.frames, train.frames[5])), some)
+
+    report = check(Shared())
+    assert report.sound
+    assert report.doubled == {}
+    assert report.similar == {"train, test": (("train-05", "copy"),)}
+    assert report.absent == {"test": {"action": ("down",)}}
 
 
 def test_groups_in_two_splits():

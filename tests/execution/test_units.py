@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.records import Composite
 from harness.suites.schema import Suite
+from harness.system import paths
 
 WORKER = (
     "import pickle, sys\n"
@@ -98,6 +100,8 @@ def both_ways(unit, tmp_path):
     """Outcomes of a unit in this process, after those of another process are seen to be the same."""
     events = []
     here = units.run(unit, Workplace(store=tmp_path / "here"), events.append)
+    for remembered in ("fingerprints", "overlaps"):
+        shutil.rmtree(paths.home() / remembered)
     there, reported = handed_over(unit, Workplace(store=tmp_path / "there"))
     assert [timeless(outcome.run) for outcome in there] == [timeless(outcome.run) for outcome in here]
     assert [outcome.pictures for outcome in there] == [outcome.pictures for outcome in here]

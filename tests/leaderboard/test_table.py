@@ -10,7 +10,9 @@ import pytest
 
 from harness.leaderboard.details import details
 from harness.leaderboard.readme import readme
+from harness.leaderboard.render import board_files
 from harness.leaderboard.table_csv import table_csv
+from harness.leaderboard.text import markdown
 
 
 def test_headings_name_the_data_set_where_there_are_several(board, small_board):
@@ -100,3 +102,21 @@ def test_a_share_that_lacks_a_video_is_never_the_whole(partial_board):
         cell.seeds[0], run=run.model_copy(update={"protocol": {"coverage": {"test": nearly}}, "provenance": {}})
     )
     assert replace(cell, seeds=(one,)).coverage == "test 99.9 % (99,999 of 100,000)"
+
+
+FAULTS = {"shared": {"train": {"videos": 210, "equal": 3, "similar": 0}}, "absent": {"train": {"action": ["Archery"]}}}
+NOTE = "test videos in train: 3 of 210; absent from train: action Archery"
+
+
+def test_faults_of_the_data_stand_beside_the_score_everywhere(make_plan, make_board, fake):
+    rows, columns, _ = fake
+    planned = make_plan((rows("random_init", 0.3), rows("sfa", 0.5)), (columns("linear_probe"),), (0,))
+    update = {"provenance": {**planned[1].run.provenance, "data_faults": FAULTS}}
+    board = make_board([planned[0], planned[1].model_copy(update={"run": planned[1].run.model_copy(update=update)})])
+    assert [row.cells[0].data_faults for row in board.rows] == ["", NOTE]
+    line = next(line for line in readme(board).splitlines() if "| sfa" in line)
+    assert f"<br>{markdown(NOTE)}" in line
+    assert details(board)[1]["cells"][0]["facts"]["data"] == NOTE
+    lines = {line["method"]: line["data_faults"] for line in csv.DictReader(io.StringIO(table_csv(board)))}
+    assert lines == {"random_init": "", "sfa": NOTE}
+    assert NOTE in board_files(board)["index.html"].decode()
