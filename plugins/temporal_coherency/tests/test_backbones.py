@@ -152,6 +152,7 @@ def test_gradients_reach_the_first_convolution(backbone):
 )
 def test_an_untrained_network_tells_images_apart(backbone):
     """With too small weights, biases drown the images, and all vectors are one."""
-    with torch.no_grad():
-        vectors = nn.functional.normalize(backbone.build(seed=0)(images(backbone, 4)), dim=1)
-    assert (vectors - vectors.mean(0)).norm(dim=1).mean() > 0.05
+    for network in (backbone.build(seed=0).train(), backbone.build(seed=0).eval()):
+        with torch.no_grad():
+            vectors = nn.functional.normalize(network(images(backbone, 4)), dim=1)
+        assert (vectors - vectors.mean(0)).norm(dim=1).mean() > 0.05

@@ -21,7 +21,8 @@ class GoogLeNet:
 
     Source: Szegedy et al. 2015. The paper says no more than "a fc layer of size 1024". torchvision's network has batch
     normalisation and, where the original has 5 x 5 convolutions, 3 x 3 ones. Its auxiliary classifiers and its dropout
-    are left out.
+    are left out. Weights are drawn as He et al. 2015 do: with torchvision's own, of deviation 0.01, signals vanish
+    where normalisation has no statistics yet, and an untrained network gives all images one vector.
 
     Args:
         size: pixels of the input; few make it fast enough for a CPU.
@@ -42,8 +43,12 @@ class GoogLeNet:
         """Build a network, normalised float clips (B, 3, T, H, W) -> (B, 1024)."""
         with seeded(seed):
             image = _torchvision.models().googlenet(
-                weights=None, num_classes=self.card.dim, aux_logits=False, init_weights=True
+                weights=None, num_classes=self.card.dim, aux_logits=False, init_weights=False
             )
+            for module in image.modules():
+                if isinstance(module, nn.Conv2d | nn.Linear):
+                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(image.fc.bias)
         *feature_map, pool, _dropout, fc = (part for part in image.children() if part is not None)
         return PerFrame(
             nn.Sequential(*feature_map),
