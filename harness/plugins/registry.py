@@ -6,6 +6,8 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import json
+import math
 import sys
 import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -143,6 +145,15 @@ class Registry(Generic[T]):
         if getattr(loaded, "card", None) != entry.card:
             msg = f"{self.kind} {name!r} of {entry.origin}: the card of {entry.target} is not the registered one"
             raise PluginError(msg)
+        if not isinstance(loaded, type):
+            msg = f"{self.kind} {name!r} of {entry.origin}: {entry.target} is no class; register one"
+            raise PluginError(msg)
+        if loaded.__module__ != module and not _lies_where_it_says(loaded):
+            msg = (
+                f"{self.kind} {name!r} of {entry.origin}: {entry.target} says that it is of {loaded.__module__}, so "
+                f"that keys would miss its own module; set `{attribute}.__module__ = __name__` there"
+            )
+            raise PluginError(msg)
         return loaded
 
     def build(self, name: str, options: Mapping[str, Any] | None = None) -> T:
@@ -172,7 +183,8 @@ class Registry(Generic[T]):
             UsageError: when the name is unknown.
             PluginError: when the class cannot be imported.
         """
-        return inspect.signature(self.load(name)).parameters
+        every = inspect.signature(self.load(name)).parameters.items()
+        return {key: one for key, one in every if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options in one spelling: typed as declared, defaults added, as JSON values.
@@ -182,7 +194,11 @@ class Registry(Generic[T]):
             PluginError: when the class cannot be imported.
         """
         hints = self._hints(name)
-        chosen = {key: _spelt(value, hints.get(key, Any)) for key, value in self._checked(name, options).items()}
+        chosen = {}
+        for key, value in self._checked(name, options).items():
+            chosen[key] = _spelt(value, hints.get(key, Any))
+            if not _is_json(chosen[key]):
+                raise self._wrong(name, key, value, "expected what a suite file can say")
         return {**self._defaults(name), **chosen}
 
     def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +208,11 @@ class Registry(Generic[T]):
             UsageError, PluginError: as `completed`.
         """
         chosen, defaults = self.completed(name, options), self._defaults(name)
-        changed = {key: value for key, value in chosen.items() if key not in defaults or value != defaults[key]}
+        changed = {
+            key: value
+            for key, value in chosen.items()
+            if key not in defaults or _written(value) != _written(defaults[key])
+        }
         return dict(sorted(changed.items()))
 
     def _hints(self, name: str) -> dict[str, Any]:
@@ -208,7 +228,13 @@ class Registry(Generic[T]):
             factory = fields[key].default_factory if key in fields else dataclasses.MISSING
             default = parameter.default if factory is dataclasses.MISSING else factory()
             if default is not parameter.empty:
-                defaults[key] = _spelt(default, hints.get(key, Any))
+                defaults[key] = _spelt(_typed(default, hints.get(key, Any)), hints.get(key, Any))
+                if not _is_json(defaults[key]):
+                    msg = (
+                        f"{self.kind} {name!r} of {self.entry(name).origin}: the default of {key}, {default!r}, is "
+                        "nothing that a suite file can say; make it a name or a number"
+                    )
+                    raise PluginError(msg)
         return defaults
 
     def _by_mmengine(self, name: str, arguments: Mapping[str, Any]) -> T:
@@ -236,12 +262,15 @@ class Registry(Generic[T]):
         hints = self._hints(name)
         checked = dict(options)
         for option, value in options.items():
-            if option not in hints:
-                continue
             try:
-                checked[option] = pydantic.TypeAdapter(hints[option]).validate_python(value)
+                checked[option] = pydantic.TypeAdapter(hints.get(option, Any)).validate_python(value)
             except pydantic.ValidationError as error:
                 raise self._wrong(name, option, value, error.errors()[0]["msg"]) from error
+            except pydantic.errors.PydanticUserError as error:
+                problem = f"nothing that a suite file can say is a {hints[option]}"
+                raise self._wrong(name, option, value, problem) from error
+            if not _is_finite(checked[option]):
+                raise self._wrong(name, option, value, "expected finite numbers")
         return checked
 
     def _wrong(self, name: str, option: object, value: object, problem: str) -> UsageError:
@@ -392,11 +421,60 @@ class EvaluatorRegistry(Registry["Evaluator"]):
         return {key: value for key, value in options.items() if key not in shared}, encoding
 
 
-def _spelt(value: Any, hint: Any) -> Any:
-    """A value as JSON says it: tuples as lists, sets in order."""
+def _lies_where_it_says(loaded: type) -> bool:
+    """Tell whether a class is found in the module that it names."""
+    found: Any = sys.modules.get(loaded.__module__)
+    for name in loaded.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is loaded
+
+
+def _typed(default: Any, hint: Any) -> Any:
+    """A default as an option that says the same: 1.0 for 1 where it is a float."""
     import pydantic
 
     try:
-        return pydantic.TypeAdapter(hint).dump_python(value, mode="json", warnings=False)
-    except (pydantic.PydanticSchemaGenerationError, ValueError):
-        return value
+        typed = pydantic.TypeAdapter(hint).validate_python(default)
+    except (pydantic.errors.PydanticUserError, ValueError):
+        return default
+    return typed if _spelt(typed, hint) == _spelt(default, hint) else default
+
+
+def _spelt(value: Any, hint: Any) -> Any:
+    """A value as JSON says it: tuples as lists, sets in order, infinities by name."""
+    import pydantic
+
+    plain = _ordered(value)
+    try:
+        return pydantic.TypeAdapter(hint).dump_python(plain, mode="json", warnings=False)
+    except (pydantic.errors.PydanticUserError, ValueError):
+        return plain
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, set | frozenset):
+        return sorted(map(_ordered, value), key=repr)
+    if isinstance(value, list | tuple):
+        return [_ordered(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _ordered(one) for key, one in value.items()}
+    return value if _is_finite(value) else str(value)
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _is_finite([*value.values()])
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(_written(value))
+    except (TypeError, ValueError):
+        return False
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, allow_nan=False)

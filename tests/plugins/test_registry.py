@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import math
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -203,3 +207,111 @@ def test_where_a_data_set_lies_is_no_option(datasets, tmp_path):
         datasets.build("squares", {"location": str(tmp_path)})
     with pytest.raises(UsageError, match="'moving-squares': its class has no keyword 'location'"):
         datasets.build("moving-squares", locations={"moving-squares": tmp_path})
+
+
+@dataclass(kw_only=True)
+class Odd:
+    card = MethodCard(name="odd", summary="Options that JSON has no word for.")
+
+    names: frozenset[str] = frozenset()
+    share: int | float = 1
+    limit: float = math.inf
+    whole: float = 1
+    anything: Any = None
+    tree: ast.AST | None = None
+
+
+class Keywords:
+    card = MethodCard(name="keywords", summary="Takes what nobody names.")
+
+    def __init__(self, k: int = 3, *more: int, **others: int) -> None:
+        pass
+
+
+class Unwritable:
+    card = MethodCard(name="unwritable", summary="Its default is a function.")
+
+    def __init__(self, key: Any = len) -> None:
+        pass
+
+
+def made(share):
+    class Made:
+        card = MethodCard(name="made", summary="Made by a function.")
+        half = share
+
+    return Made
+
+
+@pytest.fixture
+def odd():
+    registry: Registry[Any] = Registry("method")
+    for kind in (Odd, Keywords, Unwritable):
+        registry.register(kind.card, f"{__name__}:{kind.__name__}")
+    return registry
+
+
+def test_sets_are_in_order(odd):
+    letters = "qwertzuiopasdfghjklyxcvbnm"
+    assert odd.canonical("odd", {"names": list(letters)}) == {"names": sorted(letters)}
+
+
+@pytest.mark.parametrize(("written", "spelt"), [(1.0, [1.0]), (1, []), (0.5, [0.5])])
+def test_one_and_one_whole_are_two_options(odd, written, spelt):
+    assert [*map(repr, odd.canonical("odd", {"share": written}).values())] == [*map(repr, spelt)]
+
+
+def test_defaults_are_spelt_as_options_are(odd):
+    everything = odd.completed("odd", {})
+    assert everything == odd.completed("odd", {"whole": 1, "share": 1})
+    assert (repr(everything["whole"]), everything["limit"]) == ("1.0", "inf")
+    json.dumps(everything, allow_nan=False)
+
+
+@pytest.mark.parametrize("option", ["limit", "anything"])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, [math.nan], {"a": math.inf}])
+def test_no_option_is_infinite(odd, option, value):
+    with pytest.raises(UsageError, match=f"option {option}="):
+        odd.canonical("odd", {option: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [
+        ("odd", {"tree": "x"}, UsageError),
+        ("odd", {"anything": len}, UsageError),
+        ("keywords", {"others": 1}, UsageError),
+        ("keywords", {"more": 1}, UsageError),
+        ("unwritable", {}, PluginError),
+    ],
+)
+def test_what_no_suite_can_say_is_named(odd, name, options, error):
+    with pytest.raises(error, match=next(iter(options), "key")):
+        odd.completed(name, options)
+
+
+MADE = f"from {__name__} import made\nHalf = made(2)\n"
+
+
+@pytest.mark.parametrize("remedy", ["", "Half.__module__ = __name__\n"])
+def test_a_class_is_of_the_module_that_it_names(monkeypatch, tmp_path, remedy):
+    """A class that a helper made would be hashed by the helper's code, and not by its own module's."""
+    (tmp_path / "made_in_test.py").write_text(MADE + remedy)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "made_in_test", raising=False)
+    registry: Registry[Any] = Registry("method")
+    registry.register(made(2).card, "made_in_test:Half")
+    if remedy:
+        assert registry.load("made").half == 2
+    else:
+        with pytest.raises(PluginError, match=r"set `Half.__module__ = __name__`"):
+            registry.load("made")
+    del sys.modules["made_in_test"]
+
+
+def test_what_is_no_class_is_refused(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "Plain", Plain())
+    registry: Registry[Any] = Registry("method")
+    registry.register(Plain.card, f"{__name__}:Plain")
+    with pytest.raises(PluginError, match="is no class"):
+        registry.load("plain")
