@@ -17,7 +17,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
+from zipimport import zipimporter
 
+from harness.errors import PluginError
 from harness.system.source import Source, read_source
 
 CORE = "harness"
@@ -67,8 +69,10 @@ SILENT = (
 Of two names that fit a module the longer one counts.
 """
 
-_PROSE = frozenset({"", ".md", ".pyi", ".rst", ".typed"})
+_PROSE = frozenset({".md", ".pyi", ".rst", ".swo", ".swp", ".typed"})
 """Suffixes of files that compute nothing."""
+_NOTICES = frozenset({"AUTHORS", "COPYING", "LICENCE", "LICENSE", "Makefile", "NOTICE", "README"})
+"""Names of files without suffix that compute nothing."""
 _TELLS = (("methods", "evaluators"), ("paper", "groups"))
 """Keys of YAML files that compute nothing: suites and published numbers."""
 
@@ -165,6 +169,9 @@ def _file(module: str) -> Path | None:
         spec = util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
+    if spec is not None and isinstance(spec.loader, zipimporter):
+        msg = f"module {module!r} lies in a zip file, where keys cannot read its code; install it unpacked"
+        raise PluginError(msg)
     if spec is None:
         loaded = getattr(sys.modules.get(module), "__file__", None) or ""
         return Path(loaded) if loaded.endswith(".py") else None
@@ -197,11 +204,14 @@ def _data(package: str) -> Mapping[str, Path]:
     if path is None or path.name != "__init__.py":
         return {}
     files = [file for file in sorted(path.parent.rglob("*")) if file.is_file() and "__pycache__" not in file.parts]
-    return {file.relative_to(path.parent).as_posix(): file for file in files if _enters(file)}
+    places = {file.relative_to(path.parent): file for file in files if _enters(file)}
+    return {
+        place.as_posix(): file for place, file in places.items() if not any(p.startswith(".") for p in place.parts[:-1])
+    }
 
 
 def _enters(file: Path) -> bool:
-    if file.suffix in _PROSE or file.suffix == ".py":
+    if file.suffix == ".py" or _is_prose(file):
         return False
     if file.suffix not in {".yaml", ".yml"}:
         return True
@@ -209,10 +219,17 @@ def _enters(file: Path) -> bool:
     return not any(set(telling) <= set(keys) for telling in _TELLS)
 
 
+def _is_prose(file: Path) -> bool:
+    """Tell whether a file is for people, tools or editors."""
+    if not file.suffix:
+        return file.name in _NOTICES or file.name.startswith(".")
+    return file.suffix in _PROSE or file.name.endswith("~")
+
+
 def _beside(path: Path, source: Source) -> list[Path]:
     """Data files in a module's folder that its code names."""
-    files = [path.parent / name for name in sorted(source.strings) if Path(name).suffix not in _PROSE | {".py"}]
-    return [file for file in files if file.is_file()]
+    files = [path.parent / name for name in sorted(source.strings) if Path(name).suffix != ".py"]
+    return [file for file in files if file.is_file() and not _is_prose(file)]
 
 
 @functools.cache
@@ -253,13 +270,14 @@ def _normal(distribution: str) -> str:
 
 
 def _installed(top: str) -> str:
-    """Name and version of an installed package; empty for one that is worked on."""
-    for name in _distributions().get(top, ()):
+    """Names and versions of an installed package; empty for one that is worked on."""
+    installed = []
+    for name in sorted(set(_distributions().get(top, ()))):
         distribution = metadata.distribution(name)
         edited = '"editable": true' in (distribution.read_text("direct_url.json") or "")
         if distribution.files and not edited:
-            return f"{name} {distribution.version}"
-    return ""
+            installed.append(f"{name} {distribution.version}")
+    return ", ".join(installed)
 
 
 def _imported(source: Source, package: str) -> Iterator[str]:

@@ -16,6 +16,9 @@ _BY_NAME = frozenset(
     {"importlib", "importlib.import_module", "importlib.machinery", "importlib.util", "pkgutil", "runpy"}
 )
 """Imports that reach modules which only a string names."""
+_IMPORTERS = frozenset({"__import__", "find_spec", "import_module", "run_module"})
+"""Functions whose first argument names a module."""
+_CARDS = frozenset({"BackboneCard", "DatasetCard", "EvaluatorCard", "MethodCard"})
 _CARD_PROSE = frozenset({"deviations", "licence", "paper", "summary"})
 """Keywords of cards that only people read."""
 _NAME = re.compile(r"[\w-]+([./][\w-]+)+")
@@ -49,7 +52,7 @@ def read_source(path: Path) -> Source:
         SyntaxError: when it is no Python.
     """
     reader = _Reader()
-    reader.read(ast.parse(path.read_text(encoding="utf-8")))
+    reader.read(ast.parse(path.read_bytes()))
     return Source("".join(reader.code).encode(), tuple(reader.imports), reader.by_name, frozenset(reader.strings))
 
 
@@ -85,6 +88,9 @@ class _Reader:
         elif isinstance(node, ast.ImportFrom):
             self.imports += [(node.level, node.module or "", alias.name) for alias in node.names]
             self.by_name |= any(f"{node.module}.{alias.name}" in _BY_NAME for alias in node.names)
+        elif isinstance(node, ast.Call) and _name(node.func) in _IMPORTERS and node.args:
+            module = getattr(node.args[0], "value", None)
+            self.imports += [(0, module, "")] if isinstance(module, str) and not module.startswith(".") else []
         elif isinstance(node, ast.Name):
             self.by_name |= node.id in {"__import__", "eval", "exec"}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAME.fullmatch(node.value):
@@ -107,7 +113,7 @@ def _statements(nodes: list[Any]) -> Iterator[Any]:
 
 def _without_prose(node: ast.AST) -> ast.AST:
     """Leave out of a call that makes a card what only people read."""
-    if isinstance(node, ast.Call) and _name(node.func).endswith("Card"):
+    if isinstance(node, ast.Call) and _name(node.func) in _CARDS:
         return ast.Call(node.func, node.args, [one for one in node.keywords if one.arg not in _CARD_PROSE])
     return node
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 
 import pytest
 
 import harness
+from harness.errors import PluginError
 from harness.system import code
 
 FILES = {
@@ -24,7 +26,13 @@ FILES = {
     "by_name.py": "import importlib\n\ndef g(name):\n    return importlib.import_module(name)\n",
     "elsewhere.py": "import helper_of_test\n",
     "card.py": "from harness import MethodCard\nCARD = MethodCard(name='a', summary='one', supervised=False)\n",
+    "called.py": "import importlib\n\nVALUE = importlib.import_module('helper_of_test').LIMIT\n",
+    "score.py": "class ScoreCard:\n    pass\n\ndef g():\n    return ScoreCard(summary='one')\n",
     "weights/means.json": "[1, 2]",
+    "weights/names": "a",
+    "weights/.cache/means.json": "[1]",
+    "weights/means.json~": "[1]",
+    "LICENSE": "text",
     "README.md": "text",
     "suite.yaml": "name: a\nmethods: [b]\nevaluators: [c]\n",
 }
@@ -68,6 +76,10 @@ def fresh_hash(module: str = "method") -> str:
         ("by_name.py", "name)", "name + 'x')", False),
         ("__init__.py", "os", "re", True),
         ("weights/means.json", "1", "7", True),
+        ("weights/names", "a", "b", True),
+        ("weights/.cache/means.json", "1", "2", False),
+        ("weights/means.json~", "1", "2", False),
+        ("LICENSE", "text", "other", False),
         ("README.md", "text", "other", False),
         ("suite.yaml", "[c]", "[c, d]", False),
         ("used.py", "Add", "Sum", False),
@@ -87,6 +99,35 @@ def test_all_modules_count_where_one_imports_by_name(package):
     before = fresh_hash("by_name")
     (package / "unused.py").write_text("VALUE = 2\n")
     assert fresh_hash("by_name") != before
+
+
+def test_a_module_that_is_imported_by_its_name_counts(package):
+    before = fresh_hash("called")
+    (package.parent / "helper_of_test.py").write_text("LIMIT = 4\n")
+    assert fresh_hash("called") != before
+
+
+def test_only_the_harness_cards_have_words(package):
+    before = fresh_hash("score")
+    (package / "score.py").write_text(FILES["score.py"].replace("one", "two"))
+    assert fresh_hash("score") != before
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfLIMIT = '\xc3\xa9'\n", b"# coding: latin-1\nLIMIT = '\xe9'\n"])
+def test_source_is_read_in_its_own_encoding(package, text):
+    (package.parent / "helper_of_test.py").write_text("LIMIT = '\xe9'\n", encoding="utf-8")
+    plain = fresh_hash("elsewhere")
+    (package.parent / "helper_of_test.py").write_bytes(text)
+    assert fresh_hash("elsewhere") == plain
+
+
+def test_code_in_a_zip_file_is_refused(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "zipped.zip", "w") as file:
+        file.writestr("zipped_of_test.py", "VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "zipped.zip")
+    forget()
+    with pytest.raises(PluginError, match="install it unpacked"):
+        code.code_hash("zipped_of_test")
 
 
 def test_words_of_a_card_do_not_count(package):
