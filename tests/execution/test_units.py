@@ -131,6 +131,25 @@ def test_a_unit_of_a_composite_too(plan, tmp_path):
     assert len(list((tmp_path / "here" / "fits").iterdir())) == 2
 
 
+def test_a_score_on_data_whose_test_videos_are_in_train_says_so(plan, tmp_path, monkeypatch):
+    (unit,) = plan("counted")
+    workshop = units.Workshop(Workplace(store=tmp_path / "store"))
+    read = workshop.sources.split
+
+    def leaking(choice, name):
+        split = read(choice, name)
+        copies = (*split.videos[3:], *read(choice, "train").videos[:3]) if name == "test" else split.videos
+        frames = (*split.frames[3:], *read(choice, "train").frames[:3]) if name == "test" else split.frames
+        return dataclasses.replace(split, videos=copies, frames=frames)
+
+    assert units.attempt_fits(unit.row, workshop) is None
+    sound = units.attempt(unit.evaluations[0], workshop).run.provenance.get("data_faults", {})
+    assert not sound.get("shared", {}).get("train", {}).get("equal")
+    monkeypatch.setattr(workshop.sources, "split", leaking)
+    faults = units.attempt(unit.evaluations[0], workshop).run.provenance["data_faults"]
+    assert faults["shared"]["train"]["equal"] == 3
+
+
 def test_what_goes_wrong_is_told_the_same_way(plan, tmp_path):
     (unit,) = plan("diverges")
     runs = [outcome.run for outcome in both_ways(unit, tmp_path)]
