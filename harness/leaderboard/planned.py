@@ -170,9 +170,11 @@ def _folds_cell(
     if len(folds) < 2:
         return _cell(planned, card, weights)
     groups = tuple(_groups(cells) for cells in folds.values())
-    if groups not in together:
-        together[groups] = fold_weights(groups)
-    drawn = [{own: draws} for own, draws in zip(groups, together[groups], strict=True)]
+    drawn: list[Weights] = [{} for _ in groups]
+    if all(groups):  # a fold that is still to do, or without predictions, has none to draw
+        if groups not in together:
+            together[groups] = fold_weights(groups)
+        drawn = [{own: draws} for own, draws in zip(groups, together[groups], strict=True)]
     return averaged([_cell(cells, card, own) for cells, own in zip(folds.values(), drawn, strict=True)], card)
 
 

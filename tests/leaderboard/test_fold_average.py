@@ -102,6 +102,26 @@ def test_a_fold_that_failed_makes_the_cell_incomplete(folds, cards):
     assert cell.sample is None
 
 
+def test_a_fold_that_is_still_to_do_makes_the_cell_incomplete(folds, cards):
+    begun = [
+        cell.model_copy(update={"run": None}) if cell.identity.data.options["fold"] == 2 else cell for cell in folds
+    ]
+    _, rows = assemble(begun, cards)
+    cell = rows[0].cells[0]
+    assert (cell.status, cell.interval, cell.sample) == ("missing", None, None)
+
+
+def test_folds_without_predictions_have_an_interval_over_seeds(folds, cards):
+    bare = [
+        cell.model_copy(update={"run": cell.run.model_copy(update={"predictions": None})}) if cell.run else cell
+        for cell in folds
+    ]
+    _, rows = assemble(bare, cards)
+    cell = rows[0].cells[0]
+    assert (cell.status, cell.sample, len(cell.primary.values)) == ("done", None, 3)
+    assert cell.interval.low < cell.interval.mean < cell.interval.high
+
+
 def test_a_group_that_several_folds_test_on_is_drawn_as_often_in_each():
     shared, first, second = list("abcdefg"), list("hijklm"), list("nopqrs")
     drawn = fold_weights([shared + first, second + shared + shared, ["x", "y"]])
