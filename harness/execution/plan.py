@@ -70,7 +70,10 @@ def canonical(suite: Suite, plugins: Plugins) -> Suite:
 
 def _spelt(choice: Choice, registry: Registry[Any]) -> Choice:
     spelt = [registry.canonical(one.name, one.options) for one in folds(choice)]
-    together = {FOLD: choice.options[FOLD]} if len(spelt) > 1 else {}
+    if len(spelt) == 1:
+        return Choice(name=choice.name, options=spelt[0])
+    chosen = {registry.completed(one.name, one.options)[FOLD] for one in folds(choice)}
+    together = {FOLD: sorted(chosen)} if len(chosen) > 1 else {}
     return Choice(name=choice.name, options=dict(sorted({**spelt[0], **together}.items())))
 
 

@@ -15,10 +15,16 @@ def folds(choice: Choice) -> tuple[Choice, ...]:
 
     >>> [one.label for one in folds(Choice(name="ucf101", options={"fold": [1, 2]}))]
     ['ucf101(fold=1)', 'ucf101(fold=2)']
+
+    Raises:
+        UsageError: when it names none.
     """
     chosen = choice.options.get(FOLD)
     if not isinstance(chosen, list):
         return (choice,)
+    if not chosen:
+        msg = f"{choice.name}: fold: [] names no fold; name one or several, or leave it out"
+        raise UsageError(msg)
     return tuple(choice.model_copy(update={"options": {**choice.options, FOLD: fold}}) for fold in chosen)
 
 

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.evaluators.knn import KNN
 from harness.execution import plan as planning
 from harness.execution import units
-from harness.execution.plan import check, coverage, identities, plan_cell, plan_suite
+from harness.execution.plan import canonical, check, coverage, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
 from harness.methods.random_init import RandomInit
 from harness.plugins.manager import Plugins
@@ -338,3 +338,13 @@ def test_views_and_whole_videos_share_one_protocol(squares):
     assert small.protocol == large.protocol
     assert small.key != large.key
     assert plan_cell(three, plugins, sources).protocol != small.protocol
+
+
+@pytest.mark.parametrize(
+    ("written", "spelt"),
+    [([2, 1], [1, 2]), (["1", 2.0], [1, 2]), ([2, 1, 2], [1, 2]), ([1, 1], None), ([2, 2], 2), ([1], None)],
+)
+def test_folds_have_one_spelling(written, spelt):
+    data = [{"name": "mocap-actions", "size": "mini", "fold": written}]
+    suite = canonical(Suite.model_validate({**TWO_NETWORKS, "pretraining": data}), Plugins())
+    assert suite.pretraining[0].options.get("fold") == spelt

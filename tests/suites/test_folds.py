@@ -35,3 +35,8 @@ def test_folds_are_paired_with_each_other_or_with_what_has_one(pretraining, data
 def test_other_folds_are_refused():
     with pytest.raises(UsageError, match="expected the same folds"):
         list(paired(choice("a", [1, 2]), choice("a", [2, 3])))
+
+
+def test_no_fold_is_refused():
+    with pytest.raises(UsageError, match="names no fold"):
+        list(paired(choice("a", []), choice("a", [1])))
