@@ -346,5 +346,5 @@ def test_views_and_whole_videos_share_one_protocol(squares):
 )
 def test_folds_have_one_spelling(written, spelt):
     data = [{"name": "mocap-actions", "size": "mini", "fold": written}]
-    suite = canonical(Suite.model_validate({**TWO_NETWORKS, "pretraining": data}), Plugins())
+    suite = canonical(Suite.model_validate({**TWO_NETWORKS, "pretraining": data, "data": []}), Plugins())
     assert suite.pretraining[0].options.get("fold") == spelt
