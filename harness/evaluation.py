@@ -92,6 +92,9 @@ def evaluate(
 def _choice(written: Written) -> Choice:
     if isinstance(written, str):
         return Choice(name=written)
+    if not isinstance(written.get("name"), str):
+        msg = f"expected a registered name, or a mapping with `name` and the options, got {dict(written)!r}"
+        raise UsageError(msg)
     return Choice(name=written["name"], options={key: value for key, value in written.items() if key != "name"})
 
 

@@ -67,3 +67,8 @@ def test_an_evaluator_that_changes_the_encoder_is_caught(monkeypatch):
 def test_names_are_checked_as_in_suites():
     with pytest.raises(UsageError, match="did you mean 'knn'"):
         harness.evaluate(network(), MovingSquares(), ["kn"], inputs=INPUTS)
+
+
+def test_options_without_a_name_are_refused():
+    with pytest.raises(UsageError, match="mapping with `name`"):
+        harness.evaluate(network(), MovingSquares(), [{"k": 5}], inputs=INPUTS)
