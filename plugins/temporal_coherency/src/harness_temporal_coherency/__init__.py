@@ -133,7 +133,7 @@ TABLES = (
 """Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
 CLAIMS = (
     *("claims", "claims-joined", "claims-unbiased", "claims-transfer", "claims-sweep"),
-    *("claims-layers", "claims-googlenet", "claims-objects"),
+    *("claims-googlenet", "claims-objects"),
 )
 """Suites of the paper's claims on the embedded data; each also as `-mini`."""
 

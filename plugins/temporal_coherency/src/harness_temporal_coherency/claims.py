@@ -24,7 +24,7 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.results_file import NAME, load_results
 from harness.leaderboard.statistics import Difference, Sample, compare
 from harness.leaderboard.table import BoardCell
-from harness.store.records import Choice
+from harness.store.records import CellSpec, Choice
 from harness.suites.schema import WrittenChoice
 from harness.system import progress
 from harness.system.files import write_text
@@ -46,15 +46,18 @@ class Side(pydantic.BaseModel):
     """Name of the full suite."""
     method: WrittenChoice
     evaluator: WrittenChoice
+    backbone: str = "alexnet"
+    """Name of the network, whatever its options."""
     pretraining: WrittenChoice | None = None
     """None where the suite has only one."""
 
-    def selects(self, method: Choice, pretraining: Choice | None, evaluator: Choice) -> bool:
-        """Check whether a cell of the suite is this one, whatever its size and seed."""
-        chosen = [(self.method, method), (self.evaluator, evaluator)]
-        if self.pretraining is not None and pretraining is not None:
-            chosen.append((self.pretraining, pretraining))
-        return all(_without_size(mine) == _without_size(theirs) for mine, theirs in chosen)
+    def selects(self, row: CellSpec, evaluator: Choice) -> bool:
+        """Check whether a row measured by `evaluator` is this cell, in any size and seed."""
+        chosen = [(self.method, row.method), (self.evaluator, evaluator)]
+        if self.pretraining is not None and row.pretraining is not None:
+            chosen.append((self.pretraining, row.pretraining))
+        same = all(_without_size(mine) == _without_size(theirs) for mine, theirs in chosen)
+        return same and row.backbone is not None and row.backbone.name == self.backbone
 
 
 class Pair(pydantic.BaseModel):
@@ -108,18 +111,16 @@ def measure(pair: Pair, boards: Mapping[str, Board], ending: str) -> Measured | 
         ending: of the suites' names, `-mini` or none.
 
     Returns:
-        None where a board or a run is missing.
+        None where a board, a cell on it or a run of the cell is missing.
 
     Raises:
-        DataError: when a board has no such cell, or the cells were not measured on the same videos and seeds.
+        DataError: when the cells were not measured on the same videos and seeds.
     """
     sides = []
     for side in (pair.one, pair.other):
         board = boards.get(side.suite + ending)
-        if board is None:
-            return None
-        metric, cell = _cell(side, board)
-        if cell.sample is None or cell.interval is None:
+        metric, cell = _cell(side, board) if board else (None, None)
+        if metric is None or cell is None or cell.sample is None or cell.interval is None:
             return None
         sides.append((metric, cell.sample, cell.interval.mean))
     (metric, one, mean), (_, other, other_mean) = sides
@@ -176,14 +177,18 @@ def table(boards: Mapping[str, Board], chosen: Sequence[Claim]) -> str:
     Raises:
         DataError: as in `measure`.
     """
+    used: dict[str, Board] = {}
     lines = ["| claim | of | paper | full | mini |", "| --- | --- | --- | --- | --- |"]
     for claim in chosen:
         name = f"{claim.claim} ({claim.source})"
         for pair in claim.pairs:
-            cells = [_shown(measure(pair, boards, ending), pair.within) for ending in ("", MINI)]
-            lines.append(f"| {name} | {pair.of} | {pair.paper} | {' | '.join(cells)} |")
+            results = {ending: measure(pair, boards, ending) for ending in ("", MINI)}
+            names = [side.suite + ending for ending, one in results.items() if one for side in (pair.one, pair.other)]
+            used |= {suite: boards[suite] for suite in names}
+            cells = " | ".join(_shown(one, pair.within) for one in results.values())
+            lines.append(f"| {name} | {pair.of} | {pair.paper} | {cells} |")
             name = ""
-    return "\n".join([*lines, "", *_legend(boards)])
+    return "\n".join([*lines, "", *_legend(used)])
 
 
 def _shown(measured: Measured | None, within: float | None) -> str:
@@ -237,14 +242,13 @@ def _range(numbers: set[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def _cell(side: Side, board: Board) -> tuple[Metric, BoardCell]:
-    """Find the metric and the cell of a side on its board."""
+def _cell(side: Side, board: Board) -> tuple[Metric | None, BoardCell | None]:
+    """Find the metric and the cell of a side; an older board may lack it."""
     for row in board.rows:
         for column in board.columns:
-            if side.selects(row.identity.method, row.identity.pretraining, column.evaluator):
+            if side.selects(row.identity, column.evaluator):
                 return column.metric, row.cell(column)
-    msg = f"board {board.suite!r} has no {side.method.label} in {side.evaluator.label}; write it again from its suite"
-    raise DataError(msg)
+    return None, None
 
 
 def _without_size(choice: Choice) -> Choice:
