@@ -10,12 +10,13 @@ from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.suites.schema import parse_choice
 
 if TYPE_CHECKING:
     from torch import nn
 
     from harness.interfaces import Dataset, Encoder
+    from harness.store.records import Choice
     from harness.values import Evaluation, Inputs
 
 Written = str | Mapping[str, Any]
@@ -76,6 +77,9 @@ def evaluate(
         DataError: when data cannot be read, or cannot carry the protocol.
         HarnessError: when an evaluator changes the encoder, or gives a score that is not finite.
     """
+    if isinstance(evaluators, str):
+        msg = f"expected a list of evaluators, got {evaluators!r}; write [{evaluators!r}]"
+        raise UsageError(msg)
     plugins = Plugins()
     frozen = _encoder(encoder, inputs)
     chosen = [_choice(evaluator) for evaluator in evaluators]
@@ -90,12 +94,10 @@ def evaluate(
 
 
 def _choice(written: Written) -> Choice:
-    if isinstance(written, str):
-        return Choice(name=written)
-    if not isinstance(written.get("name"), str):
-        msg = f"expected a registered name, or a mapping with `name` and the options, got {dict(written)!r}"
-        raise UsageError(msg)
-    return Choice(name=written["name"], options={key: value for key, value in written.items() if key != "name"})
+    try:
+        return parse_choice(written)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _dataset(data: Written | Dataset, plugins: Plugins) -> Dataset:

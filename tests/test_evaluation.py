@@ -42,13 +42,13 @@ def test_a_network_without_inputs_is_told_what_is_missing():
         harness.evaluate(network(), MovingSquares(), ["knn"])
 
 
-def test_what_an_encoder_lacks_is_named_before_anything_is_encoded():
-    encoder = harness.NetworkEncoder(network(), INPUTS)
-    encoder.encode = None
-    with pytest.raises((UsageError, TypeError)):
-        harness.evaluate(encoder, MovingSquares(), ["pose"])
+def test_what_an_encoder_lacks_is_named_before_anything_is_encoded(monkeypatch):
+    encoder, shown = harness.NetworkEncoder(network(), INPUTS), []
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda batch: shown.append(len(batch)) or encode(batch))
     with pytest.raises(UsageError, match="needs feature_map"):
-        harness.evaluate(harness.NetworkEncoder(network(), INPUTS), MovingSquares(), ["pose"])
+        harness.evaluate(encoder, MovingSquares(), ["knn", "pose"])
+    assert shown == [1]  # the black clip that the promise is found with
 
 
 def test_an_evaluator_that_changes_the_encoder_is_caught(monkeypatch):
@@ -62,6 +62,11 @@ def test_an_evaluator_that_changes_the_encoder_is_caught(monkeypatch):
     monkeypatch.setattr(KNN, "evaluate", meddle)
     with pytest.raises(HarnessError, match="changed the encoder"):
         harness.evaluate(module, MovingSquares(), ["knn"], inputs=INPUTS)
+
+
+def test_one_evaluator_is_written_as_a_list_too():
+    with pytest.raises(UsageError, match=r"expected a list of evaluators, got 'knn'"):
+        harness.evaluate(network(), MovingSquares(), "knn", inputs=INPUTS)
 
 
 def test_names_are_checked_as_in_suites():

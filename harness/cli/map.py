@@ -61,20 +61,11 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     Raises:
         DataError: when the run's encoder is not stored, or the data set has no labels.
     """
-    from harness.encoders.frozen import CachedEncoder
     from harness.errors import DataError
     from harness.evaluators.cards import CLUSTERING
     from harness.evaluators.labelled_features import clustering_samples
-    from harness.store.keys import encoding_code
 
-    try:
-        encoder = restore.encoder(plugins, store, run)
-    except FileNotFoundError:
-        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
-        raise DataError(msg) from None
-    device, features = usable_device("auto"), store.folder / "features"
-    code = encoding_code(plugins.datasets.load(run.identity.data.name))
-    cached = CachedEncoder(encoder, key=run.fit_key, code=code, device=device, folder=features)
+    cached = restore.frozen(plugins, store, run, device=usable_device("auto"))
     measured = run.identity.evaluator
     frozen = cached.asking(plugins.evaluators.encoding(measured.name, measured.options).encoding)
     data = restore.dataset(plugins, run)

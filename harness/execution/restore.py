@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.errors import DataError
 from harness.execution.sources import DataSources
 from harness.execution.unread import unread
 
 if TYPE_CHECKING:
+    from harness.encoders.frozen import CachedEncoder
     from harness.interfaces import Dataset, Encoder
     from harness.plugins.manager import Plugins
     from harness.store.records import Run
@@ -31,6 +33,25 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
         unread("backbone", identity.method) if chosen is None else plugins.backbones.build(chosen.name, chosen.options)
     )
     return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
+
+
+def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> CachedEncoder:
+    """The encoder that the run measured, with the features that the store has of it.
+
+    Raises:
+        DataError: when its encoder is not stored, or cannot be read.
+        UsageError: when the method, the backbone or the data set is not installed.
+    """
+    from harness.encoders.frozen import CachedEncoder
+    from harness.store.keys import encoding_code
+
+    try:
+        stored = encoder(plugins, store, run)
+    except FileNotFoundError:
+        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
+        raise DataError(msg) from None
+    code = encoding_code(plugins.datasets.load(run.identity.data.name))
+    return CachedEncoder(stored, key=run.fit_key, code=code, device=device, folder=store.folder / "features")
 
 
 def dataset(plugins: Plugins, run: Run) -> Dataset:

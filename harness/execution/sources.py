@@ -35,11 +35,11 @@ class DataSources:
         Raises:
             UsageError: when it is not installed, or an option of it is wrong.
         """
-        if choice.label not in self._datasets:
-            self._datasets[choice.label] = self._plugins.datasets.build(
+        if choice.model_dump_json() not in self._datasets:
+            self._datasets[choice.model_dump_json()] = self._plugins.datasets.build(
                 choice.name, choice.options, locations=self._locations
             )
-        return self._datasets[choice.label]
+        return self._datasets[choice.model_dump_json()]
 
     def kind(self, choice: Choice) -> type[Dataset]:
         """Class of a data set; its code is part of every key of the data."""
@@ -51,18 +51,18 @@ class DataSources:
         Raises:
             DataError: when files are missing or damaged.
         """
-        if (choice.label, name) not in self._splits:
-            self._splits[choice.label, name] = self.dataset(choice).split(name)
-        return self._splits[choice.label, name]
+        if (choice.model_dump_json(), name) not in self._splits:
+            self._splits[choice.model_dump_json(), name] = self.dataset(choice).split(name)
+        return self._splits[choice.model_dump_json(), name]
 
     def training(self, choice: Choice, *, supervised: bool) -> Split:
         """Training split as a method may see it, labelled if it is supervised."""
         split = self.split(choice, "train")
         if supervised:
             return split
-        if choice.label not in self._unlabelled:
-            self._unlabelled[choice.label] = split.unlabelled()
-        return self._unlabelled[choice.label]
+        if choice.model_dump_json() not in self._unlabelled:
+            self._unlabelled[choice.model_dump_json()] = split.unlabelled()
+        return self._unlabelled[choice.model_dump_json()]
 
     def ready(self, *choices: Choice) -> bool:
         """True if the data can be read without drawing or downloading them first."""

@@ -152,15 +152,16 @@ def attempt(spec: EvalSpec, workshop: Workshop, failure: Failure | None = None) 
         workshop: where.
         failure: of the fit, which is then the cell's.
     """
-    started = time.monotonic()
+    started, seconds = time.monotonic(), 0.0
     evaluation, faults = Evaluation(()), dict[str, Any]()
     if failure is None:
         try:
             evaluation = evaluate(spec, workshop)
+            seconds = round(time.monotonic() - started, 3)
             faults = data_faults(spec.identity, workshop.sources)
         except (Exception, SystemExit) as error:
             failure = failure_of(error)
-    return _outcome(spec, workshop, evaluation, failure, faults, round(time.monotonic() - started, 3))
+    return _outcome(spec, workshop, evaluation, failure, faults, seconds)
 
 
 def fit(spec: FitSpec, workshop: Workshop) -> None:

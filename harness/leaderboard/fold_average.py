@@ -64,8 +64,6 @@ def averaged(cells: Sequence[BoardCell], card: EvaluatorCard) -> BoardCell:
         ),
         protocol_id=digest({"folds": [cell.protocol_id for cell in cells]}) if status == "done" else "",
         videos=sum(cell.videos or 0 for cell in cells) or None,
-        groups=len(groups) or None,
-        sample=samples[0] if status == "done" else None,
         samples=tuple(samples),
         group_names=frozenset(groups),
     )

@@ -208,8 +208,6 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
         metrics=tuple(_summary(metric, seeds, runs, one) for metric, one in zip(card.metrics, samples, strict=True)),
         protocol_id=protocols[0] if used[0].status == "done" else "",
         videos=len(predictions.videos) if predictions else None,
-        groups=len(set(predictions.groups)) if predictions else None,
-        sample=sample if status == "done" else None,
         samples=samples,
         group_names=frozenset(predictions.groups if predictions else ()),
     )

@@ -65,13 +65,20 @@ class BoardCell:
     """Empty where nothing was measured as planned today."""
     videos: int | None = None
     """Number of videos in the test set."""
-    groups: int | None = None
-    """Number of groups that these videos are of."""
-    sample: Sample | None = field(default=None, repr=False, compare=False)
-    """Input of paired comparisons; None without predictions, or when not done."""
+    group_names: frozenset[str] = field(default=frozenset(), repr=False)
+    """Groups that these videos are of."""
     samples: tuple[Sample | None, ...] = field(default=(), repr=False, compare=False)
     """Sample of each metric, done or not."""
-    group_names: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+    @property
+    def groups(self) -> int | None:
+        """Number of groups; None where nothing was measured."""
+        return len(self.group_names) or None
+
+    @property
+    def sample(self) -> Sample | None:
+        """Input of paired comparisons; None without predictions, or when not done."""
+        return self.samples[0] if self.samples and self.status == "done" else None
 
     @property
     def primary(self) -> MetricSummary:

@@ -14,7 +14,8 @@ import pluggy
 from harness.errors import PluginError
 from harness.plugins import builtin, hookspecs
 from harness.plugins.file_registry import FileRegistry, ReferenceRegistry, SuiteRegistry
-from harness.plugins.registry import BUILTIN, DatasetRegistry, EvaluatorRegistry, Origin, Registry
+from harness.plugins.kinds import DatasetRegistry, EvaluatorRegistry
+from harness.plugins.registry import BUILTIN, Origin, Registry
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Method

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib
 import inspect
-import json
-import math
 import sys
-import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from harness.cards import Card
 from harness.errors import PluginError, UsageError, unknown
-
-if TYPE_CHECKING:
-    from harness.datasets.derived import Derivation
-    from harness.evaluators.encoding_options import EncodingOptions
-    from harness.interfaces import Dataset, Evaluator
+from harness.plugins.options import is_finite, is_json, option_types, spelt, typed, written
 
 T = TypeVar("T")
-
-LOCATION = "location"
-"""Keyword of a data set's constructor: the folder (or file) in which it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +184,8 @@ class Registry(Generic[T]):
         hints = self._hints(name)
         chosen = {}
         for key, value in self._checked(name, options).items():
-            chosen[key] = _spelt(value, hints.get(key, Any))
-            if not _is_json(chosen[key]):
+            chosen[key] = spelt(value, hints.get(key, Any))
+            if not is_json(chosen[key]):
                 raise self._wrong(name, key, value, "expected what a suite file can say")
         return {**self._defaults(name), **chosen}
 
@@ -211,12 +199,12 @@ class Registry(Generic[T]):
         changed = {
             key: value
             for key, value in chosen.items()
-            if key not in defaults or _written(value) != _written(defaults[key])
+            if key not in defaults or written(value) != written(defaults[key])
         }
         return dict(sorted(changed.items()))
 
     def _hints(self, name: str) -> dict[str, Any]:
-        return _annotations(cast("Hashable", self.load(name)))
+        return option_types(cast("Hashable", self.load(name)))
 
     def _defaults(self, name: str) -> dict[str, Any]:
         """Options with defaults, in one spelling."""
@@ -228,8 +216,8 @@ class Registry(Generic[T]):
             factory = fields[key].default_factory if key in fields else dataclasses.MISSING
             default = parameter.default if factory is dataclasses.MISSING else factory()
             if default is not parameter.empty:
-                defaults[key] = _spelt(_typed(default, hints.get(key, Any)), hints.get(key, Any))
-                if not _is_json(defaults[key]):
+                defaults[key] = spelt(typed(default, hints.get(key, Any)), hints.get(key, Any))
+                if not is_json(defaults[key]):
                     msg = (
                         f"{self.kind} {name!r} of {self.entry(name).origin}: the default of {key}, {default!r}, is "
                         "nothing that a suite file can say; make it a name or a number"
@@ -269,7 +257,7 @@ class Registry(Generic[T]):
             except pydantic.errors.PydanticUserError as error:
                 problem = f"nothing that a suite file can say is a {hints[option]}"
                 raise self._wrong(name, option, value, problem) from error
-            if not _is_finite(checked[option]):
+            if not is_finite(checked[option]):
                 raise self._wrong(name, option, value, "expected finite numbers")
         return checked
 
@@ -277,148 +265,8 @@ class Registry(Generic[T]):
         return UsageError(f"{self.kind} {name!r}: option {option}={value!r}: {problem}")
 
 
-class DatasetRegistry(Registry["Dataset"]):
-    """Data sets, with the options that all of them have, and where they lie.
-
-    The options of `harness.datasets.derived.Derivation` (`subset`, `images`, ...) belong to every data set; one whose
-    constructor has a parameter of such a name keeps it for itself. The keyword `location` of a constructor is no
-    option: what is measured does not depend on it.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("data set")
-
-    def build(
-        self, name: str, options: Mapping[str, Any] | None = None, *, locations: Mapping[str, Path] | None = None
-    ) -> Dataset:
-        """Construct the data set registered as `name`, and apply the derived options.
-
-        Args:
-            name: of the data set.
-            options: its own, and derived ones.
-            locations: folder (or file) of data sets by name; those that are not there look for themselves.
-
-        Raises:
-            UsageError: when the name or an option is unknown or wrong, or its location is given and it takes none.
-            PluginError: when the class cannot be imported.
-        """
-        from harness.datasets.derived import derive  # loads torch, which listing does without
-
-        own, derivation = self._separated(name, options or {})
-        arguments = self._checked(name, own)
-        if locations and name in locations:
-            if LOCATION not in super().parameters(name):
-                msg = f"data set {name!r}: its class has no keyword {LOCATION!r}, so that no path can be given to it"
-                raise UsageError(msg)
-            arguments[LOCATION] = locations[name]
-        return derive(self._directly(name, arguments), derivation)
-
-    def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
-        """Parameters of the constructor that options set, `location` left out."""
-        return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
-
-    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options in one spelling, derived ones too; see `Registry.completed`."""
-        own, derivation = self._separated(name, options)
-        derived = derivation.model_dump(mode="json", exclude=set(self.parameters(name)))
-        return {**super().completed(name, own), **derived}
-
-    def _defaults(self, name: str) -> dict[str, Any]:
-        from harness.datasets.derived import Derivation
-
-        return {**Derivation().model_dump(mode="json"), **super()._defaults(name)}
-
-    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Derivation]:
-        """Separate a data set's own options from the derived ones."""
-        import pydantic
-
-        from harness.datasets.derived import Derivation
-
-        parameters = self.parameters(name)
-        derived = {option: None for option in Derivation.model_fields if option not in parameters}
-        for option in options:
-            if option not in parameters and option not in derived:
-                raise unknown(f"option of data set {name!r}:", option, [*parameters, *derived])
-        own = {option: value for option, value in options.items() if option in parameters}
-        try:
-            return own, Derivation.model_validate({key: value for key, value in options.items() if key in derived})
-        except pydantic.ValidationError as error:
-            problem = error.errors()[0]
-            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
-
-
-@functools.cache
-def _annotations(loaded: Any) -> dict[str, Any]:
-    """Resolve the types of the constructor's parameters, as far as that is possible."""
-    resolved: dict[str, Any] = {}
-    for owner in reversed(loaded.__mro__):
-        fields = inspect.get_annotations(owner) if "__dataclass_fields__" in vars(owner) else {}
-        own = inspect.get_annotations(vars(owner)["__init__"]) if "__init__" in vars(owner) else {}
-        for name, annotation in {**own, **fields}.items():
-            holder = type("Holder", (), {"__annotations__": {name: annotation}})
-            try:
-                resolved |= typing.get_type_hints(holder, vars(sys.modules[owner.__module__]), include_extras=True)
-            except NameError:  # imported for type checkers only
-                resolved.pop(name, None)
-    return resolved
-
-
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-class EvaluatorRegistry(Registry["Evaluator"]):
-    """Evaluators; those of vectors also take the options of `EncodingOptions`.
-
-    One whose constructor has a parameter of such a name keeps it for itself.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("evaluator")
-
-    def encoding(self, name: str, options: Mapping[str, Any]) -> EncodingOptions:
-        """Options of the features that an evaluator measures.
-
-        Raises:
-            UsageError: when the name is unknown, or an option is wrong.
-            PluginError: when the class cannot be imported.
-        """
-        return self._separated(name, options)[1]
-
-    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options in one spelling, those of encodings too; see `Registry.completed`."""
-        own, encoding = self._separated(name, options)
-        return {**super().completed(name, own), **self._dumped(name, encoding)}
-
-    def _defaults(self, name: str) -> dict[str, Any]:
-        return {**self._dumped(name, self.encoding(name, {})), **super()._defaults(name)}
-
-    def _dumped(self, name: str, encoding: EncodingOptions) -> dict[str, Any]:
-        if self.entry(name).card.needs != {"vector"}:
-            return {}
-        return encoding.model_dump(mode="json", exclude=set(self.parameters(name)))
-
-    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
-        from harness.evaluators.encoding_options import EncodingOptions, WithEncoding
-
-        own, encoding = self._separated(name, options)
-        evaluator = super()._made(name, own, construct)
-        return evaluator if encoding == EncodingOptions() else WithEncoding(evaluator, encoding)
-
-    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], EncodingOptions]:
-        """Separate an evaluator's own options from those of its features."""
-        import pydantic
-
-        from harness.evaluators.encoding_options import EncodingOptions
-
-        shared_names = EncodingOptions.model_fields.keys() - self.parameters(name).keys()
-        shared = {key: value for key, value in options.items() if key in shared_names}
-        try:
-            encoding = EncodingOptions.model_validate(shared)
-        except pydantic.ValidationError as error:
-            problem = error.errors()[0]
-            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
-        return {key: value for key, value in options.items() if key not in shared}, encoding
 
 
 def _lies_where_it_says(loaded: type) -> bool:
@@ -427,54 +275,3 @@ def _lies_where_it_says(loaded: type) -> bool:
     for name in loaded.__qualname__.split("."):
         found = getattr(found, name, None)
     return found is loaded
-
-
-def _typed(default: Any, hint: Any) -> Any:
-    """A default as an option that says the same: 1.0 for 1 where it is a float."""
-    import pydantic
-
-    try:
-        typed = pydantic.TypeAdapter(hint).validate_python(default)
-    except (pydantic.errors.PydanticUserError, ValueError):
-        return default
-    return typed if _spelt(typed, hint) == _spelt(default, hint) else default
-
-
-def _spelt(value: Any, hint: Any) -> Any:
-    """A value as JSON says it: tuples as lists, sets in order, infinities by name."""
-    import pydantic
-
-    plain = _ordered(value)
-    try:
-        return pydantic.TypeAdapter(hint).dump_python(plain, mode="json", warnings=False)
-    except (pydantic.errors.PydanticUserError, ValueError):
-        return plain
-
-
-def _ordered(value: Any) -> Any:
-    if isinstance(value, set | frozenset):
-        return sorted(map(_ordered, value), key=repr)
-    if isinstance(value, list | tuple):
-        return [_ordered(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _ordered(one) for key, one in value.items()}
-    return value if _is_finite(value) else str(value)
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return _is_finite([*value.values()])
-    if isinstance(value, list | tuple | set | frozenset):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        return bool(_written(value))
-    except (TypeError, ValueError):
-        return False
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, allow_nan=False)

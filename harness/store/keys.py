@@ -15,7 +15,7 @@ from typing import Any
 from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
 from harness.store.records import Choice
-from harness.system.code import code_hash, package_hash
+from harness.system.code import code_hash, module_hash
 from harness.system.hashing import digest
 from harness.values import Encoding, Promise
 
@@ -40,7 +40,7 @@ def measuring_code(evaluator: type, dataset: type) -> str:
     return digest(
         {
             "code": code_hash(*READING, *ENCODING, dataset, evaluator),
-            "units": [package_hash(module) for module in UNITS],
+            "units": [module_hash(module) for module in UNITS],
         }
     )
 

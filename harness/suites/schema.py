@@ -15,20 +15,23 @@ from harness.store.records import Choice
 from harness.values import Join
 
 
-def _parse_choice(value: Any) -> Any:
-    """Parse `knn` or `{name: knn, k: 5}` into a name with options."""
-    if isinstance(value, str):
-        return {"name": value}
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        options = {key: option for key, option in value.items() if key != "name"}
-        return {"name": value["name"], "options": options}
+def parse_choice(value: Any) -> Choice:
+    """Parse `knn` or `{name: knn, k: 5}` into a name with options.
+
+    Raises:
+        ValueError: when it is neither.
+    """
     if isinstance(value, Choice):
         return value
+    if isinstance(value, str):
+        return Choice(name=value)
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return Choice(name=value["name"], options={key: option for key, option in value.items() if key != "name"})
     msg = f"expected a registered name, or a mapping with `name` and the options, got {value!r}"
     raise ValueError(msg)
 
 
-WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(_parse_choice)]
+WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(parse_choice)]
 """Choice as written in files."""
 
 

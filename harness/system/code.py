@@ -87,14 +87,14 @@ def code_hash(*targets: type | str) -> str:
 
 
 @functools.cache
-def package_hash(package: str) -> str:
-    """Hash the modules and the data files of a package, and nothing that it imports.
+def module_hash(module: str) -> str:
+    """Hash the code of one module, and nothing that it imports.
 
-    >>> package_hash("harness.pictures") == package_hash("harness.pictures")
+    >>> module_hash("harness.values") == module_hash("harness.values")
     True
     """
-    parts = {name: read_source(path).code for name, path in _modules(package).items()}
-    return _digest(parts | {name: path.read_bytes() for name, path in _data(package).items()})
+    path = _file(module)
+    return _digest({module: b"" if path is None else read_source(path).code})
 
 
 def makes_numbers(module: str) -> bool:
@@ -112,6 +112,7 @@ def _closure_hash(modules: frozenset[str]) -> str:
     own = {name for module in modules for name in _distributed_with(_top(module))}
     parts: dict[str, bytes] = dict.fromkeys(modules, b"")
     seen: set[str] = set()
+    packages: set[str] = set()
     waiting = sorted(modules)
     while waiting:
         module = waiting.pop()
@@ -133,7 +134,9 @@ def _closure_hash(modules: frozenset[str]) -> str:
         if top == CORE:
             imports = {name for name in imports if _top(name) == CORE}
         else:
-            parts |= {f"{top}/{name}": data.read_bytes() for name, data in _data(top).items()}
+            if top not in packages:
+                packages.add(top)
+                parts |= {f"{top}/{name}": data.read_bytes() for name, data in _data(top).items()}
             if source.by_name:
                 imports |= {*_modules(top), *(name for name in source.strings if _file(name))}
         waiting += imports

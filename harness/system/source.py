@@ -100,10 +100,7 @@ class _Reader:
 def _statements(nodes: list[Any]) -> Iterator[Any]:
     """Leave out docstrings, `pass` and what is done for type checkers only."""
     for node in nodes:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in (
-            getattr(node.test, "id", ""),
-            getattr(node.test, "attr", ""),
-        ):
+        if isinstance(node, ast.If) and _name(node.test) == "TYPE_CHECKING":
             yield from _statements(node.orelse)
         elif not isinstance(node, ast.Pass) and not (
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

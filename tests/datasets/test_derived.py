@@ -9,8 +9,8 @@ import torch
 
 from harness.datasets.split_views import Subset
 from harness.errors import DataError, UsageError
+from harness.plugins.kinds import DatasetRegistry
 from harness.plugins.manager import Plugins
-from harness.plugins.registry import DatasetRegistry
 from harness.video.anonymous import hidden_order
 
 pytestmark = pytest.mark.usefixtures("in_process")

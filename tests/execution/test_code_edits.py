@@ -126,7 +126,7 @@ def planned(toy, tree, monkeypatch):
     def plan():
         for function in (
             code._closure_hash,
-            code.package_hash,
+            code.module_hash,
             code._file,
             code._modules,
             code._data,

@@ -14,7 +14,8 @@ import pytest
 from harness.cards import DatasetCard, MethodCard
 from harness.errors import PluginError, UsageError
 from harness.plugins.file_registry import SuiteRegistry
-from harness.plugins.registry import DatasetRegistry, Origin, Registry
+from harness.plugins.kinds import DatasetRegistry
+from harness.plugins.registry import Origin, Registry
 from harness.testing.fixtures import MovingSquares
 
 if TYPE_CHECKING:

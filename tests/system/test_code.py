@@ -55,7 +55,7 @@ def package(tmp_path, monkeypatch):
 
 
 def forget() -> None:
-    for function in (code._closure_hash, code.package_hash, code._file, code._modules, code._data, code._offered):
+    for function in (code._closure_hash, code.module_hash, code._file, code._modules, code._data, code._offered):
         function.cache_clear()
     code.read_source.cache_clear()
 
@@ -183,4 +183,4 @@ def test_core_libraries_are_what_the_core_depends_on():
 
 
 def test_a_hash_is_of_content_not_of_places():
-    assert json.dumps([code.code_hash("harness.values"), code.package_hash("harness.store")]).count("/") == 0
+    assert json.dumps([code.code_hash("harness.values"), code.module_hash("harness.store")]).count("/") == 0

@@ -83,7 +83,6 @@ def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
 
 def main(arguments: list[str]) -> None:
     """Print the movements of the encoder of a run, given the start of its key."""
-    from harness.encoders.frozen import CachedEncoder
     from harness.execution import restore
     from harness.plugins.manager import Plugins
     from harness.store.runs import Store
@@ -94,8 +93,7 @@ def main(arguments: list[str]) -> None:
         raise UsageError(msg)
     plugins, store = Plugins(), Store(paths.store())
     run = store.find(arguments[0])
-    frozen = CachedEncoder(restore.encoder(plugins, store, run), key=run.fit_key, folder=store.folder / "features")
-    shares = movements(frozen, restore.dataset(plugins, run).split("test"))
+    shares = movements(restore.frozen(plugins, store, run), restore.dataset(plugins, run).split("test"))
     sys.stdout.write(json.dumps({"method": run.identity.method.label, **shares}) + "\n")
 
 

@@ -1,0 +1,143 @@
+"""Registries whose kind has options beside those of the constructor."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UsageError, unknown
+from harness.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from harness.datasets.derived import Derivation
+    from harness.evaluators.encoding_options import EncodingOptions
+    from harness.interfaces import Dataset, Evaluator
+
+LOCATION = "location"
+"""Keyword of a data set's constructor: the folder (or file) in which it lies."""
+
+
+class DatasetRegistry(Registry["Dataset"]):
+    """Data sets, with the options that all of them have, and where they lie.
+
+    The options of `harness.datasets.derived.Derivation` (`subset`, `images`, ...) belong to every data set; one whose
+    constructor has a parameter of such a name keeps it for itself. The keyword `location` of a constructor is no
+    option: what is measured does not depend on it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("data set")
+
+    def build(
+        self, name: str, options: Mapping[str, Any] | None = None, *, locations: Mapping[str, Path] | None = None
+    ) -> Dataset:
+        """Construct the data set registered as `name`, and apply the derived options.
+
+        Args:
+            name: of the data set.
+            options: its own, and derived ones.
+            locations: folder (or file) of data sets by name; those that are not there look for themselves.
+
+        Raises:
+            UsageError: when the name or an option is unknown or wrong, or its location is given and it takes none.
+            PluginError: when the class cannot be imported.
+        """
+        from harness.datasets.derived import derive  # loads torch, which listing does without
+
+        own, derivation = self._separated(name, options or {})
+        arguments = self._checked(name, own)
+        if locations and name in locations:
+            if LOCATION not in super().parameters(name):
+                msg = f"data set {name!r}: its class has no keyword {LOCATION!r}, so that no path can be given to it"
+                raise UsageError(msg)
+            arguments[LOCATION] = locations[name]
+        return derive(self._directly(name, arguments), derivation)
+
+    def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
+        """Parameters of the constructor that options set, `location` left out."""
+        return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
+
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options in one spelling, derived ones too; see `Registry.completed`."""
+        own, derivation = self._separated(name, options)
+        derived = derivation.model_dump(mode="json", exclude=set(self.parameters(name)))
+        return {**super().completed(name, own), **derived}
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        from harness.datasets.derived import Derivation
+
+        return {**Derivation().model_dump(mode="json"), **super()._defaults(name)}
+
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Derivation]:
+        """Separate a data set's own options from the derived ones."""
+        import pydantic
+
+        from harness.datasets.derived import Derivation
+
+        parameters = self.parameters(name)
+        derived = {option: None for option in Derivation.model_fields if option not in parameters}
+        for option in options:
+            if option not in parameters and option not in derived:
+                raise unknown(f"option of data set {name!r}:", option, [*parameters, *derived])
+        own = {option: value for option, value in options.items() if option in parameters}
+        try:
+            return own, Derivation.model_validate({key: value for key, value in options.items() if key in derived})
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
+
+
+class EvaluatorRegistry(Registry["Evaluator"]):
+    """Evaluators; those of vectors also take the options of `EncodingOptions`.
+
+    One whose constructor has a parameter of such a name keeps it for itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("evaluator")
+
+    def encoding(self, name: str, options: Mapping[str, Any]) -> EncodingOptions:
+        """Options of the features that an evaluator measures.
+
+        Raises:
+            UsageError: when the name is unknown, or an option is wrong.
+            PluginError: when the class cannot be imported.
+        """
+        return self._separated(name, options)[1]
+
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options in one spelling, those of encodings too; see `Registry.completed`."""
+        own, encoding = self._separated(name, options)
+        return {**super().completed(name, own), **self._dumped(name, encoding)}
+
+    def _defaults(self, name: str) -> dict[str, Any]:
+        return {**self._dumped(name, self.encoding(name, {})), **super()._defaults(name)}
+
+    def _dumped(self, name: str, encoding: EncodingOptions) -> dict[str, Any]:
+        if self.entry(name).card.needs != {"vector"}:
+            return {}
+        return encoding.model_dump(mode="json", exclude=set(self.parameters(name)))
+
+    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
+        from harness.evaluators.encoding_options import EncodingOptions, WithEncoding
+
+        own, encoding = self._separated(name, options)
+        evaluator = super()._made(name, own, construct)
+        return evaluator if encoding == EncodingOptions() else WithEncoding(evaluator, encoding)
+
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], EncodingOptions]:
+        """Separate an evaluator's own options from those of its features."""
+        import pydantic
+
+        from harness.evaluators.encoding_options import EncodingOptions
+
+        shared_names = EncodingOptions.model_fields.keys() - self.parameters(name).keys()
+        shared = {key: value for key, value in options.items() if key in shared_names}
+        try:
+            encoding = EncodingOptions.model_validate(shared)
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
+        return {key: value for key, value in options.items() if key not in shared}, encoding
