@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
-CORE = ["-c constraints.txt", "-e .[cpu,testing]"]
-ALL = [*CORE, *(f"-e plugins/{name}" for name in PLUGINS)]
+CORE = ["cpu", "testing"]
+"""Extras of the core that every environment has."""
 GROUPS = {"test": ["test", "bench", "lint"], "quickstart": [], "bench": ["bench", "peers"]}
+EXTRAS = {"test": [*CORE, "timm"]}
+
+
+def packages(extras: list[str], plugins: list[str]) -> list[str]:
+    """Arguments of pip for the core with extras, and plugins beside it."""
+    return ["-c constraints.txt", f"-e .[{','.join(extras)}]", *(f"-e plugins/{name}" for name in plugins)]
 
 
 @impl
@@ -29,13 +35,14 @@ def tox_extend_envs() -> Iterable[str]:
 @impl
 def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
     for name, groups in GROUPS.items():
-        state.conf.memory_seed_loaders[name].append(MemoryLoader(deps=ALL, dependency_groups=groups))
+        deps = packages(EXTRAS.get(name, CORE), PLUGINS)
+        state.conf.memory_seed_loaders[name].append(MemoryLoader(deps=deps, dependency_groups=groups))
     for name in PLUGINS:
         state.conf.memory_seed_loaders[f"plugin-{name}"].append(
             MemoryLoader(
                 description=f"tests of plugin {name} with nothing but the core beside it",
                 package="skip",
-                deps=[*CORE, f"-e plugins/{name}"],
+                deps=packages(CORE, [name]),
                 dependency_groups=["test"],
                 commands=[f"pytest -q plugins/{name}"],
             )

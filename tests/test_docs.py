@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from harness.execution import plan
 from harness.plugins.manager import Plugins
@@ -84,11 +85,21 @@ def test_the_example_is_listed_and_conforms(example, monkeypatch):
     assert " passed" in outcome.stdout
 
 
+YAML = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+
+
 def test_the_suite_in_the_readme_is_one(tmp_path):
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    text, _ = YAML
     path = tmp_path / "suite.yaml"
     path.write_text(text)
     plugins = Plugins()
     suite = schema.load(str(path), plugins.suites)
     plan.check(suite, plugins)
     assert len(list(plan.identities(suite, Plugins()))) == 4 * 2 * 3 * 3
+
+
+def test_the_backbones_in_the_readme_can_be_built():
+    _, text = YAML
+    registry = Plugins(points=[]).backbones
+    choices = [schema.parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
+    assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 384]

@@ -1,8 +1,42 @@
-"""Cards of the built-in backbones."""
+"""Cards of the built-in backbones, and of libraries of networks."""
 
 from __future__ import annotations
 
-from harness.cards import BackboneCard, Paper
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from harness.cards import BackboneCard, Card, Paper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryCard(Card):
+    """A library whose models are backbones, each under `library:model`."""
+
+    install: str
+    """Command that installs it."""
+    sources: str
+    """Pattern of the files in its package that define its models."""
+    definition: str
+    """Regular expression of a model's name in these files."""
+
+
+def model_card(library: LibraryCard, model: str, summary: str, *, licence: str = "", **parts: Any) -> BackboneCard:
+    """Make the card of a library's model.
+
+    Args:
+        library: its card.
+        model: its name, which is shortened to that of a card.
+        summary: one line.
+        licence: that the library states; its own when empty.
+        parts: other parts of the card.
+
+    >>> model_card(TIMM, "hub/ViT_Small", "A network.", dim=384).name
+    'timm.hub-vit_small'
+    """
+    name = re.sub(r"[^a-z0-9._-]+", "-", f"{library.name}.{model.strip('/')}".lower())[:64]
+    return BackboneCard(name=name, summary=summary, licence=licence or library.licence, **parts)
+
 
 SMALL_2D = BackboneCard(
     name="small_2d",
@@ -44,4 +78,12 @@ R3D_18 = BackboneCard(
         url="https://arxiv.org/abs/1711.11248",
     ),
     dim=512,
+)
+
+TIMM = LibraryCard(
+    name="timm",
+    summary="image networks, on each frame of a clip",
+    install="pip install 'video-harness[timm]'",
+    sources="models/*.py",
+    definition=r"^@register_model\ndef (\w+)",
 )

@@ -89,12 +89,14 @@ class NetworkEncoder:
     def encode_layer(self, batch: VideoBatch, layer: str) -> Tensor:
         """Encode clips as flattened outputs of `layer`, (B, D) float32.
 
-        Outputs for single frames are averaged over each clip.
+        Outputs for single frames are averaged over each clip, and tokens (B, N, D) of a transformer.
 
         Raises:
             UsageError: when the network has no such submodule, or it gives nothing.
         """
         output = output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
+        if output.ndim == 3:
+            output = output.mean(1)
         return output.reshape(len(batch), -1, *output.shape[1:]).mean(1).flatten(1)
 
     def _at_device(self, batch: VideoBatch) -> nn.Module:

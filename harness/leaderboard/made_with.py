@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.leaderboard.table import Row
+from harness.store.records import Run
 from harness.system.environment import decisive
 
 
@@ -54,6 +55,14 @@ def _settings(row: Row) -> dict[str, tuple[str, ...]]:
     values: dict[str, set[str]] = {}
     for run in (seed.measured for cell in row.cells for seed in cell.seeds):
         if run is not None:
-            for name, value in decisive(run.provenance).items():
+            for name, value in {**decisive(run.provenance), **_library(run)}.items():
                 values.setdefault(name, set()).update({value, *run.provenance.get("parts", {}).get(name, ())})
     return {name: tuple(sorted(one)) for name, one in values.items()}
+
+
+def _library(run: Run) -> dict[str, str]:
+    """Version of the library that the backbone of a run is a model of."""
+    backbone = run.identity.backbone
+    name = backbone.name.partition(":")[0] if backbone and ":" in backbone.name else ""
+    libraries = run.provenance.get("libraries", {})
+    return {name: libraries[name]} if name in libraries else {}

@@ -22,8 +22,9 @@ from harness.methods import cards as methods
 from harness.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.interfaces import Dataset, Evaluator, Method
     from harness.plugins.file_registry import SuiteRegistry
+    from harness.plugins.kinds import BackboneRegistry
     from harness.plugins.registry import Registry
 
 
@@ -35,12 +36,13 @@ def harness_methods(registry: Registry[Method]) -> None:
 
 
 @hookimpl
-def harness_backbones(registry: Registry[Backbone]) -> None:
-    """Register small networks for the embedded data, and standard ones."""
+def harness_backbones(registry: BackboneRegistry) -> None:
+    """Register small networks for the embedded data, standard ones, and libraries."""
     registry.register(backbones.SMALL_2D, "harness.backbones.small_2d:Small2D")
     registry.register(backbones.SMALL_3D, "harness.backbones.small_3d:Small3D")
     registry.register(backbones.RESNET18, "harness.backbones.resnet18:ResNet18")
     registry.register(backbones.R3D_18, "harness.backbones.r3d_18:R3D18")
+    registry.register_library(backbones.TIMM, "harness.backbones.libraries.timm:Timm")
 
 
 @hookimpl

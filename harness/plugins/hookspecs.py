@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Dataset, Evaluator, Method
+    from harness.interfaces import Dataset, Evaluator, Method
     from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
+    from harness.plugins.kinds import BackboneRegistry
     from harness.plugins.registry import Registry
     from harness.store.records import EvalSpec, Run
 
@@ -25,8 +26,8 @@ def harness_methods(registry: Registry[Method]) -> None:
 
 
 @hookspec
-def harness_backbones(registry: Registry[Backbone]) -> None:
-    """Register backbones; called once, after the plugin is loaded.
+def harness_backbones(registry: BackboneRegistry) -> None:
+    """Register backbones, and libraries; called once, after the plugin is loaded.
 
     :param registry: takes a card and the `module:attr` of the class, which is imported when first used
     """

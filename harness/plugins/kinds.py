@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UsageError, unknown
-from harness.plugins.registry import Registry
+from harness.backbones.cards import LibraryCard
+from harness.errors import HarnessError, UsageError, unknown
+from harness.plugins.options import is_finite, is_json, written
+from harness.plugins.registry import Registration, Registry
 
 if TYPE_CHECKING:
+    from harness.cards import Card
     from harness.datasets.derived import Derivation
     from harness.evaluators.encoding_options import EncodingOptions
-    from harness.interfaces import Dataset, Evaluator
+    from harness.interfaces import Backbone, Dataset, Evaluator
 
 LOCATION = "location"
 """Keyword of a data set's constructor: the folder (or file) in which it lies."""
@@ -141,3 +144,74 @@ class EvaluatorRegistry(Registry["Evaluator"]):
             problem = error.errors()[0]
             raise self._wrong(name, problem["loc"][0], problem["input"], problem["msg"]) from error
         return {key: value for key, value in options.items() if key not in shared}, encoding
+
+
+class BackboneRegistry(Registry["Backbone"]):
+    """Backbones, and libraries whose models are backbones.
+
+    A model has a name of the form `library:model`; options that its class does not know are handed on to the library.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("backbone")
+        self._models: dict[tuple[str, str], Backbone] = {}
+
+    def register_library(self, card: LibraryCard, target: str) -> None:
+        """Offer the models of a library by the class at `target`.
+
+        The class ("package.module:Class") carries the card as `library`, and is constructed with the name of a model
+        and options.
+
+        Raises:
+            PluginError: as `register`.
+        """
+        self._enter(f"{card.name}:", card, target)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in super().__iter__() if not name.endswith(":"))
+
+    @property
+    def libraries(self) -> Mapping[str, Registration]:
+        """Libraries by name."""
+        return {name.rstrip(":"): entry for name, entry in sorted(self._entries.items()) if name.endswith(":")}
+
+    def entry(self, name: str) -> Registration:
+        """Card, target and origin of `name` or its library; see `Registry.entry`."""
+        library, colon, _ = name.partition(":")
+        return super().entry(library + colon)
+
+    def _card_of(self, loaded: Any) -> Card | None:
+        return getattr(loaded, "library", None) or super()._card_of(loaded)
+
+    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Backbone]) -> Backbone:
+        if ":" not in name:
+            return super()._made(name, options, construct)
+        key = name, written(self.completed(name, options))
+        if key not in self._models:  # a plan drafts the same model for each of its cells
+            self._models[key] = self._model(name, self._checked(name, options))
+        return self._models[key]
+
+    def _model(self, name: str, options: Mapping[str, Any]) -> Backbone:
+        library, _, model = name.partition(":")
+        if not model:
+            msg = f"backbone {name!r}: expected {library}:MODEL; `harness list backbones {library}` lists the models"
+            raise UsageError(msg)
+        constructor: Callable[..., Backbone] = self.load(name)
+        try:
+            return constructor(model, **options)
+        except HarnessError:
+            raise
+        except Exception as error:  # libraries refuse options in many ways
+            problem = " ".join(str(error).split())
+            msg = f"backbone {name!r} cannot be built with these options: {type(error).__name__}: {problem}"
+            raise UsageError(msg) from error
+
+    def _checked(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        if ":" not in name:
+            return super()._checked(name, options)
+        own = {option: value for option, value in options.items() if option in self.parameters(name)}
+        handed_on = {option: value for option, value in options.items() if option not in own}
+        for option, value in handed_on.items():
+            if not (is_finite(value) and is_json(value)):
+                raise self._wrong(name, option, value, "expected what a suite file can say")
+        return {**super()._checked(name, own), **handed_on}

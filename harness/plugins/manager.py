@@ -14,11 +14,11 @@ import pluggy
 from harness.errors import PluginError
 from harness.plugins import builtin, hookspecs
 from harness.plugins.file_registry import FileRegistry, ReferenceRegistry, SuiteRegistry
-from harness.plugins.kinds import DatasetRegistry, EvaluatorRegistry
+from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
 from harness.plugins.registry import BUILTIN, Origin, Registry
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Method
+    from harness.interfaces import Method
     from harness.store.records import EvalSpec, Run
     from harness.suites.references import Reference
 
@@ -58,7 +58,7 @@ class Plugins:
         self, *, block: Iterable[str] = (), points: Sequence[EntryPoint] | None = None, strict: bool = False
     ) -> None:
         self.methods: Registry[Method] = Registry("method")
-        self.backbones: Registry[Backbone] = Registry("backbone")
+        self.backbones = BackboneRegistry()
         self.datasets = DatasetRegistry()
         self.evaluators = EvaluatorRegistry()
         self.suites = SuiteRegistry()

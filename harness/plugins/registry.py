@@ -76,18 +76,21 @@ class Registry(Generic[T]):
         Raises:
             PluginError: when the name is taken, naming both origins, or `target` is not `module:attr`.
         """
-        taken = self._entries.get(card.name)
+        self._enter(card.name, card, target)
+
+    def _enter(self, name: str, card: Card, target: str) -> None:
+        taken = self._entries.get(name)
         if taken is not None:
             msg = (
-                f"{self.kind} {card.name!r} is registered by both {taken.origin} and {self.origin}; "
+                f"{self.kind} {name!r} is registered by both {taken.origin} and {self.origin}; "
                 "uninstall one of them, or block it with --block NAME"
             )
             raise PluginError(msg)
         module, _, attribute = target.partition(":")
         if not module or not attribute.isidentifier():
-            msg = f"{self.kind} {card.name!r} of {self.origin}: {target!r} is not of the form package.module:Class"
+            msg = f"{self.kind} {name!r} of {self.origin}: {target!r} is not of the form package.module:Class"
             raise PluginError(msg)
-        self._entries[card.name] = Registration(card, target, self.origin)
+        self._entries[name] = Registration(card, target, self.origin)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._entries))
@@ -130,7 +133,7 @@ class Registry(Generic[T]):
         except (Exception, SystemExit) as error:
             msg = f"{self.kind} {name!r} of {entry.origin} cannot be imported: {type(error).__name__}: {error}"
             raise PluginError(msg) from error
-        if getattr(loaded, "card", None) != entry.card:
+        if self._card_of(loaded) != entry.card:
             msg = f"{self.kind} {name!r} of {entry.origin}: the card of {entry.target} is not the registered one"
             raise PluginError(msg)
         if not isinstance(loaded, type):
@@ -143,6 +146,10 @@ class Registry(Generic[T]):
             )
             raise PluginError(msg)
         return loaded
+
+    def _card_of(self, loaded: Any) -> Card | None:
+        """Card that a class carries."""
+        return getattr(loaded, "card", None)
 
     def build(self, name: str, options: Mapping[str, Any] | None = None) -> T:
         """Construct the class registered as `name` with `options`, by mmengine.

@@ -29,7 +29,7 @@ LIBRARIES = (
     "altair",
     "vl-convert-python",
 )
-OPTIONAL = ("scikit-learn", "faiss-cpu", "faiss-gpu")
+OPTIONAL = ("scikit-learn", "faiss-cpu", "faiss-gpu", "timm", "pytorchvideo", "transformers")
 """Libraries that are recorded where they are installed."""
 FFMPEG = ("libavcodec", "libavformat", "libavutil", "libswscale")
 """Libraries of FFmpeg, which PyAV brings, that turn files into pixels."""

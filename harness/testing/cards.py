@@ -17,15 +17,16 @@ CARDS: dict[str, type[Card]] = {
 
 
 def check_card(subject: Subject[Any]) -> None:
-    """The class has a complete card of its kind, not one inherited from another class."""
+    """The object has a complete card of its kind, not one of a base class."""
     kind, owner = CARDS[subject.kind], type(subject.tested)
+    own = {**vars(owner), **getattr(subject.tested, "__dict__", {})}
     expect(
-        "card" in vars(owner) and isinstance(owner.card, kind),
+        "card" in own and isinstance(subject.tested.card, kind),
         expected=f"{owner.__name__}.card to be a {kind.__name__}",
-        got=repr(vars(owner)["card"]) if "card" in vars(owner) else "no card in the body of the class",
+        got=repr(own["card"]) if "card" in own else "no card in the body of the class",
         remedy=f"write `card: ClassVar[{kind.__name__}] = {kind.__name__}(...)` into the class",
     )
-    card: Any = owner.card
+    card: Any = subject.tested.card
     expect(
         "\n" not in card.summary and len(card.summary) <= 200,
         expected="a summary of one line of at most 200 characters",

@@ -151,7 +151,7 @@ def test_fine_tuning_trains_all_of_the_network(encoder, monkeypatch):
     assert [name for name, weights in tuned[0].items() if torch.equal(weights, before[name])] == []
 
 
-@pytest.mark.parametrize(("layer", "length"), [("blocks", 64 * 24), ("maps", 24 * 64), ("small", 3 * 4 * 64)])
+@pytest.mark.parametrize(("layer", "length"), [("blocks", 24), ("maps", 24 * 64), ("small", 3 * 4 * 64)])
 def test_layers_are_measured_as_vectors(layer, length):
     encoder = recurrent() if layer == "small" else vit()
     frozen = CachedEncoder(encoder, key="x")

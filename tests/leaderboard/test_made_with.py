@@ -9,6 +9,7 @@ from harness.leaderboard.page import page
 from harness.leaderboard.readme import readme
 from harness.leaderboard.render import specifications
 from harness.leaderboard.text import markdown as escaped
+from harness.store.records import Choice
 
 
 @pytest.fixture
@@ -78,3 +79,18 @@ def test_a_row_without_runs_says_nothing(make_plan, make_board, fake):
     planned = make_plan([row("sfa", 0.4)], [column("knn")], (0,))
     made = make_board([cell.model_copy(update={"run": None}) for cell in planned]).made_with
     assert (made.shared, made.sentence, made.warning) == ({}, "", "")
+
+
+def test_the_version_of_a_library_counts_for_its_own_networks(make_plan, make_board, fake):
+    row, column, _ = fake
+    rows, columns = [row("random_init", 0.3), row("sfa", 0.4)], [column("knn")]
+    planned = []
+    for cell in make_plan(rows, columns, (0,)):
+        changed = {"provenance": {**cell.run.provenance, "libraries": {"torch": "2.13.0", "timm": "1.0.31"}}}
+        if cell.identity.method.name == "sfa":
+            network = Choice(name="timm:test_vit")
+            changed["identity"] = cell.identity.model_copy(update={"backbone": network})
+        planned.append(cell.model_copy(update={"run": cell.run.model_copy(update=changed)}))
+    made = make_board(planned).made_with
+    assert made.names == ("timm",)
+    assert [(row.method, *texts) for row, texts in made.rows] == [("random_init", ""), ("sfa", "1.0.31")]

@@ -1,0 +1,1 @@
+"""Networks of libraries as backbones, each under `library:model`."""
