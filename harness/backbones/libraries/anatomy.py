@@ -30,7 +30,7 @@ class Anatomy:
 
 
 def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
-    """Examine a network on the device `meta`, which knows shapes only, in training mode.
+    """Examine a network on the device `meta`, which knows shapes only.
 
     What it does not use is removed from it, so that every parameter gets a gradient.
 
