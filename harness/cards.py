@@ -13,7 +13,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 Need = Literal["vector", "tokens", "maps", "blocks", "trainable", "feature_map"]
 """Abilities of encoders that evaluators ask for.
 
-- `vector`: (D,) for each clip; `tokens`: (N, D); `maps`: (C, T, H, W)
+- `vector`: (D,) for each clip; `tokens`: (N, D) for each clip, see `harness.values.as_tokens`
+- `maps`: (C, H, W) or (C, T, H, W) for each clip
 - `blocks`: the features of several encoders, kept apart
 - `trainable`: a network that can be trained on
 - `feature_map`: a network with a layer whose output is a map (B, c, h, w) or (B, c, t, h, w)
@@ -41,7 +42,7 @@ class View:
     `uniform` a clip's frames are spread evenly over the whole video instead. Each frame's short side is resized to
     `resize` pixels (default: `size`), and `crops` squares of `size` pixels are cut out: 1 is the centre; 3 are the two
     ends and the centre of the longer side; 5 are the corners and the centre; 10 are these and their mirror images. The
-    harness averages an encoder's vectors over clips and crops.
+    harness averages an encoder's vectors over clips and crops, unless an evaluator's option says otherwise.
 
     Raises:
         ValueError: when a number is not positive, a crop would be larger than the frame, or several clips are asked
@@ -196,6 +197,8 @@ class BackboneCard(Card):
     """Layers whose outputs can be asked for as vectors, such as `fc6`."""
     spatial: str = ""
     """Layer whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none."""
+    tokens: str = ""
+    """Layer whose outputs are tokens (B, N, D), or a map; `spatial` when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from harness.cards import BackboneCard, DatasetCard, EvaluatorCard, MethodCard
 from harness.errors import DataError, UsageError
-from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Promise, Video, VideoBatch
+from harness.values import (
+    Aggregate,
+    Batch,
+    Budget,
+    Encoding,
+    Evaluation,
+    Inputs,
+    Promise,
+    Video,
+    VideoBatch,
+    as_tokens,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,37 +117,51 @@ class Features:
     """
     split: Split
     device: str = "cpu"
+    aggregate: Aggregate = "mean"
+    """Reduction of the vectors of a video's clips and crops to one."""
 
     def per_clip(self) -> Tensor:
         """Vectors of clips, (N, V, D) float32 on the device, blocks concatenated.
 
+        The vector of tokens, or of a map, is their mean.
+
         Raises:
             UsageError: when the blocks have different numbers of clips.
         """
-        import numpy as np
         import torch
 
         counts = {block.shape[1] for block in self.blocks}
         if len(counts) > 1:
             msg = f"blocks of {sorted(counts)} clips have no common clips; expected equally many"
             raise UsageError(msg)
-        parts = [torch.from_numpy(np.array(block, dtype=np.float32)).to(self.device) for block in self.blocks]
+        parts = [torch.cat([*self._chunks(block)]) for block in self.blocks]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
 
     @property
     def vectors(self) -> Tensor:
-        """Means over clips and crops, (N, D) float32 on the device, blocks concatenated."""
+        """Vectors of videos, (N, D) float32 on the device, blocks concatenated.
+
+        The mean, or the maximum, over clips and crops.
+        """
+        import torch
+
+        parts = [torch.cat([self.pooled(rows, 1) for rows in self._chunks(block)]) for block in self.blocks]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def pooled(self, vectors: Tensor, axis: int) -> Tensor:
+        """Mean or maximum of vectors along the axis of their clips or crops."""
+        return vectors.amax(axis) if self.aggregate == "max" else vectors.mean(axis)
+
+    def _chunks(self, block: np.ndarray[Any, Any]) -> Iterator[Tensor]:
+        """Vectors of clips (M, V, D) float32 on the device, of M videos at a time."""
         import numpy as np
         import torch
 
-        means = []
-        for block in self.blocks:
-            rows = [
-                torch.from_numpy(np.array(block[start : start + 1024], dtype=np.float32)).to(self.device).mean(1)
-                for start in range(0, len(block), 1024)
-            ]
-            means.append(torch.cat(rows) if rows else torch.empty(0, *block.shape[2:], device=self.device))
-        return means[0] if len(means) == 1 else torch.cat(means, dim=1)
+        size = max(1, min(1024, 2**24 // max(1, math.prod(block.shape[1:]))))
+        for start in range(0, len(block) or 1, size):
+            rows = torch.from_numpy(np.array(block[start : start + size], dtype=np.float32)).to(self.device)
+            tokens = as_tokens(rows.flatten(0, 1))
+            yield tokens.mean(1).reshape(*rows.shape[:2], tokens.shape[2])
 
     def labels(self, kind: str) -> Tensor:
         """(N,) int64 class indices of the label `kind`.
@@ -165,7 +191,8 @@ class Encoder(Protocol):
     def encode(self, batch: VideoBatch) -> Tensor:
         """Encode clips as (B, *shape) float32 on the batch's device.
 
-        There is no gradient, no state changes, no clip is influenced by its batch.
+        A shape is one that `harness.values.as_tokens` reads. There is no gradient, no state changes, no clip is
+        influenced by its batch.
         """
         ...
 
@@ -243,12 +270,13 @@ class FrozenEncoder(Protocol):
         Raises:
             DataError: when a video cannot be decoded, or what is encoded is NaN or infinite, naming the video.
             PluginError: when the encoder breaks its promise, or changes while encoding.
-            UsageError: when the encoder has no such layer, or is shown whole videos and asked for clips.
+            UsageError: when the encoder has no such layer, has no tokens and is asked for them, or is shown whole
+                videos and asked for clips.
         """
         ...
 
     def asking(self, asked: Encoding) -> FrozenEncoder:
-        """The same encoder with a layer and a precision for encodings that name none."""
+        """The same encoder, with `asked` for what an encoding leaves open."""
         ...
 
     def encode(self, batch: VideoBatch) -> Tensor:

@@ -154,9 +154,15 @@ class Inputs:
 class Promise:
     """Properties of an encoder, known before the fit and checked after it.
 
+    Tokens and maps are read as `as_tokens` says, and give vectors too: their means. What follows from the shape and
+    the layers is added to what the encoder offers.
+
     Raises:
-        ValueError: when there is no view, one has several clips or crops, or `feature_map` is offered without a
-            spatial layer or the reverse.
+        ValueError: when there is no view, one has several clips or crops, the shape has other than 1 to 4 axes, or
+            `feature_map` is offered without a spatial layer or the reverse.
+
+    >>> sorted(Promise(views=(View(),), shape=(1568, 768)).offers)
+    ['tokens', 'vector']
     """
 
     views: tuple[View | WholeVideo, ...]
@@ -168,6 +174,8 @@ class Promise:
     """Layers whose outputs can be asked for as vectors."""
     spatial: str = ""
     """Layer whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none."""
+    tokens: str = ""
+    """Layer whose outputs are tokens; `spatial` when empty."""
 
     def __post_init__(self) -> None:
         if not self.views:
@@ -180,6 +188,13 @@ class Promise:
         if ("feature_map" in self.offers) != bool(self.spatial):
             msg = f"'feature_map' is offered exactly by encoders with a spatial layer, got {self}"
             raise ValueError(msg)
+        if not 1 <= len(self.shape) <= 4:
+            msg = f"expected features (D,), (N, D), (C, H, W) or (C, T, H, W) of a clip, got {self.shape}"
+            raise ValueError(msg)
+        implied: set[Need] = {"vector"} if len(self.shape) > 1 else set()
+        implied |= {"tokens"} if len(self.shape) > 1 or self.token_layer else set()
+        implied |= {"maps"} if len(self.shape) > 2 else set()
+        object.__setattr__(self, "offers", self.offers | implied)
 
     def kept_by(self, other: Promise) -> bool:
         """True if an encoder that is `other` keeps this promise.
@@ -199,13 +214,42 @@ class Promise:
         return self.views[0]
 
     @property
+    def dim(self) -> int | None:
+        """Length of a clip's vector, or of its tokens; None where the fit decides."""
+        return self.shape[-1] if len(self.shape) == 2 else self.shape[0]
+
+    @property
+    def token_layer(self) -> str:
+        """Layer of the tokens; empty where the encoder's own features are them."""
+        return "" if len(self.shape) > 1 else self.tokens or self.spatial
+
+    @property
     def sees(self) -> str:
         """The views in words."""
         return " + ".join(map(in_words, self.views))
 
 
+def as_tokens(features: Tensor) -> Tensor:
+    """View features of B clips as tokens: (B, *shape) -> (B, N, D).
+
+    Tokens (N, D) stay; each place of a map (C, H, W) or (C, T, H, W), channels first, is a token of C numbers, in the
+    order of time, rows and columns; a vector (D,) is one token.
+
+    >>> import torch
+    >>> shapes = [(512,), (1568, 768), (512, 14, 14), (128, 2, 8, 8)]
+    >>> [tuple(as_tokens(torch.zeros(5, *shape)).shape[1:]) for shape in shapes]
+    [(1, 512), (1568, 768), (196, 512), (128, 128)]
+    """
+    if features.ndim == 3:
+        return features
+    return features.flatten(2).mT if features.ndim > 3 else features[:, None]
+
+
 Precision = Literal["float32", "float16"]
 """Types that features are stored in."""
+
+Aggregate = Literal["mean", "max"]
+"""Ways to make one vector of those of a video's clips and crops."""
 
 
 Join = Literal["concat", "blocks"]
@@ -222,10 +266,10 @@ def joined_promise(parts: tuple[Promise, ...], by: Join) -> Promise:
     Raises:
         ValueError: when there are fewer than two parts, or one gives no vectors.
     """
-    if len(parts) < 2 or any("vector" not in part.offers or len(part.shape) != 1 for part in parts):
-        msg = f"expected at least two parts that give vectors, got shapes {[part.shape for part in parts]}"
+    if len(parts) < 2 or any("vector" not in part.offers for part in parts):
+        msg = f"expected at least two parts that give vectors, got {[sorted(part.offers) for part in parts]}"
         raise ValueError(msg)
-    lengths = [part.shape[0] for part in parts]
+    lengths = [part.dim for part in parts]
     return Promise(
         views=tuple(dict.fromkeys(view for part in parts for view in part.views)),
         shape=(None if None in lengths else sum(length for length in lengths if length is not None),),
@@ -254,6 +298,10 @@ class Encoding:
     """Stride of frames encoded as videos of their own; whole videos when None."""
     precision: Precision = "float32"
     """Type that features are stored in."""
+    tokens: bool = False
+    """Tokens of the encoder, or of the layer, in place of vectors."""
+    aggregate: Aggregate = "mean"
+    """Reduction of the vectors of clips and crops to one, after they are stored."""
 
     def __post_init__(self) -> None:
         for name in ("clips", "frames"):

@@ -40,6 +40,36 @@ def test_clips_of_blocks_stand_beside_each_other_where_they_are_equally_many():
         Features((one, block(5, 4)), SPLIT).per_clip()
 
 
+@pytest.mark.parametrize(("aggregate", "expected"), [("mean", np.mean), ("max", np.max)], ids=["mean", "max"])
+def test_vectors_are_aggregated_over_clips_as_asked(aggregate, expected):
+    one, other = block(5, 3), block(2, 4)
+    vectors = Features((one, other), SPLIT, aggregate=aggregate).vectors
+    torch.testing.assert_close(vectors, torch.from_numpy(np.concatenate([expected(b, 1) for b in (one, other)], 1)))
+
+
+def test_the_vector_of_tokens_is_their_mean():
+    random = np.random.default_rng(0)
+    tokens, maps, volumes = (
+        random.normal(size=(len(SPLIT), 2, *shape)).astype(np.float32) for shape in [(7, 3), (3, 4, 5), (3, 2, 4, 5)]
+    )
+    for values, means in ((tokens, tokens.mean(2)), (maps, maps.mean((3, 4))), (volumes, volumes.mean((3, 4, 5)))):
+        features = Features((values,), SPLIT)
+        torch.testing.assert_close(features.per_clip(), torch.from_numpy(means))
+        torch.testing.assert_close(features.vectors, torch.from_numpy(means.mean(1)))
+        largest = Features((values,), SPLIT, aggregate="max").vectors  # of the clips' means
+        torch.testing.assert_close(largest, torch.from_numpy(means.max(1)))
+    beside = Features((tokens, block(2, 4)), SPLIT)
+    assert beside.vectors.shape == (len(SPLIT), 3 + 4)
+    assert beside.per_clip().shape == (len(SPLIT), 2, 3 + 4)
+
+
+def test_large_features_are_read_a_few_videos_at_a_time():
+    large = np.zeros((3, 1, 2**20, 17), np.float16)  # one video's are more than are copied at a time
+    large[:, :, 5] = np.arange(3, dtype=np.float16)[:, None, None]
+    means = torch.arange(3.0)[:, None].expand(3, 17) / 2**20
+    torch.testing.assert_close(Features((large,), SPLIT).vectors, means)
+
+
 def test_labels_are_those_of_the_split():
     features = Features((block(1, 3),), SPLIT)
     assert features.labels("action").tolist() == [video.labels["action"] for video in SPLIT.videos]

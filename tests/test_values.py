@@ -7,7 +7,7 @@ import torch
 
 from harness.cards import View, WholeVideo
 from harness.errors import PluginError, UsageError
-from harness.values import Batch, Box, Encoding, Evaluation, Inputs, Promise, VideoBatch, joined_promise
+from harness.values import Batch, Box, Encoding, Evaluation, Inputs, Promise, VideoBatch, as_tokens, joined_promise
 
 VIEW = View(frames=4, size=8)
 
@@ -61,11 +61,49 @@ def test_a_promise_is_kept_by_an_encoder_that_is_the_same(change, kept):
 
 def test_what_gives_no_vectors_is_not_joined():
     one = Promise(views=(VIEW,), shape=(3,))
-    for parts in ((one,), (one, Promise(views=(VIEW,), shape=(3, 2, 2)))):
+    for parts in ((one,), (one, Promise(views=(VIEW,), shape=(3,), offers=frozenset({"blocks"})))):
         with pytest.raises(ValueError, match="at least two parts that give vectors"):
             joined_promise(parts, "concat")
     unknown = Promise(views=(WholeVideo(),), shape=(None,))
     assert joined_promise((one, unknown), "concat").shape == (None,)
+    assert joined_promise((one, Promise(views=(VIEW,), shape=(5, 7))), "concat").shape == (3 + 7,)
+
+
+@pytest.mark.parametrize(
+    ("options", "offers", "dim"),
+    [
+        ({"shape": (3,)}, {"vector"}, 3),
+        ({"shape": (5, 3)}, {"vector", "tokens"}, 3),
+        ({"shape": (3, 4, 4)}, {"vector", "tokens", "maps"}, 3),
+        ({"shape": (None, 2, 4, 4)}, {"vector", "tokens", "maps"}, None),
+        ({"shape": (3,), "tokens": "norm"}, {"vector", "tokens"}, 3),
+        ({"shape": (3,), "offers": frozenset({"feature_map"}), "spatial": "map"}, {"feature_map", "tokens"}, 3),
+    ],
+)
+def test_what_shape_and_layers_imply_is_offered(options, offers, dim):
+    promise = Promise(views=(VIEW,), **options)
+    assert (promise.offers, promise.dim) == (offers, dim)
+    assert promise.kept_by(promise)
+
+
+def test_tokens_are_read_from_the_layer_named_for_them_before_the_spatial_one():
+    options = {"views": (VIEW,), "offers": frozenset({"vector", "feature_map"}), "spatial": "map"}
+    assert Promise(shape=(3,), **options).token_layer == "map"
+    assert Promise(shape=(3,), tokens="norm", **options).token_layer == "norm"
+    assert Promise(shape=(5, 3), tokens="norm", **options).token_layer == ""  # its own
+
+
+def test_features_have_one_to_four_axes():
+    for shape in ((), (1, 2, 3, 4, 5)):
+        with pytest.raises(ValueError, match=r"expected features \(D,\), .* of a clip"):
+            Promise(views=(VIEW,), shape=shape)
+
+
+def test_the_tokens_of_a_map_are_its_places():
+    maps = torch.randn(2, 3, 4, 5, 6)
+    tokens = as_tokens(maps)
+    assert tokens.shape == (2, 120, 3)
+    assert torch.equal(tokens[1, (2 * 5 + 4) * 6 + 1], maps[1, :, 2, 4, 1])
 
 
 @pytest.mark.parametrize("options", [{"clips": 0}, {"frames": 0}])

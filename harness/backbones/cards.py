@@ -49,6 +49,7 @@ SMALL_3D = BackboneCard(
     name="small_3d",
     summary="four 3D convolutions: sees motion too",
     dim=128,
+    tokens="11",
 )
 
 RESNET18 = BackboneCard(
@@ -78,6 +79,7 @@ R3D_18 = BackboneCard(
         url="https://arxiv.org/abs/1711.11248",
     ),
     dim=512,
+    tokens="layer4",
 )
 
 TIMM = LibraryCard(

@@ -35,8 +35,9 @@ class CompositeEncoder:
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
         """A block for each part; `Features.vectors` puts them beside each other."""
-        blocks = tuple(block for part in self._parts for block in part.features(split, encoding).blocks)
-        return Features(blocks, split, self.device)
+        parts = [part.features(split, encoding) for part in self._parts]
+        blocks = tuple(block for part in parts for block in part.blocks)
+        return Features(blocks, split, self.device, parts[0].aggregate)
 
     def asking(self, asked: Encoding) -> FrozenEncoder:
         """Each part, with `asked` for what an encoding leaves open."""

@@ -45,7 +45,7 @@ class CachedEncoder:
         code: hash of the code that encodes and of the data set's, see `harness.store.keys.encoding_code`.
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
-        asked: layer, precision, clips and crops of an encoding that leaves them open.
+        asked: layer, precision, clips, crops and aggregate of an encoding that leaves them open.
     """
 
     def __init__(
@@ -84,11 +84,11 @@ class CachedEncoder:
         key = keys.feature_key(fit=self.key, view=view, encoding=encoding, manifest=split.manifest, code=self._code)
         if key not in self._memory:
             self._memory[key] = self._stored(key, split, view, encoding)
-        return Features((self._memory[key],), split, self.device)
+        return Features((self._memory[key],), split, self.device, encoding.aggregate)
 
     def encode(self, batch: VideoBatch) -> Tensor:
         """Encode clips that are no part of a split; (B, *shape) float32 on the device."""
-        return self._encode(batch, self._asked.layer)
+        return self._encode(batch, self._asked)
 
     def network(self) -> Trainable | None:
         """A copy of the encoder's network, to be changed at will; None where it has none."""
@@ -96,30 +96,44 @@ class CachedEncoder:
             return None
         trainable = cast("Trainable", self._encoder)
         module: nn.Module = copy.deepcopy(trainable.module)
-        return NetworkEncoder(module, trainable.inputs, layers=self.promise.layers, spatial=self.promise.spatial)
+        promise = self.promise
+        return NetworkEncoder(
+            module, trainable.inputs, layers=promise.layers, spatial=promise.spatial, tokens=promise.tokens
+        )
 
     def _completed(self, encoding: Encoding) -> Encoding:
-        layer = encoding.layer or self._asked.layer
-        if layer is not None and layer not in self.promise.layers:
-            raise unknown("layer of the encoder:", layer, self.promise.layers)
-        return dataclasses.replace(
+        layer, known = encoding.layer or self._asked.layer, self.promise.layers
+        if layer is not None and layer not in (*known, self.promise.token_layer):
+            raise unknown("layer of the encoder:", layer, known)
+        completed = dataclasses.replace(
             encoding,
             layer=layer,
             precision=self._asked.precision if encoding.precision == "float32" else encoding.precision,
             clips=encoding.clips or self._asked.clips,
             crops=encoding.crops or self._asked.crops,
+            aggregate=self._asked.aggregate if encoding.aggregate == "mean" else encoding.aggregate,
         )
+        return keys.encoded(self.promise, completed)
 
-    def _encode(self, batch: VideoBatch, layer: str | None) -> Tensor:
-        if layer is None:
+    def _encode(self, batch: VideoBatch, encoding: Encoding) -> Tensor:
+        if encoding.layer is None:
             return self._encoder.encode(batch)
-        return cast("NetworkEncoder", self._encoder).encode_layer(batch, layer)
+        encode = self._layers.encode_tokens if encoding.tokens else self._layers.encode_layer
+        return encode(batch, encoding.layer)
+
+    @property
+    def _layers(self) -> NetworkEncoder:
+        """The encoder's network, whose layers can be read."""
+        if isinstance(self._encoder, NetworkEncoder):
+            return self._encoder
+        trainable = cast("Trainable", self._encoder)
+        return NetworkEncoder(trainable.module, trainable.inputs)
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
         file = None if self._folder is None or not len(split) else FeatureFile(self._folder, key)
         if file is not None and (stored := file.read(len(split) * view.count)) is not None:
             return stored.reshape(len(split), view.count, *stored.shape[1:])
-        shape = (len(split) * view.count, *self._shape(encoding.layer))
+        shape = (len(split) * view.count, *self._shape(encoding))
         if file is None:
             rows: Array = np.empty(shape, dtype=encoding.precision)
             written: Array = np.zeros(shape[0], dtype=np.uint8)
@@ -135,10 +149,10 @@ class CachedEncoder:
         finished = rows if file is None else file.complete()
         return finished.reshape(len(split), view.count, *shape[1:])
 
-    def _shape(self, layer: str | None) -> tuple[int, ...]:
-        if layer is None:
+    def _shape(self, encoding: Encoding) -> tuple[int, ...]:
+        if encoding.layer is None:
             return tuple(size for size in self.promise.shape if size is not None)
-        return cast("NetworkEncoder", self._encoder).probe(layer)
+        return self._layers.probe(encoding.layer, tokens=encoding.tokens)
 
     def _write(self, rows: Array, written: Array, split: Split, view: View | WholeVideo, encoding: Encoding) -> None:
         """Encode the rows that are not written yet, each batch as if none were."""
@@ -174,7 +188,7 @@ class CachedEncoder:
             for start, batch in batches(split, view, inputs, batch_size=size, device=self.device, first=first):
                 flow = None if batch.flow is None else _shuffled(batch.flow, start, encoding.shuffle)
                 shuffled = VideoBatch(_shuffled(batch.clips, start, encoding.shuffle), flow)
-                yield start, self._encode(shuffled, encoding.layer)
+                yield start, self._encode(shuffled, encoding)
 
     def _check(self, vectors: Tensor, shape: tuple[int, ...]) -> None:
         if vectors.shape[1:] != shape or vectors.dtype != torch.float32:

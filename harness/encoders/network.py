@@ -16,7 +16,7 @@ from harness.encoders.layers import output_of
 from harness.errors import DataError, UsageError
 from harness.interfaces import Backbone, Encoder
 from harness.system import files
-from harness.values import Inputs, Promise, VideoBatch
+from harness.values import Inputs, Promise, VideoBatch, as_tokens
 from harness.video.transforms import normalise
 
 WEIGHTS = "weights.safetensors"
@@ -25,13 +25,14 @@ WEIGHTS = "weights.safetensors"
 class NetworkEncoder:
     """A network as an encoder, in evaluation mode without gradients.
 
-    Any `nn.Module` that gives vectors will do.
+    Any `nn.Module` that gives vectors, tokens or maps will do.
 
     Args:
-        module: normalised float clips (B, C, T, H, W) -> (B, dim).
+        module: normalised float clips (B, C, T, H, W) -> (B, dim), or tokens (B, N, dim), or maps (B, dim, ..., H, W).
         inputs: how pixels become the module's input.
         layers: names of submodules whose outputs may be asked for as vectors.
         spatial: name of the submodule whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none.
+        tokens: name of the submodule whose outputs are tokens (B, N, c) or a map; `spatial` when empty.
 
     >>> encoder = NetworkEncoder(
     ...     nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.Flatten()), Inputs(view=View(frames=4, size=8))
@@ -47,57 +48,82 @@ class NetworkEncoder:
         *,
         layers: tuple[str, ...] = (),
         spatial: str = "",
+        tokens: str = "",
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.inputs = inputs
         self._layers = layers
         self._spatial = spatial
+        self._tokens = tokens
 
     @classmethod
     def of(cls, module: nn.Module, backbone: Backbone) -> NetworkEncoder:
         """The encoder that a network built by `backbone` is."""
-        return cls(module, backbone.inputs, layers=backbone.card.layers, spatial=backbone.card.spatial)
+        card = backbone.card
+        return cls(module, backbone.inputs, layers=card.layers, spatial=card.spatial, tokens=card.tokens)
 
     @cached_property
     def promise(self) -> Promise:
-        """Properties of the encoder; the length of its vectors is that of a black clip's."""
-        return _promise(self.inputs, self.probe(), self._layers, self._spatial)
+        """Properties of the encoder; the shape of its features is that of a black clip's."""
+        return _promise(self.inputs, self.probe(), self._layers, self._spatial, self._tokens)
 
     @property
     def dim(self) -> int:
-        """Length of its vectors."""
-        return self.probe()[0]
+        """Length of its vectors, or of its tokens."""
+        dim = self.promise.dim
+        assert dim is not None  # probed
+        return dim
 
-    def probe(self, layer: str | None = None) -> tuple[int, ...]:
+    def probe(self, layer: str | None = None, *, tokens: bool = False) -> tuple[int, ...]:
         """Shape of a clip's features, or of those of a layer, found with a black clip.
 
         Raises:
-            UsageError: as in `encode_layer`.
+            UsageError: as in `encode_layer` and `encode_tokens`.
         """
         parameter = next(self.module.parameters(), torch.empty(0))
         black = _black_batch(self.inputs, parameter.device)
-        features = self.encode(black) if layer is None else self.encode_layer(black, layer)
+        if layer is None:
+            return tuple(self.encode(black).shape[1:])
+        features = self.encode_tokens(black, layer) if tokens else self.encode_layer(black, layer)
         return tuple(features.shape[1:])
 
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:
-        """Encode uint8 clips as (B, dim) float32; the network moves to their device."""
-        vectors: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
-        return vectors.float()
+        """Encode uint8 clips as (B, *shape) float32; the network moves to their device."""
+        features: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
+        return features.float()
 
     @torch.inference_mode()
     def encode_layer(self, batch: VideoBatch, layer: str) -> Tensor:
-        """Encode clips as flattened outputs of `layer`, (B, D) float32.
+        """Encode clips as outputs of `layer`, (B, D) float32.
 
-        Outputs for single frames are averaged over each clip, and tokens (B, N, D) of a transformer.
+        Outputs for single frames are averaged over each clip, tokens over all of them, and maps are flattened.
 
         Raises:
             UsageError: when the network has no such submodule, or it gives nothing.
         """
-        output = output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
-        if output.ndim == 3:
-            output = output.mean(1)
-        return output.reshape(len(batch), -1, *output.shape[1:]).mean(1).flatten(1)
+        output = self._output(batch, layer)
+        means = output.reshape(len(batch), -1, *output.shape[1:]).mean(1)
+        return means.mean(1) if means.ndim == 3 else means.flatten(1)
+
+    @torch.inference_mode()
+    def encode_tokens(self, batch: VideoBatch, layer: str) -> Tensor:
+        """Encode clips as tokens of `layer`, (B, N, D) float32.
+
+        Those of single frames are after each other.
+
+        Raises:
+            UsageError: when the network has no such submodule, it gives nothing, or one vector for a clip.
+        """
+        output = self._output(batch, layer)
+        tokens = as_tokens(output).reshape(len(batch), -1, output.shape[1 if output.ndim > 3 else -1])
+        if tokens.shape[1] == 1:
+            msg = f"layer {layer!r} gives one vector for a clip, {tuple(output.shape)}; expected tokens or a map"
+            raise UsageError(msg)
+        return tokens
+
+    def _output(self, batch: VideoBatch, layer: str) -> Tensor:
+        return output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
 
     def _at_device(self, batch: VideoBatch) -> nn.Module:
         """The network on the batch's device, in evaluation mode whoever left it otherwise."""
@@ -119,7 +145,7 @@ class NetworkMethod:
     def promise(self, backbone: Backbone) -> Promise:
         """Properties of the backbone's network as an encoder."""
         card = backbone.card
-        return _promise(backbone.inputs, (card.dim,), card.layers, card.spatial)
+        return _promise(backbone.inputs, (card.dim,), card.layers, card.spatial, card.tokens)
 
     def load(self, backbone: Backbone, folder: Path) -> Encoder:
         """The encoder whose weights `NetworkEncoder.save` wrote.
@@ -161,7 +187,7 @@ def prepared(batch: VideoBatch, inputs: Inputs | Mapping[str, Inputs]) -> Tensor
 
 
 def _promise(
-    inputs: Inputs | Mapping[str, Inputs], shape: tuple[int, ...], layers: tuple[str, ...], spatial: str
+    inputs: Inputs | Mapping[str, Inputs], shape: tuple[int, ...], layers: tuple[str, ...], spatial: str, tokens: str
 ) -> Promise:
     streams = [inputs] if isinstance(inputs, Inputs) else list(inputs.values())
     return Promise(
@@ -170,6 +196,7 @@ def _promise(
         offers=frozenset({"vector", "trainable", "feature_map"} if spatial else {"vector", "trainable"}),
         layers=layers,
         spatial=spatial,
+        tokens=tokens,
     )
 
 

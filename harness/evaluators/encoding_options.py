@@ -1,4 +1,4 @@
-"""Options of every evaluator of vectors: layer, precision, clips and crops."""
+"""Options of every frozen evaluator: layer, precision, clips, crops and aggregate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pydantic
 
 from harness.errors import UsageError
-from harness.values import Encoding, Precision
+from harness.values import Aggregate, Encoding, Precision
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class EncodingOptions(pydantic.BaseModel):
-    """Options of the features that an evaluator of vectors measures."""
+    """Options of the features that an evaluator measures."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -26,9 +26,11 @@ class EncodingOptions(pydantic.BaseModel):
     precision: Precision = "float32"
     """Type that features are stored in."""
     clips: Annotated[int, pydantic.Field(gt=0)] = 1
-    """Clips of a video whose vectors are averaged; a whole video is shown once."""
+    """Clips of a video; a whole video is shown once."""
     crops: Literal[1, 3, 5, 10] = 1
-    """Crops of a clip whose vectors are averaged."""
+    """Crops of a clip."""
+    aggregate: Aggregate = "mean"
+    """Reduction of the vectors of a video's clips and crops to one."""
 
     @property
     def encoding(self) -> Encoding:
@@ -36,31 +38,47 @@ class EncodingOptions(pydantic.BaseModel):
         return Encoding(**self.model_dump())
 
 
+def taken(card: EvaluatorCard) -> tuple[str, ...]:
+    """Names of the options that an evaluator takes.
+
+    One of vectors takes all. To one of tokens, those of all clips and crops of a video are one set, so that nothing is
+    left to be aggregated.
+    """
+    names = tuple(EncodingOptions.model_fields)
+    if card.needs == {"tokens"}:
+        return tuple(name for name in names if name != "aggregate")
+    return names if card.needs == {"vector"} else ()
+
+
 class WithEncoding:
-    """An evaluator of vectors whose encodings have options.
+    """A frozen evaluator whose encodings have options.
 
     Args:
-        evaluator: of vectors.
+        evaluator: of vectors, or of tokens.
         options: of the features.
 
     Raises:
-        UsageError: when the evaluator takes more than vectors.
+        UsageError: when the evaluator does not take an option.
     """
 
     def __init__(self, evaluator: Evaluator, options: EncodingOptions) -> None:
-        if evaluator.card.needs != {"vector"}:
-            name = evaluator.card.name
-            taken = ", ".join(EncodingOptions.model_fields)
-            msg = f"evaluator {name!r} takes none of {taken}: expected an evaluator of vectors alone"
+        names = taken(evaluator.card)
+        if wrong := [name for name in options.model_dump(exclude_defaults=True) if name not in names]:
+            msg = (
+                f"evaluator {evaluator.card.name!r} takes no {' and no '.join(wrong)}; "
+                f"of the options of features it takes: {', '.join(names) or 'none'}"
+            )
             raise UsageError(msg)
         self._evaluator = evaluator
         self._asked = options.encoding
 
     @property
     def card(self) -> EvaluatorCard:
-        """Card of the evaluator; a layer needs a network."""
+        """Card of the evaluator; a layer, of vectors or of tokens, needs a network."""
         card = self._evaluator.card
-        return card if self._asked.layer is None else dataclasses.replace(card, needs=card.needs | {"trainable"})
+        if self._asked.layer is None:
+            return card
+        return dataclasses.replace(card, needs=card.needs - {"tokens"} | {"trainable"})
 
     def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
         """Those of the evaluator, completed by the options."""

@@ -197,7 +197,9 @@ def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, 
     encoding = samples_encoding(encoder.promise, name, clips=clips, stride=None)
     videos, view = labelled_features(encoder, data, name, label, encoding), shown(encoder.promise, encoding)
     assert isinstance(view, View)  # whole videos have no clips, which encoding them has found
-    vectors = encoder.features(videos.split, encoding).per_clip().view(len(videos), clips, view.crops, -1).mean(2)
+    features = encoder.features(videos.split, encoding)
+    each = features.per_clip()
+    vectors = features.pooled(each.view(len(videos), clips, -1, each.shape[2]), 2)
     owners = torch.arange(len(videos)).repeat_interleave(view.clips)
     middles = [
         int(number) for video in videos.split.videos for number in clip_frames(video.frames, view)[:, view.frames // 2]

@@ -272,7 +272,11 @@ def plan_encodings(
     try:
         with _contract_of("evaluator", cell.evaluator):
             asked = evaluator.encodings(row.promise, data, seed=cell.seed)
-        views = [[keys.shown(fit.promise, encoding) for encoding in asked] for fit in row.fits]
+        encoded = [[keys.encoded(fit.promise, encoding) for encoding in asked] for fit in row.fits]
+        views = [
+            [keys.shown(fit.promise, encoding) for encoding in encodings]
+            for fit, encodings in zip(row.fits, encoded, strict=True)
+        ]
     except UsageError:
         return ()
     code = keys.encoding_code(sources.kind(cell.data))
@@ -289,8 +293,8 @@ def plan_encodings(
                 code=code,
             ),
         )
-        for fit, seen in zip(row.fits, views, strict=True)
-        for encoding, view in zip(asked, seen, strict=True)
+        for fit, encodings, seen in zip(row.fits, encoded, views, strict=True)
+        for encoding, view in zip(encodings, seen, strict=True)
     )
 
 

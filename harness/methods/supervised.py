@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from harness.errors import DataError
 from harness.methods.cards import SUPERVISED
 from harness.training.gradient_method import GradientMethod
-from harness.values import Batch
+from harness.values import Batch, as_tokens
 from harness.video.loader import read_clips
 from harness.video.sampling import random_clips
 from harness.video.transforms import random_flip
@@ -72,8 +72,8 @@ class Classifier(nn.Module):
     """Network with a linear classifier: normalised clips, classes -> cross-entropy.
 
     Args:
-        network: normalised float clips (B, C, T, H, W) -> (B, dim).
-        dim: length of its vector.
+        network: normalised float clips (B, C, T, H, W) -> (B, dim), or tokens or maps, which are averaged.
+        dim: length of its vectors, or of its tokens.
         classes: how many.
         smoothing: share of the target that is spread over all classes.
     """
@@ -86,7 +86,7 @@ class Classifier(nn.Module):
 
     def logits(self, clips: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, classes)."""
-        logits: Tensor = self.head(self.network(clips))
+        logits: Tensor = self.head(as_tokens(self.network(clips)).mean(1))
         return logits
 
     def forward(self, clips: Tensor, labels: Tensor) -> Tensor:

@@ -119,9 +119,15 @@ class EvaluatorRegistry(Registry["Evaluator"]):
         return {**self._dumped(name, self.encoding(name, {})), **super()._defaults(name)}
 
     def _dumped(self, name: str, encoding: EncodingOptions) -> dict[str, Any]:
-        if self.entry(name).card.needs != {"vector"}:
-            return {}
-        return encoding.model_dump(mode="json", exclude=set(self.parameters(name)))
+        """Options of the features, without an `aggregate` that is the mean.
+
+        Every protocol states the mean by itself.
+        """
+        from harness.evaluators.encoding_options import taken
+
+        left_out = {"aggregate"} if encoding.aggregate == "mean" else set()
+        dumped = encoding.model_dump(mode="json", exclude=left_out | self.parameters(name).keys())
+        return {key: value for key, value in dumped.items() if key in taken(self.entry(name).card)}
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Evaluator]) -> Evaluator:
         from harness.evaluators.encoding_options import EncodingOptions, WithEncoding

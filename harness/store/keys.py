@@ -91,7 +91,8 @@ def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manife
     Args:
         fit: key of the encoder's fit.
         view: what the encoder is shown, see `shown`.
-        encoding: its layer, shuffle and precision; what else it says is in view and manifest.
+        encoding: its layer, shuffle, precision and whether it is of tokens, see `encoded`; what else it says is in
+            view and manifest, or done to what is stored.
         manifest: of the split that is encoded.
         code: see `encoding_code`.
     """
@@ -104,6 +105,7 @@ def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manife
             "precision": encoding.precision,
             "manifest": manifest,
             "code": code,
+            **({"tokens": True} if encoding.tokens else {}),
         }
     )
 
@@ -123,7 +125,7 @@ def protocol(
     crops are averaged is an option of the evaluator.
 
     Args:
-        evaluator: with its options.
+        evaluator: with its options, of which `aggregate` is left out where it is the mean.
         evaluator_code: see `measuring_code`.
         source: paper and section of the protocol.
         data: the data set measured on, with its options.
@@ -138,7 +140,7 @@ def protocol(
         "manifests": dict(manifests),
         **({"coverage": dict(coverage)} if coverage else {}),
         "selection": "train split only",
-        "aggregation": "mean over clips and crops",
+        "aggregation": f"{evaluator.options.get('aggregate', 'mean')} over clips and crops",
     }
 
 
@@ -169,6 +171,21 @@ def shown(promise: Promise, encoding: Encoding) -> View | WholeVideo:
         return replace(view, clips=encoding.clips or 1, crops=encoding.crops or 1)
     except ValueError as error:
         raise UsageError(str(error)) from error
+
+
+def encoded(promise: Promise, encoding: Encoding) -> Encoding:
+    """Encoding that is stored: tokens are a layer's, or the encoder's own features.
+
+    Raises:
+        UsageError: when tokens are asked for and the encoder has none.
+    """
+    if not encoding.tokens or encoding.layer is not None:
+        return encoding
+    if "tokens" not in promise.offers:
+        msg = f"expected an encoder with tokens, got one that gives vectors {promise.shape} and names no layer of them"
+        raise UsageError(msg)
+    layer = promise.token_layer
+    return replace(encoding, layer=layer) if layer else replace(encoding, tokens=False)
 
 
 def view_content(view: View | WholeVideo) -> dict[str, Any]:

@@ -85,12 +85,13 @@ def check_output(subject: BackboneSubject) -> None:
 def check_layers(subject: BackboneSubject) -> None:
     """Layers of the card are submodules whose output has rows for each clip.
 
-    The spatial layer, where the card names one, gives maps: (B, c, h, w) or (B, c, t, h, w).
+    The spatial layer, where the card names one, gives maps: (B, c, h, w) or (B, c, t, h, w); the layer of tokens gives
+    several for each clip: (B, N, c), or a map.
     """
     subject.requires(check_output)
     card, network = subject.tested.card, subject.network().eval()
     modules = dict(network.named_modules())
-    for name in (*card.layers, *([card.spatial] if card.spatial else [])):
+    for name in filter(None, (*card.layers, card.spatial, card.tokens)):
         expect(
             name in modules,
             expected=f"layer {name!r} of the card to be a submodule of the network",
@@ -102,6 +103,12 @@ def check_layers(subject: BackboneSubject) -> None:
         expect(
             output.ndim >= 2 and len(output) % CLIPS == 0 and (name != card.spatial or output.ndim in (4, 5)),
             expected=f"layer {name!r} to give rows for each of {CLIPS} clips, and a spatial one maps (B, c, h, w)",
+            got=tuple(output.shape),
+            remedy="choose another layer",
+        )
+        expect(
+            name != card.tokens or output.ndim > 2 or len(output) > CLIPS,
+            expected=f"layer {name!r} to give several tokens for each of {CLIPS} clips, (B, N, c) or a map",
             got=tuple(output.shape),
             remedy="choose another layer",
         )

@@ -192,6 +192,14 @@ def check_offers(subject: MethodSubject) -> None:
                 got=tuple(maps.shape),
                 remedy="name a layer whose output is (B, c, h, w) or (B, c, t, h, w)",
             )
+        if promise.token_layer:
+            tokens = output_of(copy.deepcopy(network.module).eval(), promise.token_layer, clips)
+            expect(
+                tokens.ndim > 2 or len(tokens) > 2,
+                expected=f"layer {promise.token_layer!r} to give several tokens for each of two clips",
+                got=tuple(tokens.shape),
+                remedy="name a layer whose output is (B, N, c), (B, c, h, w) or (B, c, t, h, w)",
+            )
 
 
 def check_stored(subject: MethodSubject) -> None:

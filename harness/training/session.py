@@ -21,7 +21,7 @@ from harness.system import files, progress
 from harness.system.hashing import digest
 from harness.system.seeding import derive_seed
 from harness.training import distributed
-from harness.values import Batch, Budget, Inputs
+from harness.values import Batch, Budget, Inputs, as_tokens
 
 ENCODED = 32
 """Clips encoded at a time."""
@@ -179,7 +179,7 @@ class TrainingSession(TrainingStage):
             if self.rank == 0:
                 bar = stack.enter_context(progress.bar(f"encoding for {self.name}", total=len(share) * view.count))
             for _, batch in batches(share, view, inputs, batch_size=ENCODED, device=self.device):
-                vectors.append(network(prepared(batch, inputs)).float())
+                vectors.append(as_tokens(network(prepared(batch, inputs)).float()).mean(1))
                 if bar is not None:
                     bar.advance(len(batch))
         means = torch.cat(vectors).reshape(len(share), view.count, -1).mean(1)

@@ -108,9 +108,31 @@ def test_what_a_composite_cannot_do():
 
 
 def test_parts_that_make_no_composite():
-    class Maps(UninformedEncoder):
-        promise = Promise(views=UninformedEncoder.promise.views, shape=(4, 2, 2), offers=frozenset({"maps"}))
+    class Blocks(UninformedEncoder):
+        promise = Promise(views=UninformedEncoder.promise.views, shape=(4,), offers=frozenset({"blocks"}))
 
-    for parts in ((), (UninformedEncoder(),), (UninformedEncoder(), Maps())):
-        with pytest.raises(ValueError, match="expected at least two parts that give vectors, got shapes"):
+    for parts in ((), (UninformedEncoder(),), (UninformedEncoder(), Blocks())):
+        with pytest.raises(ValueError, match="expected at least two parts that give vectors, got"):
             composite(*parts)
+
+
+class Maps:
+    """The colours of a clip, at half its length and an eighth of its size."""
+
+    promise = Promise(views=(View(frames=2, size=16),), shape=(3, 2, 2))
+
+    def encode(self, batch):
+        return torch.nn.functional.adaptive_avg_pool3d(batch.clips.float(), (1, 2, 2))[:, :, 0]
+
+
+def test_a_part_that_gives_maps_has_vectors_too():
+    joined = composite(informed_encoder(), Maps())
+    assert joined.promise.shape == (4 + 3,)
+    vectors = joined.features(SPLIT).vectors
+    assert torch.equal(vectors[:, 4:], frozen(Maps()).features(SPLIT).vectors)
+
+
+def test_clips_are_aggregated_as_asked():
+    asked = composite(informed_encoder(), UninformedEncoder()).asking(Encoding(clips=3, aggregate="max"))
+    features = asked.features(SPLIT)
+    assert torch.equal(features.vectors, features.per_clip().amax(1))

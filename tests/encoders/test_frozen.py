@@ -171,6 +171,39 @@ class TestLayers:
         torch.testing.assert_close(asked.features(SPLIT).vectors, inner)
         torch.testing.assert_close(inner.relu(), encoder.encode(VideoBatch(clips)))
 
+    def test_tokens_of_a_layer_are_stored_beside_its_vectors(self, tmp_path):
+        network = nn.Sequential(nn.AvgPool3d((2, 4, 4)), nn.Conv3d(3, 5, 1), nn.AdaptiveAvgPool3d(1), nn.Flatten())
+        encoder = NetworkEncoder(network, Inputs(view=View(frames=4, size=8)), layers=("1",), tokens="1")
+        frozen = cached(encoder, key="x", folder=tmp_path)
+        (tokens,) = frozen.features(SPLIT, Encoding(tokens=True, clips=2)).blocks
+        assert tokens.shape == (len(SPLIT), 2, 8, 5)
+        named = frozen.features(SPLIT, Encoding(tokens=True, clips=2, layer="1"))
+        assert named.blocks[0] is tokens
+        torch.testing.assert_close(named.vectors, frozen.features(SPLIT, Encoding(clips=2)).vectors)
+        assert frozen.features(SPLIT, Encoding(layer="1", clips=2)).vectors.shape == (len(SPLIT), 8 * 5)
+        assert len(list(tmp_path.iterdir())) == 3
+
+    def test_tokens_of_an_encoder_that_gives_them_are_stored_once(self):
+        encoder = NetworkEncoder(nn.AvgPool3d((2, 4, 4)), Inputs(view=View(frames=4, size=8)))
+        frozen = cached(encoder, key="x")
+        assert frozen.features(SPLIT, Encoding(tokens=True)).blocks[0] is frozen.features(SPLIT).blocks[0]
+        assert frozen.features(SPLIT).vectors.shape == (len(SPLIT), 3)
+
+    def test_an_encoder_without_tokens(self):
+        with pytest.raises(UsageError, match=r"expected an encoder with tokens, got one that gives vectors \(5,\)"):
+            cached(layered(), key="x").features(SPLIT, Encoding(tokens=True))
+
+    def test_layers_are_read_of_any_encoder_with_a_network(self):
+        class Own:
+            def __init__(self, encoder):
+                self.module, self.inputs, self.promise = encoder.module, encoder.inputs, encoder.promise
+                self.encode = encoder.encode
+
+        encoder = layered()
+        one, other = (cached(each, key="x") for each in (encoder, Own(encoder)))
+        asked = Encoding(layer="2")
+        assert torch.equal(one.features(SPLIT, asked).vectors, other.features(SPLIT, asked).vectors)
+
     def test_a_layer_that_is_none(self):
         with pytest.raises(UsageError, match="layer of the encoder: '3'"):
             cached(layered(), key="x").features(SPLIT, Encoding(layer="3"))

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from harness.backbones.per_frame import PerFrame
 from harness.cards import View, WholeVideo
 from harness.datasets.mocap_actions.dataset import MocapActions
 from harness.encoders.frozen import CachedEncoder, fingerprint
@@ -92,7 +93,7 @@ def test_its_dim_is_probed(encoder):
 
 
 def test_what_it_offers_is_what_it_has():
-    assert vit().promise.offers == {"vector", "trainable", "feature_map"}
+    assert vit().promise.offers == {"vector", "tokens", "trainable", "feature_map"}
     assert vit().promise.spatial == "maps"
     assert recurrent().promise.offers == {"vector", "trainable"}
     assert recurrent().promise.layers == ("small",)
@@ -108,19 +109,21 @@ def test_it_encodes_in_evaluation_mode_without_gradient(encoder):
     torch.testing.assert_close(encoder.encode(VideoBatch(CLIPS.clips[:2])), vectors[:2])
 
 
-@pytest.mark.parametrize(
-    ("evaluator", "metric"),
-    [
-        (LinearProbe(), "top1"),
-        (KNN(k=5), "top1"),
-        (FewShot(shots=[5], draws=2), "top1_5"),
-        (Clustering(repeats=2), "conditional_entropy"),
-        (Clustering(repeats=2, clips=2), "conditional_entropy"),
-        (Finetune(frames=64 * 4, lrs=(1e-3,), mirror=False), "top1"),
-        (Throughput(batch_size=2, repeats=1), "encode_clips_per_s"),
-    ],
-    ids=["linear_probe", "knn", "few_shot", "clustering", "clustering of clips", "finetune", "throughput"],
-)
+EVALUATORS = [
+    pytest.param(evaluator, metric, id=name)
+    for name, evaluator, metric in [
+        ("linear_probe", LinearProbe(), "top1"),
+        ("knn", KNN(k=5), "top1"),
+        ("few_shot", FewShot(shots=[5], draws=2), "top1_5"),
+        ("clustering", Clustering(repeats=2), "conditional_entropy"),
+        ("clustering of clips", Clustering(repeats=2, clips=2), "conditional_entropy"),
+        ("finetune", Finetune(frames=64 * 4, lrs=(1e-3,), mirror=False), "top1"),
+        ("throughput", Throughput(batch_size=2, repeats=1), "encode_clips_per_s"),
+    ]
+]
+
+
+@pytest.mark.parametrize(("evaluator", "metric"), EVALUATORS)
 def test_every_evaluator_measures_it(encoder, evaluator, metric):
     assert evaluator.card.needs <= encoder.promise.offers
     before = fingerprint(encoder)
@@ -136,6 +139,69 @@ def test_every_evaluator_measures_it(encoder, evaluator, metric):
         assert values["train_clips_per_s"] > 0
     else:
         assert len(evaluation.predictions.videos) == 32 * (getattr(evaluator, "clips", None) or 1)
+
+
+class Tokens(PlainViT):
+    """The tokens of a ViT, or their maps."""
+
+    def __init__(self, *, as_maps):
+        super().__init__()
+        self.as_maps = as_maps
+
+    def forward(self, clips):
+        patches = self.patches(clips)
+        mixed = self.blocks((patches + self.places + self.times).flatten(2).mT)
+        return mixed.mT.unflatten(2, patches.shape[2:]) if self.as_maps else mixed
+
+
+def tokens(*, as_maps):
+    with seeded(0):
+        return NetworkEncoder(Tokens(as_maps=as_maps), INPUTS)
+
+
+@pytest.mark.parametrize(("evaluator", "metric"), EVALUATORS)
+def test_tokens_and_maps_are_measured_by_their_means(evaluator, metric):
+    """By the same numbers as the network that gives the mean of its tokens itself."""
+    scores = []
+    for encoder in (vit(), tokens(as_maps=False), tokens(as_maps=True)):
+        assert evaluator.card.needs <= encoder.promise.offers
+        before = fingerprint(encoder)
+        scores.append(evaluator.evaluate(CachedEncoder(encoder, key="x"), MovingSquares(), seed=0).scores)
+        assert fingerprint(encoder) == before
+    assert scores[0][0].metric == metric
+    if not isinstance(evaluator, Throughput):
+        assert scores[0] == scores[1] == scores[2]
+
+
+def test_the_shape_of_tokens_and_maps_is_probed():
+    assert tokens(as_maps=False).promise.shape == (64, 24)
+    assert tokens(as_maps=True).promise.shape == (24, 4, 4, 4)
+    assert tokens(as_maps=False).dim == tokens(as_maps=True).dim == 24
+    assert tokens(as_maps=True).promise.offers == {"vector", "tokens", "maps", "trainable"}
+
+
+def test_the_tokens_of_a_layer_are_those_of_the_network():
+    expected = tokens(as_maps=False).encode(CLIPS)
+    for layer in ("blocks", "maps"):
+        torch.testing.assert_close(vit().encode_tokens(CLIPS, layer), expected)
+        assert vit().probe(layer, tokens=True) == (64, 24)
+
+
+def test_the_tokens_of_frames_are_after_each_other():
+    """A layer that sees each frame for itself has the tokens of a clip's frames in its batch."""
+    with seeded(0):
+        frames = NetworkEncoder(PerFrame(nn.Conv2d(3, 7, 8, stride=8), {"pool": nn.Flatten()}), INPUTS)
+    maps = frames.encode_tokens(CLIPS, "feature_map")
+    assert maps.shape == (5, 4 * 16, 7)
+    alone = frames.encode_tokens(VideoBatch(CLIPS.clips[:, :, 2:3]), "feature_map")
+    torch.testing.assert_close(maps[:, 32:48], alone)
+    assert frames.encode_tokens(CLIPS, "pool").shape == (5, 4, 7 * 16)
+
+
+def test_a_layer_of_one_vector_has_no_tokens():
+    encoder = NetworkEncoder(nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten()), INPUTS)
+    with pytest.raises(UsageError, match=r"layer '1' gives one vector for a clip, \(5, 3\); expected tokens or a map"):
+        encoder.encode_tokens(CLIPS, "1")
 
 
 def test_fine_tuning_trains_all_of_the_network(encoder, monkeypatch):

@@ -183,7 +183,7 @@ def test_an_evaluator_can_be_given_an_inner_layer(run):
         ({"evaluators": [{"name": "knn", "layer": "fc6"}]}, "unknown layer of backbone 'small_2d': 'fc6'; known: none"),
         (
             {"evaluators": [{"name": "finetune", "layer": "fc6"}]},
-            "finetune.* takes none of layer, precision, clips, crops",
+            "finetune.* takes no layer; of the options of features it takes: none",
         ),
         ({"evaluators": [{"name": "knn", "layer": 6}]}, "'knn': option layer=6"),
     ],

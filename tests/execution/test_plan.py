@@ -207,16 +207,17 @@ CHANGES = {
     "shuffle": 5,
     "frames": 4,
     "precision": "float16",
+    "tokens": True,
 }
 
 
-@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Encoding)])
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Encoding) if field.name != "aggregate"])
 def test_an_encoding_that_differs_in_anything_has_another_key(squares, monkeypatch, name):
     identity, plugins = squares.model_copy(update={"evaluator": Choice(name="knn")}), Plugins()
     asked = Encoding(), dataclasses.replace(Encoding(), **{name: CHANGES[name]})
     monkeypatch.setattr(KNN, "encodings", lambda self, promise, data, *, seed: asked)
     one, other = plan_cell(identity, plugins, DataSources(plugins)).encodings
-    assert (one.encoding, other.encoding) == asked
+    assert (one.encoding, other.encoding) == tuple(keys.encoded(one.fit.promise, encoding) for encoding in asked)
     assert one.key != other.key
 
 
@@ -338,6 +339,22 @@ def test_views_and_whole_videos_share_one_protocol(squares):
     assert small.protocol == large.protocol
     assert small.key != large.key
     assert plan_cell(three, plugins, sources).protocol != small.protocol
+
+
+def test_how_clips_are_aggregated_is_of_the_protocol_and_of_no_feature(squares):
+    plugins = Plugins()
+    sources = DataSources(plugins)
+    options = ({"clips": 3}, {"clips": 3, "aggregate": "mean"}, {"clips": 3, "aggregate": "max"})
+    mean, written, largest = (
+        plan_cell(squares.model_copy(update={"evaluator": Choice(name="knn", options=one)}), plugins, sources)
+        for one in options
+    )
+    assert mean.protocol["aggregation"] == "mean over clips and crops"
+    assert "aggregate" not in mean.protocol["evaluator"]["options"]
+    assert (written.key, written.protocol) == (mean.key, mean.protocol)
+    assert largest.protocol["aggregation"] == "max over clips and crops"
+    assert largest.key != mean.key
+    assert [one.key for one in largest.encodings] == [one.key for one in mean.encodings]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,13 @@ VALUES = {
     keys.feature_key: {
         "fit": ("a", "b"),
         "view": (View(), View(size=96), View(stride="uniform"), WholeVideo()),
-        "encoding": (Encoding(), Encoding(layer="fc6"), Encoding(shuffle=0), Encoding(precision="float16")),
+        "encoding": (
+            Encoding(),
+            Encoding(layer="fc6"),
+            Encoding(layer="fc6", tokens=True),
+            Encoding(shuffle=0),
+            Encoding(precision="float16"),
+        ),
         "manifest": ("a", "b"),
         "code": ("a", "b"),
     },
@@ -72,6 +78,7 @@ def test_every_argument_is_in_the_key(function, parameter):
 def test_every_key_is_tested():
     made = {one for name, one in inspect.getmembers(keys, inspect.isfunction) if one.__module__ == keys.__name__}
     assert made - set(VALUES) == {
+        keys.encoded,
         keys.shown,
         keys.view_content,
         keys.fitting_code,

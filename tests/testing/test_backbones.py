@@ -67,6 +67,10 @@ class SpatialWithoutMap(TinyBackbone):
     card = dataclasses.replace(LAYERED, layers=(), spatial="6")
 
 
+class TokensOfAVector(TinyBackbone):
+    card = dataclasses.replace(LAYERED, layers=(), tokens="6")
+
+
 class NotFinite(TinyBackbone):
     card = CARD
 
@@ -157,6 +161,7 @@ BROKEN = {
     UnusedLayer: ("check_layers", "expected layer 'head' of network Headless to give a tensor, got nothing"),
     LayerOfTheBatch: ("check_layers", "expected layer '8.mean' to give rows for each of 2 clips"),
     SpatialWithoutMap: ("check_layers", "and a spatial one maps (B, c, h, w), got (2, 16)"),
+    TokensOfAVector: ("check_layers", "layer '6' to give several tokens for each of 2 clips, (B, N, c) or a map, got"),
     CentredOverTheBatch: ("check_batch_invariance", "alone and in a batch"),
     UnusedClassifier: ("check_gradients", "none for 0.classifier.weight, 0.classifier.bias"),
     GlobalSeed: ("check_seed", "got other values of 3.weight"),

@@ -281,6 +281,10 @@ class MapThatIsNone(Own):
     changes: ClassVar = {"spatial": "6"}
 
 
+class TokensThatAreNone(Own):
+    changes: ClassVar = {"tokens": "6"}
+
+
 class LayerThatIsNone(Own):
     changes: ClassVar = {"layers": ("fc6",)}
 
@@ -324,6 +328,7 @@ BROKEN = {
     ),
     ModuleOfAnotherDim: ("check_offers", "expected the module to give (2, 16) for two clips, got (2, 17)"),
     MapThatIsNone: ("check_offers", "expected the spatial layer '6' to give maps, got (2, 16)"),
+    TokensThatAreNone: ("check_offers", "layer '6' to give several tokens for each of two clips, got (2, 16)"),
     LayerThatIsNone: ("check_offers", "unknown layer of network Sequential: 'fc6'"),
     ForgetsItsStatistics: ("check_stored", "the loaded encoder to give equal vectors"),
     LoadsAnotherView: (

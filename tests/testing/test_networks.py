@@ -31,7 +31,7 @@ def test_the_untrained_encoder_has_everything():
     encoder = UntrainedEncoder()
     assert encoder.encode(VideoBatch(torch.zeros(2, 3, 8, 32, 32, dtype=torch.uint8))).shape == (2, 16)
     promise = encoder.promise
-    assert (promise.shape, promise.offers) == ((16,), {"vector", "trainable", "feature_map"})
+    assert (promise.shape, promise.offers) == ((16,), {"vector", "tokens", "trainable", "feature_map"})
     assert encoder.dim == 16
     maps = output_of(encoder.module, promise.spatial, torch.zeros(2, 3, 1, 40, 30))
     assert maps.shape == (2, 8, 1, 20, 15)
