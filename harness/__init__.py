@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from harness.api import publish, results, run
     from harness.encoders.network import NetworkEncoder, NetworkMethod
     from harness.evaluation import evaluate, load_dataset
+    from harness.export.folder import export_encoder, load_encoder
     from harness.training.gradient_method import GradientMethod
 
 _LAZY = {
     "evaluate": "harness.evaluation",
+    "export_encoder": "harness.export.folder",
     "load_dataset": "harness.evaluation",
+    "load_encoder": "harness.export.folder",
     "publish": "harness.api",
     "results": "harness.api",
     "run": "harness.api",
@@ -89,8 +92,10 @@ __all__ = [
     "View",
     "WholeVideo",
     "evaluate",
+    "export_encoder",
     "hookimpl",
     "load_dataset",
+    "load_encoder",
     "publish",
     "results",
     "run",

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import bench, dataset, doctor, leaderboard, listing, run, show, verify
+from harness.cli import bench, dataset, doctor, export, leaderboard, listing, run, show, verify
 from harness.cli import map as map_verb
 from harness.cli.context import Context
 from harness.errors import HarnessError
@@ -28,6 +28,7 @@ app.command("run")(run.run)
 app.command("list")(listing.listing)
 app.command("show")(show.show)
 app.command("map")(map_verb.map_)
+app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("doctor")(doctor.doctor)

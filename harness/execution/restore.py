@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError
@@ -10,9 +11,9 @@ from harness.execution.unread import unread
 
 if TYPE_CHECKING:
     from harness.encoders.frozen import CachedEncoder
-    from harness.interfaces import Dataset, Encoder
+    from harness.interfaces import Backbone, Dataset, Encoder, Method
     from harness.plugins.manager import Plugins
-    from harness.store.records import Run
+    from harness.store.records import Choice, Run
     from harness.store.runs import Store
 
 
@@ -26,13 +27,26 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
     """
     from harness.execution.stored_encoders import load_encoder  # imports torch, which listing does without
 
-    identity = run.identity
-    method = plugins.methods.build(identity.method.name, identity.method.options)
-    chosen = identity.backbone
-    backbone = (
-        unread("backbone", identity.method) if chosen is None else plugins.backbones.build(chosen.name, chosen.options)
-    )
+    method, backbone = _built(plugins, run.identity.method, run.identity.backbone)
     return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
+
+
+def saved_encoder(plugins: Plugins, method: Choice, backbone: Choice | None, folder: Path) -> Encoder:
+    """The encoder that an encoder of `method` saved in a folder outside the store.
+
+    Raises:
+        UsageError: when the method or the backbone is not installed.
+        DataError: when what is there cannot be read.
+    """
+    built, network = _built(plugins, method, backbone)
+    return built.load(network, folder)
+
+
+def _built(plugins: Plugins, method: Choice, backbone: Choice | None) -> tuple[Method, Backbone]:
+    built = plugins.methods.build(method.name, method.options)
+    if backbone is None:
+        return built, unread("backbone", method)
+    return built, plugins.backbones.build(backbone.name, backbone.options)
 
 
 def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> CachedEncoder:

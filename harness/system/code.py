@@ -55,6 +55,7 @@ SILENT = (
     "harness.evaluation",
     "harness.evaluators.cards",
     "harness.execution",
+    "harness.export",
     "harness.leaderboard",
     "harness.methods.cards",
     "harness.pictures",

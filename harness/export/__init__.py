@@ -1,0 +1,1 @@
+"""Encoders that leave the store, with a model card and an example."""

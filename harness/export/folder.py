@@ -1,0 +1,135 @@
+"""Write an encoder into a folder, and load it again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from harness.cards import View
+from harness.errors import DataError, UsageError
+from harness.execution import restore
+from harness.export.example import example
+from harness.export.model_card import expect_hub, model_card
+from harness.export.program import PROGRAM, save_program
+from harness.export.record import NAME, ExportedEncoder, read_record
+from harness.plugins.manager import Plugins
+from harness.store.runs import Store
+from harness.system import files, paths, progress
+from harness.values import Inputs
+
+if TYPE_CHECKING:
+    from harness.interfaces import Encoder, Trainable
+    from harness.store.records import Run
+
+EXAMPLE = "example.py"
+CARD = "README.md"
+
+
+def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, store: Store | None = None) -> list[Path]:
+    """Write the encoder of a fit into a folder, whole or not at all.
+
+    The folder has what the encoder saved (`weights.safetensors` of a network), a record from which `load_encoder`
+    builds it again, a model card for the Hugging Face Hub, and for a network of one stream its program by
+    `torch.export` with an example that runs it with torch alone.
+
+    Args:
+        key: of the fit or of a run that measured it; the first digits are enough.
+        folder: new or empty.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Returns:
+        The files, in order of their names.
+
+    Raises:
+        UsageError: when no run or several fits have such a key, the run measured a composite, something it was made
+            with or huggingface_hub is not installed, or the folder has files.
+        DataError: when the encoder is not stored, or cannot be read.
+    """
+    expect_hub()
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    runs = _runs(store, key)
+    run = runs[-1]
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        msg = f"{folder}: has files already; give a new folder"
+        raise UsageError(msg)
+    try:
+        encoder = restore.encoder(plugins, store, run)
+    except FileNotFoundError:
+        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
+        raise DataError(msg) from None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        _write(partial, encoder, runs, plugins)
+        partial.chmod(0o755)
+        partial.replace(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return sorted(folder.iterdir())
+
+
+def load_encoder(source: str | Path, *, plugins: Plugins | None = None, store: Store | None = None) -> Encoder:
+    """Load an encoder from an exported folder, or from the store.
+
+    Args:
+        source: folder of `export_encoder`, or the key of a fit or run.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError: when no run has such a key, or its method or backbone is not installed.
+        DataError: when the folder or what is stored cannot be read.
+    """
+    plugins = Plugins() if plugins is None else plugins
+    if Path(source).is_dir():
+        folder = Path(source)
+        record = read_record(folder)
+        return restore.saved_encoder(plugins, record.method, record.backbone, folder)
+    store = Store(paths.store()) if store is None else store
+    run = _runs(store, str(source))[-1]
+    try:
+        return restore.encoder(plugins, store, run)
+    except FileNotFoundError:
+        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
+        raise DataError(msg) from None
+
+
+def _runs(store: Store, key: str) -> list[Run]:
+    """Runs that measured the fit which `key` names; the last one names it."""
+    runs = list(store)
+    named = [run for run in runs if key and (run.fit_key.startswith(key) or run.key.startswith(key))]
+    fits = {run.fit_key for run in named}
+    if len(fits) != 1:
+        many = f"{len(fits)} fits have a run that starts with it" if fits else "no run or fit starts with it"
+        msg = f"encoder {key!r}: {many}; `harness leaderboard SUITE` lists the keys, or give a folder"
+        raise UsageError(msg)
+    (fit,) = fits
+    return [run for run in runs if run.fit_key == fit and run.status == "done"] or named
+
+
+def _write(folder: Path, encoder: Encoder, runs: list[Run], plugins: Plugins) -> None:
+    record = ExportedEncoder.of(runs[-1])
+    encoder.save(folder)
+    files.write_json(folder / NAME, record.model_dump(mode="json"))
+    written = _program(folder, encoder)
+    if written:
+        files.write_text(folder / EXAMPLE, written)
+    files.write_text(folder / CARD, model_card(record, runs, plugins, written))
+
+
+def _program(folder: Path, encoder: Encoder) -> str:
+    """Write the program of a network of one stream, and give an example that runs it."""
+    if "trainable" not in encoder.promise.offers:
+        return ""
+    network = cast("Trainable", encoder)
+    inputs = network.inputs
+    if isinstance(inputs, Inputs) and isinstance(inputs.view, View):
+        if save_program(network.module, inputs.view, len(inputs.mean), folder / PROGRAM):
+            return example(inputs, inputs.view)
+        progress.say("torch.export cannot trace the network; `harness.load_encoder` loads it")
+    return ""

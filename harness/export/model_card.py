@@ -1,0 +1,152 @@
+"""Model card of an exported encoder, as the Hugging Face Hub reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from harness.cards import Card, Metric
+from harness.errors import UsageError
+from harness.export.record import NAME, ExportedEncoder
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
+    from harness.plugins.manager import Plugins
+    from harness.store.records import Run
+
+_LIBRARY = "video-harness"
+_HUB_LICENCES = {"Apache-2.0": "apache-2.0", "BSD-3-Clause": "bsd-3-clause", "MIT": "mit"}
+"""Names of the Hub for licences of cards."""
+
+
+def expect_hub() -> None:
+    """Expect the package that writes model cards.
+
+    Raises:
+        UsageError: when it is not installed.
+    """
+    try:
+        metadata.version("huggingface_hub")
+    except metadata.PackageNotFoundError:
+        msg = "a model card needs huggingface_hub: pip install 'video-harness[hub]'"
+        raise UsageError(msg) from None
+
+
+def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, example: str) -> str:
+    """Write the model card: the Hub's metadata, then text for people.
+
+    Args:
+        record: of the encoder.
+        runs: all that measured it, each with its scores.
+        plugins: have the cards of what it was made with.
+        example: Python that runs the network; empty for none.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
+
+    cards = list(_cards(record, plugins))
+    licences = {card.licence for card in cards}
+    hub_licence = _HUB_LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other"
+    data = ModelCardData(
+        model_name=_name(record),
+        license=hub_licence,
+        license_name="see the text" if hub_licence == "other" else None,
+        library_name=_LIBRARY,
+        pipeline_tag="video-classification",
+        tags=["video", "representation-learning", record.method.name],
+        datasets=[record.pretraining.name] if record.pretraining else None,
+        eval_results=list(_results(runs, plugins)) or None,
+    )
+    blocks = [f"# {_name(record)}", *_description(record, cards), *_use(example), *_scores(runs, plugins)]
+    blocks += ["## Provenance", *_provenance(record)]
+    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
+
+
+def _name(record: ExportedEncoder) -> str:
+    built = [record.method.label] if record.backbone is None else [record.method.label, record.backbone.label]
+    return " / ".join(built)
+
+
+def _cards(record: ExportedEncoder, plugins: Plugins) -> Iterator[Card]:
+    yield plugins.methods.entry(record.method.name).card
+    if record.backbone:
+        yield plugins.backbones.entry(record.backbone.name).card
+    if record.pretraining:
+        yield plugins.datasets.entry(record.pretraining.name).card
+
+
+def _results(runs: Sequence[Run], plugins: Plugins) -> Iterator[EvalResult]:
+    """Scores in the Hub's terms, each metric of each run."""
+    from huggingface_hub import EvalResult
+
+    for run in runs:
+        data, evaluator = run.identity.data, run.identity.evaluator
+        for metric, value, _ in _measured(run, plugins):
+            yield EvalResult(
+                task_type="video-classification",
+                task_name="Video classification",
+                dataset_type=data.name,
+                dataset_name=data.label,
+                dataset_config=data.label,
+                dataset_split="test",
+                metric_type=metric.id,
+                metric_name=f"{evaluator.label}: {_heading(metric)}",
+                metric_value=value,
+                metric_args={"run": run.key, "protocol": run.protocol_id, "seed": run.identity.seed},
+            )
+
+
+def _measured(run: Run, plugins: Plugins) -> Iterator[tuple[Metric, float, float | None]]:
+    """Metric, score and chance, percent where the metric is shown so."""
+    metrics = {metric.id: metric for metric in plugins.evaluators.entry(run.identity.evaluator.name).card.metrics}
+    for score in run.scores:
+        metric = metrics.get(score.metric)
+        if metric is not None:
+            scale = 100 if metric.unit == "%" else 1
+            yield metric, scale * score.value, None if score.baseline is None else scale * score.baseline
+
+
+def _heading(metric: Metric) -> str:
+    return metric.title if metric.unit == "1" else f"{metric.title}, {metric.unit}"
+
+
+def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str]:
+    method = cards[0]
+    learnt = f" from `{record.pretraining.label}`" if record.pretraining else ""
+    budget = f", {record.frames:,} frames" if record.frames else ""
+    labels = "It read labels." if record.supervised else "It read no labels."
+    yield f"{method.summary} Seed {record.seed}{learnt}{budget}. {labels} It sees {record.sees}."
+    for card in cards:
+        if card.paper:
+            paper = card.paper
+            cited = f"{paper.authors}: {paper.title}. {paper.venue} {paper.year}"
+            yield f"{card.name}: {cited}{f', <{paper.url}>' if paper.url else ''}."
+    yield "Licences: " + "; ".join(f"{card.name}: {card.licence}" for card in cards) + "."
+
+
+def _use(example: str) -> Iterator[str]:
+    yield "## Use"
+    if example:
+        yield f"With torch alone, in this folder:\n\n```python\n{example}```"
+    loading = "encoder = harness.load_encoder(FOLDER)  # encoder.encode(harness.VideoBatch(clips))"
+    yield f"With video-harness, from the saved weights and `{NAME}`:\n\n```python\nimport harness\n\n{loading}\n```"
+
+
+def _scores(runs: Sequence[Run], plugins: Plugins) -> Iterator[str]:
+    lines = ["| evaluator | data | metric | value | chance | run |", "| :-- | :-- | :-- | --: | --: | :-- |"]
+    for run in runs:
+        names = f"| {run.identity.evaluator.label} | {run.identity.data.label}"
+        for metric, value, chance in _measured(run, plugins):
+            known = "" if chance is None else f"{chance:.2f}"
+            lines.append(f"{names} | {_heading(metric)} | {value:.2f} | {known} | `{run.key}` |")
+    if len(lines) > 2:
+        yield "## Scores on test"
+        yield "\n".join(lines)
+
+
+def _provenance(record: ExportedEncoder) -> Iterator[str]:
+    made = record.provenance
+    libraries = ", ".join(f"{name} {version}" for name, version in made.get("libraries", {}).items())
+    commit = f"commit {made['commit']}, " if made.get("commit") else ""
+    yield f"Fit `{record.key}`, measured with {commit}{libraries}, on {made.get('hardware', 'unknown hardware')}."

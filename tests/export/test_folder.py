@@ -1,0 +1,141 @@
+"""Encoders exported and loaded again: by torch alone, by the harness, from the store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from typer.testing import CliRunner
+
+import harness
+from harness.cli.app import app
+from harness.errors import DataError, UsageError
+from harness.execution.executor import Executor
+from harness.execution.plan import plan_suite
+from harness.execution.units import Workplace, Workshop
+from harness.export import folder as exporting
+from harness.plugins.manager import Plugins
+from harness.suites.schema import Suite
+from harness.system import paths
+from harness.values import VideoBatch
+
+FILES = ["README.md", "encoder.json", "example.py", "network.pt2", "weights.safetensors"]
+
+
+@pytest.fixture
+def runs(toy):
+    """Two evaluations of one fit."""
+    suite = Suite.model_validate(
+        {
+            "name": "toy",
+            "title": "Toy",
+            "frames": 512,
+            "methods": ["supervised"],
+            "backbones": ["small_3d"],
+            "pretraining": ["blobs"],
+            "evaluators": ["knn", "linear_probe"],
+            "seeds": [3],
+        }
+    )
+    workshop = Workshop(Workplace(store=paths.store()), Plugins())
+    done = Executor(workshop).execute(plan_suite(suite, Plugins(), workshop.sources))
+    assert [run.status for run in done] == ["done", "done"]
+    return done
+
+
+def command(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_an_exported_network_gives_its_vectors_with_torch_alone(runs, tmp_path):
+    done = command("export", runs[0].key[:8], "-o", tmp_path / "encoder")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == [str(tmp_path / "encoder" / name) for name in FILES]
+
+    python = [sys.executable, "example.py"]
+    shown = subprocess.run(python, cwd=tmp_path / "encoder", check=True, capture_output=True, text=True).stdout
+    assert shown == "torch.Size([2, 128])\n"
+
+    encoder = harness.load_encoder(tmp_path / "encoder")
+    clips = torch.randint(256, (3, 3, 16, 64, 64), dtype=torch.uint8)
+    torch.save(clips, tmp_path / "clips.pt")
+    source = (tmp_path / "encoder" / "example.py").read_text()
+    assert len([line for line in source.splitlines() if line and not line.startswith(('"', "A clip"))]) <= 10
+    drawn = next(line for line in source.splitlines() if line.startswith("clips ="))
+    script = source.replace(drawn, f"clips = torch.load({str(tmp_path / 'clips.pt')!r})")
+    script = f"import sys; sys.modules['harness'] = None\n{script}\ntorch.save(vectors, {str(tmp_path / 'out.pt')!r})"
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "encoder", check=True)
+    torch.testing.assert_close(torch.load(tmp_path / "out.pt"), encoder.encode(VideoBatch(clips)))
+
+
+def test_the_store_and_the_folder_give_one_encoder(runs, tmp_path):
+    harness.export_encoder(runs[1].key, tmp_path / "encoder")
+    batch = VideoBatch(torch.randint(256, (2, 3, 16, 64, 64), dtype=torch.uint8))
+    one, other = harness.load_encoder(tmp_path / "encoder"), harness.load_encoder(runs[1].key)
+    assert one.promise == other.promise
+    assert torch.equal(one.encode(batch), other.encode(batch))
+    scores = harness.evaluate(one, "blobs", ["knn"], seed=3)["knn"].scores
+    assert scores == next(run for run in runs if run.identity.evaluator.name == "knn").scores
+
+
+def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):
+    harness.export_encoder(runs[0].key, tmp_path / "encoder")
+    text = (tmp_path / "encoder" / "README.md").read_text()
+    metadata = yaml.safe_load(text.split("---\n")[1])
+    [model] = metadata["model-index"]
+    assert model["name"] == "supervised / small_3d"
+    [result] = model["results"]
+    assert result["dataset"]["split"] == "test"
+    measured = {metric["name"]: metric["value"] for metric in result["metrics"]}
+    for run in runs:
+        name = f"{run.identity.evaluator.label}: Top-1 accuracy, %"
+        assert measured[name] == pytest.approx(100 * run.score("top1").value)
+    assert metadata["datasets"] == ["blobs"]
+    for line in (
+        "It read labels.",
+        "Seed 3",
+        runs[0].fit_key,
+        runs[0].provenance["libraries"]["torch"],
+        "import harness",
+    ):
+        assert line in text
+    assert (tmp_path / "encoder" / "example.py").read_text() in text
+    assert json.loads((tmp_path / "encoder" / "encoder.json").read_text())["key"] == runs[0].fit_key
+
+
+def test_bad_input_is_one_line_and_leaves_nothing(runs, tmp_path, monkeypatch):
+    def refused(*arguments):
+        done = command("export", *arguments)
+        assert done.stdout == ""
+        return done.exception
+
+    assert "no run or fit starts with it" in str(refused("ffffffff", "-o", tmp_path / "new"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    error = refused(runs[0].key, "-o", tmp_path / "full")
+    assert isinstance(error, UsageError)
+    assert str(error) == f"{tmp_path / 'full'}: has files already; give a new folder"
+
+    def fail(*arguments):
+        raise DataError("full disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "model_card", fail)
+        assert str(refused(runs[0].key, "-o", tmp_path / "new")) == "full disk"
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "expect_hub", fail)
+        refused(runs[0].key, "-o", tmp_path / "new")
+    shutil.rmtree(paths.store() / "fits")
+    assert "its encoder is not stored here" in str(refused(runs[0].key, "-o", tmp_path / "new"))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name not in {"home", "fits.log"}) == ["full"]
+
+    with pytest.raises(DataError, match=r"has no encoder\.json"):
+        harness.load_encoder(tmp_path / "full")
+    (tmp_path / "full" / "encoder.json").write_text("{}")
+    with pytest.raises(DataError, match="not the record of an exported encoder"):
+        harness.load_encoder(tmp_path / "full")
