@@ -102,4 +102,4 @@ def test_the_backbones_in_the_readme_can_be_built():
     _, text = YAML
     registry = Plugins(points=[]).backbones
     choices = [schema.parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
-    assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 384]
+    assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 512, 384]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from harness.cards import BackboneCard, Card, Paper
+
+if TYPE_CHECKING:
+    from harness.backbones.libraries.anatomy import Anatomy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,21 +24,25 @@ class LibraryCard(Card):
     """Regular expression of a model's name in these files."""
 
 
-def model_card(library: LibraryCard, model: str, summary: str, *, licence: str = "", **parts: Any) -> BackboneCard:
+def model_card(library: LibraryCard, model: str, summary: str, anatomy: Anatomy, *, licence: str = "") -> BackboneCard:
     """Make the card of a library's model.
 
     Args:
         library: its card.
         model: its name, which is shortened to that of a card.
         summary: one line.
+        anatomy: of the network.
         licence: that the library states; its own when empty.
-        parts: other parts of the card.
-
-    >>> model_card(TIMM, "hub/ViT_Small", "A network.", dim=384).name
-    'timm.hub-vit_small'
     """
     name = re.sub(r"[^a-z0-9._-]+", "-", f"{library.name}.{model.strip('/')}".lower())[:64]
-    return BackboneCard(name=name, summary=summary, licence=licence or library.licence, **parts)
+    return BackboneCard(
+        name=name,
+        summary=summary,
+        licence=licence or library.licence,
+        dim=anatomy.dim,
+        layers=anatomy.layers,
+        spatial=anatomy.spatial,
+    )
 
 
 SMALL_2D = BackboneCard(
@@ -88,4 +95,13 @@ TIMM = LibraryCard(
     install="pip install 'video-harness[timm]'",
     sources="models/*.py",
     definition=r"^@register_model\ndef (\w+)",
+)
+
+TORCHVISION = LibraryCard(
+    name="torchvision",
+    summary="video networks, and image networks on each frame of a clip",
+    licence="BSD-3-Clause",
+    install="pip install torchvision",
+    sources="models/**/*.py",
+    definition=r"^@register_model\(\)\n(?:@.*\n)*def (\w+)",
 )

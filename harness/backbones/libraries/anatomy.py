@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.cards import View
+from harness.system.seeding import seeded
 
 CLIPS = 2
 
@@ -27,6 +28,16 @@ class Anatomy:
     """The last of them where it gives maps (B, c, h, w) or (B, c, t, h, w)."""
     unused: tuple[str, ...]
     """Modules and parameters that the vector does not depend on."""
+
+
+def on_meta(create: Callable[[], nn.Module]) -> nn.Module:
+    """Create a network on the device `meta`, where it has no weights."""
+    try:
+        with torch.device("meta"):
+            return create()
+    except RuntimeError:  # its constructor reads numbers out of tensors
+        with seeded(0):
+            return create().to("meta")
 
 
 def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
@@ -52,6 +63,26 @@ def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
     last, shape = list(outputs.items())[-1] if outputs else ("", ())
     is_map = len(shape) in (4, 5) and shape[-1] == shape[-2]  # the view is square; others have their channels last
     return Anatomy(dim, tuple(outputs), last if is_map else "", unused)
+
+
+def blocks(network: nn.Module, least: int = 4) -> tuple[str, ...]:
+    """Name the blocks of a network: children of its outermost module with several.
+
+    Args:
+        network: of any library.
+        least: children with weights (parameters of two or more dimensions) that the module has to have.
+
+    >>> stem, stages = nn.Conv2d(3, 8, 1), nn.Sequential(*(nn.Conv2d(8, 8, 1) for _ in range(4)))
+    >>> blocks(nn.Sequential(stem, stages, nn.ReLU()))
+    ('1.0', '1.1', '1.2', '1.3')
+    """
+    for name, module in sorted(network.named_modules(), key=lambda named: named[0].count(".") if named[0] else -1):
+        weighty = [
+            inner for inner, child in module.named_children() if any(weight.ndim > 1 for weight in child.parameters())
+        ]
+        if len(weighty) >= least:
+            return tuple(f"{name}.{inner}".lstrip(".") for inner in weighty)
+    return ()
 
 
 def remove(network: nn.Module, names: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from harness.backbones.cards import TIMM, LibraryCard, model_card
-from harness.backbones.libraries.anatomy import examine, remove
+from harness.backbones.libraries.anatomy import examine, on_meta, remove
 from harness.backbones.libraries.forwarding import averaged_frames, replace_forward
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
@@ -58,8 +58,7 @@ class Timm:
         stated = timm.get_pretrained_cfg(model)
         if size is not None and stated.fixed_input_size:
             self._options = {"img_size": size, **options}
-        with torch.device("meta"):
-            network = self._create()
+        network = on_meta(self._create)
         config = timm.data.resolve_model_data_config(network)
         side = config["input_size"][-1] if size is None else size
         view = View(frames=frames, stride=stride, size=side, resize=math.floor(side / config["crop_pct"]))
@@ -70,10 +69,8 @@ class Timm:
             TIMM,
             model,
             f"{type(network).__name__} of timm on each frame, averaged over time, randomly initialised",
+            self._anatomy,
             licence=stated.license or "",
-            dim=self._anatomy.dim,
-            layers=self._anatomy.layers,
-            spatial=self._anatomy.spatial,
         )
 
     def build(self, *, seed: int) -> nn.Module:

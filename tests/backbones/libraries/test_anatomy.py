@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.backbones.libraries.anatomy import examine, remove
+from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove
+from harness.backbones.r3d_18 import R3D18
 from harness.cards import View
 
 VIEW = View(frames=4, size=8)
@@ -63,3 +64,23 @@ def test_what_is_removed_computes_as_before():
 def test_no_vector(network, got):
     with pytest.raises(ValueError, match=rf"expected vectors \(2, dim\) for clips \(2, 3, 4, 8, 8\), got {got}"):
         examine(network, VIEW, [])
+
+
+class Reads(nn.Linear):
+    """A layer whose constructor reads a number out of a tensor."""
+
+    def __init__(self):
+        super().__init__(3, torch.tensor(4.0).item().__int__())
+
+
+def test_a_constructor_that_reads_tensors_has_its_shapes_too():
+    before = torch.get_rng_state()
+    assert on_meta(Reads).weight.shape == (4, 3)
+    assert on_meta(Reads).weight.device.type == "meta"
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_blocks_are_the_children_of_the_outermost_module_with_several():
+    assert blocks(R3D18().build(seed=0)) == ("stem", "layer1", "layer2", "layer3", "layer4")
+    assert blocks(nn.Linear(2, 2)) == ()
+    assert blocks(Network(), least=2) == ("maps", "pooler", "inner")

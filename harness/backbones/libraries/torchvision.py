@@ -1,0 +1,112 @@
+"""Video networks of torchvision, and its image networks on each frame."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from harness.backbones.cards import TORCHVISION, LibraryCard, model_card
+from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove
+from harness.backbones.libraries.forwarding import averaged_frames, replace_forward
+from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
+from harness.cards import View
+from harness.system.seeding import seeded
+from harness.values import Inputs
+
+OWN = ("num_classes", "progress", "weights")
+"""Options of torchvision that would give no vectors, or no random weights."""
+AUXILIARY = ("googlenet", "inception_v3")
+"""Networks with further classifiers, which `NO_AUXILIARY` leaves out."""
+NO_AUXILIARY = {"aux_logits": False, "init_weights": True}
+CLIPS = {"mvit": (16, 4), "swin3d": (32, 2), "": (16, 2)}
+"""Frames and stride that weights were learnt with, by the start of the name."""
+
+
+class Torchvision:
+    """Network of torchvision without its classifier.
+
+    Its weights are random. Size, mean and standard deviation are those of the transform of its default weights. An
+    image network is applied to each frame, and averaged.
+
+    Args:
+        model: name in torchvision, such as `r3d_18`.
+        frames: of a clip; as the weights were learnt when None, 8 for image networks.
+        stride: from one of them to the next; as the weights were learnt when None, 4 for image networks.
+        size: of a frame in pixels; that of the transform when None.
+        options: of the network in torchvision.
+
+    Raises:
+        UsageError: when torchvision has no such model, or an option is refused.
+    """
+
+    library: ClassVar[LibraryCard] = TORCHVISION
+
+    def __init__(
+        self,
+        model: str,
+        /,
+        *,
+        frames: int | None = None,
+        stride: int | Literal["uniform"] | None = None,
+        size: int | None = None,
+        **options: Any,
+    ) -> None:
+        models = import_library(TORCHVISION, "torchvision.models")
+        refuse_options(TORCHVISION, options, OWN)
+        videos = models.list_models(module=models.video)
+        if model not in [*videos, *models.list_models(module=models)]:
+            raise unknown_model(TORCHVISION, model, [*videos, *models.list_models(module=models)])
+        self._model = model
+        self._is_video = model in videos
+        transform = models.get_model_weights(model).DEFAULT.transforms()
+        crop = transform.crop_size[0]
+        side = crop if size is None else size
+        usual = next(clip for start, clip in CLIPS.items() if model.startswith(start)) if self._is_video else (8, 4)
+        view = View(
+            frames=usual[0] if frames is None else frames,
+            stride=usual[1] if stride is None else stride,
+            size=side,
+            resize=round(min(transform.resize_size) * side / crop),
+        )
+        self.inputs = Inputs(view=view, mean=tuple(transform.mean), std=tuple(transform.std))
+        self._options = {**(NO_AUXILIARY if model in AUXILIARY else {}), **_sizes(model, view), **options}
+        network = on_meta(self._create)
+        self._anatomy = examine(network, view, blocks(network))
+        kind = "" if self._is_video else " on each frame, averaged over time"
+        self.card = model_card(
+            TORCHVISION,
+            model,
+            f"{type(network).__name__} of torchvision{kind}, randomly initialised",
+            self._anatomy,
+        )
+
+    def build(self, *, seed: int) -> nn.Module:
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, dim)."""
+        with seeded(seed):
+            network = self._create()
+        remove(network, self._anatomy.unused)
+        layout = torch.channels_last_3d if self._is_video else torch.channels_last
+        return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+    def _create(self) -> nn.Module:
+        models = import_library(TORCHVISION, "torchvision.models")
+        network: nn.Module = models.get_model(self._model, **self._options)
+        classifier = [name for name, module in network.named_modules() if _classifies(module)][-1]
+        network.set_submodule(classifier, nn.Identity())
+        return network if self._is_video else replace_forward(network, averaged_frames)
+
+
+def _classifies(module: nn.Module) -> bool:
+    """Tell whether a module may be the classifier, the last of which is it."""
+    return isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
+
+
+def _sizes(model: str, view: View) -> dict[str, Any]:
+    """Options of transformers whose positions are learnt for one size."""
+    if model.startswith("vit"):
+        return {"image_size": view.size}
+    if model.startswith("maxvit"):
+        return {"input_size": (view.size, view.size)}
+    return {}
