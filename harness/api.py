@@ -258,6 +258,7 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
         "status": run.status,
         "reason": run.reason,
         "supervised": run.supervised,
+        "starts": "; ".join(map(str, run.starts)),
         "sees": run.sees,
         "key": run.key,
         "protocol_id": run.protocol_id,

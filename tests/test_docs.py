@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from harness.execution import plan
@@ -89,7 +90,7 @@ YAML = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
 
 
 def test_the_suite_in_the_readme_is_one(tmp_path):
-    text, _ = YAML
+    text, *_ = YAML
     path = tmp_path / "suite.yaml"
     path.write_text(text)
     plugins = Plugins()
@@ -98,8 +99,19 @@ def test_the_suite_in_the_readme_is_one(tmp_path):
     assert len(list(plan.identities(suite, Plugins()))) == 4 * 2 * 3 * 3
 
 
+def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
+    (text,) = [text for text in YAML if "pretrained" in text]
+    path = tmp_path / "suite.yaml"
+    path.write_text(f"{text}paths: {{ucf101: ucf}}")
+    torch.save({}, tmp_path / "encoder.pth")
+    plugins = Plugins()
+    suite = plan.check(schema.load(str(path), plugins.suites), plugins)
+    labels = [choice.label for choice in suite.methods]
+    assert labels == ["random_init", "pretrained(labels=False, learnt_from=kinetics400, weights=encoder.pth)"]
+
+
 def test_the_backbones_in_the_readme_can_be_built():
-    _, text = YAML
+    (text,) = [text for text in YAML if text.startswith("backbones:")]
     registry = Plugins(points=[]).backbones
     choices = [schema.parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 512, 384]

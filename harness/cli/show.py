@@ -46,6 +46,7 @@ def show(
             "backbone": identity.backbone.label if identity.backbone else "-",
             "learnt from": identity.pretraining.label if identity.pretraining else "-",
             "budget": f"{identity.frames} frames" if identity.frames else "-",
+            **({"starts from": "; ".join(map(str, run.starts))} if run.starts else {}),
             "sees": run.sees,
             "measured by": identity.evaluator.label,
             "measured on": identity.data.label,

@@ -24,6 +24,15 @@ def write_origin(path: Path, provenance: Mapping[str, Any]) -> None:
         files.write_json(path, origin(provenance))
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record that lies beside what was made; empty where none can be read."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record
+
+
 def other_origins(provenance: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, list[str]]:
     """Collect settings of earlier results that differ from a provenance.
 
@@ -36,11 +45,7 @@ def other_origins(provenance: Mapping[str, Any], paths: Iterable[Path]) -> dict[
     """
     own, others = decisive(provenance), dict[str, set[str]]()
     for path in paths:
-        try:
-            recorded = json.loads(path.read_text(encoding="utf-8")).get(FIELD, {})
-        except (OSError, ValueError):
-            continue
-        for name, value in recorded.items():
+        for name, value in read_record(path).get(FIELD, {}).items():
             if own.get(name) != value:
                 others.setdefault(name, set()).add(value)
     return {name: sorted(values) for name, values in sorted(others.items())}

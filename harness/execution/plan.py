@@ -14,6 +14,7 @@ from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.unread import unread
+from harness.execution.weights_files import portable_weights, weights_names
 from harness.store import keys
 from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
 from harness.suites.folds import FOLD, folds, paired
@@ -22,9 +23,11 @@ from harness.system.code import code_hash
 from harness.system.hashing import digest
 
 if TYPE_CHECKING:
+    from harness.backbones.start import Start
     from harness.execution.sources import DataSources
     from harness.interfaces import Dataset, Evaluator, Split
     from harness.plugins.manager import Plugins
+    from harness.plugins.method_registry import MethodRegistry
     from harness.plugins.registry import Registry
     from harness.values import Encoding
 
@@ -146,14 +149,15 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
         except PackageNotFoundError:
             msg = f"suite {suite.name!r} needs {distribution}: pip install {distribution}"
             raise PluginError(msg) from None
-    for choice in suite.methods:
-        plugins.methods.draft(choice.name, choice.options)
-    for composite in suite.composites:
+    named = portable_weights(suite, plugins)
+    composed = [choice for composite in named.composites for choice in composite.of]
+    for choice in (*named.methods, *composed):
+        start = plugins.methods.located(choice.name, choice.options, named.paths)
+        plugins.methods.draft(choice.name, plugins.methods.started(choice.name, choice.options, start))
+    for composite in named.composites:
         if composite.name in plugins.methods:
             msg = f"suite {suite.name!r}: composite {composite.name!r} has the name of a method; give it another"
             raise UsageError(msg)
-        for choice in composite.of:
-            plugins.methods.draft(choice.name, choice.options)
     for choice in suite.evaluators:
         plugins.evaluators.draft(choice.name, choice.options)
     encodings = [plugins.evaluators.encoding(choice.name, choice.options) for choice in suite.evaluators]
@@ -163,7 +167,7 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
         for layer in sorted(layers):
             if layer not in known:
                 raise unknown(f"layer of backbone {choice.name!r}:", layer, known)
-    for name in suite.paths:
+    for name in suite.paths.keys() - weights_names(named, plugins):
         plugins.datasets.entry(name)
     for choice in (fold for choices in (*suite.pretraining, *suite.data) for fold in folds(choices)):
         plugins.datasets.build(choice.name, choice.options, locations=suite.paths)
@@ -171,7 +175,7 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
         if "test" not in plugins.datasets.entry(choice.name).card.splits:
             msg = f"data set {choice.name!r} has no test split to measure on; name others under `data`"
             raise UsageError(msg)
-    return canonical(suite, plugins)
+    return canonical(named, plugins)
 
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
@@ -193,7 +197,9 @@ def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
 
 def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     """The fit of a cell."""
-    method = plugins.methods.draft(cell.method.name, cell.method.options)
+    methods, written = plugins.methods, cell.method
+    start = methods.located(written.name, written.options, sources.locations)
+    method = methods.draft(written.name, methods.started(written.name, written.options, start))
     card = method.card
     read = cell.backbone if "backbone" in card.reads else None
     learnt = cell.pretraining if "pretraining" in card.reads else None
@@ -202,16 +208,17 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     with _contract_of("method", cell.method):
         promise = method.promise(backbone)
     return FitSpec(
-        method=cell.method,
+        method=written,
         backbone=read,
         pretraining=learnt,
         frames=frames,
         seed=cell.seed,
         supervised=card.supervised,
+        start=start,
         promise=promise,
         key=keys.fit_key(
-            method=_completed(cell.method, plugins.methods),
-            method_code=code_hash(type(method)),
+            method=_by_content(written, start, methods),
+            method_code=code_hash(*{type(method), methods.load(written.name)}),
             reads=card.reads,
             backbone=None if read is None else _completed(read, plugins.backbones),
             backbone_code="" if read is None else code_hash(type(backbone)),
@@ -221,6 +228,13 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
             seed=cell.seed,
         ),
     )
+
+
+def _by_content(method: Choice, start: Start | None, methods: MethodRegistry) -> Choice:
+    """Complete a method with its defaults, its weights known by their hash alone."""
+    placeless = None if start is None else replace(start, weights="-")
+    options = methods.started(method.name, method.options, placeless)
+    return _completed(Choice(name=method.name, options=options), methods)
 
 
 def _completed(choice: Choice, registry: Registry[Any]) -> Choice:

@@ -19,12 +19,13 @@ class DataSources:
 
     Args:
         plugins: where names are looked up.
-        locations: folders of data sets by name; those that are not there look for themselves.
+        locations: folders of data sets, and files of weights, by name; data sets that are not there look for
+            themselves.
     """
 
     def __init__(self, plugins: Plugins, locations: Mapping[str, Path] | None = None) -> None:
         self._plugins = plugins
-        self._locations = locations
+        self.locations: Mapping[str, Path] = locations or {}
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, str], Split] = {}
         self._unlabelled: dict[str, Split] = {}
@@ -37,7 +38,7 @@ class DataSources:
         """
         if choice.model_dump_json() not in self._datasets:
             self._datasets[choice.model_dump_json()] = self._plugins.datasets.build(
-                choice.name, choice.options, locations=self._locations
+                choice.name, choice.options, locations=self.locations
             )
         return self._datasets[choice.model_dump_json()]
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harness.backbones.weights import load_weights
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.errors import DataError, DivergedError, HarnessError
 from harness.execution.data_faults import data_faults
-from harness.execution.origins import origin, other_origins, write_origin
+from harness.execution.origins import origin, other_origins, read_record, write_origin
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
@@ -36,6 +37,9 @@ from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset, Method, Split
+
+WEIGHTS = "weights"
+"""Name of what is recorded of loaded weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +101,8 @@ class Workshop:
 
     def build(self, spec: FitSpec) -> tuple[Method, Backbone]:
         """The method and the backbone of a fit."""
-        method = self.plugins.methods.build(spec.method.name, spec.method.options)
+        methods, name = self.plugins.methods, spec.method.name
+        method = methods.build(name, methods.started(name, spec.method.options, spec.start))
         if spec.backbone is None:
             return method, unread("backbone", spec.method)
         return method, self.plugins.backbones.build(spec.backbone.name, spec.backbone.options)
@@ -176,6 +181,7 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
         return
     train = workshop.training(spec)
     method, backbone = workshop.build(spec)
+    weights = loaded_weights(spec, workshop)
     training = folder / "training"
     started = time.monotonic()
     encoder = method.fit(
@@ -196,8 +202,21 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
     del encoder
     expect_loadable(spec.promise, folder, *workshop.build(spec), device=workshop.workplace.device)
     about = {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds, **origin(workshop.provenance)}
-    files.write_json(folder / FIT, about)
+    files.write_json(folder / FIT, about | ({WEIGHTS: weights} if weights else {}))
     shutil.rmtree(training / "checkpoints", ignore_errors=True)
+
+
+def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str]]:
+    """Describe how a fit's file of weights fits its network; empty without one.
+
+    Raises:
+        DataError: when the file cannot be read, is not the expected one, or does not fit.
+    """
+    if spec.start is None:
+        return {}
+    _, backbone = workshop.build(spec)
+    match = load_weights(backbone.build(seed=0), spec.start, backbone.card.name)
+    return {Path(spec.start.weights).name: {"sha256": spec.start.sha256, "loaded": match.loaded, **match.differences}}
 
 
 def load(spec: FitSpec, workshop: Workshop) -> Encoder:
@@ -302,9 +321,10 @@ def _outcome(
     if evaluation.conditions:
         protocol["conditions"] = dict(evaluation.conditions)
     finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    beside = [workshop.folder(part.key) / FIT for part in spec.row.fits]
-    beside += [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
+    fits = [workshop.folder(part.key) / FIT for part in spec.row.fits]
+    beside = fits + [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
     parts = other_origins(workshop.provenance, beside)
+    weights = {name: match for path in fits for name, match in read_record(path).get(WEIGHTS, {}).items()}
     pretraining = spec.identity.pretraining
     learnt = coverage(workshop.sources.split(pretraining, "train")) if pretraining else {}
     run = Run(
@@ -315,6 +335,7 @@ def _outcome(
         reason=failure.reason if failure else "",
         supervised=spec.supervised,
         sees=spec.row.promise.sees,
+        starts=spec.starts,
         scores=evaluation.scores,
         predictions=evaluation.predictions,
         notes=dict(evaluation.notes),
@@ -323,6 +344,7 @@ def _outcome(
         protocol_id=digest(protocol),
         provenance={**workshop.provenance, "evaluation_seconds": seconds, "finished": finished}
         | ({"parts": parts} if parts else {})
+        | ({WEIGHTS: weights} if weights else {})
         | ({"pretraining_coverage": learnt} if learnt else {})
         | ({"data_faults": dict(faults)} if faults else {}),
     )

@@ -24,7 +24,7 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import Average, CellSpec, Run
+from harness.store.records import Average, CellSpec, EvalSpec, Run
 from harness.store.runs import Store
 from harness.system import progress
 from harness.system.hashing import digest
@@ -82,19 +82,28 @@ def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
     older: dict[str, Run] = {}
     if None in runs.values():
         for run in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
-            older[run.identity.model_dump_json()] = run
+            older[_written(run)] = run
     return tuple(
         PlannedCell(
             identity=cell.identity,
             key=cell.key,
             supervised=cell.supervised,
-            run=None if cell.not_applicable else runs[cell.key] or older.get(cell.identity.model_dump_json()),
+            run=None if cell.not_applicable else _of(cell.identity, runs[cell.key] or older.get(_written(cell))),
             not_applicable=cell.not_applicable,
             sees=cell.row.promise.sees,
             average=cell.average,
         )
         for cell in plan.cells
     )
+
+
+def _written(named: Run | EvalSpec) -> str:
+    return named.identity.model_dump_json()
+
+
+def _of(identity: CellSpec, run: Run | None) -> Run | None:
+    """The run as one of a cell, whose files may have been elsewhere when it was made."""
+    return None if run is None else run.model_copy(update={"identity": identity})
 
 
 def assemble(

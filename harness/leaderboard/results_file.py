@@ -189,7 +189,7 @@ def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredC
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
-        run = cell.run.model_dump(mode="python")
+        run = cell.run.model_dump(mode="python", exclude=None if cell.run.starts else {"starts"})
         if cell.run.predictions is not None:
             whole = dataclasses.asdict(cell.run.predictions)
             run["predictions"] = [" ".join(map(str, row)) for row in whole.pop("predicted")]

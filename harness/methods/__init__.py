@@ -1,1 +1,1 @@
-"""Built-in methods: the two references."""
+"""Built-in methods: the two references, and weights that were learnt elsewhere."""

@@ -1,4 +1,4 @@
-"""Cards of the built-in methods, the references that others are seen beside."""
+"""Cards of the built-in methods: the references, and weights from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ RANDOM_INIT = MethodCard(
     name="random_init",
     summary="an untrained network: what the architecture gives without learning",
     reads=frozenset({"backbone", "seed"}),
+)
+
+PRETRAINED = MethodCard(
+    name="pretrained",
+    summary="the weights of a file: a checkpoint of whatever origin, measured like everything else",
+    reads=frozenset({"backbone"}),
 )
 
 SUPERVISED = MethodCard(

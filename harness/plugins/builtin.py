@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """Register the reference methods."""
+    """Register the reference methods, and weights that were learnt elsewhere."""
     registry.register(methods.RANDOM_INIT, "harness.methods.random_init:RandomInit")
+    registry.register(methods.PRETRAINED, "harness.methods.pretrained:Pretrained")
     registry.register(methods.SUPERVISED, "harness.methods.supervised:Supervised")
 
 
@@ -43,7 +44,6 @@ def harness_backbones(registry: BackboneRegistry) -> None:
     registry.register(backbones.RESNET18, "harness.backbones.resnet18:ResNet18")
     registry.register(backbones.R3D_18, "harness.backbones.r3d_18:R3D18")
     registry.register_library(backbones.TORCHVISION, "harness.backbones.libraries.torchvision:Torchvision")
-    registry.register_library(backbones.PYTORCHVIDEO, "harness.backbones.libraries.pytorchvideo:Pytorchvideo")
     registry.register_library(backbones.TIMM, "harness.backbones.libraries.timm:Timm")
 
 

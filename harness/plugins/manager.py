@@ -15,10 +15,10 @@ from harness.errors import PluginError
 from harness.plugins import builtin, hookspecs
 from harness.plugins.file_registry import FileRegistry, ReferenceRegistry, SuiteRegistry
 from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
+from harness.plugins.method_registry import MethodRegistry
 from harness.plugins.registry import BUILTIN, Origin, Registry
 
 if TYPE_CHECKING:
-    from harness.interfaces import Method
     from harness.store.records import EvalSpec, Run
     from harness.suites.references import Reference
 
@@ -57,7 +57,7 @@ class Plugins:
     def __init__(
         self, *, block: Iterable[str] = (), points: Sequence[EntryPoint] | None = None, strict: bool = False
     ) -> None:
-        self.methods: Registry[Method] = Registry("method")
+        self.methods = MethodRegistry()
         self.backbones = BackboneRegistry()
         self.datasets = DatasetRegistry()
         self.evaluators = EvaluatorRegistry()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, Literal
 
 import pydantic
 
+from harness.backbones.start import Start
 from harness.values import Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
@@ -34,7 +36,13 @@ class Choice(pydantic.BaseModel):
 
 
 def _shown(value: Any) -> str:
-    """An option in a label; choices, as a composite has them, by their own labels."""
+    """An option in a label; choices, as a composite has them, by their own labels.
+
+    >>> Choice(name="sfa", options={"start": {"weights": "a.pth", "labels": True}}).label
+    'sfa(start=(labels=True, weights=a.pth))'
+    """
+    if isinstance(value, dict) and value:
+        return f"({', '.join(f'{k}={_shown(v)}' for k, v in sorted(value.items()))})"
     choices = value if isinstance(value, list) else []
     if choices and all(isinstance(one, dict) and one.keys() == {"name", "options"} for one in choices):
         return " + ".join(Choice(**one).label for one in choices)
@@ -93,6 +101,8 @@ class Run(pydantic.BaseModel):
     """True for a method that read labels: a reference, never ranked."""
     sees: str = ""
     """Views of the row's encoders in words."""
+    starts: tuple[Start, ...] = ()
+    """Weights that its networks started from, those that were not random."""
     scores: tuple[Score, ...] = ()
     predictions: Predictions | None = None
     notes: dict[str, Any] = {}
@@ -130,6 +140,8 @@ class FitSpec:
     promise: Promise
     """Properties of the encoder to be."""
     key: str
+    start: Start | None = None
+    """Weights that it starts from, with place and hash of the file; None for random."""
 
     @property
     def fits(self) -> tuple[FitSpec, ...]:
@@ -199,6 +211,12 @@ class EvalSpec:
     """Reason why the row cannot be measured so; empty when it can."""
     average: Average | None = None
     """Row and column of the board that average it with other folds; None for its own."""
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """Weights that its networks start from, by file name; random ones left out."""
+        starts = (fit.start for fit in self.row.fits if fit.start is not None)
+        return tuple(replace(start, weights=PurePath(start.weights).name) for start in starts)
 
     @property
     def fit_key(self) -> str:

@@ -92,7 +92,20 @@ class Suite(pydantic.BaseModel):
     """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
     seeds: tuple[int, ...] = pydantic.Field(min_length=1)
     paths: dict[str, Path] = {}
-    """Folder (or file) of data sets on this machine, by name; in no key."""
+    """Place of data sets and weights on this machine, by name; in no key."""
+    _folder: Path = pydantic.PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths start from: that of the suite's file, if it has one."""
+        return self._folder
+
+    def at(self, folder: Path) -> Suite:
+        """The suite as a file in `folder` says it, from which relative paths start."""
+        places = {name: place if place.parts[:1] == ("~",) else folder / place for name, place in self.paths.items()}
+        suite = self.model_copy(update={"paths": places})
+        suite._folder = folder
+        return suite
 
 
 class RegisteredSuites(Protocol):
@@ -115,12 +128,12 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
     Raises:
         UsageError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
     """
-    path = Path(source)
+    path, folder = Path(source), Path()
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             msg = f"suite file {source} does not exist"
             raise UsageError(msg)
-        text = path.read_text(encoding="utf-8")
+        text, folder = path.read_text(encoding="utf-8"), path.parent.absolute()
     else:
         text = suites.text(source)
     try:
@@ -138,7 +151,7 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
         if key not in Suite.model_fields:
             raise unknown(f"key in suite {source}:", str(key), Suite.model_fields)
     try:
-        return Suite.model_validate(content)
+        return Suite.model_validate(content).at(folder)
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))

@@ -1,10 +1,12 @@
-"""Hashes of values."""
+"""Hashes of values and files."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -16,3 +18,21 @@ def digest(value: Mapping[str, Any]) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def file_hash(path: Path) -> str:
+    """Hash the content of a file, 64 hexadecimal digits of SHA-256.
+
+    Remembered while the process lives, as long as size, times and inode stay the same.
+    """
+    state = path.stat()
+    return _content_hash(path, state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@functools.lru_cache(maxsize=256)
+def _content_hash(path: Path, *_state: int) -> str:
+    sha = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()

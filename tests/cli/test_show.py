@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
+
+from harness.backbones.small_2d import Small2D
 
 
 @pytest.fixture
@@ -37,3 +40,16 @@ def test_a_failed_run_says_why(harness, key):
     assert lines[1].startswith("  status: diverged ")
     assert "loss became nan at step 3" in lines[1]
     assert lines[lines.index("scores") + 1] == "pictures"  # there is none of either
+
+
+def test_what_a_run_started_from(harness, key, tmp_path):
+    name, *_ = state = Small2D().build(seed=1).state_dict()
+    torch.save({name: state[name]}, tmp_path / "a.pth")
+    parts = f"weights: {tmp_path}/a.pth, learnt_from: kinetics400, labels: true, strict: false"
+    lines = harness("show", key(f"{{name: pretrained, {parts}}}")).stdout.splitlines()
+    assert "  starts from: a.pth, learnt from kinetics400 with labels" in lines
+    place = lines.index("    a.pth")
+    assert lines[place - 1] == "  weights"
+    count, total = state[name].numel(), sum(parameter.numel() for parameter in Small2D().build(seed=1).parameters())
+    assert lines[place + 1] == f"      loaded: {100 * count / total:.1f} % of {total:,} parameters"
+    assert lines[place + 2].startswith("      missing: ")

@@ -93,3 +93,13 @@ def test_a_missing_file_and_a_missing_name(tmp_path):
         load(str(tmp_path / "none.yaml"), SuiteRegistry())
     with pytest.raises(UsageError, match="unknown suite"):
         load("quickstart", SuiteRegistry())
+
+
+def test_relative_paths_start_from_the_file(file, tmp_path):
+    suite = read(file, GOOD + "paths: {ucf101: data, hmdb51: /data, flic: ~/flic}")
+    assert suite.folder == tmp_path
+    assert {name: str(path) for name, path in suite.paths.items()} == {
+        "ucf101": str(tmp_path / "data"),
+        "hmdb51": "/data",
+        "flic": "~/flic",
+    }

@@ -16,6 +16,7 @@ TWO_LAYERS = BackboneCard(
     dim=2,
     layers=("colours", "linear"),
 )
+TINY = BackboneCard(name="tiny", summary="Two small convolutions.", dim=16, spatial="0")
 DROPOUT = BackboneCard(name="dropout", summary="A convolution, batch normalisation and much dropout.", dim=64)
 _METRIC = Metric(id="value", title="Value", unit="1", higher_is_better=True)
 FRAGILE = EvaluatorCard(name="fragile", summary="Raises for odd seeds.", protocol="none", metrics=(_METRIC,))
@@ -34,6 +35,7 @@ def harness_methods(registry):
 @hookimpl
 def harness_backbones(registry):
     registry.register(TWO_LAYERS, "harness_toy.backbones:TwoLayers")
+    registry.register(TINY, "harness_toy.backbones:Tiny")
     registry.register(DROPOUT, "harness_toy.backbones:Dropout")
 
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from harness import Inputs, View
 from harness.system.seeding import seeded
-from harness_toy import DROPOUT, TWO_LAYERS
+from harness.testing.fixtures import TinyBackbone
+from harness_toy import DROPOUT, TINY, TWO_LAYERS
 
 
 class Colours(nn.Module):
@@ -39,3 +40,7 @@ class Dropout:
                 nn.AdaptiveAvgPool3d(1),
                 nn.Flatten(),
             )
+
+
+class Tiny(TinyBackbone):
+    card = TINY

@@ -1,0 +1,134 @@
+"""Registry of methods, which may start from given weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.backbones.start import Start
+from harness.errors import UsageError, unknown
+from harness.plugins.options import spelt
+from harness.plugins.registry import Registry
+from harness.system.hashing import file_hash
+
+if TYPE_CHECKING:
+    from harness.interfaces import Method
+
+START = "start"
+"""Option of methods that train a network: the weights that it starts from."""
+STATED = {
+    "weights": "the file",
+    "learnt_from": "names of the data sets that the weights learnt from, joined by +",
+    "labels": "true or false: whether they learnt from labels",
+}
+"""Parts of a start that have no default."""
+
+
+class MethodRegistry(Registry["Method"]):
+    """Methods; those that train a network also take the option `start`.
+
+    One whose constructor has a parameter of that name keeps it for itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("method")
+
+    def start(self, name: str, options: Mapping[str, Any]) -> Start | None:
+        """Weights that a method with these options starts from; None for random ones.
+
+        Raises:
+            UsageError: when the name is unknown, or an option is wrong.
+            PluginError: when the class cannot be imported.
+        """
+        if not issubclass(self.load(name), Start):
+            return self._separated(name, options)[1]
+        return cast("Start", self.draft(name, options)).start
+
+    def located(self, name: str, options: Mapping[str, Any], locations: Mapping[str, Path]) -> Start | None:
+        """Weights that a method starts from, with absolute path and hash of the file.
+
+        Args:
+            name: of the method.
+            options: its own, and `start`.
+            locations: files by the names that options give them; those that are not there are paths.
+
+        Raises:
+            UsageError: when the file is missing, or is not the expected one; also as `start`.
+            PluginError: as `start`.
+        """
+        start = self.start(name, options)
+        if start is None:
+            return None
+        path = locations.get(start.weights, Path(start.weights)).expanduser().absolute()
+        if not path.is_file():
+            msg = f"method {name!r}: expected a file of weights at {path}, where none is; correct the path"
+            raise UsageError(msg)
+        content = file_hash(path)
+        if start.sha256 not in ("", content):
+            msg = f"method {name!r}: expected weights with the sha256 {start.sha256}, got {content} of {path}"
+            raise UsageError(msg)
+        return dataclasses.replace(start, weights=str(path), sha256=content)
+
+    def started(self, name: str, options: Mapping[str, Any], start: Start | None) -> dict[str, Any]:
+        """Options with another start in place of theirs; as they are without one."""
+        if start is None:
+            return dict(options)
+        parts = dataclasses.asdict(start)
+        return {**options, **(parts if issubclass(self.load(name), Start) else {START: parts})}
+
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options in one spelling, `start` too; see `Registry.completed`."""
+        own, start = self._separated(name, options)
+        return {**super().completed(name, own), **({} if start is None else {START: spelt(start, Start)})}
+
+    def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options in one spelling, without defaults; see `Registry.canonical`."""
+        chosen = super().canonical(name, options)
+        if self._separated(name, options)[1] is None:
+            return chosen
+        defaults = {field.name: spelt(field.default, Any) for field in dataclasses.fields(Start)}
+        start = {part: value for part, value in chosen[START].items() if value != defaults[part]}
+        return {**chosen, START: dict(sorted(start.items()))}
+
+    def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Method]) -> Method:
+        own, start = self._separated(name, options)
+        if issubclass(self.load(name), Start):
+            self._expect_stated(name, own)
+        method = super()._made(name, own, construct)
+        if start is None:
+            return method
+        from harness.methods.start import WithStart  # loads torch, which listing does without
+
+        return WithStart(method, start)
+
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Start | None]:
+        """Separate a method's own options from its start."""
+        import pydantic
+
+        own = {option: value for option, value in options.items() if option != START}
+        if START not in options or START in self.parameters(name):
+            return dict(options), None
+        if not {"backbone", "pretraining"} <= self.entry(name).card.reads:
+            msg = f"method {name!r} trains no network that could start from weights; expected no option {START!r}"
+            raise UsageError(msg)
+        start = options[START]
+        if not isinstance(start, Mapping):
+            raise self._wrong(name, START, start, f"expected a mapping with {', '.join(STATED)}")
+        self._expect_stated(name, start)
+        for part in start:
+            if part not in Start.__dataclass_fields__:
+                raise unknown(f"part of {START!r} of method {name!r}:", part, Start.__dataclass_fields__)
+        try:
+            return own, pydantic.TypeAdapter(Start).validate_python(dict(start))
+        except pydantic.ValidationError as error:
+            problem = error.errors()[0]
+            raise self._wrong(name, f"{START}.{problem['loc'][0]}", problem["input"], problem["msg"]) from error
+
+    def _expect_stated(self, name: str, start: Mapping[str, Any]) -> None:
+        missing = {part: meaning for part, meaning in STATED.items() if start.get(part) in (None, "")}
+        if missing:
+            stated = ", ".join(f"{part} ({meaning})" for part, meaning in missing.items())
+            msg = f"method {name!r}: expected a statement on its weights, which lacks {stated}"
+            raise UsageError(msg)

@@ -1,0 +1,87 @@
+"""The registry of methods: statements on the weights that they start from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.errors import UsageError
+from harness.methods.pretrained import Pretrained
+from harness.methods.start import WithStart
+from harness.methods.supervised import Supervised
+from harness.plugins.manager import Plugins
+from harness.store.records import Choice
+from harness.system.hashing import file_hash
+
+METHODS = Plugins(points=[]).methods
+STATED = {"weights": "a.pth", "learnt_from": "kinetics400", "labels": True}
+
+
+def test_a_method_is_built_with_its_start():
+    method = METHODS.build("supervised", {"lr": 0.1, "start": STATED})
+    assert isinstance(method, WithStart)
+    assert method.card == Supervised.card
+    start = METHODS.start("supervised", {"start": {**STATED, "ignore": ["fc."]}})
+    assert (start.weights, start.learnt_from, start.labels, start.strict, start.ignore) == (
+        *STATED.values(),
+        True,
+        ("fc.",),
+    )
+    assert METHODS.start("supervised", {"lr": 0.1}) is None
+    assert isinstance(METHODS.build("pretrained", STATED), Pretrained)
+    assert METHODS.start("pretrained", STATED) == METHODS.start("supervised", {"start": STATED})
+
+
+@pytest.mark.parametrize(("name", "nested"), [("pretrained", False), ("supervised", True)])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": None}, r"lacks labels \(true or false: whether they learnt from labels\)"),
+        (
+            {"learnt_from": ""},
+            r"lacks learnt_from \(names of the data sets that the weights learnt from, ",
+        ),
+        ({"weights": None, "labels": None}, r"lacks weights \(the file\), labels \("),
+        ({"labels": "sometimes"}, "labels='sometimes': Input should be a valid boolean"),
+        ({"strikt": False}, "'strikt'; did you mean 'strict'"),
+    ],
+)
+def test_what_is_not_stated_is_refused(name, nested, changes, message):
+    stated = {part: value for part, value in {**STATED, **changes}.items() if value is not None}
+    with pytest.raises(UsageError, match=message) as caught:
+        METHODS.draft(name, {"start": stated} if nested else stated)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_method_that_trains_no_network_starts_from_nothing():
+    for name in ("random_init", "pretrained"):
+        with pytest.raises(UsageError, match=f"method '{name}' trains no network that could start from weights"):
+            METHODS.draft(name, {**STATED, "start": STATED} if name == "pretrained" else {"start": STATED})
+    with pytest.raises(UsageError, match=r"start='a.pth': expected a mapping with weights, learnt_from, labels"):
+        METHODS.draft("supervised", {"start": "a.pth"})
+
+
+def test_one_spelling():
+    written = {"start": {**STATED, "strict": True, "ignore": (), "labels": "yes"}}
+    options = METHODS.canonical("supervised", written)
+    assert options == {"start": STATED}
+    label = Choice(name="supervised", options=options).label
+    assert label == "supervised(start=(labels=True, learnt_from=kinetics400, weights=a.pth))"
+    assert METHODS.canonical("supervised", {"lr": 3e-3}) == {}
+    completed = METHODS.completed("supervised", written)
+    assert completed["start"] == {**STATED, "strict": True, "ignore": [], "entry": "", "sha256": ""}
+    assert "start" not in METHODS.completed("supervised", {})
+
+
+def test_the_place_and_the_hash_of_the_file(tmp_path):
+    path = tmp_path / "b.pth"
+    torch.save({}, path)
+    start = METHODS.located("pretrained", STATED, {"a.pth": path})
+    assert (start.weights, start.sha256) == (str(path), file_hash(path))
+    options = METHODS.started("pretrained", STATED, start)
+    assert METHODS.start("pretrained", options) == start
+    assert METHODS.located("supervised", {}, {}) is None
+    with pytest.raises(UsageError, match=r"'pretrained': expected a file of weights at .*none.pth, where none is"):
+        METHODS.located("pretrained", {**STATED, "weights": str(tmp_path / "none.pth")}, {})
+    with pytest.raises(UsageError, match=f"expected weights with the sha256 {'0' * 64}, got {start.sha256} of"):
+        METHODS.located("pretrained", {**STATED, "sha256": "0" * 64}, {"a.pth": path})
