@@ -187,7 +187,7 @@ class MethodCard(Card):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneCard(Card):
-    """A backbone: length of its vector and names of its inner layers.
+    """A backbone: shape of its vectors and names of its inner layers.
 
     Layers are named as `torch.nn.Module.get_submodule` finds them.
     """
@@ -199,6 +199,13 @@ class BackboneCard(Card):
     """Layer whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none."""
     tokens: str = ""
     """Layer whose outputs are tokens (B, N, D), or a map; `spatial` when empty."""
+    length: int | None = None
+    """Vectors of a clip in order, (B, length, dim); one, (B, dim), when None."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a clip's output."""
+        return (self.dim,) if self.length is None else (self.length, self.dim)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,9 +39,11 @@ def model_card(library: LibraryCard, model: str, summary: str, anatomy: Anatomy,
         name=name,
         summary=summary,
         licence=licence or library.licence,
-        dim=anatomy.dim,
+        dim=anatomy.shape[-1],
+        length=anatomy.shape[0] if len(anatomy.shape) > 1 else None,
         layers=anatomy.layers,
         spatial=anatomy.spatial,
+        tokens=anatomy.tokens,
     )
 
 
@@ -95,6 +97,14 @@ TIMM = LibraryCard(
     install="pip install 'video-harness[timm]'",
     sources="models/*.py",
     definition=r"^@register_model\ndef (\w+)",
+)
+
+PYTORCHVIDEO = LibraryCard(
+    name="pytorchvideo",
+    summary="video networks of Kinetics: Slow, SlowFast, X3D, CSN, MViT and others",
+    install="pip install 'video-harness[pytorchvideo]'",
+    sources="models/hub/*.py",
+    definition=r"^def ((?!hub_|mvit_base_16\()[a-z]\w*)(?<!_detection)\(",
 )
 
 TORCHVISION = LibraryCard(

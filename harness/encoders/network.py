@@ -145,7 +145,7 @@ class NetworkMethod:
     def promise(self, backbone: Backbone) -> Promise:
         """Properties of the backbone's network as an encoder."""
         card = backbone.card
-        return _promise(backbone.inputs, (card.dim,), card.layers, card.spatial, card.tokens)
+        return _promise(backbone.inputs, card.shape, card.layers, card.spatial, card.tokens)
 
     def load(self, backbone: Backbone, folder: Path) -> Encoder:
         """The encoder whose weights `NetworkEncoder.save` wrote.

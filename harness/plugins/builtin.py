@@ -44,6 +44,7 @@ def harness_backbones(registry: BackboneRegistry) -> None:
     registry.register(backbones.RESNET18, "harness.backbones.resnet18:ResNet18")
     registry.register(backbones.R3D_18, "harness.backbones.r3d_18:R3D18")
     registry.register_library(backbones.TORCHVISION, "harness.backbones.libraries.torchvision:Torchvision")
+    registry.register_library(backbones.PYTORCHVIDEO, "harness.backbones.libraries.pytorchvideo:Pytorchvideo")
     registry.register_library(backbones.TIMM, "harness.backbones.libraries.timm:Timm")
 
 

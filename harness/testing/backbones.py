@@ -70,11 +70,14 @@ class BackboneSubject(Subject[Backbone]):
 
 
 def check_output(subject: BackboneSubject) -> None:
-    """Vectors are finite (B, dim) float32 for clips (B, C, T, H, W) of the view."""
-    card, output = subject.tested.card, subject.vectors
+    """Vectors are finite (B, dim) float32 for clips (B, C, T, H, W) of the view.
+
+    A card with a length promises (B, length, dim).
+    """
+    wanted, output = (CLIPS, *subject.tested.card.shape), subject.vectors
     expect(
-        isinstance(output, Tensor) and output.shape == (CLIPS, card.dim) and output.dtype == torch.float32,
-        expected=f"({CLIPS}, {card.dim}) float32 for clips {tuple(subject.clips.shape)}",
+        isinstance(output, Tensor) and output.shape == wanted and output.dtype == torch.float32,
+        expected=f"{wanted} float32 for clips {tuple(subject.clips.shape)}",
         got=f"{tuple(output.shape)} {output.dtype}" if isinstance(output, Tensor) else type(output).__name__,
         remedy="the card's dim and view have to fit the network",
     )

@@ -21,6 +21,10 @@ class WrongDim(TinyBackbone):
         return super().build(seed=seed).append(nn.ConstantPad1d((0, 1), 0.0))
 
 
+class NoSequence(TinyBackbone):
+    card = dataclasses.replace(CARD, length=4)
+
+
 LAYERED = dataclasses.replace(CARD, layers=("0", "6"))
 
 
@@ -153,6 +157,7 @@ class InheritedCard(TinyBackbone):
 BROKEN = {
     InheritedCard: ("check_card", "no card in the body of the class"),
     WrongDim: ("check_output", "expected (2, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 17) torch.float32"),
+    NoSequence: ("check_output", "expected (2, 4, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 16) torch.float32"),
     NotFinite: ("check_output", "expected finite vectors"),
     NoSuchLayer: (
         "check_layers",

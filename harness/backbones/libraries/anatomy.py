@@ -20,12 +20,14 @@ CLIPS = 2
 class Anatomy:
     """Parts of a network that its card names."""
 
-    dim: int
-    """Length of its vector."""
+    shape: tuple[int, ...]
+    """Shape of a clip's output: (dim,), or (T, dim) for a sequence."""
     layers: tuple[str, ...]
     """Layers that give tensors."""
     spatial: str
     """The last of them where it gives maps (B, c, h, w) or (B, c, t, h, w)."""
+    tokens: str
+    """The last layer that gives tokens (B, N, D) of their length; empty for none."""
     unused: tuple[str, ...]
     """Modules and parameters that the vector does not depend on."""
 
@@ -46,23 +48,31 @@ def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
     What it does not use is removed from it, so that every parameter gets a gradient.
 
     Args:
-        network: clips (B, 3, T, H, W) -> (B, dim).
+        network: clips (B, 3, T, H, W) -> (B, dim), or (B, T, dim).
         view: of its clips.
         layers: names of submodules that may be layers, in order.
 
     Raises:
-        ValueError: when it does not give a vector for a clip.
+        ValueError: when it gives something else for a clip.
     """
     network = network.train()
-    outputs = _outputs(network, view, layers)
+    shapes = _shapes(network, view)
     unused = _unused(network)
     if unused:
         remove(network, unused)
-        outputs = _outputs(network, view, layers)
-    dim = outputs.pop("")[1]
-    last, shape = list(outputs.items())[-1] if outputs else ("", ())
-    is_map = len(shape) in (4, 5) and shape[-1] == shape[-2]  # the view is square; others have their channels last
-    return Anatomy(dim, tuple(outputs), last if is_map else "", unused)
+        shapes = _shapes(network, view)
+    output = shapes.pop("")[1:]
+    known = tuple(name for name in layers if name in shapes)
+    several = [name for name in known if len(shapes[name]) > 2 and max(shapes[name][2:]) > 1]
+    last = shapes[several[-1]] if several else ()
+    is_map = len(last) in (4, 5) and last[-1] == last[-2]  # the view is square; others have their channels last
+    inner = tuple(f"{name}." for name in layers)
+    tokens = [
+        name
+        for name, shape in shapes.items()
+        if len(shape) == 3 and shape[1] > 1 and shape[2] == output[-1] and not name.startswith(inner)
+    ]
+    return Anatomy(output, known, several[-1] if is_map else "", tokens[-1] if tokens else "", unused)
 
 
 def blocks(network: nn.Module, least: int = 4) -> tuple[str, ...]:
@@ -85,6 +95,13 @@ def blocks(network: nn.Module, least: int = 4) -> tuple[str, ...]:
     return ()
 
 
+def without_classifier(network: nn.Module) -> None:
+    """Replace the last linear or convolutional layer by an identity."""
+    kinds = (nn.Linear, nn.Conv2d, nn.Conv3d)
+    name = [name for name, module in network.named_modules() if isinstance(module, kinds)][-1]
+    network.set_submodule(name, nn.Identity())
+
+
 def remove(network: nn.Module, names: Iterable[str]) -> None:
     """Remove modules and parameters, in whose place None stands."""
     for name in names:
@@ -92,8 +109,8 @@ def remove(network: nn.Module, names: Iterable[str]) -> None:
         setattr(network.get_submodule(owner), attribute, None)
 
 
-def _outputs(network: nn.Module, view: View, layers: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the outputs of layers, and of the network under the name ''.
+def _shapes(network: nn.Module, view: View) -> dict[str, tuple[int, ...]]:
+    """Shapes of the outputs of modules as they end, and of the network as ''.
 
     Afterwards each parameter that takes part has a gradient.
     """
@@ -101,23 +118,23 @@ def _outputs(network: nn.Module, view: View, layers: Sequence[str]) -> dict[str,
 
     def keep(name: str, module: nn.Module, arguments: Any, output: Any) -> None:
         if isinstance(output, Tensor):
+            shapes.pop(name, None)
             shapes[name] = tuple(output.shape)
 
-    modules = dict(network.named_modules())
-    handles = [modules[name].register_forward_hook(partial(keep, name)) for name in layers if name in modules]
+    handles = [module.register_forward_hook(partial(keep, name)) for name, module in network.named_modules() if name]
     clips = torch.zeros(CLIPS, 3, view.frames, view.size, view.size, device="meta")
     try:
-        vectors = network(clips)
+        output = network(clips)
     finally:
         for handle in handles:
             handle.remove()
-    if not isinstance(vectors, Tensor) or vectors.ndim != 2 or len(vectors) != CLIPS:
-        shape = tuple(vectors.shape) if isinstance(vectors, Tensor) else type(vectors).__name__
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if not isinstance(output, Tensor) or shape[:-1] not in ((CLIPS,), (CLIPS, view.frames)):
         msg = f"expected vectors ({CLIPS}, dim) for clips {tuple(clips.shape)}, got {shape}"
         raise ValueError(msg)
     network.zero_grad()
-    vectors.sum().backward()  # type: ignore[no-untyped-call]
-    return {**{name: shapes[name] for name in layers if name in shapes}, "": tuple(vectors.shape)}
+    output.sum().backward()  # type: ignore[no-untyped-call]
+    return {**shapes, "": tuple(output.shape)}
 
 
 def _unused(network: nn.Module) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from harness.backbones.cards import TIMM, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import examine, on_meta, remove
-from harness.backbones.libraries.forwarding import averaged_frames, replace_forward
+from harness.backbones.libraries.forwarding import OverTime, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.system.seeding import seeded
@@ -21,7 +21,7 @@ OWN = ("checkpoint_path", "features_only", "num_classes", "pretrained", "pretrai
 
 
 class Timm:
-    """Network of timm without its classifier, averaged over frames.
+    """Network of timm without its classifier, on each frame.
 
     Its weights are random. Size, mean and standard deviation are those of timm's own data configuration. Layers are
     the features that timm lists of the network.
@@ -31,6 +31,7 @@ class Timm:
         frames: of a clip.
         stride: from one of them to the next; `uniform` spreads them over the video.
         size: of a frame in pixels; that of the data configuration when None.
+        over_time: `mean` of the frames' vectors, or their `sequence`.
         options: of the network in timm.
 
     Raises:
@@ -47,10 +48,12 @@ class Timm:
         frames: int = 8,
         stride: int | Literal["uniform"] = 4,
         size: int | None = None,
+        over_time: OverTime = "mean",
         **options: Any,
     ) -> None:
         timm = import_library(TIMM, "timm")
         self._model = model
+        self._over_time = over_time
         self._options = options
         refuse_options(TIMM, options, OWN)
         if not timm.is_model(model.partition(".")[0]):
@@ -68,13 +71,13 @@ class Timm:
         self.card = model_card(
             TIMM,
             model,
-            f"{type(network).__name__} of timm on each frame, averaged over time, randomly initialised",
+            f"{type(network).__name__} of timm on each frame, {over_time} over time, randomly initialised",
             self._anatomy,
             licence=stated.license or "",
         )
 
     def build(self, *, seed: int) -> nn.Module:
-        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, dim)."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, *shape)."""
         with seeded(seed):
             network = self._create()
         remove(network, self._anatomy.unused)
@@ -82,4 +85,4 @@ class Timm:
 
     def _create(self) -> nn.Module:
         timm = import_library(TIMM, "timm")
-        return replace_forward(timm.create_model(self._model, num_classes=0, **self._options), averaged_frames)
+        return on_frames(timm.create_model(self._model, num_classes=0, **self._options), self._over_time)

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from harness.backbones.cards import TORCHVISION, LibraryCard, model_card
-from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove
-from harness.backbones.libraries.forwarding import averaged_frames, replace_forward
+from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove, without_classifier
+from harness.backbones.libraries.forwarding import OverTime, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
+from harness.errors import UsageError
 from harness.system.seeding import seeded
 from harness.values import Inputs
 
@@ -28,13 +29,14 @@ class Torchvision:
     """Network of torchvision without its classifier.
 
     Its weights are random. Size, mean and standard deviation are those of the transform of its default weights. An
-    image network is applied to each frame, and averaged.
+    image network is applied to each frame.
 
     Args:
         model: name in torchvision, such as `r3d_18`.
         frames: of a clip; as the weights were learnt when None, 8 for image networks.
         stride: from one of them to the next; as the weights were learnt when None, 4 for image networks.
         size: of a frame in pixels; that of the transform when None.
+        over_time: of an image network, `mean` of the frames' vectors, or their `sequence`.
         options: of the network in torchvision.
 
     Raises:
@@ -51,6 +53,7 @@ class Torchvision:
         frames: int | None = None,
         stride: int | Literal["uniform"] | None = None,
         size: int | None = None,
+        over_time: OverTime = "mean",
         **options: Any,
     ) -> None:
         models = import_library(TORCHVISION, "torchvision.models")
@@ -59,7 +62,11 @@ class Torchvision:
         if model not in [*videos, *models.list_models(module=models)]:
             raise unknown_model(TORCHVISION, model, [*videos, *models.list_models(module=models)])
         self._model = model
+        self._over_time = over_time
         self._is_video = model in videos
+        if self._is_video and over_time != "mean":
+            msg = f"option over_time is of image networks; {model!r} of torchvision sees a clip as a whole"
+            raise UsageError(msg)
         transform = models.get_model_weights(model).DEFAULT.transforms()
         crop = transform.crop_size[0]
         side = crop if size is None else size
@@ -74,7 +81,7 @@ class Torchvision:
         self._options = {**(NO_AUXILIARY if model in AUXILIARY else {}), **_sizes(model, view), **options}
         network = on_meta(self._create)
         self._anatomy = examine(network, view, blocks(network))
-        kind = "" if self._is_video else " on each frame, averaged over time"
+        kind = "" if self._is_video else f" on each frame, {over_time} over time"
         self.card = model_card(
             TORCHVISION,
             model,
@@ -83,7 +90,7 @@ class Torchvision:
         )
 
     def build(self, *, seed: int) -> nn.Module:
-        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, dim)."""
+        """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, *shape)."""
         with seeded(seed):
             network = self._create()
         remove(network, self._anatomy.unused)
@@ -93,14 +100,8 @@ class Torchvision:
     def _create(self) -> nn.Module:
         models = import_library(TORCHVISION, "torchvision.models")
         network: nn.Module = models.get_model(self._model, **self._options)
-        classifier = [name for name, module in network.named_modules() if _classifies(module)][-1]
-        network.set_submodule(classifier, nn.Identity())
-        return network if self._is_video else replace_forward(network, averaged_frames)
-
-
-def _classifies(module: nn.Module) -> bool:
-    """Tell whether a module may be the classifier, the last of which is it."""
-    return isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
+        without_classifier(network)
+        return network if self._is_video else on_frames(network, self._over_time)
 
 
 def _sizes(model: str, view: View) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove
+from harness.backbones.libraries.forwarding import on_frames
 from harness.backbones.r3d_18 import R3D18
 from harness.cards import View
 
@@ -37,16 +38,54 @@ def meta(network):
 def test_what_a_network_has():
     network = meta(Network())
     anatomy = examine(network, VIEW, ["maps", "absent", "pooler", "inner"])
-    assert (anatomy.dim, anatomy.layers, anatomy.spatial) == (5, ("maps", "inner"), "")
+    assert (anatomy.shape, anatomy.layers, anatomy.spatial, anatomy.tokens) == ((5,), ("maps", "inner"), "maps", "")
     assert set(anatomy.unused) == {"token", "pooler"}
     assert {name for name, _ in network.named_parameters()} == {
         *("maps.weight", "maps.bias", "inner.weight", "inner.bias")
     }
 
 
-def test_the_last_layer_is_spatial_where_it_gives_maps():
-    assert examine(meta(Network()), VIEW, ["inner", "maps"]).spatial == "maps"
-    assert examine(meta(Network()), VIEW, []).spatial == ""
+class Transformer(nn.Module):
+    """Tokens of patches, two blocks with branches, a norm, and the vector of the first token."""
+
+    def __init__(self, *, channels_last=False):
+        super().__init__()
+        self.patches = nn.Conv3d(3, 6, (4, 2, 2), stride=(4, 2, 2))
+        self.blocks = nn.Sequential(*(nn.Sequential(nn.Linear(6, 6), nn.GELU()) for _ in range(2)))
+        self.norm = nn.LayerNorm(6)
+        self.channels_last = channels_last
+
+    def forward(self, clips):
+        patches = self.patches(clips).squeeze(2).permute(0, 2, 3, 1)
+        tokens = self.norm(self.blocks(patches if self.channels_last else patches.flatten(1, 2)))
+        return tokens[:, 0, 0] if self.channels_last else tokens[:, 0]
+
+
+def test_the_last_tokens_are_those_of_the_network_itself():
+    anatomy = examine(meta(Transformer()), VIEW, ["blocks.0", "blocks.1"])
+    assert (anatomy.tokens, anatomy.spatial, anatomy.layers) == ("norm", "", ("blocks.0", "blocks.1"))
+    network = Transformer()
+    network.norm = nn.Sequential()
+    assert examine(meta(network), VIEW, ["blocks.0", "norm"]).tokens == "norm"
+    assert examine(meta(Transformer(channels_last=True)), VIEW, ["blocks.0", "blocks.1"]).tokens == ""
+
+
+@pytest.mark.parametrize("pooled", [nn.Flatten(), nn.AdaptiveAvgPool3d(1)])
+def test_the_last_layer_of_maps_is_spatial(pooled):
+    network = nn.Sequential(nn.Conv3d(3, 5, 3), nn.ReLU(), pooled, nn.Flatten(), nn.LazyLinear(7))
+    network(torch.zeros(1, 3, 4, 8, 8))
+    assert examine(meta(network), VIEW, ["0", "1", "2", "4"]).spatial == "1"
+    assert examine(meta(network), VIEW, []).spatial == ""
+
+
+def test_maps_with_channels_last_are_not():
+    anatomy = examine(meta(Transformer(channels_last=True)), VIEW, ["blocks.0", "norm"])
+    assert (anatomy.layers, anatomy.spatial) == (("blocks.0", "norm"), "")
+
+
+def test_a_sequence_has_a_vector_for_each_frame():
+    network = on_frames(nn.Sequential(nn.Flatten(), nn.Linear(192, 7)), "sequence")
+    assert examine(meta(network), VIEW, []).shape == (4, 7)
 
 
 def test_what_is_removed_computes_as_before():

@@ -22,7 +22,10 @@ from harness.video.transforms import normalise
 timm = import_library(TIMM, "timm")
 
 
-@conformance(Timm("test_vit", size=64, drop_path_rate=0.1), Timm("test_resnet", size=48, frames=4))
+@conformance(
+    Timm("test_vit", size=64, drop_path_rate=0.1),
+    Timm("test_resnet", size=48, frames=4, over_time="sequence"),
+)
 def test_conformance(check):
     check()
 
@@ -79,12 +82,29 @@ def test_a_layer_of_tokens_is_the_mean_of_timms_intermediates():
     assert torch.allclose(vectors, tokens.mean(1).unflatten(0, (2, 2)).mean(1), atol=1e-5)
 
 
+def test_tokens_are_those_of_all_frames_and_a_sequence_is_one_of_frames():
+    backbone = Timm("test_vit", size=64, frames=2)
+    batch = VideoBatch(torch.randint(256, (2, 3, 2, 64, 64), dtype=torch.uint8))
+    network = backbone.build(seed=0)
+    tokens = NetworkEncoder.of(network, backbone).encode_tokens(batch, backbone.card.tokens)
+    frames = normalise(batch.clips, backbone.inputs).transpose(1, 2).flatten(0, 1)
+    with torch.inference_mode():
+        assert torch.allclose(tokens, network.forward_features(frames).unflatten(0, (2, 2)).flatten(1, 2), atol=1e-5)
+    sequence = Timm("test_vit", size=64, frames=2, over_time="sequence")
+    encoder = NetworkEncoder.of(sequence.build(seed=0), sequence)
+    assert encoder.promise.shape == sequence.card.shape == (2, 64)
+    assert "tokens" in encoder.promise.offers
+    means = NetworkEncoder.of(network, backbone).encode(batch)
+    assert torch.allclose(encoder.encode(batch).mean(1), means, atol=1e-6)
+
+
 def test_layers_and_maps():
     convolutional = Timm("test_resnet", size=64).card
     assert (convolutional.layers, convolutional.spatial) == (("act1", "layer1", "layer2", "layer3", "layer4"), "layer4")
     channels_last = Timm("test_mambaout", size=64).card
     assert channels_last.layers
     assert (channels_last.spatial, Timm("test_vit").card.spatial) == ("", "")
+    assert (channels_last.tokens, Timm("test_vit").card.tokens) == ("", "norm")
 
 
 def test_a_copy_computes_with_its_own_weights():

@@ -80,6 +80,7 @@ def test_positions_of_a_transformer_follow_the_size():
         ("r3d_19", {}, "unknown model of torchvision: 'r3d_19'; did you mean 'r3d_18'"),
         ("maskrcnn_resnet50_fpn", {}, "unknown model of torchvision: 'maskrcnn_resnet50_fpn'"),
         ("r3d_18", {"weights": "DEFAULT"}, "option weights of torchvision is the harness's"),
+        ("r3d_18", {"over_time": "sequence"}, "option over_time is of image networks; 'r3d_18' of torchvision sees"),
     ],
 )
 def test_what_is_no_backbone(model, options, message):
