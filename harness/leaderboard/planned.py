@@ -12,7 +12,7 @@ from harness.errors import DataError, UsageError, unknown
 from harness.execution.plan import Plan
 from harness.functional.statistics import STATISTICS
 from harness.leaderboard.fold_average import averaged, fold_weights
-from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample
+from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample, sampled_groups
 from harness.leaderboard.table import (
     GRAVEST,
     BoardCell,
@@ -189,8 +189,8 @@ def _folds_cell(
 
 def _groups(planned: Sequence[PlannedCell]) -> tuple[str, ...]:
     """Groups of the videos that one fold is measured on."""
-    runs = (cell.run for cell in planned if cell.run is not None and cell.run.predictions is not None)
-    return next((run.predictions.groups for run in runs if run.predictions is not None), ())
+    runs = (cell.run for cell in planned if cell.run is not None)
+    return next((sampled_groups(run.predictions) for run in runs if run.predictions is not None), ())
 
 
 def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights) -> BoardCell:
@@ -210,6 +210,7 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
         return BoardCell("data", "the stored scores are not those that the stored predictions give", seeds, blank)
     samples = (sample, *(_sample(runs, metric, weights) for metric in card.metrics[1:]))
     predictions = runs[0].predictions
+    groups = frozenset(sampled_groups(predictions) if predictions else ())
     return BoardCell(
         status=status,
         reason=reason,
@@ -218,7 +219,7 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
         protocol_id=protocols[0] if used[0].status == "done" else "",
         videos=len(predictions.videos) if predictions else None,
         samples=samples,
-        group_names=frozenset(predictions.groups if predictions else ()),
+        group_names=groups,
     )
 
 
@@ -286,7 +287,7 @@ def _sample(runs: Sequence[Run], metric: Metric, weights: Weights) -> Sample | N
     predictions = [run.predictions for run in runs if run.predictions and _supports(run.predictions, metric)]
     if not runs or len(predictions) != len(runs):
         return None
-    groups = predictions[0].groups
+    groups = sampled_groups(predictions[0])
     if groups not in weights:
         weights[groups] = group_weights(groups)
     try:

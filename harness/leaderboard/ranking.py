@@ -10,16 +10,15 @@ import numpy as np
 from scipy import stats
 
 from harness.leaderboard import text
-from harness.leaderboard.statistics import Difference, compare, holm, rank_ranges
+from harness.leaderboard.statistics import ERROR, FEWEST_GROUPS, Difference, compare, holm, rank_ranges
 from harness.leaderboard.table import BoardCell, Column, Row
-
-LEVEL = 0.05
 
 RULE = (
     "Rows are ranked by the mean of their ranks over the columns. Only rows with every cell done "
     "are ranked, only among rows of the same protocols, and never the references, which read labels. Two rows of a "
-    "column are separable when a paired bootstrap over groups says so at the 5 % level after Holm's correction over "
-    "all comparisons of the board. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
+    "column are separable when a test paired by seed and group says so at the 5 % level after Holm's correction over "
+    "all comparisons of the board: their means over new seeds on new groups differ. One seed or fewer than "
+    f"{FEWEST_GROUPS} groups are not tested. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
     "behind another only if its mean rank is worse, it is separably worse in at least one column, and separably "
     "better in none. Overlapping ranges are ties."
 )
@@ -39,7 +38,7 @@ class Comparison:
     @property
     def separable(self) -> bool:
         """True when the difference survives the correction."""
-        return self.adjusted < LEVEL
+        return self.adjusted < ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +154,25 @@ def _compare(pairs: Sequence[tuple[Row, Row]], ranking: Sequence[Column]) -> tup
 
 
 def _difference(one: BoardCell, other: BoardCell) -> Difference | None:
-    """Compare two cells; None without predictions of the same videos and seeds."""
-    if one.sample is None or other.sample is None or one.sample.groups < 2 or one.sample.groups != other.sample.groups:
+    """Compare two cells; None where nothing is tested."""
+    if obstacle(one, other) or one.sample is None or other.sample is None:
         return None
+    return compare(one.sample, other.sample)
+
+
+def obstacle(one: BoardCell, other: BoardCell) -> str:
+    """Why two cells are not tested against each other; empty where they are."""
+    if one.sample is None or other.sample is None:
+        return "no predictions to pair"
     if [seed.seed for seed in one.seeds] != [seed.seed for seed in other.seeds]:
-        return None
+        return "other seeds"
+    if len(one.sample.observed) < 2:
+        return "one seed"
+    if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
+        return f"fewer than {FEWEST_GROUPS} groups"
     runs = (one.seeds[0].run, other.seeds[0].run)
     tests = [(run.predictions.videos, run.predictions.labels) for run in runs if run and run.predictions]
-    return compare(one.sample, other.sample) if tests[0] == tests[1] else None
+    return "" if tests[0] == tests[1] and one.sample.groups == other.sample.groups else "other videos"
 
 
 def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Sequence[Comparison]) -> list[Rank]:

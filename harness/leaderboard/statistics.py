@@ -1,9 +1,28 @@
 """Confidence intervals, paired tests, Holm's correction and rank ranges.
 
-Videos of one group show one scene, so the groups are what was sampled independently. They are drawn with
-replacement, and the statistic is computed on every draw. Its spread gives a standard error, and t quantiles the
-interval. Percentiles of the draws are not used: they sit off centre for every statistic that is biased in small
-samples (a conditional entropy falls when groups repeat), whereas the spread does not care about the centre.
+A score is measured by S seeds on G groups of videos that were sampled independently (videos of one group show one
+scene). Seeds and groups are crossed: every seed is measured on every group.
+
+The claim. A number estimates the mean over new seeds on new groups: score = mean + seed + group + rest, every part but
+the mean random. With one seed the interval is for this fit on new groups, and is labelled so; rows are then not tested
+against each other. Under 6 groups there is neither an interval nor a test. A test of two rows is about the difference
+of their means over new seeds on new groups, paired by seed and group. Its family-wise error is at most 5 % after Holm's
+correction, and 95 % intervals cover at least 92 %: `tests/leaderboard/test_claims.py` asserts it by simulation, and
+`benchmarks/statistics.md` has the figures.
+
+The method. Two variances of the mean over seeds are estimated: between seeds, with S - 1 degrees of freedom, and
+between groups, with G - 1, by drawing groups with replacement. The rest is in both and is taken from the groups' part,
+which knows it best. Squared quantiles of Student's t, each with the freedom of its own part, weight the two (Banerjee
+1960): the sum errs on the wide side however large either is, whereas one t with Satterthwaite's degrees of freedom
+trusts a variance that 2 or 3 seeds say little of. It is never narrower than the groups' part alone.
+
+Between two bounds (proportions) an interval is computed on the scale of log odds. There the spread between seeds enters
+once more by its square, as in Cox's interval of a lognormal mean, because near a bound few seeds show how far the worst
+may lie. Where no group differs from another, the interval is at least the exact one of as many trials as there are
+groups (Clopper and Pearson 1934), fewer where few seeds say little (Korn and Graubard 1998).
+
+Percentiles of the draws are not used: they sit off centre for every statistic that is biased in small samples (a
+conditional entropy falls when groups repeat), whereas the spread does not care about the centre.
 """
 
 from __future__ import annotations
@@ -16,18 +35,24 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize
 
 from harness.cards import Metric
 from harness.functional.statistics import of_predictions
+from harness.leaderboard.interval_ends import ERROR, Bounds, interval_ends, student, trials_worth
 from harness.values import Predictions
 
 Array = NDArray[np.float64]
 
-Carries = Literal["groups and seeds", "groups", "seeds"]
+Covers = Literal["new seeds, new groups", "this fit, new groups", "new seeds"]
 
 DRAWS = 2000
 SEED = 0
+FEWEST_GROUPS = 6
+"""Below, neither intervals nor tests: so few groups do not show how groups vary."""
+_LEAST_P = 1e-15
+_NOTHING = 1e-20
+"""A variance below is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +62,8 @@ class Interval:
     mean: float
     low: float | None = None
     high: float | None = None
-    carries: Carries | None = None
-    """Sources of variation that the interval covers."""
+    covers: Covers | None = None
+    """What the interval is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +104,16 @@ class Sample:
         return Sample(self.observed - other.observed, self.drawn - other.drawn, self.groups)
 
 
+def sampled_groups(predictions: Predictions) -> tuple[str, ...]:
+    r"""Group of each video; a video without one is a group of its own.
+
+    >>> sampled_groups(Predictions(("a", "b", "c"), ("g", "", ""), (0, 0, 0)))
+    ('g', '\x00b', '\x00c')
+    """
+    named = zip(predictions.groups, predictions.videos, strict=True)
+    return tuple(group or f"\0{video}" for group, video in named)
+
+
 def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -> Array:
     """Draw as many groups as there are, with replacement: (B, N) counts by video.
 
@@ -87,12 +122,13 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
     ((5, 3), True, {2.0})
     """
     names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    # NumPy keeps the streams of bit generators for ever, those of Generator's methods not; boards must not change.
-    raw = np.random.PCG64(seed).random_raw(draws * len(names)).reshape(draws, len(names))
-    picked = ((raw >> np.uint64(11)).astype(np.float64) * 2.0**-53 * len(names)).astype(np.int64)
-    flat = picked + len(names) * np.arange(draws)[:, None]
-    counts = np.bincount(flat.ravel(), minlength=draws * len(names)).reshape(draws, len(names))
-    return counts[:, member].astype(np.float64)
+    generator, weights = np.random.PCG64(seed), np.empty((draws, len(groups)))
+    for draw in weights:
+        # NumPy keeps the streams of bit generators for ever, those of Generator's methods not; boards must not change.
+        raw = generator.random_raw(len(names)) >> np.uint64(11)
+        picked = (raw.astype(np.float64) * 2.0**-53 * len(names)).astype(np.int64)
+        draw[:] = np.bincount(picked, minlength=len(names))[member]
+    return weights
 
 
 def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sample:
@@ -125,7 +161,7 @@ def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sa
 
 def _groups(seeds: Sequence[Predictions], metric: Metric) -> set[str]:
     """Groups of the videos that the metric counts in some seed."""
-    groups = seeds[0].groups
+    groups = sampled_groups(seeds[0])
     if metric.statistic != "mean":
         return set(groups)
     rows = [row for run in seeds for row in run.values[metric.id]]
@@ -144,70 +180,116 @@ def _one_thread() -> Iterator[None]:
 
 
 def spread(sample: Sample) -> tuple[float, float]:
-    """Standard error of the mean over seeds, and Satterthwaite's degrees of freedom.
+    """Variances of the mean over seeds: between seeds, and between groups.
 
-    Seeds and groups are crossed: every seed is measured on every group. The variance over draws of the mean
-    over seeds is the groups' part, the variance between seeds the seeds' part; what a seed does on a group by
-    chance is in both, so the sum errs on the wide side. The bootstrap's variance of G groups is too small by (G
-    - 1) / G and is scaled up.
-
-    Raises:
-        ValueError: with fewer than 2 groups and fewer than 2 seeds nothing is known of the spread.
+    What a seed does on a group by chance is in both. The bootstrap's variance of G groups is too small by (G - 1) / G
+    and is scaled up. 0 for what a single seed or group says nothing of.
     """
     seeds, groups = len(sample.observed), sample.groups
-    if groups < 2 and seeds < 2:
-        msg = f"the spread is unknown: expected at least 2 seeds or 2 groups, got {seeds} and {groups}"
-        raise ValueError(msg)
-    over_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * groups / (groups - 1) if groups > 1 else 0.0
-    over_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
-    variance = over_groups + over_seeds
-    if variance == 0:
-        return 0.0, float(max(groups, seeds) - 1)
-    parts = [(over_groups, groups - 1), (over_seeds, seeds - 1)]
-    freedom = variance**2 / sum(part**2 / free for part, free in parts if free > 0)
-    return float(np.sqrt(variance)), freedom
+    between_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    between_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * groups / (groups - 1) if groups > 1 else 0.0
+    return _or_nothing(between_seeds), _or_nothing(between_groups)
 
 
-def interval(sample: Sample, bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
-    """Mean over seeds with the 95 % interval for new seeds on new groups."""
-    mean = float(sample.observed.mean())
+def _rest(sample: Sample, between_groups: float) -> float:
+    """Variance of the mean by what a seed does on a group by chance."""
     seeds, groups = len(sample.observed), sample.groups
-    if groups < 2 and seeds < 2:
+    if seeds < 2:
+        return 0.0
+    of_one_seed = float(np.nanvar(sample.drawn, axis=1).mean()) * groups / (groups - 1)
+    return max(of_one_seed - between_groups, 0.0) / (seeds - 1)
+
+
+def _or_nothing(variance: float) -> float:
+    return variance if variance > _NOTHING else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Variances of a mean over seeds, and the degrees of freedom that they have."""
+
+    seeds: float
+    groups: float
+    rest: float
+    seed_freedom: int
+    group_freedom: int
+
+    @classmethod
+    def of(cls, sample: Sample) -> _Parts:
+        seeds, groups = spread(sample)
+        return cls(seeds, groups, _rest(sample, groups), len(sample.observed) - 1, sample.groups - 1)
+
+    def margin(self, error: float = ERROR) -> float:
+        """Square of half the width of the interval that misses with probability `error`."""
+        of_groups = student(error, self.group_freedom) ** 2
+        if not self.seed_freedom:
+            return of_groups * self.groups
+        of_seeds = student(error, self.seed_freedom) ** 2
+        both = of_seeds * self.seeds + of_groups * max(self.groups - self.rest, 0.0)
+        return max(both, of_groups * self.groups)
+
+
+def interval(sample: Sample, bounds: Bounds = (None, None)) -> Interval:
+    """Mean over seeds with its 95 % interval; none of fewer than 6 groups."""
+    mean, seeds = float(sample.observed.mean()), len(sample.observed)
+    if sample.groups < FEWEST_GROUPS:
         return Interval(mean)
-    error, freedom = spread(sample)
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    low, high = mean - half, mean + half
-    if bounds[0] is not None:
-        low = max(low, min(bounds[0], mean))
-    if bounds[1] is not None:
-        high = min(high, max(bounds[1], mean))
-    carries: Carries = "seeds" if groups < 2 else "groups" if seeds < 2 else "groups and seeds"
-    return Interval(mean, low, high, carries)
+    parts = _Parts.of(sample)
+    trials = None if parts.groups else trials_worth(seeds, sample.groups)
+    ends = interval_ends(mean, bounds, parts.margin(), parts.seeds, seeds, trials)
+    covers: Covers = "new seeds, new groups" if seeds > 1 else "this fit, new groups"
+    return Interval(mean, *ends, covers) if ends else Interval(mean)
 
 
-def over_seeds(values: Sequence[float], bounds: tuple[float | None, float | None] = (None, None)) -> Interval:
+def over_seeds(values: Sequence[float], bounds: Bounds = (None, None)) -> Interval:
     """Mean of `values` with its t interval, for a metric without predictions.
 
-    >>> over_seeds([0.5])
-    Interval(mean=0.5, low=None, high=None, carries=None)
+    >>> over_seeds([0.5]), over_seeds([0.5, 0.5])
+    (Interval(mean=0.5, low=None, high=None, covers=None), Interval(mean=0.5, low=None, high=None, covers=None))
     """
     observed = np.asarray(values, dtype=np.float64)
-    return interval(Sample(observed, np.zeros((len(observed), 0)), groups=1), bounds)
+    mean, seeds = float(observed.mean()), len(observed)
+    variance = _or_nothing(float(observed.var(ddof=1)) / seeds) if seeds > 1 else 0.0
+    margin = student(ERROR, seeds - 1) ** 2 * variance if variance else 0.0
+    ends = interval_ends(mean, bounds, margin, variance, seeds)
+    return Interval(mean, *ends, "new seeds") if ends else Interval(mean)
 
 
 def compare(one: Sample, other: Sample) -> Difference:
-    """Subtract `other` from `one`, paired by seed and by group.
+    """Subtract `other` from `one`, paired by seed and by group, and test for no difference.
+
+    A difference that no seed and no group varies has the p-value of the sign test over groups.
 
     Raises:
-        ValueError: when the two were not drawn on the same groups and seeds.
+        ValueError: when the two were not drawn on the same groups and seeds, or there are too few of either.
     """
     difference = one - other
+    seeds, groups = len(difference.observed), difference.groups
+    if seeds < 2 or groups < FEWEST_GROUPS:
+        msg = f"a test needs at least 2 seeds and {FEWEST_GROUPS} groups, got {seeds} and {groups}"
+        raise ValueError(msg)
     mean = float(difference.observed.mean())
-    error, freedom = spread(difference)
-    half = float(stats.t.ppf(0.975, freedom)) * error
-    if error == 0:
-        return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
-    return Difference(mean, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, freedom)))
+    parts = _Parts.of(difference)
+    margin = parts.margin()
+    if margin:
+        p = _p_value(mean, parts)
+    else:
+        p = 2.0 ** (1 - min(groups, 50)) if mean else 1.0
+        margin = (mean * student(ERROR, groups - 1) / student(p, groups - 1)) ** 2 if mean else 0.0
+    return Difference(mean, mean - margin**0.5, mean + margin**0.5, p)
+
+
+def _p_value(mean: float, parts: _Parts) -> float:
+    """Greatest error whose interval about `mean` leaves 0 out."""
+
+    def excess(log_error: float) -> float:
+        return parts.margin(float(np.exp(log_error))) - mean**2
+
+    if excess(np.log(_LEAST_P)) <= 0:
+        return _LEAST_P
+    if excess(0.0) >= 0:
+        return 1.0
+    return float(np.exp(optimize.brentq(excess, np.log(_LEAST_P), 0.0, xtol=1e-10)))
 
 
 def holm(p: Sequence[float]) -> tuple[float, ...]:
