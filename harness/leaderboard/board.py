@@ -10,7 +10,8 @@ from harness.cards import EvaluatorCard
 from harness.leaderboard.made_with import MadeWith, made_with
 from harness.leaderboard.planned import PlannedCell, assemble
 from harness.leaderboard.ranking import Comparison, Division, rank
-from harness.leaderboard.table import Column, Row, shared_settings
+from harness.leaderboard.statistics import Covers
+from harness.leaderboard.table import BoardCell, Column, Row, shared_settings
 from harness.leaderboard.text import file_name, one_line
 from harness.suites.references import Reference
 
@@ -84,6 +85,16 @@ class Board:
     def seeds(self) -> tuple[int, ...]:
         """All seeds that the suite plans."""
         return tuple(sorted({cell.identity.seed for cell in self.planned}))
+
+    @property
+    def covers(self) -> Covers:
+        """Claim of its intervals, except where a cell names another."""
+        return "new seeds, new groups" if len(self.seeds) > 1 else "this fit, new groups"
+
+    def exception(self, cell: BoardCell) -> str:
+        """Claim of a cell's interval; empty where it is the board's."""
+        covers = cell.interval.covers if cell.interval else None
+        return covers if covers and covers != self.covers else ""
 
     @property
     def shared(self) -> tuple[str, ...]:

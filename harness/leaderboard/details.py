@@ -68,8 +68,8 @@ def _facts(cell: BoardCell, shares: dict[str, str]) -> dict[str, str]:
         facts["coverage"] = cell.coverage
     if cell.data_faults:
         facts["data"] = cell.data_faults
-    if cell.interval and cell.interval.carries:
-        facts["interval carries"] = cell.interval.carries
+    if cell.interval and cell.interval.covers:
+        facts["interval covers"] = cell.interval.covers
     if cell.primary.chance is not None:
         facts["chance"] = text.number(cell.primary.chance, cell.primary.metric)
     facts |= shares

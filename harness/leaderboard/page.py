@@ -14,6 +14,7 @@ import vl_convert
 
 from harness.leaderboard import published, text
 from harness.leaderboard.board import Board
+from harness.leaderboard.cautions import cautions
 from harness.leaderboard.charts import Spec
 from harness.leaderboard.details import details
 from harness.leaderboard.ranking import Division, Standing
@@ -46,6 +47,8 @@ class PageCell:
     cell: BoardCell
     mean: str = ""
     span: str = ""
+    covers: str = ""
+    """Claim of the interval; empty where it is the board's."""
     sort: float | None = None
     leading: bool = False
     bar: tuple[float, float] | None = None
@@ -103,6 +106,7 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         groups=list(_groups(board)),
         troubles=[(row, column, cell, remedy(board, cell)) for row, column, cell in troubled(board)],
         how_to_read=how_to_read(board),
+        cautions=cautions(board),
         made_with=board.made_with,
         text=text,
         whisker=WHISKER,
@@ -161,7 +165,7 @@ def _groups(board: Board) -> Iterator[RowGroup]:
         name = f"Protocols {division.letter}" if len(board.divisions) > 1 else ""
         for heading, standings in _kinds(division):
             rows = tuple(
-                PageRow(standing, tuple(_page_cell(standing, column, scale) for column, scale in scales))
+                PageRow(standing, tuple(_page_cell(board, standing, column, scale) for column, scale in scales))
                 for standing in standings
             )
             yield RowGroup(" · ".join(part for part in (name, heading) if part), note, rows)
@@ -178,7 +182,7 @@ def _kinds(division: Division) -> Iterator[tuple[str, list[Standing]]]:
     return ((heading, standings) for heading, standings in kinds if standings)
 
 
-def _page_cell(standing: Standing, column: Column, scale: Scale) -> PageCell:
+def _page_cell(board: Board, standing: Standing, column: Column, scale: Scale) -> PageCell:
     cell, metric = standing.row.cell(column), column.metric
     interval, chance = cell.interval, cell.primary.chance
     if interval is None:
@@ -188,6 +192,7 @@ def _page_cell(standing: Standing, column: Column, scale: Scale) -> PageCell:
         cell,
         mean=text.number(interval.mean, metric),
         span=text.span(interval, metric),
+        covers=board.exception(cell),
         sort=interval.mean if metric.higher_is_better else -interval.mean,
         leading=standing.rank is not None and standing.rank.within(column).leading,
         bar=None if low is None or high is None else (scale.at(low), scale.at(high)),

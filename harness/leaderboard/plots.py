@@ -131,7 +131,8 @@ def _records(panel: DotPanel, rows: Sequence[tuple[str, Row]]) -> list[Record]:
         common: Record = {"row": label, "kind": row.kind, "done": str(cell.status == "done")}
         records.append({**common, "chance": position(chance)})
         if (interval := summary.interval) is not None:
-            shown = f"{text.number(interval.mean, metric)} [{text.span(interval, metric)}]"
+            span = text.span(interval, metric)
+            shown = text.number(interval.mean, metric) + (f" [{span}]" if span else "")
             limits_of_row = {"low": position(interval.low), "high": position(interval.high)}
             records.append({**common, "mean": position(interval.mean), **limits_of_row, "shown": shown})
         records += [{**common, "value": position(value), "seed": str(seed)} for seed, value in summary.values]

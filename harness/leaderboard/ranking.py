@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from harness.leaderboard import text
-from harness.leaderboard.statistics import ERROR, FEWEST_GROUPS, Difference, compare, holm, rank_ranges
+from harness.leaderboard.interval_ends import ERROR
+from harness.leaderboard.statistics import FEWEST_GROUPS, Difference, compare, holm, rank_ranges
 from harness.leaderboard.table import BoardCell, Column, Row
 
 RULE = (
@@ -18,9 +19,9 @@ RULE = (
     "are ranked, only among rows of the same protocols, and never the references, which read labels. Two rows of a "
     "column are separable when a test paired by seed and group says so at the 5 % level after Holm's correction over "
     "all comparisons of the board: their means over new seeds on new groups differ. One seed or fewer than "
-    f"{FEWEST_GROUPS} groups are not tested. A rank range such as 1–3 holds every rank that a row may have: a row stands surely "
-    "behind another only if its mean rank is worse, it is separably worse in at least one column, and separably "
-    "better in none. Overlapping ranges are ties."
+    f"{FEWEST_GROUPS} groups are not tested. A rank range such as 1–3 holds every rank that a row may have: a row "
+    "stands surely behind another only if its mean rank is worse, it is separably worse in at least one column, and "
+    "separably better in none. Overlapping ranges are ties."
 )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from harness.cards import Paper
 from harness.leaderboard import published, text
 from harness.leaderboard.board import Board, Picture, RunPicture
+from harness.leaderboard.cautions import Caution, cautions
 from harness.leaderboard.made_with import MadeWith
 from harness.leaderboard.ranking import RULE, Division, Standing
 from harness.leaderboard.sections import EvaluatorSection, evaluator_sections
-from harness.leaderboard.statistics import DRAWS, SEED
+from harness.leaderboard.statistics import DRAWS, FEWEST_GROUPS, SEED
 from harness.leaderboard.table import BoardCell, CellStatus, Column, Row
 from harness.leaderboard.text import code, markdown
 
@@ -21,7 +22,13 @@ PLOT = "plot.png"
 
 def readme(board: Board) -> str:
     """Write the whole README."""
-    blocks = [f"# {markdown(board.title)}", markdown(board.summary), tables(board), _legend(board)]
+    blocks = [
+        f"# {markdown(board.title)}",
+        markdown(board.summary),
+        tables(board),
+        _legend(board),
+        *map(_caution, cautions(board)),
+    ]
     blocks += [f"![Every row's mean, interval and seeds in each column]({PLOT})"]
     if sections := evaluator_sections(board):
         blocks += ["## Evaluators", *(block for section in sections for block in _section(section))]
@@ -110,9 +117,12 @@ def how_to_read(board: Board) -> str:
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) > 1 else ''}"
     apart = " Speed stands apart and ranks nothing." if len(board.ranking) < len(board.columns) else ""
     return (
-        f"Numbers are means over {seeds}. Intervals are 95 %, for new seeds on new groups of videos: the variance over "
-        f"{DRAWS:,} bootstrap draws of the test set's groups (seed {SEED}) plus the variance between seeds, with t "
-        f"quantiles; of metrics that no single video adds to, for new seeds alone. {RULE}{apart} Chance is what an "
+        f"Numbers are means over {seeds}. They estimate the mean over new seeds on new groups of videos, and 95 % "
+        "intervals cover that: from the variance between seeds and the variance over "
+        f"{DRAWS:,} bootstrap draws of the test set's groups (seed {SEED}), each with t quantiles of its own degrees "
+        "of freedom, between two bounds on the scale of log odds. With one seed they cover what this fit would get on "
+        f"new groups; of metrics that no single video adds to, new seeds alone. Fewer than {FEWEST_GROUPS} groups have "
+        f"no interval. {RULE}{apart} Chance is what an "
         "encoder that knows nothing gets on the same videos. A blank cell was not measured; - stands where a run has "
         "no such metric."
     )
@@ -123,7 +133,7 @@ def _division(board: Board, division: Division) -> str:
     headings = [f"{markdown(c.heading)}<br>{markdown(text.metric_heading(c.metric))}" for c in columns]
     lines = [["rank", "method", "sees", *headings], ["--:", ":--", ":--", *("--:" for _ in columns)]]
     for standing in division.standings:
-        cells = [_cell(standing, column) for column in columns]
+        cells = [_cell(board, standing, column) for column in columns]
         lines.append([place(standing), markdown(standing.row.label), markdown(standing.row.sees), *cells])
     lines.append(
         ["", "*chance*", "", *(text.chance(column.chance(column.metric), column.metric) for column in columns)]
@@ -143,7 +153,7 @@ def place(standing: Standing) -> str:
     return str(rank.place) if rank.low == rank.high else f"{rank.place} ({text.rank_range(rank.low, rank.high)})"
 
 
-def _cell(standing: Standing, column: Column) -> str:
+def _cell(board: Board, standing: Standing, column: Column) -> str:
     cell = standing.row.cell(column)
     if cell.interval is None:
         return _note(cell)
@@ -152,7 +162,8 @@ def _cell(standing: Standing, column: Column) -> str:
         mean = f"**{mean}**"
     span = text.span(cell.interval, column.metric, ", ")
     notes = [f"<br>{markdown(note)}" for note in (cell.coverage, cell.data_faults) if note]
-    return " ".join(part for part in (mean, f"[{span}]" if span else "", _note(cell), *notes) if part)
+    covers = f"*{exception}*" if (exception := board.exception(cell)) else ""
+    return " ".join(part for part in (mean, f"[{span}]" if span else "", covers, _note(cell), *notes) if part)
 
 
 def _note(cell: BoardCell) -> str:
@@ -161,7 +172,7 @@ def _note(cell: BoardCell) -> str:
 
 def _legend(board: Board) -> str:
     seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
-    parts = [f"Cells: {seeds} [95 % interval]; ↑ higher is better, ↓ lower is better."]
+    parts = [f"Cells: {seeds} [95 % interval: {board.covers}]; ↑ higher is better, ↓ lower is better."]
     ranks = [standing.rank for division in board.divisions for standing in division.standings if standing.rank]
     if any(within.leading for rank in ranks for within in rank.columns):
         parts.append("**Bold**: nothing in the column is separably better.")
@@ -174,6 +185,10 @@ def _legend(board: Board) -> str:
     if names := board.made_with.names:
         parts.append(f"**Rows differ in {markdown(', '.join(names))}**: see [Reproduce](#reproduce).")
     return " ".join(parts)
+
+
+def _caution(caution: Caution) -> str:
+    return f"> {markdown(caution.text)}" + (f" {code(caution.command)}" if caution.command else "")
 
 
 def _columns(board: Board) -> str:

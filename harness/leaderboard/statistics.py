@@ -63,7 +63,7 @@ class Interval:
     low: float | None = None
     high: float | None = None
     covers: Covers | None = None
-    """What the interval is for."""
+    """Claim of the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ def over_seeds(values: Sequence[float], bounds: Bounds = (None, None)) -> Interv
 
 
 def compare(one: Sample, other: Sample) -> Difference:
-    """Subtract `other` from `one`, paired by seed and by group, and test for no difference.
+    """Test for a difference of two rows, paired by seed and by group.
 
     A difference that no seed and no group varies has the p-value of the sign test over groups.
 

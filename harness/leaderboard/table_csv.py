@@ -15,7 +15,7 @@ from harness.leaderboard.text import csv_cell
 HEADER = (
     *("method", "backbone", "pretraining", "frames", "sees", "reference"),
     *("evaluator", "data", "metric", "primary", "unit"),
-    *("mean", "low", "high", "interval_carries", "chance", "seeds", "values"),
+    *("mean", "low", "high", "interval_covers", "chance", "seeds", "values"),
     *("videos", "groups", "coverage", "data_faults", "protocols"),
     *("rank", "rank_low", "rank_high", "mean_rank", "column_rank_low", "column_rank_high"),
     *("status", "reason", "protocol_id", "run_keys"),
@@ -69,7 +69,7 @@ def _numbers(summary: MetricSummary) -> list[str]:
     limits = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
     return [
         *map(number, limits),
-        (interval.carries or "") if interval else "",
+        (interval.covers or "") if interval else "",
         number(summary.chance),
         " ".join(str(seed) for seed, _ in summary.values),
         " ".join(number(value) for _, value in summary.values),

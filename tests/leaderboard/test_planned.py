@@ -109,7 +109,7 @@ def test_a_cell_is_the_mean_over_its_seeds_with_chance_and_counts(small, cards):
     assert [seed.value(cell.primary.metric) for seed in cell.seeds] == [score.value for score in scores]
     assert cell.interval.mean == pytest.approx(np.mean([score.value for score in scores]))
     assert cell.interval.low < cell.interval.mean < cell.interval.high
-    assert cell.interval.carries == "groups and seeds"
+    assert cell.interval.covers == "new seeds, new groups"
     assert cell.primary.chance == pytest.approx(np.mean([score.baseline for score in scores]))
     assert (cell.videos, cell.groups, cell.status) == (225, 45, "done")
     assert cell.protocol_id == small[0].run.protocol_id
@@ -121,11 +121,11 @@ def test_a_metric_without_predictions_has_an_interval_over_seeds_and_nothing_to_
     for number, value in enumerate((0.41, 0.44, 0.47)):
         planned = replace_run(planned, number, scores=(Score("pcp", value),))
     cell = cell_of(planned, cards)
-    assert cell.interval.carries == "seeds"
+    assert cell.interval.covers == "new seeds"
     assert cell.interval.mean == pytest.approx(0.44)
     assert cell.primary.chance is cell.sample is cell.videos is None
     lonely = cell_of(planned[:1], cards)
-    assert (lonely.interval.mean, lonely.interval.low, lonely.interval.carries) == (0.41, None, None)
+    assert (lonely.interval.mean, lonely.interval.low, lonely.interval.covers) == (0.41, None, None)
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "oom", "data"])

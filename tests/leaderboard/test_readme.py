@@ -46,7 +46,7 @@ def test_the_table_shows_intervals_chance_and_references(board):
 
 def test_places_show_the_range_that_is_open(board):
     places = {row[1]: row[0] for row in table_rows(tables(board))[1:]}
-    assert places["quadruplet"] == "1 (1–3)"
+    assert places["quadruplet"] == "1 (1–2)"
     assert places[r"random\_init"] == "5"
 
 

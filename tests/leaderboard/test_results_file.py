@@ -52,7 +52,7 @@ def test_the_file_is_strict_json_with_the_numbers_as_stored(troubled_board):
 def test_videos_are_stored_once_for_all_runs(board):
     content = strict(dump(board))
     assert len(content["test_sets"]) == 1
-    assert sum(cell["run"] is not None for cell in content["planned"]) == 72
+    assert sum(cell["run"] is not None for cell in content["planned"]) == 120
 
 
 def test_a_nan_in_a_run_is_an_error_before_anything_is_written(make_plan, make_board, tmp_path):

@@ -6,15 +6,18 @@ import itertools
 import random
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.regression.mixed_linear_model import MixedLM
 
 from harness.cards import Metric
 from harness.functional.statistics import STATISTICS
 from harness.leaderboard.statistics import (
+    Interval,
     Sample,
     compare,
     group_weights,
@@ -23,6 +26,7 @@ from harness.leaderboard.statistics import (
     over_seeds,
     rank_ranges,
     resample,
+    sampled_groups,
     spread,
 )
 from harness.values import Predictions
@@ -42,6 +46,12 @@ def samples(right, groups, draws):
     values = np.asarray(right, dtype=float).reshape(-1, len(groups)) @ weights.T / weights.sum(axis=1)
     values = np.round(values, 12).reshape(len(right), -1, len(weights))
     return [Sample(one[:, 0], one[:, 1:], len(set(groups))) for one in values]
+
+
+def sample_of(values):
+    """Sample of scores (S, G), with draws whose variance is exactly that of all possible draws."""
+    mean = values.mean(axis=1, keepdims=True)
+    return Sample(mean[:, 0], mean + (values - mean) / np.sqrt(values.shape[1]), values.shape[1])
 
 
 def answers(rng, size, level, group_spread, seed_spread=0.0, own_spread=0.0):
@@ -139,17 +149,78 @@ def test_resample_leaves_the_number_of_threads_as_it_was():
     assert torch.get_num_threads() == before
 
 
-def test_the_standard_error_of_an_accuracy_is_that_of_a_mean_over_groups():
+def test_the_interval_of_one_seed_is_that_of_a_mean_over_groups():
     rng = np.random.default_rng(0)
     right = rng.random((1, 40, 5)) < rng.random((1, 40, 1))
     [sample] = samples(right, names(40, 5), 20_000)
-    error, freedom = spread(sample)
-    assert error == pytest.approx(right.mean(axis=2).std(ddof=1) / np.sqrt(40), rel=0.02)
-    assert freedom == 39
+    error = right.mean(axis=2).std(ddof=1) / np.sqrt(40)
+    assert spread(sample) == (0, pytest.approx(error**2, rel=0.04))
     result = interval(sample)
-    half = stats.t.ppf(0.975, 39) * error
-    assert (result.low, result.high) == pytest.approx((result.mean - half, result.mean + half))
-    assert result.carries == "groups"
+    assert (result.mean - result.low, result.high - result.mean) == pytest.approx(
+        [stats.t.ppf(0.975, 39) * error] * 2, rel=0.02
+    )
+    assert result.covers == "this fit, new groups"
+
+
+def crossed(rng, seeds, groups, *, of_seeds=1.0, of_groups=1.0, rest=1.0):
+    """Scores (S, G) of every seed on every group."""
+    return (
+        rng.normal(0, of_seeds, (seeds, 1))
+        + rng.normal(0, of_groups, (1, groups))
+        + rng.normal(0, rest, (seeds, groups))
+    )
+
+
+def anova(values):
+    """Mean squares of the balanced crossed design: seeds, groups, rest."""
+    seeds, groups = values.shape
+    by_seed, by_group = values.mean(axis=1, keepdims=True), values.mean(axis=0, keepdims=True)
+    rest = ((values - by_seed - by_group + values.mean()) ** 2).sum() / ((seeds - 1) * (groups - 1))
+    return groups * by_seed.var(ddof=1), seeds * by_group.var(ddof=1), rest
+
+
+def test_the_parts_are_the_mean_squares_of_the_crossed_design():
+    rng = np.random.default_rng(1)
+    seeds, groups = 4, 30
+    values = crossed(rng, seeds, groups)
+    weights = group_weights([f"g{g:02d}" for g in range(groups)], 20_000)
+    sample = Sample(values.mean(axis=1), values @ weights.T / groups, groups)
+    of_seeds, of_groups, rest = np.array(anova(values)) / (seeds * groups)
+    assert spread(sample) == pytest.approx((of_seeds, of_groups), rel=0.05)
+    assert spread(sample_of(values)) == pytest.approx((of_seeds, of_groups))
+    half = interval(sample_of(values)).high - values.mean()
+    t_seeds, t_groups = (stats.t.ppf(0.975, freedom) for freedom in (seeds - 1, groups - 1))
+    assert half**2 == pytest.approx(t_seeds**2 * of_seeds + t_groups**2 * (of_groups - rest))
+
+
+def test_the_interval_is_that_of_a_mixed_models_variances():
+    """statsmodels' MixedLM with crossed random effects, by restricted likelihood."""
+    seeds, groups = 6, 20
+    values = crossed(np.random.default_rng(2), seeds, groups)
+    data = pandas.DataFrame(
+        {"score": values.ravel(), "s": np.repeat(np.arange(seeds), groups), "g": np.tile(np.arange(groups), seeds)}
+    )
+    formulas = {"seed": "0 + C(s)", "group": "0 + C(g)"}
+    model = MixedLM.from_formula("score ~ 1", groups=np.ones(len(data)), vc_formula=formulas, re_formula="0", data=data)
+    fit = model.fit(reml=True)
+    of_group, of_seed = fit.vcomp
+    difference = compare(sample_of(values), sample_of(np.zeros_like(values)))
+    t_seeds, t_groups = (stats.t.ppf(0.975, freedom) for freedom in (seeds - 1, groups - 1))
+    expected = t_seeds**2 * (of_seed / seeds + fit.scale / values.size) + t_groups**2 * of_group / groups
+    assert difference.mean == pytest.approx(fit.params["Intercept"])
+    assert (difference.high - difference.mean) ** 2 == pytest.approx(expected, rel=1e-3)
+    # The errors that the model itself states are those of the same variances, weighted by nothing.
+    assert fit.bse["Intercept"] ** 2 == pytest.approx(
+        of_seed / seeds + of_group / groups + fit.scale / values.size, rel=1e-3
+    )
+
+
+def test_luck_with_the_seeds_makes_no_interval_narrower_than_its_groups():
+    values = crossed(np.random.default_rng(3), 5, 30, of_seeds=0.0, rest=3.0)
+    values -= values.mean(axis=1, keepdims=True) - values.mean()
+    [low, high] = stats.t.interval(0.95, 29, values.mean(), stats.sem(values.mean(axis=0)))
+    result = interval(sample_of(values))
+    assert (result.low, result.high) == pytest.approx((low, high))
 
 
 def test_the_interval_of_values_alone_is_students():
@@ -157,25 +228,50 @@ def test_the_interval_of_values_alone_is_students():
     result = over_seeds(values)
     expected = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
     assert (result.low, result.high) == pytest.approx(expected)
-    assert result.carries == "seeds"
+    assert result.covers == "new seeds"
 
 
 def test_nothing_is_claimed_where_nothing_is_known():
-    one = Sample(np.array([0.5]), np.full((1, 10), 0.5), groups=1)
-    assert interval(one).low is None
-    with pytest.raises(ValueError, match="unknown"):
-        spread(one)
-    still = Sample(np.array([0.5, 0.5]), np.full((2, 10), 0.5), groups=6)
-    assert spread(still)[0] == 0
-    assert (interval(still).low, interval(still).high) == (0.5, 0.5)
+    values = crossed(np.random.default_rng(4), 3, 5)
+    assert [interval(sample_of(few)).low for few in (values, values[:1])] == [None, None]
+    for few in (sample_of(values), sample_of(crossed(np.random.default_rng(4), 1, 50))):
+        with pytest.raises(ValueError, match="at least 2 seeds and 6 groups"):
+            compare(few, few)
+    still = sample_of(np.full((2, 7), 0.5))
+    assert interval(still) == Interval(0.5)  # of a metric without bounds
+    assert over_seeds([3.0, 3.0], (0.0, None)) == Interval(3.0)
 
 
-def test_intervals_stay_within_the_metrics_bounds_and_hold_their_mean():
+@given(st.integers(1, 4), st.integers(6, 12), st.integers(1, 3), st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_no_proportion_has_an_interval_without_width_and_none_leaves_its_bounds(seeds, groups, clips, seed, share):
+    right = np.random.default_rng(seed).random((seeds, groups, clips)) < share
+    result = interval(sample_of(right.mean(axis=2)), (0.0, 1.0))
+    assert 0 <= result.low <= result.mean <= result.high <= 1
+    assert result.high - result.low > 0.01
+
+
+def test_where_groups_do_not_differ_the_interval_is_exact():
+    everything = interval(sample_of(np.ones((1, 7))), (0.0, 1.0))
+    assert (everything.low, everything.high) == (pytest.approx(stats.binomtest(7, 7).proportion_ci().low), 1)
+    nothing = interval(sample_of(np.zeros((1, 7))), (0.0, 1.0))
+    assert (nothing.low, nothing.high) == (0, pytest.approx(1 - everything.low))
+    half = interval(sample_of(np.full((1, 8), 0.5)), (0.0, 1.0))
+    assert (half.low, half.high) == pytest.approx(stats.binomtest(4, 8).proportion_ci())
+    assert interval(sample_of(np.ones((2, 7))), (0.0, 1.0)).low < everything.low
+
+
+def test_intervals_stay_within_one_bound_and_hold_their_mean():
     sample = Sample(np.array([0.99]), np.linspace(0.9, 1, 50)[None], groups=8)
-    assert interval(sample, (0.0, 1.0)).high == 1.0
+    assert interval(sample, (None, 1.0)).high == 1.0
     assert interval(sample).high > 1.0
     outside = interval(Sample(np.array([1.2]), np.linspace(1.1, 1.3, 50)[None], groups=8), (0.0, 1.0))
     assert outside.low < outside.mean <= outside.high
+
+
+def test_bounds_far_away_change_nothing():
+    sample = sample_of(crossed(np.random.default_rng(5), 5, 30))
+    near, plain = interval(sample, (-1e4, 1e4)), interval(sample)
+    assert (near.low, near.high) == pytest.approx((plain.low, plain.high), rel=1e-2)
 
 
 def test_intervals_of_accuracy_cover_at_their_nominal_level_where_those_over_videos_do_not():
@@ -233,7 +329,7 @@ def test_intervals_carry_seeds_as_well_as_groups(seeds, seed_spread):
     truth = answers(rng, (100, 50, 500, 1), 0.4, 1.0, seed_spread, 0.5).mean()
     drawn = samples(answers(rng, (500, seeds, 60, 5), 0.4, 1.0, seed_spread, 0.5), names(60, 5), 400)
     assert 0.92 <= covered([interval(sample) for sample in drawn], truth) <= 0.98
-    assert interval(drawn[0]).carries == "groups and seeds"
+    assert interval(drawn[0]).covers == "new seeds, new groups"
     # Without the seeds' part, the same intervals are too narrow.
     over_groups = [interval(Sample(s.observed.mean(keepdims=True), s.drawn.mean(0)[None], 60)) for s in drawn]
     assert covered(over_groups, truth) < 0.9
@@ -250,10 +346,30 @@ def differences(rng, seeds, *, gain=0.0, simulations=800):
     return [compare(one, other) for one, other in zip(*pair, strict=True)]
 
 
-def test_p_values_are_uniform_when_there_is_no_difference():
-    pairs = differences(np.random.default_rng(15), seeds=1)
-    assert stats.kstest([one.p for one in pairs], "uniform").pvalue > 0.01
-    assert 0.92 <= covered(pairs, 0.0) <= 0.98
+def test_a_p_value_is_the_level_at_which_the_interval_ends_at_0():
+    rng = np.random.default_rng(15)
+    for gain in (0.0, 0.5, 2.0):
+        difference = sample_of(crossed(rng, 5, 20, of_seeds=0.5) + gain)
+        result = compare(difference, sample_of(np.zeros((5, 20))))
+        of_seeds, of_groups = spread(difference)
+        rest = anova(difference.drawn)[2] / 5  # the draws' own rest is that of the groups' mean
+        t_seeds, t_groups = (stats.t.isf(result.p / 2, freedom) for freedom in (4, 19))
+        both = t_seeds**2 * of_seeds + t_groups**2 * (of_groups - rest)
+        assert result.mean**2 == pytest.approx(max(both, t_groups**2 * of_groups), rel=0.02)
+        assert (result.p < 0.05) == (not result.low <= 0 <= result.high)
+
+
+def test_a_difference_that_nothing_varies_has_the_p_value_of_the_sign_test():
+    one, other = sample_of(np.ones((3, 7))), sample_of(np.full((3, 7), 0.6))
+    result = compare(one, other)
+    assert result.p == pytest.approx(stats.binomtest(7, 7).pvalue)
+    assert 0 < result.low < result.mean < result.high
+    assert compare(sample_of(np.ones((3, 900))), sample_of(np.zeros((3, 900)))).p < 1e-9
+
+
+def test_the_surest_difference_has_a_p_value_that_is_not_0():
+    values = crossed(np.random.default_rng(16), 10, 100) * 1e-9 + 1
+    assert 0 < compare(sample_of(values), sample_of(np.zeros_like(values))).p < 1e-9
 
 
 def test_several_seeds_err_on_the_careful_side():
@@ -264,9 +380,9 @@ def test_several_seeds_err_on_the_careful_side():
 
 def test_pairing_finds_a_gain_that_separate_intervals_hide():
     rng = np.random.default_rng(17)
-    groups, clips = 60, 8
+    groups, clips, seeds = 60, 8, 5
     logit = rng.normal(0, 1.5, (groups, 1))
-    draw = rng.random((groups, clips))
+    draw = rng.random((seeds, groups, clips))
     pair = [(draw < 1 / (1 + np.exp(-logit - gain)))[None] for gain in (0.35, 0.0)]
     one, other = (samples(right, names(groups, clips), 2000)[0] for right in pair)
     assert interval(one).low < interval(other).high
@@ -278,13 +394,26 @@ def test_pairing_finds_a_gain_that_separate_intervals_hide():
 
 
 def test_a_row_does_not_differ_from_itself_and_samples_of_other_draws_do_not_mix():
-    sample = Sample(np.array([0.5]), np.linspace(0.4, 0.6, 30)[None], groups=9)
+    sample = Sample(np.array([0.5, 0.5]), np.linspace(0.4, 0.6, 60).reshape(2, 30), groups=9)
     same = compare(sample, sample)
     assert (same.mean, same.low, same.high, same.p) == (0, 0, 0, 1.0)
     with pytest.raises(ValueError, match="same seeds, draws and groups"):
-        compare(sample, Sample(np.array([0.5]), np.zeros((1, 31)), groups=9))
+        compare(sample, Sample(np.array([0.5, 0.5]), np.zeros((2, 31)), groups=9))
     with pytest.raises(ValueError, match="same seeds, draws and groups"):
-        compare(sample, Sample(np.array([0.5]), np.zeros((1, 30)), groups=8))
+        compare(sample, Sample(np.array([0.5, 0.5]), np.zeros((2, 30)), groups=8))
+
+
+def test_a_video_without_a_group_is_a_group_of_its_own():
+    rng = np.random.default_rng(18)
+    videos, labels = tuple(f"v{i}" for i in range(9)), tuple(rng.integers(0, 2, 9).tolist())
+    runs = [
+        Predictions(videos, groups, labels, (tuple(rng.integers(0, 2, 9).tolist()),))
+        for groups in (("",) * 9, videos, ("g", "g", "g", *("",) * 6))
+    ]
+    assert [len(set(sampled_groups(run))) for run in runs] == [9, 9, 7]
+    without, own, partly = (resample([run], metric("accuracy"), group_weights(sampled_groups(run))) for run in runs)
+    assert (without.groups, own.groups, partly.groups) == (9, 9, 7)
+    assert (group_weights(sampled_groups(runs[0])) == group_weights(videos)).all()
 
 
 def slow_holm(p):

@@ -26,7 +26,7 @@ def test_every_cell_has_a_line_with_its_numbers_in_the_unit_shown(board):
     assert [float(value) for value in line["values"].split()] == pytest.approx(
         [value for _, value in cell.primary.values], abs=1e-4
     )
-    assert (line["seeds"], line["videos"], line["groups"]) == ("0 1 2", "225", "45")
+    assert (line["seeds"], line["videos"], line["groups"]) == ("0 1 2 3 4", "225", "45")
     assert line["run_keys"].split() == [seed.key for seed in cell.seeds]
     percent = next(line for line in lines if line["method"] == "quadruplet" and line["unit"] == "%")
     assert float(percent["mean"]) == pytest.approx(100 * board.rows[2].cells[0].interval.mean, abs=1e-4)

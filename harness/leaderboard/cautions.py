@@ -1,0 +1,114 @@
+"""Notes of a board on seeds and groups that are too few for its claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median, stdev
+
+from harness.cards import Metric
+from harness.leaderboard import text
+from harness.leaderboard.board import Board
+from harness.leaderboard.interval_ends import ERROR, student
+from harness.leaderboard.ranking import obstacle
+from harness.leaderboard.statistics import FEWEST_GROUPS
+from harness.leaderboard.table import Column, Row
+
+ENOUGH_SEEDS = 5
+"""Number of seeds advised where there are fewer; elsewhere twice as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """One note, and the command that mends what it says."""
+
+    text: str
+    command: str = ""
+    """Empty where more seeds do not help."""
+
+
+def cautions(board: Board) -> tuple[Caution, ...]:
+    """List what limits the comparison of the board's rows."""
+    notes = [_one_seed(board)] if len(board.seeds) == 1 else list(_wide_seeds(board))
+    return (*notes, *_few_groups(board), *_untested(board))
+
+
+def more_seeds(board: Board) -> str:
+    """Command that computes the board with more seeds, the first free numbers."""
+    count = len(board.seeds)
+    wanted = ENOUGH_SEEDS if count < ENOUGH_SEEDS else 2 * count
+    free = [seed for seed in range(wanted) if seed not in board.seeds]
+    seeds = sorted([*board.seeds, *free[: wanted - count]])
+    return f"{board.command} --set 'seeds={seeds}'"
+
+
+def _one_seed(board: Board) -> Caution:
+    limits = "intervals are for this fit on new groups, and rows are not tested against each other"
+    return Caution(f"One seed: {limits}.", more_seeds(board))
+
+
+def _wide_seeds(board: Board) -> Iterator[Caution]:
+    """Name the columns in which seeds leave a mean open by more than rows differ."""
+    wide = [part for column in board.ranking for rows in _ranked(board) if (part := _widest(column, rows))]
+    if wide:
+        yield Caution(f"Too few seeds to tell rows apart: {'; '.join(wide)}. Run more seeds.", more_seeds(board))
+
+
+def _widest(column: Column, rows: Sequence[Row]) -> str:
+    """Compare the widest margin of a row's seeds with the median difference of rows."""
+    summaries = [(row, row.cell(column).primary) for row in rows]
+    means = [summary.interval.mean for _, summary in summaries if summary.interval]
+    seeds = [(row, [value for _, value in summary.values]) for row, summary in summaries if len(summary.values) > 1]
+    if len(means) < 2 or not seeds:
+        return ""
+    row, values = max(seeds, key=lambda one: _margin(one[1]))
+    apart = median(abs(one - other) for one, other in combinations(means, 2))
+    if _margin(values) <= apart:
+        return ""
+    margin, span, rows_apart = (
+        _amount(one, column.metric) for one in (_margin(values), max(values) - min(values), apart)
+    )
+    own = f"{row.label}, {len(values)} seeds that differ by {span}"
+    return f"in {column.heading} they leave a mean open by ±{margin} ({own}), and rows differ by {rows_apart}"
+
+
+def _margin(values: Sequence[float]) -> float:
+    """Half the width of the interval that seeds alone give their mean."""
+    return student(ERROR, len(values) - 1) * stdev(values) / math.sqrt(len(values))
+
+
+def _amount(value: float, metric: Metric) -> str:
+    """Format a difference: `29.3 points`, `0.41 bits`."""
+    unit = {"%": " points", "1": ""}.get(metric.unit, f" {metric.unit}")
+    return f"{text.number(value, metric)}{unit}"
+
+
+def _few_groups(board: Board) -> Iterator[Caution]:
+    """Name the columns with too few groups."""
+    few = [f"{column.heading} has {min(column.groups)}" for column in board.ranking if _too_few(column)]
+    if few:
+        yield Caution(f"Fewer than {FEWEST_GROUPS} groups of videos: no intervals and no tests; {', '.join(few)}.")
+
+
+def _too_few(column: Column) -> bool:
+    return min(column.groups, default=FEWEST_GROUPS) < FEWEST_GROUPS
+
+
+def _untested(board: Board) -> Iterator[Caution]:
+    """Name the columns in which rows are not tested for another reason."""
+    headings: dict[str, dict[str, None]] = {}
+    for column in board.ranking:
+        pairs = [pair for rows in _ranked(board) for pair in combinations(rows, 2)]
+        for reason in {obstacle(one.cell(column), other.cell(column)) for one, other in pairs}:
+            said = _too_few(column) or (reason == "one seed" and len(board.seeds) == 1)
+            if reason and not said:
+                headings.setdefault(reason, {})[column.heading] = None
+    for reason, columns in sorted(headings.items()):
+        yield Caution(f"Not all rows are tested against each other in {', '.join(columns)}: {reason}.")
+
+
+def _ranked(board: Board) -> list[list[Row]]:
+    """Rows that are ranked, by division."""
+    return [[standing.row for standing in division.standings if standing.rank] for division in board.divisions]
