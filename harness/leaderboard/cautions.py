@@ -53,11 +53,12 @@ def _wide_seeds(board: Board) -> Iterator[Caution]:
     """Name the columns in which seeds leave a mean open by more than rows differ."""
     wide = [part for column in board.ranking for rows in _ranked(board) if (part := _widest(column, rows))]
     if wide:
-        yield Caution(f"Too few seeds to tell rows apart: {'; '.join(wide)}. Run more seeds.", more_seeds(board))
+        differ = f"Seeds differ by {', by '.join(wide)}"
+        yield Caution(f"{differ}: their mean is less certain than rows differ. Run more seeds.", more_seeds(board))
 
 
 def _widest(column: Column, rows: Sequence[Row]) -> str:
-    """Compare the widest margin of a row's seeds with the median difference of rows."""
+    """Name the row with the widest margin of its seeds, where that exceeds the median difference of rows."""
     summaries = [(row, row.cell(column).primary) for row in rows]
     means = [summary.interval.mean for _, summary in summaries if summary.interval]
     seeds = [(row, [value for _, value in summary.values]) for row, summary in summaries if len(summary.values) > 1]
@@ -67,11 +68,7 @@ def _widest(column: Column, rows: Sequence[Row]) -> str:
     apart = median(abs(one - other) for one, other in combinations(means, 2))
     if _margin(values) <= apart:
         return ""
-    margin, span, rows_apart = (
-        _amount(one, column.metric) for one in (_margin(values), max(values) - min(values), apart)
-    )
-    own = f"{row.label}, {len(values)} seeds that differ by {span}"
-    return f"in {column.heading} they leave a mean open by ±{margin} ({own}), and rows differ by {rows_apart}"
+    return f"{_amount(max(values) - min(values), column.metric)} in {column.heading} ({row.label})"
 
 
 def _margin(values: Sequence[float]) -> float:

@@ -171,9 +171,14 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
         return "one seed"
     if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
         return f"fewer than {FEWEST_GROUPS} groups"
-    runs = (one.seeds[0].run, other.seeds[0].run)
-    tests = [(run.predictions.videos, run.predictions.labels) for run in runs if run and run.predictions]
-    return "" if tests[0] == tests[1] and one.sample.groups == other.sample.groups else "other videos"
+    same = _tested(one) == _tested(other) and one.sample.groups == other.sample.groups
+    return "" if same else "other videos"
+
+
+def _tested(cell: BoardCell) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """Videos and labels that each seed was measured on."""
+    runs = (seed.run for seed in cell.seeds)
+    return [(run.predictions.videos, run.predictions.labels) for run in runs if run and run.predictions]
 
 
 def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Sequence[Comparison]) -> list[Rank]:

@@ -1,25 +1,32 @@
 """Boards of rows whose true scores are known, and how often their claims fail.
 
-A video is right with log odds of level + group + video + seed + chance of a seed on a group. Groups and videos are equally
-hard for all rows of a board; seeds are each row's own. Level and spread are such that rows have the mean and the seeds
-the standard deviation that is asked for, in points.
+`python -m tests.leaderboard.simulation` writes `benchmarks/statistics.md`, in a quarter of an hour on one core.
+
+A video is right with log odds of level + group + video + seed + chance of a seed on a group. Groups and videos are
+equally hard for all rows of a board; seeds are each row's own. Level and spread are such that rows have the mean that
+is asked for, and seeds the standard deviation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 from scipy import optimize, special, stats
 
 from harness.leaderboard.statistics import Sample, compare, holm, interval
+from harness.system import progress
 
 GROUPS, SEEDS, SPREADS, MEANS = (2, 3, 7, 25, 105, 707), (1, 2, 3, 5, 10), (0.0, 0.02, 0.06), (0.03, 0.5, 0.97)
 COVERAGE, FAMILY_ERROR, POWER = 0.92, 0.06, 0.8
 ROWS, CLIPS = 4, 5
 HARD, ODD, OWN = 1.0, 1.0, 0.3
 """Standard deviations, in log odds: of groups, of videos within a group, of a seed on a group."""
+BOARDS = 1000
+COLUMNS = ("groups", "seeds", "seed sd", "mean", "coverage", "width", "one pair", "some pair")
+TABLE = Path(__file__).parents[2] / "benchmarks" / "statistics.md"
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(81)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
@@ -33,6 +40,13 @@ class Design:
     spread: float
     """Standard deviation of seeds, a fraction."""
     mean: float
+
+    @property
+    def cells(self):
+        return (str(self.groups), str(self.seeds), f"{100 * self.spread:g}", f"{100 * self.mean:g}")
+
+
+GRID = [Design(*one) for one in product(GROUPS, SEEDS, SPREADS, MEANS)]
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,12 @@ class Outcome:
     """Boards with a false difference after Holm's correction."""
     pair: float
     """Share of boards on which the first two rows differ, without correction."""
+
+    @property
+    def cells(self):
+        shown = (f"{100 * self.coverage:.1f}", f"{100 * self.width:.1f}") if self.shown else ("", "")
+        tested = (f"{100 * self.pair:.1f}", f"{100 * self.family / self.boards:.1f}") if self.tested else ("", "")
+        return (*self.design.cells, *shown, *tested)
 
 
 def of_fits(level, seeds):
@@ -111,7 +131,9 @@ def simulate(design, boards, seed=0):
             samples = [sample_of(row) for row in rows]
             truths = [design.mean] * ROWS if fits is None else fits[board, :, 0]
             intervals = [interval(sample, (0.0, 1.0)) for sample in samples]
-            shown = [(one.low, one.high, truth) for one, truth in zip(intervals, truths, strict=True) if one.low is not None]
+            shown = [
+                (one.low, one.high, truth) for one, truth in zip(intervals, truths, strict=True) if one.low is not None
+            ]
             held.append([low <= truth <= high for low, high, truth in shown])
             widths += [high - low for low, high, _ in shown]
             try:
@@ -147,7 +169,9 @@ def offences(outcomes):
             said.append(f"{one.design}: a false difference on {one.family} of {one.boards} boards")
         if one.zero:
             said.append(f"{one.design}: {one.zero} intervals have no width")
-        if (one.shown > 0) != (one.design.groups >= 6) or one.tested != (one.design.groups >= 6 and one.design.seeds > 1):
+        if (one.shown > 0) != (one.design.groups >= 6) or one.tested != (
+            one.design.groups >= 6 and one.design.seeds > 1
+        ):
             said.append(f"{one.design}: shown {one.shown}, tested {one.tested}")
     return said
 
@@ -169,9 +193,62 @@ def power(design, boards, seed=1):
 
     gain = optimize.brentq(lambda one: lacking(toward_middle * one), 0, 6, xtol=0.02) * toward_middle
     values = np.concatenate(
-        [scores(np.random.default_rng([seed, part]), design, 100, rows=2, gain=gain)[0] for part in range(boards // 100)]
+        [
+            scores(np.random.default_rng([seed, part]), design, 100, rows=2, gain=gain)[0]
+            for part in range(boards // 100)
+        ]
     )
     means = values[:, 0].mean(axis=(1, 2)) - values[:, 1].mean(axis=(1, 2))
     oracle = np.abs(means) / means.std() > stats.norm.isf(0.025)
     own = [compare(sample_of(one), sample_of(other)).p < 0.05 for one, other in values]
     return oracle.astype(float), np.array(own, dtype=float)
+
+
+def table(outcomes, powers):
+    """Markdown of the whole grid; `powers` has the pair of `power` by design."""
+    columns = [*zip(*(one.cells for one in outcomes), strict=True)]
+    least = min(float(cell) for cell in columns[4] if cell)
+    most = max(float(cell) for cell in columns[7] if cell)
+    found = [
+        (*design.cells[2:], f"{100 * oracle.mean():.0f}", f"{100 * own.mean():.0f}")
+        for design, (oracle, own) in powers.items()
+    ]
+    return f"""# What intervals and tests of a board do
+
+{BOARDS:,} simulated boards for each line, of {ROWS} rows that are equally good, with {CLIPS} videos in a group.
+Log odds of a right answer vary by {HARD:g} between groups, by {ODD:g} between videos of a group, and by {OWN:g} between
+groups for one seed alone (standard deviations). Seeds vary so that fits differ by "seed sd". All in points and %.
+Written by `python -m tests.leaderboard.simulation`; `pytest -m long` asserts the bounds.
+
+- Coverage: share of the 95 % intervals that hold the true mean of new seeds on new groups; with one seed, of this fit
+  on new groups. Claimed: 92 %; the least here is {least:.1f} %. Width is a median, none is 0. Under 6 groups none is
+  shown.
+- One pair: boards on which the first two rows differ at 5 %. Some pair: boards on which any two rows do, after
+  Holm's correction over all six. Claimed: 6 % at most; the most here is {most:.1f} %. One seed or under 6 groups are
+  not tested.
+
+## Power at 10 seeds and 105 groups
+
+How often a difference is found by an oracle that knows the variances, and by the board. Claimed: 80 % as often.
+
+{_markdown(("seed sd", "mean", "oracle", "board"), found)}
+
+## Coverage and errors
+
+{_markdown(COLUMNS, [one.cells for one in outcomes])}
+"""
+
+
+def _markdown(heads, lines):
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, ("--:",) * len(heads), *lines])
+
+
+if __name__ == "__main__":
+    found = []
+    for number, design in enumerate(GRID, 1):
+        found.append(simulate(design, BOARDS))
+        progress.say(f"{number} of {len(GRID)}: {' '.join(found[-1].cells)}")
+    if said := offences(found):
+        raise SystemExit("\n".join(said))
+    of_ten = [Design(105, 10, spread, mean) for spread in SPREADS for mean in MEANS]
+    TABLE.write_text(table(found, {design: power(design, 2000) for design in of_ten}), encoding="utf-8")

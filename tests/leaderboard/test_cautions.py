@@ -71,8 +71,7 @@ def test_seeds_that_leave_open_more_than_rows_differ_are_named_with_the_amount(m
         planned.append(cell.model_copy(update={"run": run}))
     notes = cautions(make_board(planned))
     assert notes[0] == Caution(
-        "Too few seeds to tell rows apart: in knn they leave a mean open by ±36.6 points (sfa, 3 seeds that differ by "
-        "29.0 points), and rows differ by 8.0 points. Run more seeds.",
+        "Seeds differ by 29.0 points in knn (sfa): their mean is less certain than rows differ. Run more seeds.",
         "harness run quickstart --set 'seeds=[0, 1, 2, 3, 4]'",
     )
     assert notes[1:] == (Caution("Not all rows are tested against each other in knn: no predictions to pair."),)
