@@ -122,7 +122,7 @@ def hardware(device: str) -> str:
 @functools.cache
 def commit() -> str:
     """Commit of the harness's checkout, `-dirty` when changed; empty without one."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""
     git = ["git", "-C", str(root)]

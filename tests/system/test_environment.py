@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def test_versions_and_hardware_are_recorded_and_nothing_else():
     assert recorded["libraries"]["torch"] == torch.__version__
     assert recorded["hardware"]
     assert json.loads(json.dumps(recorded)) == recorded
+
+
+def test_the_commit_is_that_of_the_checkout_which_the_code_lies_in(monkeypatch, tmp_path):
+    (tmp_path / "harness" / "system").mkdir(parents=True)
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "harness" / "system" / "environment.py"))
+    commit = environment.commit.__wrapped__
+    assert commit() == ""
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "first"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    assert commit() == head
+    (tmp_path / "harness" / "new.py").touch()
+    assert commit() == f"{head}-dirty"
 
 
 def test_neither_host_nor_user_nor_path_is_recorded(monkeypatch):
