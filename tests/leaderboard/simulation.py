@@ -218,7 +218,8 @@ def table(outcomes, powers):
 {BOARDS:,} simulated boards for each line, of {ROWS} rows that are equally good, with {CLIPS} videos in a group.
 Log odds of a right answer vary by {HARD:g} between groups, by {ODD:g} between videos of a group, and by {OWN:g} between
 groups for one seed alone (standard deviations). Seeds vary so that fits differ by "seed sd". All in points and %.
-Written by `python -m tests.leaderboard.simulation`; `pytest -m long` asserts the bounds.
+Written by `python -m tests.leaderboard.simulation`; `pytest -m long` fails where a line refutes a claim at 1 %,
+corrected for the number of lines.
 
 - Coverage: share of the 95 % intervals that hold the true mean of new seeds on new groups; with one seed, of this fit
   on new groups. Claimed: 92 %; the least here is {least:.1f} %. Width is a median, none is 0. Under 6 groups none is
