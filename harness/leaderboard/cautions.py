@@ -58,7 +58,7 @@ def _wide_seeds(board: Board) -> Iterator[Caution]:
 
 
 def _widest(column: Column, rows: Sequence[Row]) -> str:
-    """Name the row with the widest margin of its seeds, where that exceeds the median difference of rows."""
+    """Name the row whose seeds leave its mean less certain than rows differ."""
     summaries = [(row, row.cell(column).primary) for row in rows]
     means = [summary.interval.mean for _, summary in summaries if summary.interval]
     seeds = [(row, [value for _, value in summary.values]) for row, summary in summaries if len(summary.values) > 1]
