@@ -30,7 +30,8 @@ def test_they_do_on_every_board_of_the_grid():
 
 
 def test_the_committed_table_has_the_whole_grid_and_the_figures_of_this_method(outcomes):
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.read_text(encoding="utf-8").splitlines() if "|" in line]
+    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if "|" in line]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     rows = {tuple(cells[:4]): cells[4:] for cells in rows if len(cells) > 5}
     assert set(rows) >= {design.cells for design in GRID}
     for one in outcomes:
