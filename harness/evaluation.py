@@ -10,7 +10,7 @@ from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
-from harness.suites.schema import parse_choice
+from harness.store.records import parse_choice
 
 if TYPE_CHECKING:
     from torch import nn

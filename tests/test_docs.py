@@ -14,6 +14,7 @@ import yaml
 
 from harness.execution import plan
 from harness.plugins.manager import Plugins
+from harness.store.records import parse_choice
 from harness.suites import schema
 
 ROOT = Path(__file__).parent.parent
@@ -113,5 +114,5 @@ def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
 def test_the_backbones_in_the_readme_can_be_built():
     (text,) = [text for text in YAML if text.startswith("backbones:")]
     registry = Plugins(points=[]).backbones
-    choices = [schema.parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
+    choices = [parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 512, 384]

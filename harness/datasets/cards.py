@@ -200,3 +200,11 @@ SHARDS = DatasetCard(
     splits=("train",),
     located=True,
 )
+
+UNION = DatasetCard(
+    name="union",
+    summary="the training videos of several data sets, equal files once, to learn from without labels",
+    licence="those of its parts",
+    splits=("train",),
+    labels=(),
+)

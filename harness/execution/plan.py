@@ -223,7 +223,7 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
             backbone=None if read is None else _completed(read, plugins.backbones),
             backbone_code="" if read is None else code_hash(type(backbone)),
             training="" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
-            training_code="" if learnt is None else keys.fitting_code(sources.kind(learnt)),
+            training_code="" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
             frames=frames,
             seed=cell.seed,
         ),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.interfaces import Prepared
+from harness.store.records import Choice
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Split
     from harness.plugins.manager import Plugins
-    from harness.store.records import Choice
 
 
 class DataSources:
@@ -45,6 +45,13 @@ class DataSources:
     def kind(self, choice: Choice) -> type[Dataset]:
         """Class of a data set; its code is part of every key of the data."""
         return self._plugins.datasets.load(choice.name)
+
+    def kinds(self, choice: Choice) -> list[type[Dataset]]:
+        """Classes of a data set, and of those that it is made of."""
+        registry = self._plugins.datasets
+        parts = registry.parts(choice.name, registry.completed(choice.name, choice.options))
+        others = [kind for name, options in parts for kind in self.kinds(Choice(name=name, options=dict(options)))]
+        return [self.kind(choice), *others]
 
     def split(self, choice: Choice, name: str) -> Split:
         """A split, read once.

@@ -67,6 +67,7 @@ def harness_datasets(registry: Registry[Dataset]) -> None:
     registry.register(datasets.VIDEO_FOLDERS, "harness.datasets.folders:VideoFolders")
     registry.register(datasets.MANIFEST, "harness.datasets.manifest:Manifest")
     registry.register(datasets.SHARDS, "harness.datasets.shards:Shards")
+    registry.register(datasets.UNION, "harness.datasets.union:Union")
 
 
 @hookimpl

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOCATION = "location"
 """Keyword of a data set's constructor: the folder (or file) in which it lies."""
+BUILD = "build"
+"""Keyword of the constructor of a data set that is made of others: it builds them."""
 
 
 class DatasetRegistry(Registry["Dataset"]):
@@ -27,7 +29,8 @@ class DatasetRegistry(Registry["Dataset"]):
 
     The options of `harness.datasets.derived.Derivation` (`subset`, `images`, ...) belong to every data set; one whose
     constructor has a parameter of such a name keeps it for itself. The keyword `location` of a constructor is no
-    option: what is measured does not depend on it.
+    option: what is measured does not depend on it. One with the keyword `build` is made of the data sets that its
+    option `of` lists.
     """
 
     def __init__(self) -> None:
@@ -56,17 +59,33 @@ class DatasetRegistry(Registry["Dataset"]):
                 msg = f"data set {name!r}: its class has no keyword {LOCATION!r}, so that no path can be given to it"
                 raise UsageError(msg)
             arguments[LOCATION] = locations[name]
+        if BUILD in super().parameters(name):
+            arguments[BUILD] = lambda part: self.build(part.name, part.options, locations=locations)
         return derive(self._directly(name, arguments), derivation)
 
     def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
-        """Parameters of the constructor that options set, `location` left out."""
-        return {key: one for key, one in super().parameters(name).items() if key != LOCATION}
+        """Parameters of the constructor that options set, `location` and `build` left out."""
+        return {key: one for key, one in super().parameters(name).items() if key not in (LOCATION, BUILD)}
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options in one spelling, derived ones too; see `Registry.completed`."""
         own, derivation = self._separated(name, options)
         derived = derivation.model_dump(mode="json", exclude=set(self.parameters(name)))
-        return {**super().completed(name, own), **derived}
+        completed = super().completed(name, own)
+        if parts := self.parts(name, completed):
+            completed["of"] = [{"name": part, "options": self.canonical(part, chosen)} for part, chosen in parts]
+        return {**completed, **derived}
+
+    def parts(self, name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+        """Names and options of the data sets that one is made of; none for most.
+
+        Args:
+            name: of the data set.
+            options: as `completed` gives them.
+        """
+        if BUILD not in super().parameters(name):
+            return []
+        return [(part["name"], part["options"]) for part in options["of"]]
 
     def _defaults(self, name: str) -> dict[str, Any]:
         from harness.datasets.derived import Derivation

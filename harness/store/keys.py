@@ -25,9 +25,9 @@ FITTING = ("harness.training.session",)
 UNITS = ("harness.execution.units", "harness.execution.stored_encoders")
 
 
-def fitting_code(dataset: type) -> str:
+def fitting_code(*datasets: type) -> str:
     """Hash the code of a fit beside its method and backbone: reading and training."""
-    return code_hash(*READING, *FITTING, dataset)
+    return code_hash(*READING, *FITTING, *datasets)
 
 
 def encoding_code(dataset: type) -> str:

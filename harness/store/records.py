@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -33,6 +33,28 @@ class Choice(pydantic.BaseModel):
         if not self.options:
             return self.name
         return f"{self.name}({', '.join(f'{k}={_shown(v)}' for k, v in sorted(self.options.items()))})"
+
+
+def parse_choice(value: Any) -> Choice:
+    """Parse `knn` or `{name: knn, k: 5}` into a name with options; also one as stored.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    if isinstance(value, Choice):
+        return value
+    if isinstance(value, str):
+        return Choice(name=value)
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        if value.keys() == {"name", "options"} and isinstance(value["options"], Mapping):
+            return Choice(name=value["name"], options=dict(value["options"]))
+        return Choice(name=value["name"], options={key: option for key, option in value.items() if key != "name"})
+    msg = f"expected a registered name, or a mapping with `name` and the options, got {value!r}"
+    raise ValueError(msg)
+
+
+WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(parse_choice)]
+"""Choice as written in files."""
 
 
 def _shown(value: Any) -> str:

@@ -12,8 +12,7 @@ import yaml
 
 from harness.cards import Paper
 from harness.errors import PluginError, unknown
-from harness.store.records import Choice
-from harness.suites.schema import WrittenChoice
+from harness.store.records import Choice, WrittenChoice
 
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 """Links that are safe in pages: no scripts, nothing that ends a link in Markdown."""

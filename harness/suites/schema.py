@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pydantic
 import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.records import Choice
+from harness.store.records import Choice, WrittenChoice
 from harness.values import Join
-
-
-def parse_choice(value: Any) -> Choice:
-    """Parse `knn` or `{name: knn, k: 5}` into a name with options.
-
-    Raises:
-        ValueError: when it is neither.
-    """
-    if isinstance(value, Choice):
-        return value
-    if isinstance(value, str):
-        return Choice(name=value)
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        return Choice(name=value["name"], options={key: option for key, option in value.items() if key != "name"})
-    msg = f"expected a registered name, or a mapping with `name` and the options, got {value!r}"
-    raise ValueError(msg)
-
-
-WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(parse_choice)]
-"""Choice as written in files."""
-
 
 PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Literal["uniform"] | None]
 """Parts of a view, and what they have to be."""

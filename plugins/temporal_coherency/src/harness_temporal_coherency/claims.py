@@ -24,8 +24,7 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.results_file import NAME, load_results
 from harness.leaderboard.statistics import Difference, Sample, compare
 from harness.leaderboard.table import BoardCell
-from harness.store.records import CellSpec, Choice
-from harness.suites.schema import WrittenChoice
+from harness.store.records import CellSpec, Choice, WrittenChoice
 from harness.system import progress
 from harness.system.files import write_text
 
