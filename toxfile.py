@@ -19,7 +19,7 @@ PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.tom
 CORE = ["cpu", "testing"]
 """Extras of the core that every environment has."""
 GROUPS = {"test": ["test", "bench", "lint"], "quickstart": [], "bench": ["bench", "peers"]}
-EXTRAS = {"test": [*CORE, "pytorchvideo", "timm"]}
+EXTRAS = {"test": [*CORE, "pytorchvideo", "timm", "transformers"]}
 
 
 def packages(extras: list[str], plugins: list[str]) -> list[str]:

@@ -309,6 +309,16 @@ class Backbone(Protocol):
         ...
 
 
+@runtime_checkable
+class FromFiles(Protocol):
+    """Extra of a backbone whose structure lies in files."""
+
+    @property
+    def content(self) -> str:
+        """Hash of what they say, for keys; empty where there are none."""
+        ...
+
+
 class Stateful(Protocol):
     """Object whose state can be stored and put back, such as a network."""
 

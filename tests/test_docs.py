@@ -115,4 +115,4 @@ def test_the_backbones_in_the_readme_can_be_built():
     (text,) = [text for text in YAML if text.startswith("backbones:")]
     registry = Plugins(points=[]).backbones
     choices = [parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
-    assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [128, 512, 512, 384]
+    assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [512, 2048, 384, 1024]

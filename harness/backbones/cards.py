@@ -115,3 +115,11 @@ TORCHVISION = LibraryCard(
     sources="models/**/*.py",
     definition=r"^@register_model\(\)\n(?:@.*\n)*def (\w+)",
 )
+
+TRANSFORMERS = LibraryCard(
+    name="transformers",
+    summary="VideoMAE, V-JEPA 2, ViViT, DINO and others: a folder, a cached name or a type of model",
+    install="pip install 'video-harness[transformers]'",
+    sources="models/auto/modeling_auto.py",
+    definition=r'\("([a-z][\w-]*)", \(?"\w+For(?:Video|Image)Classification"',
+)

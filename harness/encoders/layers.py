@@ -17,6 +17,8 @@ class _ReachedError(Exception):
 def output_of(network: nn.Module, layer: str, inputs: Any) -> Tensor:
     """Output of the submodule `layer` for `inputs`; layers behind it are not computed.
 
+    Of several outputs it is the first, such as a block's tokens without its attention.
+
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU())
     >>> tuple(output_of(network, "1", torch.zeros(2, 3, 4)).shape)
     (2, 5)
@@ -30,7 +32,7 @@ def output_of(network: nn.Module, layer: str, inputs: Any) -> Tensor:
     reached: list[Tensor] = []
 
     def keep(module: nn.Module, arguments: Any, output: Any) -> None:
-        reached.append(output)
+        reached.append(output[0] if isinstance(output, list | tuple) and output else output)
         raise _ReachedError
 
     handle = network.get_submodule(layer).register_forward_hook(keep)

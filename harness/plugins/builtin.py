@@ -46,6 +46,7 @@ def harness_backbones(registry: BackboneRegistry) -> None:
     registry.register_library(backbones.TORCHVISION, "harness.backbones.libraries.torchvision:Torchvision")
     registry.register_library(backbones.PYTORCHVIDEO, "harness.backbones.libraries.pytorchvideo:Pytorchvideo")
     registry.register_library(backbones.TIMM, "harness.backbones.libraries.timm:Timm")
+    registry.register_library(backbones.TRANSFORMERS, "harness.backbones.libraries.transformers:Transformers")
 
 
 @hookimpl

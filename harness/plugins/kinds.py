@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.backbones.cards import LibraryCard
 from harness.errors import HarnessError, UsageError, unknown
+from harness.interfaces import FromFiles
 from harness.plugins.options import is_finite, is_json, written
 from harness.plugins.registry import Registration, Registry
 
@@ -211,10 +212,26 @@ class BackboneRegistry(Registry["Backbone"]):
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Backbone]) -> Backbone:
         if ":" not in name:
             return super()._made(name, options, construct)
-        key = name, written(self.completed(name, options))
+        key = name, written(super().completed(name, options))
         if key not in self._models:  # a plan drafts the same model for each of its cells
             self._models[key] = self._model(name, self._checked(name, options))
         return self._models[key]
+
+    def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options in one spelling, and the `content` of a model's files.
+
+        Raises:
+            UsageError, PluginError: as `Registry.completed`.
+        """
+        chosen = super().completed(name, options)
+        if ":" not in name:
+            return chosen
+        model = self.draft(name, options)
+        return {**chosen, "content": model.content} if isinstance(model, FromFiles) and model.content else chosen
+
+    def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options in one spelling, without those that are as the default."""
+        return {key: value for key, value in super().canonical(name, options).items() if key in options}
 
     def _model(self, name: str, options: Mapping[str, Any]) -> Backbone:
         library, _, model = name.partition(":")

@@ -11,18 +11,24 @@ from harness.errors import UsageError
 
 
 class Branching(nn.Module):
-    """Two layers in a row, one that nothing passes, one that gives two values, and one that fails."""
+    """Two layers in a row, one that nothing passes, one of two values, one of a mapping, and one that fails."""
 
     def __init__(self):
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True))
         self.unused = nn.Linear(1, 1)
         self.recurrent = nn.GRU(3, 2, batch_first=True)
+        self.named = Named()
         self.fails = Fails()
 
     def forward(self, inputs):
         states, _ = self.recurrent(self.trunk(inputs)[:, None])
-        return self.fails(states[:, 0])
+        return self.fails(self.named(states[:, 0])["states"])
+
+
+class Named(nn.Module):
+    def forward(self, states):
+        return {"states": states}
 
 
 class Fails(nn.Module):
@@ -58,7 +64,7 @@ def test_gradients_flow_through_it():
     [
         ("trunk.2", "layer of network Branching: 'trunk.2'"),
         ("", "layer of network Branching: ''"),
-        ("recurrent", "expected layer 'recurrent' of network Branching to give a tensor, got tuple"),
+        ("named", "expected layer 'named' of network Branching to give a tensor, got dict"),
     ],
 )
 def test_a_layer_that_cannot_be_asked_for(layer, message):
@@ -79,3 +85,14 @@ def test_an_error_before_the_layer_is_the_networks_own():
     with pytest.raises(RuntimeError, match="reached"):
         output_of(NETWORK, "unused", INPUTS)
     assert hooks(NETWORK) == 0
+
+
+class Block(nn.Module):
+    def forward(self, tokens):
+        return tokens + 1, "attention"
+
+
+def test_the_first_of_several_outputs_is_the_layers():
+    network = nn.Sequential(nn.Identity(), Block())
+    assert torch.equal(output_of(network, "1", torch.zeros(2, 3)), torch.ones(2, 3))
+    assert output_of(NETWORK, "recurrent", INPUTS).shape == (5, 1, 2)

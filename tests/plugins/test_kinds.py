@@ -104,3 +104,17 @@ def test_a_library_carries_the_registered_card(registry):
     registry.register_library(replace(SHELF, name="other"), f"{__name__}:Shelf")
     with pytest.raises(PluginError, match=r"the card of .* is not the registered one"):
         registry.build("other:first")
+
+
+class Told(Shelf):
+    """A library whose models are made from files."""
+
+    library: ClassVar[LibraryCard] = replace(SHELF, name="told")
+    content = "0123"
+
+
+def test_the_content_of_files_is_part_of_the_key_alone(registry):
+    registry.register_library(Told.library, f"{__name__}:Told")
+    assert registry.completed("told:first", {}) == {"frames": 8, "content": "0123"}
+    assert registry.canonical("told:first", {"width": 2}) == {"width": 2}
+    assert registry.build("told:first", {"width": 2}).options == {"width": 2}

@@ -23,7 +23,7 @@ class Anatomy:
     shape: tuple[int, ...]
     """Shape of a clip's output: (dim,), or (T, dim) for a sequence."""
     layers: tuple[str, ...]
-    """Layers that give tensors."""
+    """Layers that give tensors, or several of which the first is one."""
     spatial: str
     """The last of them where it gives maps (B, c, h, w) or (B, c, t, h, w)."""
     tokens: str
@@ -62,11 +62,11 @@ def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
         remove(network, unused)
         shapes = _shapes(network, view)
     output = shapes.pop("")[1:]
-    known = tuple(name for name in layers if name in shapes)
+    known = tuple(name for name in layers if name in shapes and name not in unused)
     several = [name for name in known if len(shapes[name]) > 2 and max(shapes[name][2:]) > 1]
     last = shapes[several[-1]] if several else ()
     is_map = len(last) in (4, 5) and last[-1] == last[-2]  # the view is square; others have their channels last
-    inner = tuple(f"{name}." for name in layers)
+    inner = (*unused, *(f"{name}." for name in layers))
     tokens = [
         name
         for name, shape in shapes.items()
@@ -103,10 +103,11 @@ def without_classifier(network: nn.Module) -> None:
 
 
 def remove(network: nn.Module, names: Iterable[str]) -> None:
-    """Remove modules and parameters, in whose place None stands."""
+    """Replace modules by identities, and parameters by None."""
+    modules = dict(network.named_modules())
     for name in names:
         owner, _, attribute = name.rpartition(".")
-        setattr(network.get_submodule(owner), attribute, None)
+        setattr(network.get_submodule(owner), attribute, nn.Identity() if name in modules else None)
 
 
 def _shapes(network: nn.Module, view: View) -> dict[str, tuple[int, ...]]:
@@ -117,9 +118,10 @@ def _shapes(network: nn.Module, view: View) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
 
     def keep(name: str, module: nn.Module, arguments: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
+        first = output[0] if isinstance(output, list | tuple) and output else output
+        if isinstance(first, Tensor):
             shapes.pop(name, None)
-            shapes[name] = tuple(output.shape)
+            shapes[name] = tuple(first.shape)
 
     handles = [module.register_forward_hook(partial(keep, name)) for name, module in network.named_modules() if name]
     clips = torch.zeros(CLIPS, 3, view.frames, view.size, view.size, device="meta")

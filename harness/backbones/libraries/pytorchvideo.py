@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -11,7 +10,7 @@ from torch import nn
 
 from harness.backbones.cards import PYTORCHVIDEO, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove, without_classifier
-from harness.backbones.libraries.forwarding import replace_forward, two_pathways
+from harness.backbones.libraries.forwarding import on_pathways
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.errors import UsageError
@@ -110,7 +109,7 @@ class Pytorchvideo:
                 network.set_submodule(name, nn.Identity())
             elif isinstance(module, swish):
                 network.set_submodule(name, nn.SiLU())  # the same function, whose gradient is in torch
-        return replace_forward(network, partial(two_pathways, alpha=self._alpha)) if self._alpha else network
+        return on_pathways(network, self._alpha) if self._alpha else network
 
 
 def _models() -> dict[str, Any]:

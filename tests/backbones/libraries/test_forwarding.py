@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from functools import partial
 
 import torch
 from torch import nn
 
-from harness.backbones.libraries.forwarding import on_frames, replace_forward, two_pathways
+from harness.backbones.libraries.forwarding import on_frames, on_pathways
 
 
 def image_network():
@@ -45,6 +44,6 @@ class Pathways(nn.Module):
 
 def test_the_slow_pathway_has_every_alphath_frame_of_the_fast_one():
     """As `PackPathway` of pytorchvideo's tutorials: frames from the first to the last, evenly."""
-    network = replace_forward(Pathways(), partial(two_pathways, alpha=4))
+    network = on_pathways(Pathways(), 4)
     clips = torch.arange(32.0).view(1, 1, 32, 1, 1).expand(2, 3, 32, 1, 1)
     assert network(clips)[0].tolist() == [0, 4, 8, 13, 17, 22, 26, 31, *range(32)]
