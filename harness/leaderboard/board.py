@@ -15,6 +15,9 @@ from harness.leaderboard.table import BoardCell, Column, Row, shared_settings
 from harness.leaderboard.text import file_name, one_line
 from harness.suites.references import Reference
 
+LABELLED = "Weights learnt from labels"
+"""Heading of rows that started from such."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -113,13 +116,25 @@ class Board:
         return made_with(self.rows)
 
     @property
+    def several_protocols(self) -> bool:
+        """True where not all rows are of the same protocols."""
+        return any(division.protocols for division in self.divisions)
+
+    def heading(self, division: Division) -> str:
+        """Name of a division; empty where the board has no other."""
+        protocols = f"Protocols {division.letter}" if self.several_protocols else ""
+        return " · ".join(part for part in (protocols, LABELLED if division.labelled else "") if part)
+
+    @property
     def ranked_rows(self) -> list[tuple[str, Row]]:
         """Rows in the order of their ranks, with unique labels, as an axis needs them."""
         rows: dict[str, Row] = {}
         for division in self.divisions:
             for standing in division.standings:
                 label = one_line(standing.row.label)
-                label = f"{label}  [{division.letter}]" if len(self.divisions) > 1 else label
+                names = [division.letter] if self.several_protocols else []
+                names += ["labels"] if division.labelled else []
+                label = f"{label}  [{', '.join(names)}]" if names else label
                 while label in rows:
                     label += "′"
                 rows[label] = standing.row

@@ -12,7 +12,7 @@ import vl_convert
 
 from harness.leaderboard.text import one_line
 
-METHOD, REFERENCE, CHANCE = "#0072b2", "#d55e00", "#5f6b7a"
+METHOD, REFERENCE, LABELLED, CHANCE = "#0072b2", "#d55e00", "#009e73", "#5f6b7a"
 """Colours of Okabe and Ito's palette that all colour vision tells apart, and grey."""
 
 INK, SOFT, GRID = "#1c2530", "#4a5563", "#e6e9ee"
@@ -28,8 +28,8 @@ CONFIG = alt.Config(
     axis=alt.AxisConfig(labelFontSize=11, labelColor=SOFT, gridColor=GRID),
     axisY=alt.AxisConfig(labelFontSize=12, labelColor=INK),
 )
-KINDS = ("method", "reference")
-"""Values of `Row.kind`."""
+KINDS = {"method": METHOD, "reference": REFERENCE, "labelled": LABELLED}
+"""Colours by `Row.kind`."""
 
 _TOP = ("$schema", "config")
 """Keys that a specification has once, at its top."""

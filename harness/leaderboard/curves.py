@@ -154,7 +154,7 @@ def panel(
         axis=alt.Axis(title=None, tickCount=5, domain=False, ticks=False, labelFontSize=11, labelColor=SOFT),
     )
     color = alt.Color("color:N", scale=None)
-    dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=list(KINDS), range=[[1, 0], [6, 3]]), legend=None)
+    dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=list(KINDS), range=[[1, 0], [6, 3], [2, 2]]), legend=None)
     opacity = alt.condition("datum.done == 'True'", alt.value(1), alt.value(0.35))
     base = chart_of(_records(lines), datasets)
     names = chart_of(_labels(named, low, high, width, height), datasets)
@@ -212,7 +212,7 @@ def _chance_curve(curve: Curve, column: Column) -> DrawnCurve:
         levels = [level for cell in column.cells if (level := cell.summary(point.metric).chance) is not None]
         mean = round(text.scaled(sum(levels) / len(levels), point.metric), 4) if levels else None
         points.append(DrawnPoint(place, mean))
-    return DrawnCurve("chance", CHANCE, KINDS[0], done=True, points=tuple(points))
+    return DrawnCurve("chance", CHANCE, "method", done=True, points=tuple(points))
 
 
 def _domain(lines: Sequence[DrawnCurve]) -> tuple[float, float]:

@@ -34,6 +34,7 @@ def _row(board: Board, row: Row) -> dict[str, Any]:
         "facts": {
             "method": row.method,
             "backbone": backbone or "none",
+            **({"starts from": "; ".join(map(str, row.starts))} if row.starts else {}),
             "learnt from": (", ".join(filter(None, (pretraining, frames))) or "nothing")
             + (", with labels" if row.supervised else ""),
             "sees": row.sees,

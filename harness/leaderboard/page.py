@@ -18,7 +18,7 @@ from harness.leaderboard.cautions import cautions
 from harness.leaderboard.charts import Spec
 from harness.leaderboard.details import details
 from harness.leaderboard.ranking import Division, Standing
-from harness.leaderboard.readme import difference_from_first, how_to_read, remedy, tables, troubled
+from harness.leaderboard.readme import how_to_read, remedy, tables, troubled, why_apart
 from harness.leaderboard.sections import evaluator_sections
 from harness.leaderboard.table import BoardCell, Column
 from harness.leaderboard.table_csv import table_csv
@@ -161,8 +161,7 @@ def _groups(board: Board) -> Iterator[RowGroup]:
     """Group the rows of each division: ranked, incomplete, references."""
     scales = [(column, _scale(column)) for column in board.ranking]
     for division in board.divisions:
-        note = difference_from_first(board, division) if division.index else ""
-        name = f"Protocols {division.letter}" if len(board.divisions) > 1 else ""
+        note, name = why_apart(board, division), board.heading(division)
         for heading, standings in _kinds(division):
             rows = tuple(
                 PageRow(standing, tuple(_page_cell(board, standing, column, scale) for column, scale in scales))

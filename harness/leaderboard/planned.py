@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pydantic
 
+from harness.backbones.start import Start
 from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
 from harness.execution.plan import Plan
@@ -58,6 +59,8 @@ class PlannedCell(pydantic.BaseModel):
     """The reason why the cell cannot be measured; empty when it can."""
     sees: str = ""
     """Views of the row's encoders in words."""
+    starts: tuple[Start, ...] = ()
+    """Weights that the row's networks start from, those that are not random."""
     average: Average | None = None
     """Row and column that average it with other folds; None for its own."""
 
@@ -91,6 +94,7 @@ def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
             run=None if cell.not_applicable else _of(cell.identity, runs[cell.key] or older.get(_written(cell))),
             not_applicable=cell.not_applicable,
             sees=cell.row.promise.sees,
+            starts=cell.starts,
             average=cell.average,
         )
         for cell in plan.cells
@@ -165,7 +169,8 @@ def _rows(
     for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
         distinction = tuple(part for part in setting(first.shown) if part and part not in shared)
         complete = all(own[column.index].status == "done" for column in columns if column.ranks)
-        rows.append(Row(index, first.shown, first.supervised, first.sees, distinction, complete, tuple(own)))
+        known = first.supervised, first.starts, first.sees
+        rows.append(Row(index, first.shown, *known, distinction, complete, tuple(own)))
     return tuple(rows)
 
 

@@ -83,6 +83,8 @@ def _legend(board: Board, columns: Iterable[Column], *, curved: bool = False) ->
     meanings = []
     if any(row.supervised for row in board.rows):
         meanings.append(f"orange{' and dashed' if curved else ''}: references, which read labels")
+    if any(row.labelled for row in board.rows):
+        meanings.append(f"green{' or dotted' if curved else ''}: weights that learnt from labels")
     if any(cell.interval and cell.status != "done" for column in columns for cell in column.cells):
         meanings.append("pale: stale or incomplete")
     return f"{'; '.join(meanings)}.".capitalize() if meanings else ""
@@ -152,7 +154,7 @@ def _dots(
     around = [drawn[0] - 0.1 * abs(drawn[0] or 1), drawn[0] + 0.1 * abs(drawn[0] or 1)] if same else alt.Undefined
     scale = alt.Scale(domain=around, zero=False, nice=True, padding=8)
     color = alt.Color(
-        "kind:N", scale=alt.Scale(domain=list(charts.KINDS), range=[charts.METHOD, charts.REFERENCE]), legend=None
+        "kind:N", scale=alt.Scale(domain=list(charts.KINDS), range=list(charts.KINDS.values())), legend=None
     )
     opacity = alt.condition("datum.done == 'True'", alt.value(1), alt.value(0.35))
     base = charts.chart_of(records, datasets)

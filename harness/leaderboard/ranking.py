@@ -82,15 +82,22 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """Rows that share every protocol, hence comparable; the ranked ones first."""
+    """Rows that share every protocol, hence comparable; the ranked ones first.
+
+    Those that started from weights which learnt from labels stand in a division of their own.
+    """
 
     index: int
     standings: tuple[Standing, ...]
+    protocols: int
+    """Number of the protocols, which two divisions may share."""
+    labelled: bool = False
+    """True where the weights that its rows started from learnt from labels."""
 
     @property
     def letter(self) -> str:
-        """Name of the division: A, B, ..., Z, 27, ..."""
-        return chr(ord("A") + self.index) if self.index < 26 else str(self.index + 1)
+        """Name of the protocols: A, B, ..., Z, 27, ..."""
+        return chr(ord("A") + self.protocols) if self.protocols < 26 else str(self.protocols + 1)
 
     def differences(self, other: Division, columns: Sequence[Column]) -> tuple[tuple[str, str, str], ...]:
         """(setting, here, there) for each setting in which protocols of a column differ."""
@@ -110,20 +117,26 @@ class Division:
 
 
 def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division, ...], tuple[Comparison, ...]]:
-    """Divide rows by protocol, compare all pairs within, and rank."""
+    """Divide rows by protocol and labels, compare all pairs within, and rank."""
     ranking = [column for column in columns if column.ranks]
-    groups = _divide(ranking, rows)
+    kinds = [
+        (protocols, labelled, members)
+        for protocols, group in enumerate(_divide(ranking, rows))
+        for labelled in (False, True)
+        if (members := [row for row in group if row.labelled == labelled])
+    ]
+    groups = [members for _, _, members in kinds]
     able = [[row for row in group if row.complete and not row.supervised] for group in groups]
     competing = [group if len(group) > 1 else [] for group in able]
     comparisons = _compare([pair for group in competing for pair in combinations(group, 2)], ranking)
     divisions = []
-    for index, (group, competitors) in enumerate(zip(groups, competing, strict=True)):
+    for index, ((protocols, labelled, group), competitors) in enumerate(zip(kinds, competing, strict=True)):
         ranked = [Standing(*pair) for pair in zip(competitors, _ranks(competitors, columns, comparisons), strict=True)]
         ranked.sort(key=lambda standing: standing.rank.mean if standing.rank else 0.0)
         places = {row.index for row in competitors}
         others = [Standing(row, None) for row in group if row.index not in places]
         others.sort(key=lambda standing: standing.row.supervised)
-        divisions.append(Division(index, (*ranked, *others)))
+        divisions.append(Division(index, (*ranked, *others), protocols, labelled))
     return tuple(divisions), comparisons
 
 

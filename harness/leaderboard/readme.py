@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.cards import Paper
 from harness.leaderboard import published, text
-from harness.leaderboard.board import Board, Picture, RunPicture
+from harness.leaderboard.board import LABELLED, Board, Picture, RunPicture
 from harness.leaderboard.cautions import Caution, cautions
 from harness.leaderboard.made_with import MadeWith
 from harness.leaderboard.ranking import RULE, Division, Standing
@@ -16,6 +16,7 @@ from harness.leaderboard.table import BoardCell, CellStatus, Column, Row
 from harness.leaderboard.text import code, markdown
 
 FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
+APART = "They started from weights that learnt from labels, so they are ranked among themselves."
 PLOT = "plot.png"
 """File name of the board's plot."""
 
@@ -97,16 +98,23 @@ def tables(board: Board) -> str:
     """Write one table for each division."""
     blocks = []
     for division in board.divisions:
-        if len(board.divisions) > 1:
-            blocks.append(f"### Protocols {division.letter}")
-            if division.index:
-                blocks.append(markdown(difference_from_first(board, division)))
+        if heading := board.heading(division):
+            blocks.append(f"### {markdown(heading)}")
+        if note := why_apart(board, division):
+            blocks.append(markdown(note))
         blocks.append(_division(board, division))
     return "\n\n".join(blocks)
 
 
+def why_apart(board: Board, division: Division) -> str:
+    """Explain why a division is ranked apart: labels, or settings unlike the first's."""
+    notes = [difference_from_first(board, division)] if division.protocols else []
+    notes += [APART] if division.labelled else []
+    return " ".join(notes)
+
+
 def difference_from_first(board: Board, division: Division) -> str:
-    """Explain why a division is ranked apart: settings that differ from the first's."""
+    """Name the settings in which protocols differ from those of the first division."""
     changed = division.differences(board.divisions[0], board.ranking)
     settings = "; ".join(f"{path} is {here}, in A {there}" for path, here, there in changed)
     return f"Ranked apart, because the protocol differs: {settings or 'other columns were measured'}."
@@ -178,6 +186,8 @@ def _legend(board: Board) -> str:
         parts.append("**Bold**: nothing in the column is separably better.")
     if any(row.supervised for row in board.rows):
         parts.append("*Reference*: reads labels, never ranked.")
+    if any(row.labelled for row in board.rows):
+        parts.append(f"*{LABELLED}*: ranked among themselves.")
     if board.shared:
         parts.append(f"All rows: {markdown(', '.join(board.shared))}.")
     if board.shared_data:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from harness.backbones.start import Start
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
 from harness.leaderboard.board import Board, build_board, with_pictures
@@ -42,6 +43,7 @@ class _StoredCell(pydantic.BaseModel):
     supervised: bool
     not_applicable: str
     sees: str = ""
+    starts: tuple[Start, ...] = ()
     average: Average | None = None
     run: dict[str, Any] | None
     test_set: str | None
@@ -189,7 +191,7 @@ def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredC
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
-        run = cell.run.model_dump(mode="python", exclude=None if cell.run.starts else {"starts"})
+        run = cell.run.model_dump(mode="python")
         if cell.run.predictions is not None:
             whole = dataclasses.asdict(cell.run.predictions)
             run["predictions"] = [" ".join(map(str, row)) for row in whole.pop("predicted")]
@@ -202,6 +204,7 @@ def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredC
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
         sees=cell.sees,
+        starts=cell.starts,
         average=cell.average,
         run=run,
         test_set=key,
@@ -221,6 +224,7 @@ def _unpacked(cell: _StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> 
         supervised=cell.supervised,
         not_applicable=cell.not_applicable,
         sees=cell.sees,
+        starts=cell.starts,
         average=cell.average,
         run=None if run is None else Run.model_validate(run),
     )
@@ -257,7 +261,9 @@ def _row_values(board: Board, standing: Standing, division: int) -> dict[str, An
         "backbone": backbone,
         "pretraining": pretraining,
         "sees": row.sees,
+        "starts": [str(start) for start in row.starts],
         "reference": row.supervised,
+        "labelled": row.labelled,
         "division": division,
         "rank": rank and {"place": rank.place, "low": rank.low, "high": rank.high, "mean": rank.mean},
         "cells": [_cell_values(row.cell(column), column) for column in board.columns],

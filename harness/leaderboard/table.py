@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.backbones.start import Start
 from harness.cards import EvaluatorCard, Metric
+from harness.datasets.shared_sources import shared_sources
 from harness.leaderboard import text
 from harness.leaderboard.statistics import Interval, Sample
 from harness.store.records import CellSpec, Choice, Run
@@ -125,11 +127,15 @@ class BoardCell:
     @property
     def data_faults(self) -> str:
         """Test videos that are in the data learnt from, classes that a split lacks."""
-        runs = (seed.measured for seed in self.seeds)
-        texts = dict.fromkeys(
-            text.data_faults(run.provenance.get("data_faults", {})) for run in runs if run is not None
-        )
-        return "; ".join(line for line in texts if line)
+        runs = [run for seed in self.seeds if (run := seed.measured) is not None]
+        texts = [text.data_faults(run.provenance.get("data_faults", {})) for run in runs]
+        texts += [
+            f"weights learnt from {learnt}: {relation}"
+            for run in runs
+            for start in run.starts
+            for learnt, relation in shared_sources(start.learnt_from, run.identity.data.name).items()
+        ]
+        return "; ".join(line for line in dict.fromkeys(texts) if line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +206,8 @@ class Row:
     """The first cell's; method, backbone, pretraining and frames are the row's."""
     supervised: bool
     """True for a reference, which is shown and never ranked."""
+    starts: tuple[Start, ...]
+    """Weights that its networks started from, those that were not random."""
     sees: str
     """Views of its encoders in words."""
     distinction: tuple[str, ...]
@@ -224,8 +232,15 @@ class Row:
         return " · ".join([self.method, *self.distinction])
 
     @property
-    def kind(self) -> Literal["method", "reference"]:
+    def labelled(self) -> bool:
+        """True where its weights learnt from labels, and its method did not."""
+        return any(start.labels for start in self.starts) and not self.supervised
+
+    @property
+    def kind(self) -> Literal["method", "reference", "labelled"]:
         """Class of its marks in plots and tables."""
+        if self.labelled:
+            return "labelled"
         return "reference" if self.supervised else "method"
 
     def cell(self, column: Column) -> BoardCell:

@@ -13,7 +13,7 @@ from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row
 from harness.leaderboard.text import csv_cell
 
 HEADER = (
-    *("method", "backbone", "pretraining", "frames", "sees", "reference"),
+    *("method", "backbone", "pretraining", "frames", "starts", "sees", "reference", "labelled"),
     *("evaluator", "data", "metric", "primary", "unit"),
     *("mean", "low", "high", "interval_covers", "chance", "seeds", "values"),
     *("videos", "groups", "coverage", "data_faults", "protocols"),
@@ -56,8 +56,10 @@ def _row(row: Row) -> list[str | int]:
     return [
         *map(csv_cell, (row.method, backbone, pretraining)),
         row.identity.frames or "",
+        csv_cell("; ".join(map(str, row.starts))),
         csv_cell(row.sees),
         "yes" if row.supervised else "no",
+        "yes" if row.labelled else "no",
     ]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from harness.backbones.start import Start
 from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
 from harness.leaderboard.board import Board, build_board, with_pictures
@@ -34,6 +35,7 @@ class FakeRow:
     supervised: bool = False
     backbone: str = "small_3d"
     options: dict[str, object] = field(default_factory=dict)
+    starts: tuple[Start, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def fake_run(row: FakeRow, column: FakeColumn, seed: int, *, status: Status = "d
         status=status,
         reason=reason,
         supervised=row.supervised,
+        starts=row.starts,
         scores=scores,
         predictions=predictions,
         notes={"strength": 0.01, "selected_by": "3-fold cross-validation"},
@@ -205,7 +208,10 @@ def timed_run(row: FakeRow, seed: int, clips_per_s: float, device: str = "Some C
 
 def planned_of(runs: Sequence[Run]) -> list[PlannedCell]:
     """Cells that are done."""
-    return [PlannedCell(identity=run.identity, key=run.key, supervised=run.supervised, run=run) for run in runs]
+    return [
+        PlannedCell(identity=run.identity, key=run.key, supervised=run.supervised, starts=run.starts, run=run)
+        for run in runs
+    ]
 
 
 def board_of(
@@ -275,6 +281,27 @@ def with_troubles() -> list[PlannedCell]:
             cell = cell.model_copy(update={"run": failed})
         troubled.append(cell)
     return troubled
+
+
+def checkpoint(name: str, quality: float, learnt_from: str, *, labels: bool, supervised: bool = False) -> FakeRow:
+    """A row that started from weights."""
+    start = Start(weights=f"{name}.pth", learnt_from=learnt_from, labels=labels, sha256="0" * 64)
+    return FakeRow(name, quality, supervised, starts=(start,))
+
+
+CHECKPOINTS = (
+    checkpoint("best", 0.8, "Kinetics-400", labels=True),
+    checkpoint("good", 0.45, "mocap-actions-unbiased", labels=True),
+    checkpoint("unlabelled", 0.5, "ssv2", labels=False),
+    FakeRow("random_init", 0.24),
+    checkpoint("tuned", 0.9, "Kinetics-400", labels=True, supervised=True),
+)
+"""Rows of which two have weights that learnt from labels, and a reference that started from such."""
+
+
+@pytest.fixture(scope="session")
+def labelled_board() -> Board:
+    return board_of(plan(CHECKPOINTS, COLUMNS[:2]))
 
 
 @pytest.fixture(scope="session")

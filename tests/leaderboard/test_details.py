@@ -38,3 +38,9 @@ def test_a_comparison_is_the_same_seen_from_both_sides(by_method):
     mean, low, high = (float(text.strip("+[],")) for text in one["difference"].split())
     assert [-mean, -high, -low] == [float(text.strip("+[],")) for text in other["difference"].split()]
     assert (one["p"], one["separable"]) == (other["p"], other["separable"])
+
+
+def test_what_a_row_started_from(labelled_board):
+    facts = {row["title"]: row["facts"] for row in details(labelled_board)}
+    assert facts["best"]["starts from"] == "best.pth, learnt from Kinetics-400 with labels"
+    assert "starts from" not in facts["random_init"]

@@ -219,3 +219,14 @@ def test_the_plots_spec_is_the_one_of_the_image(pages, board):
 
 def _records(specification):
     return [record for values in specification["datasets"].values() for record in values]
+
+
+def test_rows_of_labelled_weights_stand_apart(labelled_board):
+    page = Page(board_files(labelled_board)["index.html"].decode())
+    rows = [" ".join(" ".join(row).split()) for row in page.rows[1:10]]
+    heading = next(place for place, row in enumerate(rows) if row.startswith("Weights learnt from labels"))
+    assert rows[heading].endswith(
+        "They started from weights that learnt from labels, so they are ranked among themselves."
+    )
+    assert [row.split()[:2] for row in rows[heading + 1 : heading + 3]] == [["1", "best"], ["2", "good"]]
+    assert "both variants perform the same recorded motions" in rows[heading + 2]

@@ -63,3 +63,16 @@ def test_hostile_names_are_data_in_the_spec(hostile_board):
     assert '"signal"' not in text
     assert "\\u202e" not in text
     assert len(png(json.loads(text))) > 1000
+
+
+def test_rows_of_labelled_weights_have_a_colour_of_their_own(labelled_board):
+    specification = board_plot(labelled_board)
+    kinds = {one["row"]: one["kind"] for panel in panels(specification) for one in records(specification, panel)}
+    assert kinds == {
+        "unlabelled": "method",
+        "random_init": "method",
+        "tuned": "reference",
+        "best  [labels]": "labelled",
+        "good  [labels]": "labelled",
+    }
+    assert "green: weights that learnt from labels" in json.dumps(specification["title"]).lower()

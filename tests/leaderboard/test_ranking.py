@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.backbones.start import Start
 from harness.leaderboard.planned import assemble
 from harness.leaderboard.ranking import rank
 
@@ -195,3 +196,41 @@ def test_a_setting_that_one_protocol_lacks_is_absent(make_plan, make_board, fake
     board = make_board([one, other.model_copy(update={"run": changed})])
     first, second = board.divisions
     assert second.differences(first, board.columns) == (("extra", "True", "absent"),)
+
+
+def test_weights_that_learnt_from_labels_are_ranked_among_themselves(labelled_board):
+    first, second = labelled_board.divisions
+    assert (first.labelled, second.labelled) == (False, True)
+    assert (first.letter, second.letter) == ("A", "A")
+    assert not labelled_board.several_protocols
+    places = [
+        [(standing.row.method, standing.rank and standing.rank.place) for standing in division.standings]
+        for division in (first, second)
+    ]
+    assert places == [[("unlabelled", 1), ("random_init", 2), ("tuned", None)], [("best", 1), ("good", 2)]]
+    pairs = {frozenset((one.one.method, one.other.method)) for one in labelled_board.comparisons}
+    assert pairs == {frozenset(("unlabelled", "random_init")), frozenset(("best", "good"))}
+
+
+def test_protocols_and_labels_divide_both(make_plan, fake, make_board):
+    row, column, _ = fake
+    starts = (Start(weights="x.pth", learnt_from="x", labels=True),)
+    rows = [row("sfa", 0.4), row("a", 0.5, starts=starts), row("b", 0.5, starts=starts)]
+    planned = make_plan(rows, [column("knn")])
+    other = {"protocol": {"k": 1}, "protocol_id": "other"}
+    planned = [
+        cell.model_copy(update={"run": cell.run.model_copy(update=other)}) if cell.identity.method.name == "b" else cell
+        for cell in planned
+    ]
+    board = make_board(planned)
+    assert [(one.index, one.letter, one.labelled) for one in board.divisions] == [
+        (0, "A", False),
+        (1, "A", True),
+        (2, "B", True),
+    ]
+    assert [board.heading(division) for division in board.divisions] == [
+        "Protocols A",
+        "Protocols A · Weights learnt from labels",
+        "Protocols B · Weights learnt from labels",
+    ]
+    assert [label.partition("  ")[2] for label, _ in board.ranked_rows] == ["[A]", "[A, labels]", "[B, labels]"]

@@ -103,3 +103,19 @@ def test_hostile_names_stay_text(hostile_board, hostile):
     assert [fence.content for fence in fences] == [" ".join(hostile.split()) + "\n"]
     title = next(token for token in tokens_of(source) if token.type == "inline")
     assert "".join(child.content for child in title.children) == one_line(hostile)
+
+
+def test_weights_that_learnt_from_labels_have_a_table_of_their_own(labelled_board):
+    first, second = tables(labelled_board).split("### Weights learnt from labels\n")
+    assert "They started from weights that learnt from labels, so they are ranked among themselves." in second
+    assert [row[1] for row in table_rows(first)[1:]] == ["unlabelled", r"random\_init", "tuned", "*chance*"]
+    assert [row[:2] for row in table_rows(second)[1:]] == [["1", "best"], ["2", "good"], ["", "*chance*"]]
+    assert "Protocols" not in first + second
+    assert "*Weights learnt from labels*: ranked among themselves." in readme(labelled_board)
+
+
+def test_a_number_on_what_the_weights_learnt_from_has_a_note(labelled_board):
+    noted = {row[1]: row[3] for row in table_rows(tables(labelled_board))}
+    note = "<br>weights learnt from mocap-actions-unbiased: both variants perform the same recorded motions"
+    assert noted["good"].endswith(note)
+    assert not any("learnt" in cell for method, cell in noted.items() if method != "good")

@@ -25,9 +25,9 @@ def folder(small_board, tmp_path):
     return tmp_path
 
 
-def test_a_board_comes_back_as_it_was(small_board, troubled_board, png, tmp_path):
+def test_a_board_comes_back_as_it_was(small_board, troubled_board, labelled_board, png, tmp_path):
     (tmp_path / "picture-1.png").write_bytes(png)
-    for one in (small_board, troubled_board):
+    for one in (small_board, troubled_board, labelled_board):
         (tmp_path / "results.json").write_text(dump(one), encoding="utf-8")
         back = load_results(tmp_path / "results.json")
         assert back.planned == one.planned

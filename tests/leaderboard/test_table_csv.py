@@ -60,3 +60,18 @@ def test_speed_has_no_rank(timed_board):
     ranks = {line["evaluator"]: (line["rank"], line["column_rank_low"]) for line in lines_of(timed_board)}
     assert ranks["throughput"] == ("", "")
     assert "" not in ranks["linear_probe"]
+
+
+def test_what_a_row_started_from(labelled_board):
+    stated = {
+        line["method"]: (line["starts"], line["labelled"], line["reference"]) for line in lines_of(labelled_board)
+    }
+    assert stated == {
+        "best": ("best.pth, learnt from Kinetics-400 with labels", "yes", "no"),
+        "good": ("good.pth, learnt from mocap-actions-unbiased with labels", "yes", "no"),
+        "unlabelled": ("unlabelled.pth, learnt from ssv2 without labels", "no", "no"),
+        "random_init": ("", "no", "no"),
+        "tuned": ("tuned.pth, learnt from Kinetics-400 with labels", "no", "yes"),
+    }
+    faults = {line["method"] for line in lines_of(labelled_board) if line["data_faults"]}
+    assert faults == {"good"}
