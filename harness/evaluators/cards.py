@@ -57,6 +57,34 @@ LINEAR_SVM = EvaluatorCard(
 )
 
 
+LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3)
+WEIGHT_DECAYS = (0.01, 0.1, 0.4, 0.8)
+"""Candidates of the attentive probe: those of V-JEPA 2."""
+
+ATTENTIVE_PROBE = EvaluatorCard(
+    name="attentive_probe",
+    summary="A query that attends to frozen tokens, and a linear classifier: do some of them tell the class?",
+    paper=Paper(
+        title="Revisiting feature prediction for learning visual representations from video",
+        authors="Adrien Bardes, Quentin Garrido, Jean Ponce, Xinlei Chen, Michael Rabbat, Yann LeCun, Mahmoud Assran, "
+        "Nicolas Ballas",
+        year=2024,
+        venue="TMLR",
+        url="https://arxiv.org/abs/2404.08471",
+    ),
+    protocol=(
+        "Bardes et al. 2024 (V-JEPA), frozen evaluation: one learnt query, cross-attention over normalised tokens, "
+        "residual MLP of width 4, linear classifier; AdamW, cosine to 0, 20 epochs. Here: the tokens of all clips and "
+        "crops of a video are one set, encoded once, not augmented; one head for every 64 numbers of a token; batches "
+        "of 64, at least 500 steps, float32, gradients not clipped; learning rates from 1e-4 to 5e-3 and weight decays "
+        "from 0.01 to 0.8, the grid of V-JEPA 2, by 3-fold group-disjoint cross-validation inside train; refit on all "
+        "of train"
+    ),
+    needs=frozenset({"tokens"}),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
+
 def _top1_shots(shots: int | None) -> Metric:
     number = "all" if shots is None else str(shots)
     return _share(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 
 from harness.cards import View, WholeVideo
@@ -18,7 +19,7 @@ from harness.video.sampling import clip_frames
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.interfaces import Dataset, FrozenEncoder, Split
+    from harness.interfaces import Dataset, Features, FrozenEncoder, Split
     from harness.values import Promise
 
 
@@ -90,10 +91,20 @@ def labelled_features(
     if int(labels.min()) < 0 or int(labels.max()) >= len(classes):
         msg = f"{where} names {len(classes)} classes of {label!r} but has videos of class {int(labels.max())}"
         raise DataError(msg)
-    if len(split) > 1 and float((vectors - vectors[0]).abs().max()) <= 1e-6 * float(vectors.abs().max()):
+    if len(split) > 1 and _alike(vectors) and not (encoding.tokens and _tokens_differ(features)):
         msg = f"the encoder gives all {len(split)} videos of {where} the same vector: it has collapsed"
         raise DataError(msg)
     return LabelledFeatures(vectors, labels, classes, split)
+
+
+def _alike(vectors: Tensor) -> bool:
+    return float((vectors - vectors[0]).abs().max()) <= 1e-6 * float(vectors.abs().max())
+
+
+def _tokens_differ(features: Features) -> bool:
+    """Tell whether tokens differ that have equal means."""
+    pairs = ((block[:1], block[video : video + 1]) for block in features.blocks for video in range(1, len(block)))
+    return any(not _alike(torch.from_numpy(np.concatenate(pair)).float()) for pair in pairs)
 
 
 def train_and_test(

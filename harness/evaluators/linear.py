@@ -68,12 +68,14 @@ class _Linear(ABC):
         train, test = train_and_test(encoder, data, self.label, encoding)
         count = len(train.classes)
 
-        def fit_predict(x: Tensor, labels: Tensor, queries: Tensor) -> Tensor:
-            x, queries = self.scale(x, queries)
-            return self.fit(x, labels, x.new_tensor(self.candidates), count).predict(queries)
+        def fit_predict(rest: Tensor, held_out: Tensor) -> Tensor:
+            x, queries = self.scale(train.vectors[rest], train.vectors[held_out])
+            predicted = self.fit(x, train.labels[rest], x.new_tensor(self.candidates), count).predict(queries)
+            bar.advance()
+            return predicted
 
         with progress.bar(self.card.name, total=FOLDS + 1) as bar:
-            accuracies = validate(train, fit_predict, bar)
+            accuracies = validate(train, fit_predict)
             best = max(range(len(accuracies)), key=lambda i: (accuracies[i], -i))
             x, queries = self.scale(train.vectors, test.vectors)
             final = self.fit(x, train.labels, x.new_tensor([self.candidates[best]]), count)

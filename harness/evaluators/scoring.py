@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from harness.cards import EvaluatorCard
     from harness.evaluators.labelled_features import LabelledFeatures
-    from harness.system import progress
 
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -139,8 +138,8 @@ def majority_hits(train: LabelledFeatures, test: LabelledFeatures, k: int) -> Te
 
 FOLDS = 3
 
-FitPredict = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
-"""Points (N, D), labels (N,), queries (M, D) -> classes (P, M) of P candidates."""
+FitPredict = Callable[["Tensor", "Tensor"], "Tensor"]
+"""Positions (N,) to learn from, and (M,) others -> classes (P, M) of P candidates."""
 
 
 def validation_folds(train: LabelledFeatures) -> Tensor:
@@ -156,7 +155,7 @@ def validation_folds(train: LabelledFeatures) -> Tensor:
     return folds
 
 
-def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar) -> list[float]:
+def validate(train: LabelledFeatures, fit_predict: FitPredict) -> list[float]:
     """Cross-validate candidates on train: top-1 accuracy of each over its videos.
 
     Raises:
@@ -165,9 +164,7 @@ def validate(train: LabelledFeatures, fit_predict: FitPredict, bar: progress.Bar
     folds = validation_folds(train)
     hits: Tensor = torch.zeros(1, dtype=torch.int64, device=folds.device)
     for fold in range(FOLDS):
-        held_out = folds == fold
-        if held_out.any():
-            predicted = fit_predict(train.vectors[~held_out], train.labels[~held_out], train.vectors[held_out])
-            hits = hits + (predicted == train.labels[held_out]).sum(1)
-        bar.advance()
+        rest, held_out = (chosen.nonzero().flatten() for chosen in (folds != fold, folds == fold))
+        if len(held_out):
+            hits = hits + (fit_predict(rest, held_out) == train.labels[held_out]).sum(1)
     return [count / len(train) for count in hits.tolist()]

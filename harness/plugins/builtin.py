@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.backbones import cards as backbones
 from harness.datasets import cards as datasets
 from harness.evaluators.cards import (
+    ATTENTIVE_PROBE,
     CLUSTERING,
     FEW_SHOT,
     FINETUNE,
@@ -76,6 +77,7 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
     """Register the standard protocols."""
     registry.register(LINEAR_PROBE, "harness.evaluators.linear:LinearProbe")
     registry.register(LINEAR_SVM, "harness.evaluators.linear:LinearSVM")
+    registry.register(ATTENTIVE_PROBE, "harness.evaluators.attentive_probe:AttentiveProbe")
     registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
     registry.register(KNN, "harness.evaluators.knn:KNN")
     registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")

@@ -229,7 +229,7 @@ class DirectionBackbone:
     """
 
     card: ClassVar[BackboneCard] = BackboneCard(
-        name="direction", summary="the direction in which a bright thing moves", dim=4
+        name="direction", summary="the direction in which a bright thing moves", dim=4, tokens="tokens"
     )
     inputs: ClassVar[Inputs] = Inputs(view=TinyBackbone.inputs.view)
 
@@ -244,12 +244,13 @@ class DirectionBackbone:
 class _Direction(nn.Module):
     """Displacement of bright pixels to the left, right, top and bottom, (B, 4).
 
-    Measured from the first frame to the last, in tenths of a side.
+    Measured from the first frame to the last, in tenths of a side. Its tokens are this vector and one of zeros.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(10.0))
+        self.tokens = nn.Identity()
 
     def forward(self, clips: Tensor) -> Tensor:
         bright = (clips.amin(1) - 1.2).clamp(min=0)  # (B, T, H, W): of normalised values, white is near 1.8
@@ -259,7 +260,9 @@ class _Direction(nn.Module):
         x = (bright.sum(2) @ columns) / mass
         y = (bright.sum(3) @ rows) / mass
         right, down = x[:, -1] - x[:, 0], y[:, -1] - y[:, 0]
-        return self.gain * torch.stack([-right, right, -down, down], dim=1).clamp(min=0)
+        vectors = self.gain * torch.stack([-right, right, -down, down], dim=1).clamp(min=0)
+        tokens: Tensor = self.tokens(torch.stack([vectors, torch.zeros_like(vectors)], dim=1))
+        return tokens[:, 0]
 
 
 def informed_encoder() -> NetworkEncoder:

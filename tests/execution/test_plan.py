@@ -22,7 +22,7 @@ from harness.store import keys
 from harness.store.records import Choice
 from harness.suites.schema import Suite
 from harness.system.code import code_hash
-from harness.values import Encoding
+from harness.values import Encoding, Promise
 
 SUITE = {
     "name": "tiny",
@@ -339,6 +339,22 @@ def test_views_and_whole_videos_share_one_protocol(squares):
     assert small.protocol == large.protocol
     assert small.key != large.key
     assert plan_cell(three, plugins, sources).protocol != small.protocol
+
+
+def test_tokens_are_planned_where_encoders_have_them(squares, monkeypatch):
+    plugins = Plugins()
+    sources = DataSources(plugins)
+    probe = squares.model_copy(update={"evaluator": Choice(name="attentive_probe")})
+    planned = plan_cell(probe, plugins, sources)
+    assert planned.not_applicable == ""
+    assert [(one.encoding.split, one.encoding.layer, one.encoding.tokens) for one in planned.encodings] == [
+        ("train", "feature_map", True),
+        ("test", "feature_map", True),
+    ]
+    bare = dataclasses.replace(planned.row, promise=Promise(views=planned.row.promise.views, shape=(128,)))
+    monkeypatch.setattr(planning, "plan_row", lambda *arguments: bare)
+    planned = plan_cell(probe, plugins, sources)
+    assert (planned.not_applicable, planned.encodings) == ("its encoders offer no tokens", ())
 
 
 def test_how_clips_are_aggregated_is_of_the_protocol_and_of_no_feature(squares):

@@ -7,6 +7,7 @@ from harness.testing import conformance
 
 BUILTIN = Plugins(points=[])
 SMALL = {
+    "attentive_probe": {"lrs": [1e-3, 1e-2], "weight_decays": [0.01], "steps": 80},
     "few_shot": {"shots": [1, 5, 10]},
     "finetune": {"frames": 2_000, "lrs": [0.1], "mirror": False},
     "throughput": {"batch_size": 4, "repeats": 1},
