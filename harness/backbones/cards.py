@@ -113,7 +113,7 @@ TORCHVISION = LibraryCard(
     licence="BSD-3-Clause",
     install="pip install torchvision",
     sources="models/**/*.py",
-    definition=r"^@register_model\(\)\n(?:@.*\n)*def (\w+)",
+    definition=r"^@register_model\(\)\n(?:@.*\n)*def ((?!raft_)\w+)",
 )
 
 TRANSFORMERS = LibraryCard(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,12 +35,22 @@ COLUMNS = {
 
 
 def listing(
-    context: typer.Context, kind: Annotated[Kind, typer.Argument(show_default=False)], as_json: AsJson = False
+    context: typer.Context,
+    kind: Annotated[Kind, typer.Argument(show_default=False)],
+    library: Annotated[
+        str | None, typer.Argument(metavar="[LIBRARY]", help="Library whose backbones are listed.", show_default=False)
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option("--filter", metavar="TEXT", help="Part of the name, or a pattern with * and ?.")
+    ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """List what is installed of a kind; references are published numbers."""
     options: Context = context.obj
     plugins = options.plugins()
-    if kind is Kind.plugins:
+    if library is not None:
+        rows = _models(plugins, kind, library)
+    elif kind is Kind.plugins:
         rows = _plugins(plugins)
     elif kind is Kind.suites:
         rows = [{"name": name, "from": str(plugins.suites.origin_of(name))} for name in plugins.suites]
@@ -48,6 +59,8 @@ def listing(
     else:
         registry: Registry[Any] = getattr(plugins, kind.value)
         rows = [_entry(registry.entry(name)) for name in registry]
+        rows += _libraries(plugins) if kind is Kind.backbones else []
+    rows = [row for row in rows if fnmatch(row.get("name", row.get("method")), f"*{pattern}*")]
     if as_json:
         print_json(rows)
     else:
@@ -62,6 +75,50 @@ def _entry(entry: Registration) -> dict[str, Any]:
     card = dataclasses.asdict(entry.card)
     plain = {key: sorted(value) if isinstance(value, frozenset) else value for key, value in card.items()}
     return {**plain, "target": entry.target, "from": str(entry.origin)}
+
+
+def _libraries(plugins: Plugins) -> list[dict[str, Any]]:
+    """List the libraries whose models are backbones, with the number of models."""
+    from harness.backbones.libraries.names import model_names, version
+
+    rows = []
+    for name, entry in plugins.backbones.libraries.items():
+        installed, count = version(entry.card), len(model_names(entry.card))
+        state = f"{count} of {name} {installed}" if installed else f"not installed: {entry.card.install}"
+        rows.append(
+            {
+                "name": f"{name}:MODEL",
+                "summary": f"{entry.card.summary} ({state})",
+                "models": count,
+                "version": installed,
+                "install": entry.card.install,
+                "target": entry.target,
+                "from": str(entry.origin),
+            }
+        )
+    return rows
+
+
+def _models(plugins: Plugins, kind: Kind, library: str) -> list[dict[str, Any]]:
+    """List the models of a library of backbones.
+
+    Raises:
+        UsageError: when there is no such library, or it is not installed.
+    """
+    from harness.backbones.libraries.names import model_names, version
+    from harness.errors import UsageError, unknown
+
+    libraries = plugins.backbones.libraries
+    if kind is not Kind.backbones:
+        msg = f"{kind.value} are not listed by library; backbones are: {', '.join(libraries)}"
+        raise UsageError(msg)
+    if library not in libraries:
+        raise unknown("library of backbones", library, libraries)
+    card = libraries[library].card
+    if not version(card):
+        msg = f"library {library} is not installed: {card.install}"
+        raise UsageError(msg)
+    return [{"name": f"{library}:{model}", "from": f"{library} {version(card)}"} for model in model_names(card)]
 
 
 def _references(plugins: Plugins) -> list[dict[str, Any]]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
+from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
+
+from harness.backbones.libraries import names
 
 KINDS = ("methods", "backbones", "datasets", "evaluators", "suites", "plugins")
 
@@ -62,7 +67,7 @@ def test_a_broken_file_of_references_is_one_line_and_the_rest_works(harness_proc
     assert "Traceback" not in strict.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "methods"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "methods"], ["list", "backbones"], ["--version"]])
 def test_quick_answers_import_no_torch(toy, arguments):
     code = (
         "import sys\nfrom harness.cli.app import main\n"
@@ -91,6 +96,46 @@ def test_listing_references_imports_no_torch(toy):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "A guess of five" in done.stdout
     assert done.stderr == "heavy=[]"
+
+
+def test_libraries_of_backbones_are_one_line_each(harness):
+    rows = {row["name"]: row for row in json.loads(harness("list", "backbones", "--json").stdout)}
+    assert {"small_2d", "pytorchvideo:MODEL", "timm:MODEL", "torchvision:MODEL", "transformers:MODEL"} <= set(rows)
+    library = rows["timm:MODEL"]
+    assert library["models"] > 1000
+    assert library["version"] == version("timm")
+    assert f"({library['models']} of timm {version('timm')})" in harness("list", "backbones").stdout
+
+
+def test_the_models_of_a_library_are_listed(harness):
+    listed = harness("list", "backbones", "timm", "--filter", "resnet18")
+    assert re.search(r"^timm:resnet18 +timm 1\.", listed.stdout, flags=re.MULTILINE)
+    rows = json.loads(harness("list", "backbones", "timm", "--filter", "test_v*", "--json").stdout)
+    assert "timm:test_vit" in {row["name"] for row in rows}
+    assert all("test_v" in row["name"] for row in rows)
+    assert json.loads(harness("list", "backbones", "--filter", "small_3d", "--json").stdout)[0]["dim"] == 128
+    assert json.loads(harness("list", "references", "--filter", "No such*", "--json").stdout) == []
+
+
+def test_a_library_that_is_not_installed_is_listed_with_the_command_that_does(harness, monkeypatch):
+    monkeypatch.setattr(names, "util", SimpleNamespace(find_spec=lambda name: None))
+    assert "(not installed: pip install 'video-harness[timm]')" in harness("list", "backbones").stdout
+    done = harness("list", "backbones", "timm")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "library timm is not installed: pip install 'video-harness[timm]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["backbones", "tim"], "unknown library of backbones 'tim'; did you mean 'timm'?"),
+        (["methods", "timm"], "methods are not listed by library; backbones are: pytorchvideo, timm, torchvision, tr"),
+    ],
+)
+def test_what_is_no_library(harness, arguments, message):
+    done = harness("list", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
 
 
 def test_broken_plugins_are_one_line_each_and_the_rest_works(harness_process, broken):

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import warnings
 from collections.abc import Iterable, Mapping
-from importlib import metadata, util
+from importlib import util
 from typing import Any
 
 from harness.backbones import _torchvision
@@ -27,11 +27,6 @@ def import_library(card: LibraryCard, module: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # some of them compile functions in an old way
         return importlib.import_module(module)
-
-
-def version(card: LibraryCard) -> str:
-    """Version of a library; empty where it is not installed."""
-    return metadata.version(card.name) if util.find_spec(card.name) else ""
 
 
 def unknown_model(card: LibraryCard, model: str, known: Iterable[str]) -> UsageError:

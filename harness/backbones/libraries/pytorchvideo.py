@@ -65,7 +65,7 @@ class Pytorchvideo:
         **options: Any,
     ) -> None:
         refuse_options(PYTORCHVIDEO, options, OWN)
-        known = _models()
+        known = known_models()
         if model not in known:
             raise unknown_model(PYTORCHVIDEO, model, known)
         self._builder, self._options = known[model], options
@@ -112,7 +112,7 @@ class Pytorchvideo:
         return on_pathways(network, self._alpha) if self._alpha else network
 
 
-def _models() -> dict[str, Any]:
+def known_models() -> dict[str, Any]:
     """Functions of the hub that build networks of whole clips, by name."""
     hub = import_library(PYTORCHVIDEO, "pytorchvideo.models.hub")
     builders = {name: value for name, value in vars(hub).items() if inspect.isfunction(value)}
