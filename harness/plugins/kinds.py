@@ -113,7 +113,7 @@ class DatasetRegistry(Registry["Dataset"]):
 
 
 class EvaluatorRegistry(Registry["Evaluator"]):
-    """Evaluators; those of vectors also take the options of `EncodingOptions`.
+    """Evaluators; those of vectors or tokens also take options of `EncodingOptions`.
 
     One whose constructor has a parameter of such a name keeps it for itself.
     """

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import harness
+from harness.backbones.libraries.timm import Timm
 from harness.cards import View
 from harness.encoders.frozen import fingerprint
+from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, DivergedError, UsageError
 from harness.evaluators import attentive_probe
 from harness.evaluators.attentive_probe import AttentiveProbe, token_reader
@@ -95,11 +97,11 @@ def test_validation_keeps_groups_apart():
     assert max(found.notes["validation_top1"].values()) < 0.7
 
 
-def test_a_grid_in_parts_finds_the_same(found, monkeypatch):
+def test_a_grid_in_parts_finds_the_same(monkeypatch):
+    short = AttentiveProbe(lrs=(1e-3, 1e-2), weight_decays=(0.1, 0.4), steps=20)
+    whole = evaluate(short, OneToken())
     monkeypatch.setattr(attentive_probe, "AT_ONCE", 1)
-    parts = evaluate(AttentiveProbe(**QUICK), OneToken())
-    assert parts.notes == found.notes
-    assert parts.predictions == found.predictions
+    assert evaluate(short, OneToken()) == whole
 
 
 def test_one_pair_alone_is_not_validated():
@@ -131,6 +133,16 @@ def test_a_network_is_read_at_its_layer_of_tokens_and_stays_as_it_is():
     named = WithEncoding(probe, EncodingOptions(layer=encoder.promise.spatial))
     assert named.card.needs == {"trainable"}
     assert named.evaluate(frozen(encoder), MovingSquares(), seed=0) == found
+
+
+def test_a_transformer_is_read_at_its_last_tokens():
+    backbone = Timm("test_vit", size=32, frames=2)
+    encoder = NetworkEncoder.of(backbone.build(seed=0), backbone)
+    assert encoder.promise.token_layer == "norm"
+    before = fingerprint(encoder)
+    found = evaluate(AttentiveProbe(lrs=(3e-3,), weight_decays=(0.1,), steps=3), encoder)
+    assert fingerprint(encoder) == before
+    assert len(found.predictions.videos) == len(SPLIT)
 
 
 def test_the_seed_draws_weights_and_batches():
