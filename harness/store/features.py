@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from harness.errors import DataError
 from harness.system import progress
+
+LARGE = 10**9
+"""Bytes of features from which on their size is said before they are encoded."""
 
 Array = np.ndarray[Any, Any]
 
@@ -49,7 +55,12 @@ class FeatureFile:
         """Map values of `shape`, and a flag for each row that is written.
 
         Those of a process that was killed are gone on with when shape and type are the same.
+
+        Raises:
+            DataError: when the disk has not the room.
         """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._expect_room(math.prod(shape) * np.dtype(dtype).itemsize)
         try:
             values: Array = open_memmap(self._values, mode="r+")
             written: Array = np.memmap(self._written, dtype=np.uint8, mode="r+")
@@ -57,10 +68,25 @@ class FeatureFile:
                 return values, written
         except (OSError, ValueError):
             pass
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._written.write_bytes(bytes(shape[0]))  # before the values, so that no old flag speaks of new rows
         new = open_memmap(self._values, mode="w+", dtype=np.dtype(dtype), shape=shape)
         return new, np.memmap(self._written, dtype=np.uint8, mode="r+")
+
+    def _expect_room(self, size: int) -> None:
+        """Expect the disk to have `size` bytes, those that are written already counted."""
+        folder = self.path.parent
+        free = shutil.disk_usage(folder).free
+        try:
+            # The file is as long as it will be, with holes; Windows tells no blocks.
+            missing = size - 512 * getattr(self._values.stat(), "st_blocks", 0)
+        except OSError:
+            missing = size
+        needs = f"features of {size / 1e9:,.1f} GB in {folder}, which has {free / 1e9:,.1f} GB free"
+        if missing > free:  # a mapped file that outgrows the disk would kill the process
+            msg = f"{needs}: set HARNESS_HOME to a larger disk, or `precision: float16` for half of it"
+            raise DataError(msg)
+        if size >= LARGE:
+            progress.say(needs)
 
     def discard(self) -> None:
         """Forget what is written and not complete."""

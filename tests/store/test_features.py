@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import torch
 from harness.cards import View
 from harness.encoders import frozen
 from harness.encoders.frozen import CachedEncoder
+from harness.errors import DataError
+from harness.store import features
 from harness.store.features import FeatureFile
 from harness.testing import MovingSquares
 from harness.values import Encoding, Promise
@@ -57,6 +60,34 @@ def test_what_is_not_complete_is_not_read(tmp_path):
     write(file, upto=2)
     assert file.read(10) is None
     assert names(tmp_path) == ["k.partial.npy", "k.partial.rows"]
+
+
+def test_a_disk_without_the_room_is_told_before_anything_is_written(tmp_path, monkeypatch, capsys):
+    """UCF101 with 30 maps of 512 x 14 x 14 of each video: 160 GB."""
+    shape = (13_320, 30, 512, 14, 14)
+    free = SimpleNamespace(free=1e9)
+    monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: free)
+    file = FeatureFile(tmp_path / "features", "key")
+    with pytest.raises(DataError, match=r"features of 160\.4 GB in .*, which has 1\.0 GB free: .*float16"):
+        file.partial(shape, "float32")
+    assert list((tmp_path / "features").iterdir()) == []
+    free.free = 81e9
+    with pytest.raises(DataError, match=r"160\.4 GB"):
+        file.partial(shape, "float32")
+    values, _ = file.partial(shape, "float16")  # a file with holes
+    assert values.shape == shape
+    assert "features of 80.2 GB" in capsys.readouterr().err
+
+
+def test_what_is_written_already_needs_no_room(tmp_path, monkeypatch):
+    file = FeatureFile(tmp_path, "key")
+    values, _ = file.partial((1000, 1000), "float32")
+    values[:] = 1
+    values.flush()
+    monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1e5))
+    file.partial((1000, 1000), "float32")
+    with pytest.raises(DataError):
+        FeatureFile(tmp_path, "other").partial((1000, 1000), "float32")
 
 
 def test_what_is_discarded_is_gone(tmp_path):
