@@ -18,6 +18,7 @@ from harness.values import (
     Evaluation,
     Inputs,
     Promise,
+    Recipe,
     Video,
     VideoBatch,
     as_tokens,
@@ -217,6 +218,16 @@ class Trainable(Protocol):
     @property
     def dim(self) -> int:
         """Length of its vectors."""
+        ...
+
+
+@runtime_checkable
+class FromLibrary(Protocol):
+    """Extra of a backbone that is a library's network under the library's names."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Python that builds it with the library alone."""
         ...
 
 

@@ -150,6 +150,22 @@ class Inputs:
             raise ValueError(msg)
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Python that builds and runs a network with its library alone."""
+
+    library: str
+    """Module to import: `timm`."""
+    network: str
+    """Expression of the network, with random weights under the names of the saved ones."""
+    vectors: str = "network(clips)"
+    """Expression of the vectors of normalised `clips`."""
+    classifier: str = ""
+    """Name of the submodule that is replaced by an identity; empty for none."""
+    strict: bool = True
+    """False where the network has weights that the saved ones lack, because no vector depends on them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """Properties of an encoder, known before the fit and checked after it.

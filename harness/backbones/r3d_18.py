@@ -11,7 +11,7 @@ from harness.backbones import _torchvision
 from harness.backbones.cards import R3D_18
 from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
-from harness.values import Inputs
+from harness.values import Inputs, Recipe
 
 
 class R3D18:
@@ -23,6 +23,8 @@ class R3D18:
         mean=(0.43216, 0.394666, 0.37645),
         std=(0.22803, 0.22145, 0.216989),
     )
+
+    recipe: ClassVar[Recipe] = Recipe("torchvision", "torchvision.models.video.r3d_18()", classifier="fc")
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 512)."""

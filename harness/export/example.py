@@ -1,38 +1,67 @@
-"""Example of an exported network: ten lines that need torch alone."""
+"""Example of an exported network: about ten lines without the harness."""
 
 from __future__ import annotations
 
 from harness.cards import View
+from harness.encoders.network import WEIGHTS
 from harness.export.program import PROGRAM
-from harness.values import Inputs
+from harness.values import Inputs, Recipe
 
 
-def example(inputs: Inputs, view: View) -> str:
-    """Write the Python that gives vectors of clips.
+def library_example(inputs: Inputs, view: View, recipe: Recipe) -> str:
+    """Write Python that gives vectors with the library that has the network.
 
     >>> view = View(frames=8, stride=4, size=64)
-    >>> text = example(Inputs(view=view), view)
-    >>> text.count("harness"), "torch.export.load" in text
-    (0, True)
+    >>> text = library_example(Inputs(view=view), view, Recipe("timm", "timm.create_model('resnet18', num_classes=0)"))
+    >>> "import timm" in text, "harness" in text
+    (True, False)
     """
-    colours = {"rgb": "RGB", "bgr": "BGR"}[inputs.order]
-    content = f"{colours}, 0 to 255" if inputs.kind == "rgb" else "optical flow in pixels"
+    lines = [f"network = {recipe.network}"]
+    if recipe.classifier:
+        lines.append(f'network.set_submodule("{recipe.classifier}", torch.nn.Identity())')
+    loose = "" if recipe.strict else ", strict=False"
+    lines.append(f'network.load_state_dict(load_file("{WEIGHTS}"){loose})')
+    imports = [*sorted([f"import {recipe.library}", "import torch"]), "from safetensors.torch import load_file"]
+    return _example(inputs, view, imports, [*lines, "network.eval()"], recipe.vectors)
+
+
+def program_example(inputs: Inputs, view: View) -> str:
+    """Write Python that gives vectors with torch alone.
+
+    >>> view = View(frames=8, stride=4, size=64)
+    >>> text = program_example(Inputs(view=view), view)
+    >>> "torch.export.load" in text, "harness" in text
+    (True, False)
+    """
+    loading = f'network = torch.export.load("{PROGRAM}").module()'
+    return _example(inputs, view, ["import torch"], [loading], "network(clips)")
+
+
+def _example(inputs: Inputs, view: View, imports: list[str], loading: list[str], vectors: str) -> str:
+    channels = len(inputs.mean)
+    content = f"{inputs.order.upper()}, 0 to 255" if inputs.kind == "rgb" else "optical flow in pixels"
     frames = "frames spread evenly over" if view.stride == "uniform" else f"every {_ordinal(view.stride)}frame of"
-    return f'''"""Vectors of clips (B, {len(inputs.mean)}, {view.frames}, {view.size}, {view.size}), {content}.
-
-A clip is {frames} a video, its short side resized to {view.short_side} pixels, the centre cut out.
-"""
-
-import torch
-
-network = torch.export.load("{PROGRAM}").module()
-mean = torch.tensor({list(inputs.mean)}).view(-1, 1, 1, 1)
-std = torch.tensor({list(inputs.std)}).view(-1, 1, 1, 1)
-clips = torch.randint(256, (2, {len(inputs.mean)}, {view.frames}, {view.size}, {view.size}))
-with torch.no_grad():
-    vectors = network((clips * {inputs.scale!r} - mean) / std)
-print(vectors.shape)
-'''
+    shape = f"{channels}, {view.frames}, {view.size}, {view.size}"
+    return "\n".join(
+        [
+            f'"""Vectors of clips (B, {shape}), {content}.',
+            "",
+            f"A clip is {frames} a video, its short side resized to {view.short_side} pixels, the centre cut out.",
+            '"""',
+            "",
+            *imports,
+            "",
+            *loading,
+            f"mean = torch.tensor({list(inputs.mean)}).view(-1, 1, 1, 1)",
+            f"std = torch.tensor({list(inputs.std)}).view(-1, 1, 1, 1)",
+            f"pixels = torch.randint(256, (2, {shape}))",
+            f"clips = (pixels * {inputs.scale!r} - mean) / std",
+            "with torch.no_grad():",
+            f"    vectors = {vectors}",
+            "print(vectors.shape)",
+            "",
+        ]
+    )
 
 
 def _ordinal(number: int) -> str:

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from harness.cards import View
+from harness.encoders.network import WEIGHTS
 from harness.errors import DataError, UsageError
 from harness.execution import restore
-from harness.export.example import example
+from harness.export.example import library_example, program_example
 from harness.export.model_card import expect_hub, model_card
 from harness.export.program import PROGRAM, save_program
 from harness.export.record import NAME, ExportedEncoder, read_record
+from harness.interfaces import FromLibrary
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.system import files, paths, progress
-from harness.values import Inputs
+from harness.values import Inputs, Recipe
 
 if TYPE_CHECKING:
     from harness.interfaces import Encoder, Trainable
@@ -31,8 +33,8 @@ def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, st
     """Write the encoder of a fit into a folder, whole or not at all.
 
     The folder has what the encoder saved (`weights.safetensors` of a network), a record from which `load_encoder`
-    builds it again, a model card for the Hugging Face Hub, and for a network of one stream its program by
-    `torch.export` with an example that runs it with torch alone.
+    builds it again, a model card for the Hugging Face Hub, and for a network of one stream an example without the
+    harness: with the library that has the network, else with its program by `torch.export`.
 
     Args:
         key: of the fit or of a run that measured it; the first digits are enough.
@@ -116,20 +118,31 @@ def _write(folder: Path, encoder: Encoder, runs: list[Run], plugins: Plugins) ->
     record = ExportedEncoder.of(runs[-1])
     encoder.save(folder)
     files.write_json(folder / NAME, record.model_dump(mode="json"))
-    written = _program(folder, encoder)
+    written = _example(folder, encoder, record, plugins)
     if written:
         files.write_text(folder / EXAMPLE, written)
     files.write_text(folder / CARD, model_card(record, runs, plugins, written))
 
 
-def _program(folder: Path, encoder: Encoder) -> str:
-    """Write the program of a network of one stream, and give an example that runs it."""
+def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: Plugins) -> str:
+    """Write an example of a network, and its program where no library has it."""
     if "trainable" not in encoder.promise.offers:
         return ""
     network = cast("Trainable", encoder)
     inputs = network.inputs
-    if isinstance(inputs, Inputs) and isinstance(inputs.view, View):
-        if save_program(network.module, inputs.view, len(inputs.mean), folder / PROGRAM):
-            return example(inputs, inputs.view)
-        progress.say("torch.export cannot trace the network; `harness.load_encoder` loads it")
+    if not isinstance(inputs, Inputs) or not isinstance(inputs.view, View):
+        return ""
+    if (recipe := _recipe(folder, record, plugins)) is not None:
+        return library_example(inputs, inputs.view, recipe)
+    if save_program(network.module, inputs.view, len(inputs.mean), folder / PROGRAM):
+        return program_example(inputs, inputs.view)
+    progress.say("torch.export cannot trace the network; `harness.load_encoder` loads it")
     return ""
+
+
+def _recipe(folder: Path, record: ExportedEncoder, plugins: Plugins) -> Recipe | None:
+    """How a library alone builds the network, if what was saved are its weights."""
+    if record.backbone is None or not (folder / WEIGHTS).is_file():
+        return None
+    backbone = plugins.backbones.build(record.backbone.name, record.backbone.options)
+    return backbone.recipe if isinstance(backbone, FromLibrary) else None

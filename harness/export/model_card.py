@@ -128,7 +128,7 @@ def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str
 def _use(example: str) -> Iterator[str]:
     yield "## Use"
     if example:
-        yield f"With torch alone, in this folder:\n\n```python\n{example}```"
+        yield f"Without video-harness, in this folder:\n\n```python\n{example}```"
     loading = "encoder = harness.load_encoder(FOLDER)  # encoder.encode(harness.VideoBatch(clips))"
     yield f"With video-harness, from the saved weights and `{NAME}`:\n\n```python\nimport harness\n\n{loading}\n```"
 

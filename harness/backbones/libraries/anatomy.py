@@ -95,11 +95,12 @@ def blocks(network: nn.Module, least: int = 4) -> tuple[str, ...]:
     return ()
 
 
-def without_classifier(network: nn.Module) -> None:
-    """Replace the last linear or convolutional layer by an identity."""
+def without_classifier(network: nn.Module) -> str:
+    """Replace the last linear or convolutional layer by an identity; give its name."""
     kinds = (nn.Linear, nn.Conv2d, nn.Conv3d)
-    name = [name for name, module in network.named_modules() if isinstance(module, kinds)][-1]
+    name: str = [name for name, module in network.named_modules() if isinstance(module, kinds)][-1]
     network.set_submodule(name, nn.Identity())
+    return name
 
 
 def remove(network: nn.Module, names: Iterable[str]) -> None:

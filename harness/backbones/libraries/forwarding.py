@@ -23,6 +23,8 @@ def replace_forward(network: nn.Module, forward: Callable[[nn.Module, Tensor], T
 
 OverTime = Literal["mean", "sequence"]
 """Outputs of an image network for a clip: the mean over frames, or all of them."""
+FRAME_VECTORS = "network(clips.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(clips), -1))"
+"""Python that does what `on_frames` does, as a sequence."""
 
 
 def own_forward(network: nn.Module, inputs: Any) -> Tensor:

@@ -10,11 +10,11 @@ from torch import nn
 
 from harness.backbones.cards import TIMM, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import examine, on_meta, remove
-from harness.backbones.libraries.forwarding import OverTime, on_frames
+from harness.backbones.libraries.forwarding import FRAME_VECTORS, OverTime, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.system.seeding import seeded
-from harness.values import Inputs
+from harness.values import Inputs, Recipe
 
 OWN = ("checkpoint_path", "features_only", "num_classes", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay")
 """Options of timm that would give no vectors, or no random weights."""
@@ -74,6 +74,17 @@ class Timm:
             f"{type(network).__name__} of timm on each frame, {over_time} over time, randomly initialised",
             self._anatomy,
             licence=stated.license or "",
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """Python that builds the network with timm alone."""
+        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
+        return Recipe(
+            "timm",
+            f"timm.create_model({self._model!r}, num_classes=0{options})",
+            FRAME_VECTORS + (".mean(1)" if self._over_time == "mean" else ""),
+            strict=not self._anatomy.unused,
         )
 
     def build(self, *, seed: int) -> nn.Module:

@@ -9,12 +9,12 @@ from torch import nn
 
 from harness.backbones.cards import TORCHVISION, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove, without_classifier
-from harness.backbones.libraries.forwarding import OverTime, on_frames
+from harness.backbones.libraries.forwarding import FRAME_VECTORS, OverTime, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.errors import UsageError
 from harness.system.seeding import seeded
-from harness.values import Inputs
+from harness.values import Inputs, Recipe
 
 OWN = ("num_classes", "progress", "weights")
 """Options of torchvision that would give no vectors, or no random weights."""
@@ -89,6 +89,19 @@ class Torchvision:
             self._anatomy,
         )
 
+    @property
+    def recipe(self) -> Recipe:
+        """Python that builds the network with torchvision alone."""
+        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
+        over_frames = FRAME_VECTORS + (".mean(1)" if self._over_time == "mean" else "")
+        return Recipe(
+            "torchvision",
+            f"torchvision.models.get_model({self._model!r}{options})",
+            "network(clips)" if self._is_video else over_frames,
+            classifier=self._classifier,
+            strict=not self._anatomy.unused,
+        )
+
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, *shape)."""
         with seeded(seed):
@@ -100,7 +113,7 @@ class Torchvision:
     def _create(self) -> nn.Module:
         models = import_library(TORCHVISION, "torchvision.models")
         network: nn.Module = models.get_model(self._model, **self._options)
-        without_classifier(network)
+        self._classifier = without_classifier(network)
         return network if self._is_video else on_frames(network, self._over_time)
 
 
