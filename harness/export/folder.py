@@ -141,7 +141,7 @@ def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: P
 
 
 def _recipe(folder: Path, record: ExportedEncoder, plugins: Plugins) -> Recipe | None:
-    """How a library alone builds the network, if what was saved are its weights."""
+    """Recipe of a library, if what was saved are its network's weights."""
     if record.backbone is None or not (folder / WEIGHTS).is_file():
         return None
     backbone = plugins.backbones.build(record.backbone.name, record.backbone.options)
