@@ -157,13 +157,13 @@ class Recipe:
     library: str
     """Module to import: `timm`."""
     network: str
-    """Expression of the network, with random weights under the names of the saved ones."""
+    """Expression of the network; its weights have the names of the saved ones."""
     vectors: str = "network(clips)"
     """Expression of the vectors of normalised `clips`."""
     classifier: str = ""
     """Name of the submodule that is replaced by an identity; empty for none."""
     strict: bool = True
-    """False where the network has weights that the saved ones lack, because no vector depends on them."""
+    """False where the saved weights lack some, on which no vector depends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
