@@ -13,6 +13,7 @@ from harness.datasets import file_index
 from harness.errors import UsageError
 from harness.execution.plan import Plan, check, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
+from harness.execution.weights_files import fetch_weights
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.suites import schema
@@ -57,6 +58,7 @@ def run(
     device: str = "cpu",
     retry_failed: bool = False,
     verify_data: bool = False,
+    download: bool = False,
 ) -> SuiteResult:
     """Compute the cells of a suite that the store lacks; `publish` writes the board.
 
@@ -68,6 +70,7 @@ def run(
         device: "cpu" or "cuda".
         retry_failed: whether cells whose stored run failed are computed again.
         verify_data: whether every file is hashed again, also one whose size, times and inode are as they were.
+        download: whether weights of libraries that are not here are fetched.
 
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong.
@@ -78,7 +81,7 @@ def run(
     from harness.execution.units import Workplace, Workshop
 
     plugins = Plugins() if plugins is None else plugins
-    loaded = _checked_suite(suite, changes, plugins)
+    loaded = _checked_suite(suite, changes, plugins, download=download)
     store = Store(paths.store()) if store is None else store
     workshop = Workshop(Workplace(store=store.folder, device=device, locations=loaded.paths), plugins)
     with file_index.verified() if verify_data else contextlib.nullcontext():
@@ -269,8 +272,10 @@ def _records(run: Run) -> Iterator[dict[str, Any]]:
         yield {**shared, "metric": metric, "value": value, "baseline": baseline}
 
 
-def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins) -> Suite:
+def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins, *, download: bool = False) -> Suite:
     suite = schema.load(str(source), plugins.suites, changes=changes)
+    if download:
+        fetch_weights(suite, plugins)
     return check(suite, plugins)
 
 

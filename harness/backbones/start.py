@@ -13,7 +13,7 @@ class Start:
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     weights: str
-    """The file: `.safetensors`, or one that `torch.save` wrote."""
+    """The file: `.safetensors`, or of `torch.save`; `library` for the library's own."""
     learnt_from: str
     """Names of the data sets that the weights learnt from, joined by `+`."""
     labels: bool

@@ -27,11 +27,10 @@ if TYPE_CHECKING:
 
 ENTRIES = ("state_dict", "model_state_dict", "model_state", "model", "network", "net", "module")
 """Names under which checkpoints hold their weights, the likeliest first."""
-WRAPPERS = frozenset(
-    {"module", "_orig_mod", "model", "network", "net", "backbone", "encoder", "encoder_q", "base_encoder", "trunk"}
-    | {"feature_map"}
-)
-"""Names of modules around a network; any chain of them is a prefix."""
+INNER = ("feature_map", "network", "backbone", "encoder", "model")
+"""Names that a network may have around the one that the weights are of."""
+DEPTH = 3
+"""Greatest number of names around the network in a file: `module.vit.encoder.`."""
 COUNTER = "num_batches_tracked"
 """Counter of batch normalisation that old checkpoints lack; evaluation ignores it."""
 SHOWN = 3
@@ -61,6 +60,8 @@ class Match:
     """Names with other shapes, both of which are named."""
     ignored: tuple[str, ...] = ()
     """Unexpected names that were to be ignored."""
+    outside: tuple[str, ...] = ()
+    """Shortest beginnings of the unexpected names that no fitting name has."""
     parameters: tuple[int, int] = (0, 0)
     """Numbers of the network's parameters: of those loaded, and of all."""
 
@@ -157,14 +158,15 @@ def match_weights(
     ignore: Sequence[str] = (),
     parameters: Iterable[str] | None = None,
 ) -> Match:
-    """Match tensors by name and shape, whatever chain of `WRAPPERS` either side has.
+    """Match tensors by name and shape, whatever prefix the file has.
 
-    The chains are those with which most tensors fit, the shortest of them.
+    A prefix is a chain of up to `DEPTH` names (`module.`, `module.encoder_q.`), or one of `INNER` of the network. Those
+    with which most tensors fit are taken, of equals the shortest, and the first in the file.
 
     Args:
         file: tensors by name.
         network: the same.
-        ignore: beginnings of names, with the chain or without, that only the file has.
+        ignore: beginnings of names, with the prefix or without, that only the file has.
         parameters: names of the network's tensors that are counted; all when None.
 
     >>> ones = torch.ones(2)
@@ -173,30 +175,38 @@ def match_weights(
     (['a'], ('module.fc.weight',), True)
     """
     beginnings = tuple(ignore)
-    pairs = sorted(itertools.product(_chains(file), _chains(network)), key=lambda pair: len("".join(pair)))
-    outer, inner = max(pairs, key=lambda pair: len(_fitting(_renamed(file, *pair), network)))
-    renamed = _renamed(file, outer, inner)
+    wanted = {own: tensor for own, tensor in file.items() if not own.startswith(beginnings)}
+    chains = dict.fromkeys(["", *(chain for own in wanted for chain in _chains(own)[:DEPTH])])
+    inners = ["", *(f"{name}." for name in INNER if any(own.startswith(f"{name}.") for own in network))]
+    pairs = sorted(itertools.product(chains, inners), key=lambda pair: "".join(pair).count("."))
+    outer, inner = max(pairs, key=lambda pair: len(_fitting(_renamed(wanted, *pair), network)))
+    renamed = _renamed(wanted, outer, inner)
     tensors = _fitting(renamed, network)
     shared = {name for name in renamed if name in network}
-    left = [own for own in file if not (own.startswith(outer) and inner + own.removeprefix(outer) in shared)]
+    taken = {own for own in wanted if own.startswith(outer) and inner + own.removeprefix(outer) in shared}
+    left = [own for own in file if own not in taken]
     ignored = [own for own in left if own.startswith(beginnings) or own.removeprefix(outer).startswith(beginnings)]
+    unexpected = [own for own in left if own not in ignored]
+    inside = {chain for own in taken for chain in _chains(own)}
+    outside = (next((chain for chain in _chains(own) if chain not in inside), own) for own in unexpected)
     counts = {name: network[name].numel() for name in (network if parameters is None else parameters)}
     return Match(
         tensors=tensors,
         missing=tuple(name for name in network if name not in shared and not name.endswith(COUNTER)),
-        unexpected=tuple(own for own in left if own not in ignored),
+        unexpected=tuple(unexpected),
         reshaped=tuple(
             f"{name} {tuple(renamed[name].shape)} for {tuple(network[name].shape)}"
             for name in network
             if name in shared and name not in tensors
         ),
         ignored=tuple(ignored),
+        outside=tuple(dict.fromkeys(outside)),
         parameters=(sum(count for name, count in counts.items() if name in tensors), sum(counts.values())),
     )
 
 
 def _renamed(file: Mapping[str, Tensor], outer: str, inner: str) -> dict[str, Tensor]:
-    """Tensors whose names begin with one chain, by names that begin with another."""
+    """Tensors whose names begin with one prefix, by names that begin with another."""
     return {inner + own.removeprefix(outer): tensor for own, tensor in file.items() if own.startswith(outer)}
 
 
@@ -238,9 +248,7 @@ def _remedy(match: Match) -> str:
         return "name the backbone that they are of"
     if match.missing or match.reshaped:
         return "`strict: false` loads what fits"
-    wrappers = "|".join(sorted(WRAPPERS))
-    beginnings = dict.fromkeys(re.sub(rf"^((?:(?:{wrappers})\.)*[^.]+\.?).*", r"\1", name) for name in match.unexpected)
-    return f"`ignore: [{', '.join(beginnings)}]` leaves them out"
+    return f"`ignore: [{', '.join(match.outside)}]` leaves them out"
 
 
 def _unreadable(error: Exception) -> str:
@@ -283,17 +291,14 @@ def _holds_tensors(value: Any) -> bool:
     return _is_named(value) and any(isinstance(inner, Tensor) or _holds_tensors(inner) for inner in value.values())
 
 
-def _chains(names: Iterable[str]) -> list[str]:
-    """Chains of wrappers that names begin with, dots included, the empty one first."""
-    chains = {"": None}
-    for name in names:
-        chain = ""
-        for part in name.split(".")[:-1]:
-            if part not in WRAPPERS:
-                break
-            chain += f"{part}."
-            chains[chain] = None
-    return list(chains)
+def _chains(name: str) -> list[str]:
+    """Prefixes of a name, the shortest first.
+
+    >>> _chains("module.conv1.weight")
+    ['module.', 'module.conv1.']
+    """
+    parts = name.split(".")[:-1]
+    return [".".join(parts[: count + 1]) + "." for count in range(len(parts))]
 
 
 def _few(names: Sequence[str]) -> str:

@@ -39,6 +39,9 @@ def run(
         bool,
         typer.Option("--verify-data", help="Hash all files of the data sets again, also those that look unchanged."),
     ] = False,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch weights of libraries that are not here (`weights: library`).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute the missing runs of a suite and write its leaderboard.
@@ -59,6 +62,7 @@ def run(
         device=usable_device(device),
         retry_failed=retry_failed,
         verify_data=verify_data,
+        download=download,
     )
     api.publish(result.board, output)
     print_board(result.board, as_json=as_json)

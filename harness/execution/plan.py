@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.unread import unread
-from harness.execution.weights_files import portable_weights, weights_names
+from harness.execution.weights_files import located_start, portable_weights, weights_names
 from harness.store import keys
 from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
 from harness.suites.folds import FOLD, folds, paired
@@ -151,8 +152,8 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
             raise PluginError(msg) from None
     named = portable_weights(suite, plugins)
     composed = [choice for composite in named.composites for choice in composite.of]
-    for choice in (*named.methods, *composed):
-        start = plugins.methods.located(choice.name, choice.options, named.paths)
+    for choice, backbone in product((*named.methods, *composed), suite.backbones):
+        start = located_start(choice, backbone, plugins, named.paths)
         plugins.methods.draft(choice.name, plugins.methods.started(choice.name, choice.options, start))
     for composite in named.composites:
         if composite.name in plugins.methods:
@@ -198,7 +199,7 @@ def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
 def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     """The fit of a cell."""
     methods, written = plugins.methods, cell.method
-    start = methods.located(written.name, written.options, sources.locations)
+    start = located_start(written, cell.backbone, plugins, sources.locations)
     method = methods.draft(written.name, methods.started(written.name, written.options, start))
     card = method.card
     read = cell.backbone if "backbone" in card.reads else None

@@ -1,4 +1,4 @@
-"""Files of weights that a suite names: by portable names, with their places."""
+"""Files of weights that a suite names: of the user, or of the backbone's library."""
 
 from __future__ import annotations
 
@@ -10,8 +10,67 @@ from harness.errors import UsageError
 from harness.store.records import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.backbones.start import Start
     from harness.plugins.manager import Plugins
     from harness.suites.schema import Suite
+
+
+LIBRARY = "library"
+"""Name of the weights that a backbone's library publishes: `library[:TAG]`."""
+
+
+def located_start(
+    method: Choice, backbone: Choice | None, plugins: Plugins, locations: Mapping[str, Path]
+) -> Start | None:
+    """Weights that a fit starts from, with the place and the hash of their file.
+
+    Args:
+        method: which says from what it starts.
+        backbone: whose library publishes weights.
+        plugins: where names are looked up.
+        locations: files by the names that options give them; those that are not there are paths.
+
+    Raises:
+        UsageError: when the file is missing or is not the expected one, or a name or an option is unknown or wrong.
+        PluginError: when a class cannot be imported.
+    """
+    start = plugins.methods.start(method.name, method.options)
+    if start is not None and _of_library(start):
+        locations = {**locations, start.weights: _published(start, backbone)}
+    return plugins.methods.located(method.name, method.options, locations)
+
+
+def fetch_weights(suite: Suite, plugins: Plugins) -> None:
+    """Download the weights of libraries that a suite names and this machine lacks.
+
+    Raises:
+        UsageError: when a name or an option is unknown or wrong, or there are no such weights.
+        PluginError: when a class cannot be imported.
+        DataError: when a file cannot be fetched.
+    """
+    for start in _starts(suite, plugins):
+        for backbone in suite.backbones if _of_library(start) else ():
+            _published(start, backbone, download=True)
+
+
+def _of_library(start: Start) -> bool:
+    return start.weights.partition(":")[0] == LIBRARY
+
+
+def _published(start: Start, backbone: Choice | None, *, download: bool = False) -> Path:
+    from harness.backbones.libraries.stores import library_weights  # imports torch, which listing does without
+
+    tag = start.weights.partition(":")[2]
+    return library_weights(backbone.name if backbone else "", tag, download=download)
+
+
+def _starts(suite: Suite, plugins: Plugins) -> list[Start]:
+    """Weights that the methods of a suite start from, composites included."""
+    choices = [*suite.methods, *(choice for composite in suite.composites for choice in composite.of)]
+    starts = (plugins.methods.start(choice.name, choice.options) for choice in choices)
+    return [start for start in starts if start is not None]
 
 
 def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
@@ -26,7 +85,7 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
 
     def named(choice: Choice) -> Choice:
         start = plugins.methods.start(choice.name, choice.options)
-        if start is None:
+        if start is None or _of_library(start):
             return choice
         name = portable_name(start.weights)
         place = suite.folder / Path(start.weights).expanduser()
@@ -46,9 +105,7 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
 
 def weights_names(suite: Suite, plugins: Plugins) -> set[str]:
     """Names of the files of weights that a suite uses."""
-    choices = [*suite.methods, *(choice for composite in suite.composites for choice in composite.of)]
-    starts = (plugins.methods.start(choice.name, choice.options) for choice in choices)
-    return {start.weights for start in starts if start is not None}
+    return {start.weights for start in _starts(suite, plugins)}
 
 
 def portable_name(written: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 
 import numpy as np
 import pytest
@@ -48,7 +49,8 @@ def prefixed(prefix, state):
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "module.", "backbone.", "encoder.", "module.encoder.", "module.encoder_q.", "_orig_mod.model."]
+    "prefix",
+    ["", "module.", "backbone.", "encoder.", "module.encoder.", "module.encoder_q.", "_orig_mod.model.", "videomae."],
 )
 @pytest.mark.parametrize("container", [(), ("state_dict",), ("model",), ("model_state",), ("model", "state_dict")])
 def test_old_checkpoints_load(start, trained, prefix, container):
@@ -70,6 +72,14 @@ def test_a_prefix_of_the_network_itself_is_no_wrapper():
     match = match_weights({"module.encoder.a": torch.zeros(2), "module.encoder.b": torch.zeros(3)}, state)
     assert match.complete
     assert list(match.tensors) == ["encoder.a", "encoder.b"]
+
+
+def test_many_names_are_matched_in_a_moment():
+    state = {f"blocks.{block}.attn.{part}.weight": torch.ones(1) for block in range(48) for part in range(12)}
+    started = time.perf_counter()
+    match = match_weights(prefixed("module.encoder.", state), state)
+    assert match.complete
+    assert time.perf_counter() - started < 2
 
 
 def test_a_network_inside_another_loads_what_is_named_without_it():
@@ -124,6 +134,19 @@ def test_a_momentum_encoder_beside_the_encoder_is_named_to_be_ignored(start, tra
     with pytest.raises(DataError, match=r"`ignore: \[module.encoder_k., module.queue\]` leaves them out"):
         built(start(content))
     assert equal(built(start(content, ignore=("module.encoder_k.", "module.queue"))), trained)
+
+
+def test_the_momentum_encoder_is_chosen_by_ignoring_the_other(start, trained):
+    other = TinyBackbone().build(seed=3).state_dict()
+    content = prefixed("encoder_q.", other) | prefixed("encoder_k.", trained)
+    assert equal(built(start(content, ignore=("encoder_q.",))), trained)
+    assert equal(built(start(content, ignore=("encoder_k.",))), other)
+
+
+def test_the_remedy_names_no_more_than_what_is_unexpected():
+    state = {"blocks.0.conv.weight": torch.ones(2), "blocks.1.conv.weight": torch.ones(2)}
+    file = state | {"blocks.1.proj.weight": torch.ones(3), "blocks.1.proj.bias": torch.ones(3), "head": torch.ones(1)}
+    assert match_weights(prefixed("module.", file), state).outside == ("module.blocks.1.proj.", "module.head")
 
 
 @pytest.mark.parametrize("strict", [True, False])
