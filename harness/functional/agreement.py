@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
@@ -97,12 +98,14 @@ def matched_accuracy(labels: Tensor, predicted: Tensor, weights: Tensor | None =
     def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
         rows, columns = (torch.unique(groups, return_inverse=True)[1] for groups in (labels, predicted))
         shape = int(rows.max()) + 1, int(columns.max()) + 1
-        matched = []
-        for draw in weights:  # one table at a time, which may be large
-            table = draw.new_zeros(shape).index_put_((rows, columns), draw, accumulate=True)
-            row, column = linear_sum_assignment(table.cpu().numpy(), maximize=True)
-            matched.append(table[torch.from_numpy(row), torch.from_numpy(column)].sum())
-        return torch.stack(matched) / weights.sum(1)
+        filled, index = torch.unique(rows * shape[1] + columns, return_inverse=True)
+        cells, places = group_sums(weights, index).mT.cpu().numpy(), filled.cpu().numpy()
+        matched = np.empty(len(cells))
+        for draw, values in enumerate(cells):  # one table at a time, which may be large
+            table = np.zeros(shape)
+            table.reshape(-1)[places] = values
+            matched[draw] = table[linear_sum_assignment(table, maximize=True)].sum()
+        return torch.from_numpy(matched).to(weights.device) / weights.sum(1)
 
     return batched(draws, labels, predicted, weights)
 
