@@ -81,6 +81,7 @@ EDITS = [
     ("execution/stored_encoders.py", *ADDED, RUNS),
     ("execution/executor.py", *ADDED, NOTHING),
     ("execution/verification.py", *ADDED, NOTHING),
+    ("export/folder.py", *ADDED, NOTHING),
     ("store/runs.py", *ADDED, NOTHING),
     ("plugins/hookspecs.py", *ADDED, NOTHING),
     ("suites/schema.py", *ADDED, NOTHING),
