@@ -17,7 +17,11 @@ from torch import Tensor, nn
 
 def replace_forward(network: nn.Module, forward: Callable[[nn.Module, Tensor], Tensor]) -> nn.Module:
     """Replace the forward pass by a function of the network and clips."""
-    network.forward = MethodType(forward, network)
+
+    def forward_clips(self: nn.Module, clips: Tensor) -> Tensor:  # torch.export traces functions only
+        return forward(self, clips)
+
+    network.forward = MethodType(forward_clips, network)
     return network
 
 

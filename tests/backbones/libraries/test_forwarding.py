@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from harness.backbones.libraries.forwarding import on_frames, on_pathways
+from harness.cards import View
+from harness.export.program import save_program
 
 
 def image_network():
@@ -47,3 +49,11 @@ def test_the_slow_pathway_has_every_alphath_frame_of_the_fast_one():
     network = on_pathways(Pathways(), 4)
     clips = torch.arange(32.0).view(1, 1, 32, 1, 1).expand(2, 3, 32, 1, 1)
     assert network(clips)[0].tolist() == [0, 4, 8, 13, 17, 22, 26, 31, *range(32)]
+
+
+def test_torch_exports_it(tmp_path):
+    network = on_frames(image_network().eval(), "mean")
+    assert save_program(network, View(frames=4, size=8), 3, tmp_path / "network.pt2")
+    clips = torch.randn(3, 3, 4, 8, 8)
+    exported = torch.export.load(tmp_path / "network.pt2").module()
+    assert torch.allclose(exported(clips), network(clips), atol=1e-6)
