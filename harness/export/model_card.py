@@ -116,6 +116,8 @@ def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str
     learnt = f" from `{record.pretraining.label}`" if record.pretraining else ""
     budget = f", {record.frames:,} frames" if record.frames else ""
     labels = "It read labels." if record.supervised else "It read no labels."
+    if record.starts:
+        labels += f" Its network started from {'; '.join(map(str, record.starts))}."
     yield f"{method.summary} Seed {record.seed}{learnt}{budget}. {labels} It sees {record.sees}."
     for card in cards:
         if card.paper:

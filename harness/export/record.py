@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from harness.backbones.start import Start
 from harness.errors import DataError
 from harness.store.records import CellSpec, Choice, Run
 
@@ -30,6 +31,8 @@ class ExportedEncoder(pydantic.BaseModel):
     seed: int
     supervised: bool
     """True for a method that read labels."""
+    starts: tuple[Start, ...] = ()
+    """Weights that its network started from, where they were not random."""
     sees: str
     """Its views of a video in words."""
     provenance: dict[str, Any]
@@ -47,6 +50,7 @@ class ExportedEncoder(pydantic.BaseModel):
             frames=identity.frames,
             seed=identity.seed,
             supervised=run.supervised,
+            starts=run.starts,
             sees=run.sees,
             provenance=run.provenance,
         )

@@ -8,11 +8,13 @@ import subprocess
 import sys
 
 import pytest
+import safetensors.torch
 import torch
 import yaml
 from typer.testing import CliRunner
 
 import harness
+from harness.backbones.small_3d import Small3D
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.execution.executor import Executor
@@ -35,6 +37,7 @@ except AttributeError:
     for name in ("nms", "qnms"):
         operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 """
+SMALL_3D = Small3D()
 FILES = ["README.md", "encoder.json", "example.py", "network.pt2", "weights.safetensors"]
 
 
@@ -94,6 +97,17 @@ def test_a_librarys_network_is_its_own_again(toy, tmp_path):
     pixels = torch.randint(256, (2, 3, 2, 64, 64), dtype=torch.uint8)
     vectors = harness.load_encoder(tmp_path / "encoder").encode(VideoBatch(pixels))
     torch.testing.assert_close(run_example(tmp_path / "encoder", pixels), vectors, rtol=1e-4, atol=1e-5)
+
+
+def test_the_card_says_what_the_network_started_from(toy, tmp_path):
+    torch.save(SMALL_3D.build(seed=1).state_dict(), tmp_path / "a.pth")
+    weights = {"weights": str(tmp_path / "a.pth"), "learnt_from": "kinetics400", "labels": True}
+    [run] = measured("small_3d", {"name": "pretrained", **weights})
+    harness.export_encoder(run.key, tmp_path / "encoder")
+    card = (tmp_path / "encoder" / "README.md").read_text()
+    assert "It read no labels. Its network started from a.pth, learnt from kinetics400 with labels." in card
+    state = safetensors.torch.load_file(tmp_path / "encoder" / "weights.safetensors")
+    assert all(torch.equal(state[name], tensor) for name, tensor in SMALL_3D.build(seed=1).state_dict().items())
 
 
 @pytest.mark.parametrize(
