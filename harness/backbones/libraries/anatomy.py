@@ -66,12 +66,9 @@ def examine(network: nn.Module, view: View, layers: Sequence[str]) -> Anatomy:
     several = [name for name in known if len(shapes[name]) > 2 and max(shapes[name][2:]) > 1]
     last = shapes[several[-1]] if several else ()
     is_map = len(last) in (4, 5) and last[-1] == last[-2]  # the view is square; others have their channels last
-    inner = (*unused, *(f"{name}." for name in layers))
-    tokens = [
-        name
-        for name, shape in shapes.items()
-        if len(shape) == 3 and shape[1] > 1 and shape[2] == output[-1] and not name.startswith(inner)
-    ]
+    inner = tuple(f"{name}." for name in (*unused, *layers))
+    outer = {name: shape for name, shape in shapes.items() if name not in unused and not name.startswith(inner)}
+    tokens = [name for name, shape in outer.items() if len(shape) == 3 and shape[1] > 1 and shape[2] == output[-1]]
     return Anatomy(output, known, several[-1] if is_map else "", tokens[-1] if tokens else "", unused)
 
 

@@ -70,6 +70,14 @@ def test_the_last_tokens_are_those_of_the_network_itself():
     assert examine(meta(Transformer(channels_last=True)), VIEW, ["blocks.0", "blocks.1"]).tokens == ""
 
 
+def test_what_is_not_used_gives_no_tokens():
+    network = Transformer()
+    network.unread = nn.Linear(6, 6)
+    network.norm.register_forward_hook(lambda module, inputs, output: (network.unread(output), None)[1])
+    anatomy = examine(meta(network), VIEW, ["blocks.0"])
+    assert (anatomy.unused, anatomy.tokens) == (("unread",), "norm")
+
+
 @pytest.mark.parametrize("pooled", [nn.Flatten(), nn.AdaptiveAvgPool3d(1)])
 def test_the_last_layer_of_maps_is_spatial(pooled):
     network = nn.Sequential(nn.Conv3d(3, 5, 3), nn.ReLU(), pooled, nn.Flatten(), nn.LazyLinear(7))
