@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors
@@ -93,6 +93,15 @@ class Match:
         return {kind: f"{len(names)} ({_few(names)})" for kind, names in kinds.items() if names}
 
 
+@runtime_checkable
+class Converting(Protocol):
+    """Extra of a backbone whose library gives the tensors of its files other names."""
+
+    def converted(self, file: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Rename the tensors of a file to those of the network."""
+        ...
+
+
 class StartedBackbone:
     """Backbone whose networks start from the weights of a file.
 
@@ -122,17 +131,17 @@ class StartedBackbone:
             DataError: when the file cannot be read, is not the expected one, or does not fit.
         """
         network = self._backbone.build(seed=seed)
-        load_weights(network, self._start, self.card.name)
+        load_weights(network, self._start, self._backbone)
         return network
 
 
-def load_weights(network: nn.Module, start: Start, name: str) -> Match:
+def load_weights(network: nn.Module, start: Start, backbone: Backbone) -> Match:
     """Load a file of weights into a network.
 
     Args:
         network: changed in place.
         start: names the file.
-        name: of the network, for messages.
+        backbone: which built the network, and may convert names.
 
     Raises:
         DataError: when the file cannot be read, is not the expected one, does not fit and is `strict`, or nothing of
@@ -143,10 +152,14 @@ def load_weights(network: nn.Module, start: Start, name: str) -> Match:
         msg = f"weights {path}: the file is another than when the suite was planned; run the suite again"
         raise DataError(msg)
     state = network.state_dict()
-    match = match_weights(read_weights(path, start.entry), state, start.ignore, dict(network.named_parameters()))
+    file, parameters = read_weights(path, start.entry), dict(network.named_parameters())
+    match = match_weights(file, state, start.ignore, parameters)
+    if isinstance(backbone, Converting) and not match.complete:
+        other = match_weights(backbone.converted(file), state, start.ignore, parameters)
+        match = max(match, other, key=lambda one: one.parameters[0])
     if not match.parameters[0] or (start.strict and not match.complete):
         differences = "; ".join(f"{kind}: {names}" for kind, names in match.differences.items())
-        msg = f"weights {path} do not fit {name!r}: {match.loaded} fit; {differences}; {_remedy(match)}"
+        msg = f"weights {path} do not fit {backbone.card.name!r}: {match.loaded} fit; {differences}; {_remedy(match)}"
         raise DataError(msg)
     network.load_state_dict({**state, **match.tensors})
     return match

@@ -215,7 +215,7 @@ def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str
     if spec.start is None:
         return {}
     _, backbone = workshop.build(spec)
-    match = load_weights(backbone.build(seed=0), spec.start, backbone.card.name)
+    match = load_weights(backbone.build(seed=0), spec.start, backbone)
     return {Path(spec.start.weights).name: {"sha256": spec.start.sha256, "loaded": match.loaded, **match.differences}}
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from harness.backbones.r3d_18 import R3D18
 from harness.backbones.start import Start
 from harness.backbones.weights import StartedBackbone, load_weights, match_weights, read_weights
+from harness.cards import BackboneCard
 from harness.errors import DataError
 from harness.testing.fixtures import TinyBackbone
 
@@ -34,6 +35,13 @@ def start(tmp_path):
         return Start(weights=str(path), learnt_from="ucf101", labels=False, **parts)
 
     return write
+
+
+class Named:
+    """What a message needs of a backbone."""
+
+    def __init__(self, name):
+        self.card = BackboneCard(name=name, summary="A network.", dim=1)
 
 
 def built(start, seed=0):
@@ -93,13 +101,13 @@ def test_a_classifier_head_is_left_out_by_a_stated_option(start):
     content = {"state_dict": prefixed("module.", network.state_dict())}
     content["state_dict"] |= {"module.fc.weight": torch.ones(400, 512), "module.fc.bias": torch.ones(400)}
     for ignore in (["fc."], ["module.fc."]):
-        match = load_weights(backbone.build(seed=0), start(content, ignore=tuple(ignore)), "r3d_18")
+        match = load_weights(backbone.build(seed=0), start(content, ignore=tuple(ignore)), backbone)
         assert match.ignored == ("module.fc.weight", "module.fc.bias")
         assert match.loaded == "100.0 % of 33,166,272 parameters"
     with pytest.raises(
         DataError, match=r"unexpected: 2 \(module.fc.weight, module.fc.bias\); `ignore: \[module.\]`|fc"
     ):
-        load_weights(backbone.build(seed=0), start(content), "r3d_18")
+        load_weights(backbone.build(seed=0), start(content), backbone)
 
 
 def test_a_misfit_lists_what_is_missing_unexpected_and_of_another_shape(start):
@@ -111,7 +119,7 @@ def test_a_misfit_lists_what_is_missing_unexpected_and_of_another_shape(start):
         "1.weight": torch.ones(2, 2),
     }
     with pytest.raises(DataError) as caught:
-        load_weights(network, start(content), "five")
+        load_weights(network, start(content), Named("five"))
     message = str(caught.value)
     assert "do not fit 'five': 26.7 % of 30 parameters fit" in message  # 2 of 5 x 6
     assert "missing: 7 (1.bias, 2.weight, 2.bias, and 4 more)" in message
@@ -121,7 +129,7 @@ def test_a_misfit_lists_what_is_missing_unexpected_and_of_another_shape(start):
     assert "\n" not in message
     assert equal(network.state_dict(), state)
 
-    match = load_weights(network, start(content, strict=False), "five")
+    match = load_weights(network, start(content, strict=False), Named("five"))
     assert match.parameters == (8, 30)
     assert (network[0].weight == 1).all()
     assert torch.equal(network[2].weight, state["2.weight"])
@@ -158,7 +166,7 @@ def test_nothing_loaded_is_an_error_always(start, strict):
 def test_counters_of_batch_normalisation_alone_are_nothing(start):
     network = nn.Sequential(nn.Conv1d(1, 1, 1), nn.BatchNorm1d(1))
     with pytest.raises(DataError, match=r"0.0 % of 4 parameters"):
-        load_weights(network, start({"1.num_batches_tracked": torch.tensor(3)}, strict=False), "small")
+        load_weights(network, start({"1.num_batches_tracked": torch.tensor(3)}, strict=False), Named("small"))
 
 
 def test_checkpoints_from_before_the_counters_of_batch_normalisation_are_complete():

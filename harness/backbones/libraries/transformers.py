@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -113,6 +114,25 @@ class Transformers:
         remove(network, self._anatomy.unused)
         return network
 
+    def converted(self, file: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename the tensors of a file, which has the names of the release that wrote it."""
+        transformers = import_library(TRANSFORMERS, "transformers")
+        kind: Any = type(on_meta(self._create))
+        with _silent(transformers.logging):
+            network, told = kind.from_pretrained(
+                None,
+                config=self._config,
+                state_dict=dict(file),
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        reshaped = {name: torch.empty(shape) for name, shape, _ in told["mismatched_keys"]}
+        unexpected = {name: file.get(name, torch.empty(0)) for name in told["unexpected_keys"]}
+        lost = reshaped.keys() | set(told["missing_keys"])
+        renamed = {name: tensor for name, tensor in network.state_dict().items() if name not in lost}
+        return {**renamed, **reshaped, **unexpected}
+
     def _create(self) -> nn.Module:
         auto = import_library(TRANSFORMERS, "transformers").AutoModel
         network: nn.Module = auto.from_config(self._config, dtype=torch.float32, trust_remote_code=False)
@@ -126,6 +146,20 @@ class Transformers:
         if self._is_video:
             return replace_forward(network, partial(_clip_vectors, forward=forward))
         return on_frames(network, self._over_time, forward)
+
+
+@contextlib.contextmanager
+def _silent(logging: Any) -> Iterator[None]:
+    """Silence reports and progress of the library in the block."""
+    verbosity, progress = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if progress:
+            logging.enable_progress_bar()
 
 
 def _clip_vectors(network: nn.Module, clips: Tensor, *, forward: partial[Tensor]) -> Tensor:

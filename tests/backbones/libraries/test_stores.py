@@ -136,3 +136,34 @@ seeds: [0]
     torch.save({name: tensor + 1 for name, tensor in state.items()}, cache / "r3d_18-b3b3357e.pth")
     (cell,) = api.plan(suite)
     assert cell.key != run.key
+
+
+def test_a_videomae_that_was_saved_with_its_pretraining_head_is_measured(toy, tmp_path):
+    pytest.importorskip(TRANSFORMERS.name)
+    transformers = import_library(TRANSFORMERS, TRANSFORMERS.name)
+    sizes = {"image_size": 32, "patch_size": 16, "num_frames": 4, "hidden_size": 32, "intermediate_size": 32}
+    heads = {"num_hidden_layers": 2, "num_attention_heads": 2, "decoder_num_attention_heads": 2}
+    decoder = {"decoder_num_hidden_layers": 1, "decoder_hidden_size": 32, "decoder_intermediate_size": 32}
+    config = transformers.VideoMAEConfig(**sizes, **heads, **decoder)
+    transformers.VideoMAEForPreTraining(config).save_pretrained(tmp_path / "mae")
+    suite = tmp_path / "s.yaml"
+    suite.write_text(f"""
+name: published
+title: Published
+frames: 512
+methods:
+- name: pretrained
+  weights: library
+  learnt_from: nothing
+  labels: false
+  ignore: [mask_token, encoder_to_decoder., decoder.]
+backbones: ["transformers:{tmp_path}/mae"]
+pretraining: [blobs]
+evaluators: [{{name: knn, k: 5}}]
+seeds: [0]
+""")
+    (run,) = api.run(suite).runs
+    assert run.status == "done", run.reason
+    record = run.provenance["weights"]["model.safetensors"]
+    assert record["loaded"].startswith("100.0 %")
+    assert "missing" not in record

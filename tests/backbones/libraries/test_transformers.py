@@ -11,6 +11,8 @@ import torch
 from harness.backbones.cards import TRANSFORMERS
 from harness.backbones.libraries.importing import import_library
 from harness.backbones.libraries.transformers import Transformers
+from harness.backbones.start import Start
+from harness.backbones.weights import load_weights
 from harness.errors import UsageError
 from harness.plugins.manager import Plugins
 from harness.testing import conformance
@@ -203,3 +205,18 @@ def test_a_name_of_the_hub_is_taken_from_the_local_cache(tmp_path, monkeypatch):
 def test_what_is_not_here(model, options, message):
     with pytest.raises(UsageError, match=message):
         Transformers(model, **options)
+
+
+@pytest.mark.parametrize("model", [*VIDEOS, *IMAGES])
+def test_weights_that_the_library_saved_are_loaded_whatever_names_its_files_have(tmp_path, capfd, model):
+    folder = tmp_path / "model"
+    config = transformers.AutoConfig.for_model(model, **{**VIDEOS, **IMAGES}[model])
+    written = transformers.AutoModel.from_config(config)
+    written.save_pretrained(folder)
+    capfd.readouterr()
+    start = Start(weights=str(folder / "model.safetensors"), learnt_from="nothing", labels=False, strict=False)
+    backbone, expected = Transformers(str(folder)), written.state_dict()
+    network = backbone.build(seed=1)
+    assert load_weights(network, start, backbone).loaded.startswith("100.0 %")
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
+    assert capfd.readouterr() == ("", "")
