@@ -57,6 +57,24 @@ LINEAR_SVM = EvaluatorCard(
 )
 
 
+KERNEL_SVM = EvaluatorCard(
+    name="kernel_svm",
+    summary="A support vector machine a class on a sum of kernels, one of each part of a composite of blocks",
+    paper=Paper(
+        title="More generality in efficient multiple kernel learning",
+        authors="Manik Varma, Bodla Rakesh Babu",
+        year=2009,
+        venue="ICML",
+    ),
+    protocol=(
+        "Varma and Babu 2009: one-vs-rest machines, the kernels' weights learnt with the l1 term, C 10. Here: linear "
+        "kernels of length 1 of features averaged over clips and crops; hinge loss; the bias is a kernel of ones; with "
+        "weights `equal` C from 1e-3 to 1e3 by 3-fold group-disjoint cross-validation inside train"
+    ),
+    needs=frozenset({"blocks"}),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3)
 WEIGHT_DECAYS = (0.01, 0.1, 0.4, 0.8)
 """Candidates of the attentive probe: those of V-JEPA 2."""

@@ -11,6 +11,7 @@ from harness.evaluators.cards import (
     CLUSTERING,
     FEW_SHOT,
     FINETUNE,
+    KERNEL_SVM,
     KNN,
     LINEAR_PROBE,
     LINEAR_SVM,
@@ -78,6 +79,7 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
     registry.register(LINEAR_PROBE, "harness.evaluators.linear:LinearProbe")
     registry.register(LINEAR_SVM, "harness.evaluators.linear:LinearSVM")
     registry.register(ATTENTIVE_PROBE, "harness.evaluators.attentive_probe:AttentiveProbe")
+    registry.register(KERNEL_SVM, "harness.evaluators.kernel_svm:KernelSVM")
     registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
     registry.register(KNN, "harness.evaluators.knn:KNN")
     registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")
