@@ -31,6 +31,20 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
     return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
 
 
+def stored_encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
+    """The encoder that the run measured, which has to be stored.
+
+    Raises:
+        DataError: when it is not, or cannot be read.
+        UsageError: when the method or the backbone is not installed.
+    """
+    try:
+        return encoder(plugins, store, run)
+    except FileNotFoundError:
+        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
+        raise DataError(msg) from None
+
+
 def saved_encoder(plugins: Plugins, method: Choice, backbone: Choice | None, folder: Path) -> Encoder:
     """The encoder that an encoder of `method` saved in a folder outside the store.
 
@@ -59,11 +73,7 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
     from harness.encoders.frozen import CachedEncoder
     from harness.store.keys import encoding_code
 
-    try:
-        stored = encoder(plugins, store, run)
-    except FileNotFoundError:
-        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
-        raise DataError(msg) from None
+    stored = stored_encoder(plugins, store, run)
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
     return CachedEncoder(stored, key=run.fit_key, code=code, device=device, folder=store.folder / "features")
 

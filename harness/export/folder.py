@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from harness.cards import View
 from harness.encoders.network import WEIGHTS
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.execution import restore
 from harness.export.example import library_example, program_example
 from harness.export.model_card import expect_hub, model_card
@@ -58,11 +58,7 @@ def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, st
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         msg = f"{folder}: has files already; give a new folder"
         raise UsageError(msg)
-    try:
-        encoder = restore.encoder(plugins, store, run)
-    except FileNotFoundError:
-        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
-        raise DataError(msg) from None
+    encoder = restore.stored_encoder(plugins, store, run)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
@@ -93,12 +89,7 @@ def load_encoder(source: str | Path, *, plugins: Plugins | None = None, store: S
         record = read_record(folder)
         return restore.saved_encoder(plugins, record.method, record.backbone, folder)
     store = Store(paths.store()) if store is None else store
-    run = _runs(store, str(source))[-1]
-    try:
-        return restore.encoder(plugins, store, run)
-    except FileNotFoundError:
-        msg = f"run {run.key}: its encoder is not stored here; run its suite again to fit it"
-        raise DataError(msg) from None
+    return restore.stored_encoder(plugins, store, _runs(store, str(source))[-1])
 
 
 def _runs(store: Store, key: str) -> list[Run]:
