@@ -10,6 +10,8 @@ from harness.leaderboard.board import Board, RunPicture
 from harness.leaderboard.published import PaperNumbers, published_in
 from harness.leaderboard.table import BoardCell, Column
 
+OF_SUPERVISED = "% of supervised"
+
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
@@ -48,14 +50,19 @@ def evaluator_sections(board: Board) -> list[EvaluatorSection]:
         pictures = tuple(picture for picture in board.run_pictures if picture.column.index == column.index)
         published = published_in(board, column)
         if column.detailed or pictures or published:
-            chances = tuple(text.chance(column.chance(metric), metric) for metric in metrics)
+            headings = [*map(text.metric_heading, metrics)]
+            chances = [text.chance(column.chance(metric), metric) for metric in metrics]
+            shares = _shares_of_supervised(board, column)
+            if shares:
+                headings.append(OF_SUPERVISED)
+                chances.append("")
             sections.append(
                 EvaluatorSection(
                     column=column,
-                    metrics=tuple(map(text.metric_heading, metrics)) if column.detailed else (),
-                    rows=_metric_rows(board, column) if column.detailed else (),
+                    metrics=tuple(headings) if column.detailed else (),
+                    rows=_metric_rows(board, column, shares) if column.detailed else (),
                     conditions=_listed(column.conditions),
-                    chances=chances if any(chances) else (),
+                    chances=tuple(chances) if any(chances) else (),
                     pictures=pictures,
                     published=published,
                 )
@@ -63,7 +70,27 @@ def evaluator_sections(board: Board) -> list[EvaluatorSection]:
     return sections
 
 
-def _metric_rows(board: Board, column: Column) -> tuple[MetricRow, ...]:
+def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
+    """Accuracy of each row in % of the supervised one's, by the row's index.
+
+    Supervised is the first reference of the same network and, where the row has them, data set and frames; empty where
+    no row has one, or the metric is no accuracy.
+    """
+    if column.metric.unit != "%" or column.metric.bounds != (0.0, 1.0):
+        return {}
+    shares = {}
+    for row in board.rows:
+        own = row.cell(column).interval
+        for reference in board.rows:
+            theirs = reference.cell(column).interval
+            same = all(mine in ("", its) for mine, its in zip(row.setting, reference.setting, strict=True))
+            if reference.supervised and same and own and theirs and theirs.mean > 0:
+                shares[row.index] = f"{100 * own.mean / theirs.mean:.0f}"
+                break
+    return shares
+
+
+def _metric_rows(board: Board, column: Column, shares: Mapping[int, str]) -> tuple[MetricRow, ...]:
     shared = column.conditions
     rows = []
     for label, row in board.ranked_rows:
@@ -75,6 +102,8 @@ def _metric_rows(board: Board, column: Column) -> tuple[MetricRow, ...]:
             else (blank, "")
             for one in cell.metrics
         )
+        if shares:
+            values = (*values, (shares.get(row.index, ""), ""))
         own = {name: value for name, value in cell.conditions.items() if name not in shared}
         rows.append(MetricRow(label, row.kind, cell, values, _listed(own)))
     return tuple(rows)

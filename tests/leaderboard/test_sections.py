@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.leaderboard.readme import readme, tables
 from harness.leaderboard.render import board_files
-from harness.leaderboard.sections import evaluator_sections
+from harness.leaderboard.sections import OF_SUPERVISED, evaluator_sections
 
 
 def test_a_metric_that_a_run_lacks_is_a_dash_and_not_a_zero(curved_board):
     few, speed = evaluator_sections(curved_board)
-    assert len(few.metrics) == 4
+    assert len(few.metrics) == 5
+    assert few.metrics[-1] == OF_SUPERVISED
     assert len(speed.metrics) == 1  # speed stands apart from the board
     assert (few.pictures, speed.pictures) == (curved_board.run_pictures, ())
     dashes = {row.label: [mean == "-" for mean, _ in row.values] for row in few.rows}
-    assert dashes.pop("quadruplet") == [False, False, True, False]
+    assert dashes.pop("quadruplet") == [False, False, True, False, False]
     assert not any(dash for dashes_of_row in dashes.values() for dash in dashes_of_row)
-    assert few.chances == ("6.7", "6.7", "6.7", "")
+    assert few.chances == ("6.7", "6.7", "6.7", "", "")
+
+
+def test_accuracies_are_told_in_percent_of_the_supervised_rows(curved_board, make_board, make_plan, fake):
+    few, speed = evaluator_sections(curved_board)
+    means = {row.label: float(row.values[0][0]) for row in few.rows}
+    shares = {row.label: float(row.values[-1][0]) for row in few.rows}
+    assert shares["supervised"] == 100
+    assert shares == {label: pytest.approx(100 * mean / means["supervised"], abs=1) for label, mean in means.items()}
+    assert OF_SUPERVISED not in speed.metrics
+    row, column, _ = fake
+    without = make_board(make_plan([row("sfa", 0.4), row("random_init", 0.2)], [column("few_shot")]))
+    assert all(OF_SUPERVISED not in section.metrics for section in evaluator_sections(without))
+
+
+def test_the_page_has_a_cell_for_each_heading(curved_board):
+    page = board_files(curved_board)["index.html"].decode()
+    for table in page.split('<table class="metrics">')[1:]:
+        rows = [part.split("</tr>")[0] for part in table.split("</table>")[0].split("<tr")[1:]]
+        assert len({row.count("<th") + row.count("<td") for row in rows}) == 1
 
 
 def test_the_board_shows_the_only_metric_of_an_evaluator_without_pictures(board):
