@@ -1,4 +1,4 @@
-"""Example of an exported network: about ten lines without the harness."""
+"""Example of an exported network: a short program without the harness."""
 
 from __future__ import annotations
 

@@ -27,8 +27,6 @@ def replace_forward(network: nn.Module, forward: Callable[[nn.Module, Tensor], T
 
 OverTime = Literal["mean", "sequence"]
 """Outputs of an image network for a clip: the mean over frames, or all of them."""
-FRAME_VECTORS = "network(clips.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(clips), -1))"
-"""Python that does what `on_frames` does, as a sequence."""
 
 
 def own_forward(network: nn.Module, inputs: Any) -> Tensor:
@@ -48,6 +46,12 @@ def on_frames(
         forward: of the network and images (N, C, H, W) -> (N, dim).
     """
     return replace_forward(network, partial(_frame_vectors, forward=forward, over_time=over_time))
+
+
+def frames_in_python(over_time: OverTime) -> str:
+    """Python that does to an image `network` and `clips` what `on_frames` does."""
+    sequence = "network(clips.transpose(1, 2).flatten(0, 1)).unflatten(0, (len(clips), -1))"
+    return f"{sequence}.mean(1)" if over_time == "mean" else sequence
 
 
 def on_pathways(network: nn.Module, alpha: int) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import nn
 
 from harness.backbones.cards import TIMM, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import examine, on_meta, remove
-from harness.backbones.libraries.forwarding import FRAME_VECTORS, OverTime, on_frames
+from harness.backbones.libraries.forwarding import OverTime, frames_in_python, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.system.seeding import seeded
@@ -83,7 +83,7 @@ class Timm:
         return Recipe(
             "timm",
             f"timm.create_model({self._model!r}, num_classes=0{options})",
-            FRAME_VECTORS + (".mean(1)" if self._over_time == "mean" else ""),
+            frames_in_python(self._over_time),
             strict=not self._anatomy.unused,
         )
 

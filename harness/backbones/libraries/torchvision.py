@@ -9,7 +9,7 @@ from torch import nn
 
 from harness.backbones.cards import TORCHVISION, LibraryCard, model_card
 from harness.backbones.libraries.anatomy import blocks, examine, on_meta, remove, without_classifier
-from harness.backbones.libraries.forwarding import FRAME_VECTORS, OverTime, on_frames
+from harness.backbones.libraries.forwarding import OverTime, frames_in_python, on_frames
 from harness.backbones.libraries.importing import import_library, refuse_options, unknown_model
 from harness.cards import View
 from harness.errors import UsageError
@@ -93,11 +93,10 @@ class Torchvision:
     def recipe(self) -> Recipe:
         """Python that builds the network with torchvision alone."""
         options = "".join(f", {name}={value!r}" for name, value in self._options.items())
-        over_frames = FRAME_VECTORS + (".mean(1)" if self._over_time == "mean" else "")
         return Recipe(
             "torchvision",
             f"torchvision.models.get_model({self._model!r}{options})",
-            "network(clips)" if self._is_video else over_frames,
+            "network(clips)" if self._is_video else frames_in_python(self._over_time),
             classifier=self._classifier,
             strict=not self._anatomy.unused,
         )
