@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from harness.values import Budget
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.tables import Tables, grey
+from harness_dense_trajectories.tables import MappedTables, Tables, grey
+from harness_dense_trajectories.trajectories import WIDTH
 
 
 def test_trajectories_are_computed_once(boxed, own_home):
@@ -41,6 +46,61 @@ def test_boxes_of_humans_are_kept_out_of_the_cameras_motion(boxed, own_home):
     write([])
     assert np.array_equal(Tables(Settings(), boxes="ours").load(some)[0], plain[0])
     assert len(list((own_home / "trajectories").rglob("*.npy"))) == 6  # other boxes, other names
+
+
+@pytest.fixture
+def numbered(squares, tmp_path, monkeypatch):
+    """A split, with tables of 2,000 rows whose first two columns number the video and the row."""
+    split = squares.split("train").unlabelled()
+    for video in range(len(split)):
+        table = np.zeros((2000 if video else 0, WIDTH), np.float32)
+        table[:, 0], table[:, 1] = video, np.arange(len(table))
+        np.save(tmp_path / f"{video}.npy", table)
+    monkeypatch.setattr(
+        Tables, "load", lambda _, split, chosen: MappedTables([tmp_path / f"{video}.npy" for video in chosen])
+    )
+    return split
+
+
+@pytest.mark.parametrize("videos", [1, 5, 3500])
+def test_rows_are_drawn_of_so_many_videos(numbered, videos):
+    budget = Budget(frames=10**9, seed=3)
+    rows = Tables(Settings()).sample(numbered, budget, 100, videos=videos, least=0)
+    random = np.random.default_rng(3)
+    chosen = random.permutation(len(numbered))[:videos]
+    drawn = {video: np.sort(random.permutation(2000 if video else 0)[:100]) for video in chosen.tolist()}
+    assert rows[:, :2].tolist() == [[video, row] for video, numbers in drawn.items() for row in numbers]
+
+
+def test_the_budget_bounds_the_videos_too(numbered):
+    frames = numbered.videos[0].frames
+    rows = Tables(Settings()).sample(numbered, Budget(frames=2 * frames, seed=3), 100, videos=3500, least=0)
+    assert len(np.unique(rows[:, 0])) == 2
+
+
+def test_memory_is_that_of_the_rows_drawn(numbered):
+    def peak(videos):
+        tracemalloc.start()
+        rows = Tables(Settings()).sample(numbered, Budget(frames=10**9, seed=3), 500, videos=videos, least=0)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak - rows.nbytes
+
+    assert peak(9) < peak(3) + 2**19 < 3 * 2**20
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files where Linux lists them")
+def test_a_table_is_closed_with_its_last_use(numbered):
+    tables = Tables(Settings()).load(numbered, [1, 2, 3] * 50)
+    before = open_files()
+    most = max(open_files() for _ in tables)
+    assert len(tables[10:20]) == 10
+    assert [table[0, 0] for table in tables[1:4]] == [2, 3, 1]
+    assert before < most <= before + 3
 
 
 def test_workers_start_without_torch():

@@ -42,7 +42,7 @@ IDT_BOW = MethodCard(
     deviations=(
         *IDT_FV.deviations[:4],
         "square roots of the shares of words, for linear classifiers; the paper's kernel is chi-squared",
-        "words are fitted on up to 500 trajectories of each video that the budget pays; the paper's on 100,000 in all",
+        "words are fitted on 500 trajectories each of up to 3,500 videos that the budget pays; the paper's on 100,000",
     ),
 )
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,10 +21,11 @@ from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.pictures import illustrations
 from harness_dense_trajectories.rows import offsets
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.tables import Tables, grey, on_cuda
+from harness_dense_trajectories.tables import Tables, grey, on_cuda, stack
 from harness_dense_trajectories.trajectories import COLUMNS, span
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from harness.interfaces import Split
@@ -100,8 +100,9 @@ class TrajectoryEncoder:
 
     def _encode(self, group: Sequence[NDArray[np.float32]]) -> Tensor:
         """Encode tables together, (V, dim) float32."""
-        x = torch.from_numpy(np.concatenate(group))
-        segments = offsets([len(table) for table in group])
+        counts = [len(table) for table in group]
+        x = torch.from_numpy(stack(group, sum(counts)))
+        segments = offsets(counts)
         parts = [part(x[:, columns(name)], segments) for name, part in self.parts.items()]
         joined = torch.cat(parts, dim=1).float()
         return joined if self.sketch is None else self.sketch.project(joined)
@@ -157,13 +158,13 @@ def columns(name: str) -> slice:
     return span("shape", "mbh_y") if name == JOINT else COLUMNS[name]
 
 
-def _groups(tables: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, list[NDArray[np.float32]]]]:
+def _groups(tables: Sequence[NDArray[np.float32]]) -> Iterator[tuple[int, Sequence[NDArray[np.float32]]]]:
     """Group tables of up to `ROWS` rows together, with the position of the first."""
-    group: list[NDArray[np.float32]] = []
+    first = rows = 0
     for index, table in enumerate(tables):
-        if group and sum(map(len, group)) + len(table) > ROWS:
-            yield index - len(group), group
-            group = []
-        group.append(np.asarray(table))
-    if group:
-        yield len(tables) - len(group), group
+        if index > first and rows + len(table) > ROWS:
+            yield first, tables[first:index]
+            first, rows = index, 0
+        rows += len(table)
+    if first < len(tables):
+        yield first, tables[first:]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 
 from harness.cards import WholeVideo
+from harness.errors import UsageError
 from harness.functional.kmeans import kmeans
 from harness.system import progress
 from harness.values import Promise
@@ -33,10 +34,15 @@ ITERATIONS = 50
 class _TrajectoryMethod:
     """Options of the trajectories, the same for every encoding of them.
 
-    The backbone is not used. The budget bounds the frames of the videos, drawn at random, whose trajectories the
-    encoding is fitted on.
+    The backbone is not used. The encoding is fitted on trajectories of videos drawn at random, whose frames the budget
+    bounds.
+
+    Raises:
+        UsageError: when `videos` or `samples` is below 1.
     """
 
+    videos: int = 3500
+    """Largest number of videos to fit the encoding on; the budget bounds it too."""
     samples: int = 500
     """Largest number of trajectories of a video that the encoding is fitted on."""
     flow: Flow = "dis"
@@ -52,6 +58,9 @@ class _TrajectoryMethod:
     """
 
     def __post_init__(self) -> None:
+        if self.videos < 1 or self.samples < 1:
+            msg = f"videos and samples must be at least 1, got {self.videos} and {self.samples}"
+            raise UsageError(msg)
         self.settings = Settings(flow=self.flow, compensate=self.compensate, detector=self.detector)
 
     def promise(self, backbone: Backbone) -> Promise:
@@ -95,7 +104,7 @@ class IdtFv(_TrajectoryMethod):
             DataError: when a video does not decode or has no boxes, or there are fewer trajectories than components.
         """
         tables = Tables(self.settings, session.device, self.boxes)
-        rows = tables.sample(train, session.budget, self.samples, least=self.components)
+        rows = tables.sample(train, session.budget, self.samples, videos=self.videos, least=self.components)
         names = DESCRIPTORS if self.encoding == "separate" else (JOINT,)
         parts = {}
         with progress.bar("mixtures", total=len(names)) as bar:
@@ -128,7 +137,7 @@ class IdtBow(_TrajectoryMethod):
             DataError: when a video does not decode or has no boxes, or there are fewer trajectories than words.
         """
         tables = Tables(self.settings, session.device, self.boxes)
-        rows = tables.sample(train, session.budget, self.samples, least=self.words)
+        rows = tables.sample(train, session.budget, self.samples, videos=self.videos, least=self.words)
         parts = {}
         with progress.bar("dictionaries", total=len(DESCRIPTORS)) as bar:
             for name in DESCRIPTORS:

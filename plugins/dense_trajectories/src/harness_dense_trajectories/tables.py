@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from harness.video.decode import decoder
 from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
+from harness_dense_trajectories.trajectories import WIDTH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ class Tables:
     device: str = "cpu"
     boxes: str = ""
 
-    def load(self, split: Split, chosen: Sequence[int] | None = None) -> list[NDArray[np.float32]]:
+    def load(self, split: Split, chosen: Sequence[int] | None = None) -> MappedTables:
         """Load the table (n, 436) of each video, computing those not on disk.
 
         A file is there whole or not at all, so that what is done stays done when the process is killed.
@@ -74,10 +75,19 @@ class Tables:
                     msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
                     raise DataError(msg) from outcome
                 bar.advance(note=video)
-        return [np.load(targets[index], mmap_mode="r", allow_pickle=False) for index in chosen]
+        return MappedTables([targets[index] for index in chosen])
 
-    def sample(self, train: Split, budget: Budget, per_video: int, least: int) -> NDArray[np.float32]:
+    def sample(self, train: Split, budget: Budget, per_video: int, *, videos: int, least: int) -> NDArray[np.float32]:
         """Draw rows (n, 436) of random videos, as many as the budget has frames for.
+
+        Memory is that of the rows drawn, at most `videos * per_video` of them.
+
+        Args:
+            train: whose videos.
+            budget: bounds the frames of the videos drawn; its seed draws them.
+            per_video: largest number of rows of a video.
+            videos: largest number of videos.
+            least: smallest number of rows.
 
         Raises:
             DataError: when a video does not decode or has no boxes, or there are fewer than `least` rows.
@@ -85,17 +95,17 @@ class Tables:
         random = np.random.default_rng(budget.seed)
         order = random.permutation(len(train))
         read = np.cumsum([train.videos[index].frames for index in order])
-        chosen = order[: max(1, int(np.searchsorted(read, budget.frames, side="right")))]
-        tables = self.load(train, chosen.tolist())
+        paid = int(np.searchsorted(read, budget.frames, side="right"))
+        tables = self.load(train, order[: max(1, min(paid, videos))].tolist())
         kept = [np.sort(random.permutation(len(table))[:per_video]) for table in tables]
-        rows = np.concatenate([table[rows] for table, rows in zip(tables, kept, strict=True)])
-        if len(rows) < least:
+        ends = np.cumsum([len(numbers) for numbers in kept])
+        if ends[-1] < least:
             msg = (
-                f"split {train.name!r} gave {len(rows)} trajectories, fewer than the {least} components or words: ask "
+                f"split {train.name!r} gave {ends[-1]} trajectories, fewer than the {least} components or words: ask "
                 "for fewer, or learn from longer or larger videos"
             )
             raise DataError(msg)
-        return rows
+        return stack((table[numbers] for table, numbers in zip(tables, kept, strict=True)), int(ends[-1]))
 
     def _jobs(self, split: Split, chosen: Sequence[int], targets: dict[int, Path], bar: progress.Bar) -> Iterator[Job]:
         """Yield jobs for tables not on disk; note every table's file in `targets`."""
@@ -119,6 +129,43 @@ class Tables:
     def _recipe(self) -> dict[str, Any]:
         code = code_hash(f"harness_dense_trajectories.{'many' if on_cuda(self.device) else 'extract'}")
         return {"settings": asdict(self.settings), "code": code, "decoder": decoder(), "opencv": cv2.__version__}
+
+
+class MappedTables(Sequence["NDArray[np.float32]"]):
+    """Tables (n, 436) of videos, each mapped from its file when it is asked for.
+
+    None is held: a process may have fewer files open than a data set has videos.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice) -> MappedTables: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.float32] | MappedTables:
+        if isinstance(index, slice):
+            return MappedTables(self._paths[index])
+        table: NDArray[np.float32] = np.load(self._paths[index], mmap_mode="r", allow_pickle=False)
+        return table
+
+
+def stack(tables: Iterable[NDArray[np.float32]], count: int) -> NDArray[np.float32]:
+    """Stack the `count` rows of tables, holding one table beside them.
+
+    >>> stack((np.full((rows, WIDTH), rows) for rows in (1, 2)), 3)[:, 0]
+    array([1., 2., 2.], dtype=float32)
+    """
+    rows = np.empty((count, WIDTH), np.float32)
+    end = 0
+    for table in tables:
+        rows[end : end + len(table)] = table
+        end += len(table)
+    return rows
 
 
 def grey(frames: Tensor) -> NDArray[np.uint8]:
