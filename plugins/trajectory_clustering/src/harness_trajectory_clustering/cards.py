@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from harness import BackboneCard, Paper
 
+PAPER = Paper(
+    title="Unsupervised Learning of Video Representations via Dense Trajectory Clustering",
+    authors="Pavel Tokmakov, Martial Hebert, Cordelia Schmid",
+    year=2020,
+    venue="ECCV Workshops",
+    url="https://arxiv.org/abs/2006.15731",
+)
+
 _HARA = Paper(
     title="Can spatiotemporal 3D CNNs retrace the history of 2D CNNs and ImageNet?",
     authors="Kensho Hara, Hirokatsu Kataoka, Yutaka Satoh",
