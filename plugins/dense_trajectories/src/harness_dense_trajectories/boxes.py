@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Boxes = Sequence[NDArray[np.float32]]
 """For each frame (k, 4): left, top, right, bottom in pixels."""
+JOINTS = "joints"
+"""Name of the boxes around a data set's joints, which `joint_boxes` writes."""
 _FORMATS = (
     "a .json list with one list of [left, top, right, bottom] a frame, or a .npz of `frame` (m,) and `box` (m, 4)"
 )
@@ -40,7 +42,8 @@ def find_boxes(name: str, video: Video) -> Path | None:
         path = stem.with_suffix(suffix)
         if path.is_file():
             return path
-    msg = f"video {video.id!r}: no boxes at {stem}.npz or .json (its sha256); write them there, or leave `boxes` out"
+    way = "run `python -m harness_dense_trajectories.joint_boxes DATASET`" if name == JOINTS else "write them there"
+    msg = f"video {video.id!r}: no boxes at {stem}.npz or .json (its sha256); {way}, or leave `boxes` out"
     raise DataError(msg)
 
 
