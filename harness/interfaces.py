@@ -356,7 +356,7 @@ class Stage(Protocol):
         schedule: Literal["cosine"] | Sequence[int] = (),
         clip_gradients: float | None = None,
         epoch: int | None = None,
-        start_epoch: Callable[[int], None] | None = None,
+        start_epoch: Callable[[int], Mapping[str, float] | None] | None = None,
     ) -> None:
         """Train `loss` in place.
 
@@ -375,7 +375,7 @@ class Stage(Protocol):
             clip_gradients: largest norm of all gradients together.
             epoch: steps of an epoch; all when None.
             start_epoch: called with the number of each epoch before its first step; what it changes must lie in
-                buffers of `loss`.
+                buffers of `loss`. Numbers that it returns by name are logged at that step.
 
         Raises:
             DivergedError: when the loss becomes NaN or infinite.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.values import Encoding, Promise
 
 SHOTS = (1, 5, 10, 20)
+KNOWN = (1, 2, 5, 10, 20)
 
 TOLERANCE = 2e-5
 """Largest gradient entry at a solution; objectives match scikit-learn's default."""
@@ -42,7 +43,7 @@ class FewShot:
     for every video (train's most frequent one).
 
     Args:
-        shots: which n of 1, 5, 10 and 20; 5 is always among them.
+        shots: which n of 1, 2, 5, 10 and 20; 5 is always among them.
         draws: of each n, seeded by the run's seed.
         label: which kind of class to predict.
 
@@ -55,8 +56,8 @@ class FewShot:
     card: ClassVar[EvaluatorCard] = FEW_SHOT
 
     def __init__(self, shots: Sequence[int] = SHOTS, draws: int = 10, label: str = "action") -> None:
-        if not set(shots) <= set(SHOTS) or 5 not in shots:
-            msg = f"evaluator 'few_shot': shots must be some of {', '.join(map(str, SHOTS))}, and 5, got {list(shots)}"
+        if not set(shots) <= set(KNOWN) or 5 not in shots:
+            msg = f"evaluator 'few_shot': shots must be some of {', '.join(map(str, KNOWN))}, and 5, got {list(shots)}"
             raise UsageError(msg)
         if draws < 2:
             msg = f"evaluator 'few_shot': draws must be at least 2, got {draws}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,7 +18,7 @@ from harness.system.seeding import derive_seed, seeded
 from harness.values import Inputs
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Encoder, Session, Split
+    from harness.interfaces import Backbone, Encoder, Session, Split, Stage
     from harness.values import Batch
 
 
@@ -29,8 +29,8 @@ class GradientMethod(NetworkMethod, ABC):
     A convenience, no obligation.
 
     A subclass is a dataclass whose fields are its hyper-parameters. It says what one training example is
-    (`frames_per_example`, `draw`), gives the module with its loss (`build_loss`), and may do something
-    between epochs (`start_epoch`).
+    (`frames_per_example`, `draw`, or `batch` where examples depend on the step), gives the module with its loss
+    (`build_loss`), and may do something between epochs (`start_epoch`).
 
     Fits are resumable: the batch of a step depends on the seed and the step alone, and everything a
     fit learns lies in the parameters and buffers of its loss.
@@ -46,10 +46,11 @@ class GradientMethod(NetworkMethod, ABC):
     """Momentum of SGD; AdamW keeps its own."""
     weight_decay: float = 1e-4
     """Decay of weights; biases and normalisation have none."""
-    schedule: Literal["cosine", "step"] = "cosine"
+    schedule: Literal["cosine", "step"] | tuple[float, ...] = "cosine"
     """Schedule of the learning rate.
 
-    `cosine` falls to zero over the fit; `step` divides by ten after one and two thirds of it.
+    `cosine` falls to zero over the fit; `step` divides by ten after one and two thirds of it; numbers in (0, 1) are
+    the shares of it after which the rate is divided by ten.
     """
     clip_gradients: float | None = None
     """The largest norm of all gradients together."""
@@ -58,12 +59,18 @@ class GradientMethod(NetworkMethod, ABC):
     def frames_per_example(self, view: View) -> int:
         """Frames that one example shows the network, where `view` is the backbone's."""
 
-    @abstractmethod
     def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
         """Draw `size` examples of `train`, random by `generator` alone.
 
-        Called in a thread that reads ahead.
+        Called in a thread that reads ahead, by `batch`.
         """
+        msg = f"method {self.card.name!r}: expected its class to define `draw` or `batch`"
+        raise PluginError(msg)
+
+    def batch(self, train: Split, view: View, size: int, step: int, session: Session) -> Batch:
+        """Read this process's `size` examples of a step, by seed, step and rank alone."""
+        generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, step, session.rank))
+        return self.draw(train, view, size, generator)
 
     @abstractmethod
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
@@ -72,11 +79,12 @@ class GradientMethod(NetworkMethod, ABC):
         Its input is normalised float clips, and targets where `draw` gives some.
         """
 
-    def start_epoch(self, loss: nn.Module, train: Split, epoch: int) -> None:
-        """Prepare an epoch, before its first step.
+    def start_epoch(self, loss: nn.Module, train: Split, epoch: int) -> Mapping[str, float] | None:
+        """Prepare an epoch, before its first step; numbers by name are logged.
 
         Anything it changes must lie in buffers of `loss`.
         """
+        return None
 
     def view(self, inputs: Inputs | Mapping[str, Inputs]) -> View:
         """View that examples are drawn for: that of the network's first stream.
@@ -105,7 +113,17 @@ class GradientMethod(NetworkMethod, ABC):
         self.train(loss, backbone.inputs, train, session)
         return NetworkEncoder.of(network, backbone)
 
-    def train(self, loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], train: Split, session: Session) -> None:
+    def train(
+        self,
+        loss: nn.Module,
+        inputs: Inputs | Mapping[str, Inputs],
+        train: Split,
+        session: Session,
+        *,
+        stage: Stage | None = None,
+        frames: int | None = None,
+        start_epoch: Callable[[int], Mapping[str, float] | None] | None = None,
+    ) -> None:
         """Train `loss` in place, for as many steps as the budget has frames for.
 
         Args:
@@ -113,38 +131,55 @@ class GradientMethod(NetworkMethod, ABC):
             inputs: of the network.
             train: what examples are drawn from.
             session: of the fit.
+            stage: part of the fit that trains; the session itself when None.
+            frames: part of the budget that is used; all of it when None.
+            start_epoch: called in place of the method's own.
 
         Raises:
             UsageError, DivergedError, PluginError: as in `fit`.
         """
         view = self.view(inputs)
-        size = self._examples(view, session)
-        frames = size * self.frames_per_example(view)
-        steps = session.budget.frames // (frames * session.world)
+        budget = session.budget.frames if frames is None else frames
+        size = self._examples(view, session, budget)
+        announced = size * self.frames_per_example(view)
+        steps = budget // (announced * session.world)
 
         def draw(step: int) -> Batch:
-            generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, step, session.rank))
-            batch = self.draw(train, view, size, generator)
-            if batch.shown > frames:
-                msg = f"method {session.name!r} drew a batch of {batch.shown} frames, having announced {frames}"
+            batch = self.batch(train, view, size, step, session)
+            if batch.shown > announced:
+                msg = f"method {session.name!r} drew a batch of {batch.shown} frames, having announced {announced}"
                 raise PluginError(msg)
             return batch
 
-        session.train(
+        (stage or session).train(
             loss,
             inputs,
             draw,
             steps=steps,
             optimizer=self._optimizer(loss),
-            schedule="cosine" if self.schedule == "cosine" else (steps // 3, 2 * steps // 3),
+            schedule=self._schedule(steps),
             clip_gradients=self.clip_gradients,
             epoch=max(1, -(-len(train) // (size * session.world))),
-            start_epoch=partial(self.start_epoch, loss, train),
+            start_epoch=start_epoch or partial(self.start_epoch, loss, train),
         )
 
-    def _examples(self, view: View, session: Session) -> int:
+    def _schedule(self, steps: int) -> Literal["cosine"] | tuple[int, ...]:
+        """Steps after which the learning rate is a tenth, or `cosine`.
+
+        Raises:
+            UsageError: when a share of the fit is not in (0, 1).
+        """
+        if self.schedule == "cosine":
+            return "cosine"
+        shares = (1 / 3, 2 / 3) if self.schedule == "step" else self.schedule
+        if not all(0 < share < 1 for share in shares):
+            msg = f"method {self.card.name!r}: expected shares of the fit in (0, 1) as schedule, got {list(shares)}"
+            raise UsageError(msg)
+        return tuple(int(share * steps) for share in shares)
+
+    def _examples(self, view: View, session: Session, frames: int) -> int:
         """Examples in a step of one process: fewer than the batch size in a small budget."""
-        frames, world = session.budget.frames, session.world
+        world = session.world
         affordable = frames // (self.frames_per_example(view) * world)
         if affordable < 1 or self.batch_size < world:
             msg = (

@@ -58,7 +58,7 @@ class Training:
     clip_gradients: float | None
     epoch: int
     """Steps of an epoch."""
-    start_epoch: Callable[[int], None] | None
+    start_epoch: Callable[[int], Mapping[str, float] | None] | None
     seed: int
     checkpoints: Path | None
     logs: Path | None
@@ -103,7 +103,7 @@ def train(
         def before_step(step: int) -> None:
             _seed(derive_seed(training.seed, step, place.rank), place.device)
             if step % training.epoch == 0 and training.start_epoch is not None:
-                training.start_epoch(step // training.epoch)
+                monitor.log(training.start_epoch(step // training.epoch) or {}, step)
                 loss.train()
 
         wrapped = _Optimizer(optimizer, training.clip_gradients, place.device)

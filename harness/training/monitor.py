@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
             self._writer.add_scalar("lr", lr, step)
             self._writer.add_scalar("frames_per_second", self._frames / max(now - self._reported, 1e-9), step)
         self._reported = now
+
+    def log(self, curves: Mapping[str, float], step: int) -> None:
+        """Write numbers by name to the TensorBoard log, beside the loss."""
+        if self._writer is not None:
+            for name, number in curves.items():
+                self._writer.add_scalar(name, number, step)
 
     def close(self) -> None:
         """End the TensorBoard log and its thread."""

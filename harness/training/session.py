@@ -68,7 +68,7 @@ class TrainingStage:
         schedule: Literal["cosine"] | Sequence[int] = (),
         clip_gradients: float | None = None,
         epoch: int | None = None,
-        start_epoch: Callable[[int], None] | None = None,
+        start_epoch: Callable[[int], Mapping[str, float] | None] | None = None,
     ) -> None:
         """Train `loss` in place; see `harness.interfaces.Stage`."""
         from harness.training import loop  # mmengine is imported by who trains

@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,18 +18,27 @@ from harness.interfaces import Split
 from harness.system.prefetch import Batches
 from harness.system.seeding import derive_seed
 from harness.video.sampling import ClipSampling, clip_frames, sampled_frames
-from harness.video.transforms import crops, random_crop
+from harness.video.transforms import crops, multi_scale_crop, random_crop
 
 THREADS = min(os.cpu_count() or 1, 8)
 AHEAD = 2 * THREADS
 """Videos decoded before they are needed."""
 
 
-def read_clips(split: Split, videos: Tensor, frames: Tensor, *, size: int, generator: torch.Generator | None) -> Tensor:
+def read_clips(
+    split: Split,
+    videos: Tensor,
+    frames: Tensor,
+    *,
+    size: int,
+    generator: torch.Generator | None,
+    crop: Literal["random", "multi_scale"] = "random",
+) -> Tensor:
     """Clips as (B, C, T, size, size) uint8 RGB, cropped at random or in the centre.
 
-    With a generator, each frame's short side is resized to 8/7 of `size` (128 pixels for 112) and a random square is
-    cut out of each clip. Without one, the short side becomes `size`, and the square is the centre.
+    Without a generator, the short side of each frame becomes `size`, and the square is the centre. With one, a random
+    square is cut out of each clip: after each frame's short side is resized to 8/7 of `size` (128 pixels for 112), or
+    by `multi_scale_crop` at a random position after it is resized to at most twice `size`.
 
     Args:
         split: where the videos are.
@@ -36,15 +46,24 @@ def read_clips(split: Split, videos: Tensor, frames: Tensor, *, size: int, gener
         frames: (B, T) frame indices of each clip.
         size: pixels.
         generator: chooses the squares; None takes the centres.
+        crop: how a square is chosen.
 
     Raises:
         DataError: when a video does not decode.
     """
-    short_side = size if generator is None else round(size * 8 / 7)
     clips = []
     for video, chosen in zip(videos.tolist(), frames.tolist(), strict=True):
+        short_side: int | None = size if generator is None else round(size * 8 / 7)
+        if crop == "multi_scale":
+            record = split.videos[video]
+            short_side = 2 * size if min(record.width, record.height) > 2 * size else None
         clip = split.read(video, chosen, short_side=short_side).permute(3, 0, 1, 2)[None]  # (1, C, T, H, W)
-        clips.append(crops(clip, size, 1)[:, 0] if generator is None else random_crop(clip, size, generator))
+        if generator is None:
+            clips.append(crops(clip, size, 1)[:, 0])
+        elif crop == "multi_scale":
+            clips.append(multi_scale_crop(clip, size, generator, position="random"))
+        else:
+            clips.append(random_crop(clip, size, generator))
     return torch.cat(clips)
 
 

@@ -94,7 +94,7 @@ def test_fewer_shots_do_with_fewer_videos():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"shots": [1, 10]}, "and 5, got"), ({"shots": [5, 7]}, "some of 1, 5, 10, 20"), ({"draws": 1}, "at least 2")],
+    [({"shots": [1, 10]}, "and 5, got"), ({"shots": [5, 7]}, "some of 1, 2, 5, 10, 20"), ({"draws": 1}, "at least 2")],
 )
 def test_impossible_options(options, message):
     with pytest.raises(UsageError, match=message):

@@ -11,6 +11,7 @@ from harness.backbones import _torchvision
 from harness.video.transforms import (
     GREY,
     SCALES,
+    _by_products,
     colour_jitter,
     crops,
     multi_scale_crop,
@@ -85,10 +86,11 @@ def test_resized_crops_equal_torchvisions(box):
     _torchvision.models()
     functional = importlib.import_module("torchvision.transforms.v2.functional")
     clips = torch.randint(256, (2, 3, 4, 40, 60), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    ours = resized_crops(clips, torch.tensor([box, (0, 0, 40, 40)]), 16)
+    boxes = torch.tensor([box, (0, 0, 40, 40)])
     theirs = functional.resized_crop(clips[0].transpose(0, 1).float(), *box, [16, 16], antialias=True)
-    assert ours.dtype == torch.uint8
-    assert (ours[0].transpose(0, 1).float() - theirs).abs().max() <= 0.51  # which is not rounded
+    for ours, nearest in ((resized_crops(clips, boxes, 16), 1.0), (_by_products(clips, boxes.float(), 16), 0.51)):
+        assert ours.dtype == torch.uint8
+        assert (ours[0].transpose(0, 1).float() - theirs).abs().max() <= nearest  # which is not rounded
 
 
 def test_multi_scale_crops_are_corners_and_centres_at_every_scale():
@@ -106,6 +108,20 @@ def test_multi_scale_crops_are_corners_and_centres_at_every_scale():
     assert set(found) == set(SCALES)
     assert len(found[1.0]) == 3  # the whole height: left, centre, right
     assert all(len(found[scale]) == 5 for scale in SCALES[1:])
+
+
+def test_multi_scale_crops_are_anywhere_on_request():
+    ramp = torch.zeros(400, 2, 1, 64, 96, dtype=torch.uint8)
+    ramp[:, 0] = torch.arange(64, dtype=torch.uint8)[:, None]
+    ramp[:, 1] = torch.arange(96, dtype=torch.uint8)
+    cropped = multi_scale_crop(ramp, 32, torch.Generator().manual_seed(0), position="random").float()[:, :, 0]
+    sides = cropped[:, 0, -1, 0] - cropped[:, 0, 0, 0]
+    assert {min(SCALES, key=lambda share: abs(share * 62 - float(side))) for side in sides} == set(SCALES)
+    small = cropped[sides < 34]  # squares of 32 pixels: any row from 0 to 32, any column from 0 to 64
+    middles = small.mean((2, 3)) - 15.5
+    assert len(middles.round().unique(dim=0)) > 40
+    assert middles.amin(0).tolist() == pytest.approx([0, 0], abs=5)
+    assert middles.amax(0).tolist() == pytest.approx([32, 64], abs=5)
 
 
 def noise(count: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import BackboneCard, Paper
+from harness import BackboneCard, MethodCard, Paper
 
 PAPER = Paper(
     title="Unsupervised Learning of Video Representations via Dense Trajectory Clustering",
@@ -34,4 +34,29 @@ RESNET3D_34 = BackboneCard(
     paper=_HARA,
     dim=512,
     tokens="layer4",
+_DEVIATIONS = (
+    "BN before the embedding layer by default, without which small networks put all videos in one spot",
+    "up to 16,384 videos the softmax is exact; the paper samples 4,096 negatives",
+    "noise leaves out a video's own entry; the released code does not",
+    "the defaults of batch and schedule are for small networks and budgets, not the paper's 200 epochs of 256 clips",
+)
+
+VIDEO_IR = MethodCard(
+    name="video_ir",
+    summary="instance recognition: each video a class of its own, against a memory bank",
+    paper=PAPER,
+    deviations=_DEVIATIONS,
+)
+
+VIDEO_LA = MethodCard(
+    name="video_la",
+    summary="local aggregation: videos of one cluster near, of the network's clusters or of their trajectories'",
+    paper=PAPER,
+    deviations=(
+        *_DEVIATIONS,
+        "instance recognition comes first within the same budget, and the bank is filled anew where it ends",
+        "a video without close neighbours has no loss; the released code's has no gradient",
+        "videos without trajectories are clusters of their own; the released code leaves them out",
+        "the prior's trajectories differ as those of idt_fv do",
+    ),
 )
