@@ -34,6 +34,8 @@ RESNET3D_34 = BackboneCard(
     paper=_HARA,
     dim=512,
     tokens="layer4",
+)
+
 _DEVIATIONS = (
     "BN before the embedding layer by default, without which small networks put all videos in one spot",
     "up to 16,384 videos the softmax is exact; the paper samples 4,096 negatives",

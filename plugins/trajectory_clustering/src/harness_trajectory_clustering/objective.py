@@ -25,7 +25,7 @@ from harness_trajectory_clustering.losses import (
 )
 
 InstanceLoss = Literal["softmax", "nce", "sampled"]
-"""Losses of instance recognition: exact, noise-contrastive, or by a sampled denominator."""
+"""Losses of instances: exact, noise-contrastive, or with a sampled denominator."""
 
 
 class Embedding(nn.Module):
@@ -76,7 +76,7 @@ class InstanceRecognition(nn.Module):
 
     log_z: Tensor
     sums: Tensor
-    """(3,) float64: exact losses, empty neighbourhoods and videos since the epoch began."""
+    """(3,) float64: exact losses, empty neighbourhoods and videos of this epoch."""
 
     def __init__(self, embedding: Embedding, bank: MemoryBank, options: InstanceOptions) -> None:
         super().__init__()

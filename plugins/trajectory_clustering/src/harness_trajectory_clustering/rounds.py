@@ -1,4 +1,4 @@
-"""Epochs of local aggregation: when it begins, and what is clustered."""
+"""Epochs of local aggregation: their start, and the vectors that are clustered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEARNT = 0.6
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """What happens before each epoch of a fit by local aggregation.
+    """Work before each epoch of a fit by local aggregation.
 
     Args:
         loss: of the fit.
