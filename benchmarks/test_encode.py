@@ -22,7 +22,7 @@ VIEW = View(frames=16, stride=2, size=64, clips=3)
 def test_encode(videos, beside, monkeypatch):
     records = tuple(Video(path.stem, path, 60, 25.0, 320, 240) for path in videos)
     split = VideoSplit("test", records)
-    encoder = NetworkEncoder(Small3D().build(seed=0), replace(Small3D.inputs, view=VIEW))
+    encoder = NetworkEncoder(Small3D().build(seed=0), replace(Small3D().inputs, view=VIEW))
 
     def ours():
         monkeypatch.setattr(frame_cache, "shared", frame_cache.FrameCache())

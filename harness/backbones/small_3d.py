@@ -9,6 +9,7 @@ from torch import nn
 
 from harness.backbones.cards import SMALL_3D
 from harness.cards import BackboneCard, View
+from harness.errors import UsageError
 from harness.system.seeding import seeded
 from harness.values import Inputs
 
@@ -18,10 +19,21 @@ class Small3D:
 
     The maximum keeps what a person who fills a tenth of the frame does; an average would drown it in the place. The
     network is as wide as two CPU cores can train in half a minute.
+
+    Args:
+        frames: frames of a clip, every second one of the video.
+
+    Raises:
+        UsageError: when there is none.
     """
 
     card: ClassVar[BackboneCard] = SMALL_3D
-    inputs: ClassVar[Inputs] = Inputs(view=View(frames=16, stride=2, size=64))
+
+    def __init__(self, frames: int = 16) -> None:
+        if frames < 1:
+            msg = f"backbone {self.card.name!r}: frames must be at least 1, got {frames}"
+            raise UsageError(msg)
+        self.inputs = Inputs(view=View(frames=frames, stride=2, size=64))
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, 128)."""
