@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.execution.verification import Verdict
     from harness.leaderboard import Board
+    from harness.leaderboard.claims_table import MeasuredPair
     from harness.store.records import CellSpec, Run
     from harness.suites.schema import PinnedView, Suite
 
@@ -133,6 +134,41 @@ def leaderboard(
     store = Store(paths.store()) if store is None else store
     planned = plan_suite(suite, plugins, sources)
     return _board_of_plan(planned, sources, plugins, store, command=run_command(source, changes))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredClaims:
+    """Claims of a paper, held against boards."""
+
+    pairs: tuple[MeasuredPair, ...]
+    """Every pair with its figures on each size of the data."""
+    table: str
+    """The same in Markdown, with a comment that names the boards."""
+
+
+def claims(source: str | Path, boards: Sequence[str | Path], *, plugins: Plugins | None = None) -> MeasuredClaims:
+    """Hold the claims of a file against boards.
+
+    Args:
+        source: a file of claims, as plugins of papers ship it.
+        boards: folders of boards of the suites that the claims name; what is on none is not measured.
+        plugins: where names are looked up; all that are installed unless given.
+
+    Raises:
+        UsageError: when the file is no file of claims, a name or option is unknown, a board is of another suite, two
+            are of one, or several cells of a board fit one side of a pair.
+        PluginError: when a class cannot be imported.
+        DataError: when a board cannot be read, or a pair's cells were not measured on the same videos and seeds.
+    """
+    from harness.leaderboard import claims_table
+    from harness.leaderboard.claims import load_claims
+
+    loaded = load_claims(Path(source), Plugins() if plugins is None else plugins)
+    folders = [Path(board) for board in boards]
+    boards_of = claims_table.load_boards(folders, loaded)
+    pairs = claims_table.measure_claims(loaded, boards_of)
+    written = claims_table.table(pairs, boards_of)
+    return MeasuredClaims(pairs, f"{written}\n{claims_table.digests(folders)}")
 
 
 def verify(

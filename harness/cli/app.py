@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import bench, dataset, doctor, export, leaderboard, listing, run, show, verify
+from harness.cli import bench, claims, dataset, doctor, export, leaderboard, listing, run, show, verify
 from harness.cli import map as map_verb
 from harness.cli.context import Context
 from harness.errors import HarnessError
@@ -31,6 +31,7 @@ app.command("map")(map_verb.map_)
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("claims")(claims.claims)
 app.command("doctor")(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(bench.app, name="bench")

@@ -60,7 +60,7 @@ def canonical(suite: Suite, plugins: Plugins) -> Suite:
         update={
             "methods": _spelt_once(suite.methods, methods),
             "composites": tuple(
-                one.model_copy(update={"of": tuple(_spelt(choice, methods) for choice in one.of)})
+                one.model_copy(update={"of": tuple(canonical_choice(choice, methods) for choice in one.of)})
                 for one in suite.composites
             ),
             "backbones": _spelt_once(suite.backbones, plugins.backbones),
@@ -72,7 +72,12 @@ def canonical(suite: Suite, plugins: Plugins) -> Suite:
     )
 
 
-def _spelt(choice: Choice, registry: Registry[Any]) -> Choice:
+def canonical_choice(choice: Choice, registry: Registry[Any]) -> Choice:
+    """A choice in one spelling, without options that are as the default.
+
+    Raises:
+        PluginError, UsageError: as `canonical`.
+    """
     spelt = [registry.canonical(one.name, one.options) for one in folds(choice)]
     if len(spelt) == 1:
         return Choice(name=choice.name, options=spelt[0])
@@ -83,7 +88,7 @@ def _spelt(choice: Choice, registry: Registry[Any]) -> Choice:
 
 def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Choice, ...]:
     """Choices in one spelling, each once."""
-    spelt = [_spelt(choice, registry) for choice in choices]
+    spelt = [canonical_choice(choice, registry) for choice in choices]
     return tuple({one.model_dump_json(): one for one in spelt}.values())
 
 
@@ -104,10 +109,10 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
             CellSpec(
                 method=method,
                 backbone=backbone if "backbone" in reads else None,
-                pretraining=_spelt(learnt, plugins.datasets) if "pretraining" in reads else None,
+                pretraining=canonical_choice(learnt, plugins.datasets) if "pretraining" in reads else None,
                 frames=suite.frames if "budget" in reads else None,
                 evaluator=evaluator,
-                data=_spelt(measured, plugins.datasets),
+                data=canonical_choice(measured, plugins.datasets),
                 seed=seed,
             ),
             average and average.model_copy(update={} if "pretraining" in reads else {"pretraining": None}),

@@ -7,7 +7,7 @@ The claim. A number estimates the mean over new seeds on new groups: score = mea
 the mean random. With one seed the interval is for this fit on new groups, and is labelled so; rows are then not tested
 against each other. Under 6 groups there is neither an interval nor a test. A test of two rows is about the difference
 of their means over new seeds on new groups, paired by seed and group. Its family-wise error is at most 5 % after Holm's
-correction, and 95 % intervals cover at least 92 %: `tests/leaderboard/test_claims.py` asserts it by simulation, and
+correction, and 95 % intervals cover at least 92 %: `tests/leaderboard/test_simulation.py` asserts it by simulation, and
 `benchmarks/statistics.md` has the figures.
 
 The method. Two variances of the mean over seeds are estimated: between seeds, with S - 1 degrees of freedom, and

@@ -80,7 +80,13 @@ class BoardCell:
     @property
     def sample(self) -> Sample | None:
         """Input of paired comparisons; None without predictions, or when not done."""
-        return self.samples[0] if self.samples and self.status == "done" else None
+        return self.sample_of(self.primary.metric)
+
+    def sample_of(self, metric: Metric) -> Sample | None:
+        """The same in one of the card's metrics."""
+        if not self.samples or self.status != "done":
+            return None
+        return self.samples[[one.metric.id for one in self.metrics].index(metric.id)]
 
     @property
     def primary(self) -> MetricSummary:

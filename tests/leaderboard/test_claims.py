@@ -1,59 +1,254 @@
-"""What a board claims (README), checked on boards whose true scores are known."""
+"""Claims: every side is one cell of a board, and verdicts follow from intervals."""
 
 from __future__ import annotations
 
-from itertools import product
+import dataclasses
 
-import numpy as np
+import pydantic
 import pytest
-from scipy import stats
+import yaml
 
-from harness.leaderboard import statistics
+from harness.errors import DataError, UsageError
+from harness.leaderboard.claims import Claim, Measured, Pair, Side, load_claims, measure, verdict
+from harness.leaderboard.statistics import Difference, compare
+from harness.plugins.manager import Plugins
+from harness.store.records import Choice
 
-from .simulation import BOARDS, GRID, MEANS, POWER, SPREADS, TABLE, Design, offences, power, simulate
-
-SMALL = [Design(*one) for one in product((3, 7, 105), (1, 2, 3, 10), (0.0, 0.06), (0.5, 0.97))]
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    return [simulate(design, 200) for design in SMALL]
+from .cards import ENTROPY, TOP1
 
 
-def test_intervals_cover_and_families_of_tests_err_as_claimed(outcomes):
-    assert offences(outcomes) == []
+def claimed(low, high, metric=TOP1, means=(0.0, 0.0)):
+    return Measured(metric, *means, Difference((low + high) / 2, low, high, 0.5))
 
 
-@pytest.mark.long
-def test_they_do_on_every_board_of_the_grid():
-    assert offences([simulate(design, BOARDS) for design in GRID]) == []
+@pytest.mark.parametrize(("low", "high", "expected"), [(1, 2, "confirmed"), (-1, 1, "open"), (-2, -1, "refuted")])
+def test_better_is_higher_accuracy_and_lower_entropy(low, high, expected):
+    assert verdict(claimed(low, high)) == expected
+    assert verdict(claimed(-high, -low, ENTROPY)) == expected
 
 
-def test_the_committed_table_has_the_whole_grid_and_the_figures_of_this_method(outcomes):
-    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if "|" in line]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    rows = {tuple(cells[:4]): cells[4:] for cells in rows if len(cells) > 5}
-    assert set(rows) >= {design.cells for design in GRID}
-    for one in outcomes:
-        coverage, width, pair, _ = (float(cell or "nan") for cell in rows[one.design.cells])
-        figures = np.array([one.coverage, one.width, one.pair]) * 100
-        if one.shown:
-            assert figures[:2] == pytest.approx((coverage, width), rel=0.25, abs=1)
-        if one.tested:
-            assert figures[2] == pytest.approx(pair, abs=5)
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.05, 0.09, "confirmed"),
+        (0.01, 0.09, "confirmed"),  # different, by less than matters
+        (-0.05, 0.11, "open"),
+        (0.11, 0.2, "refuted"),
+        (-0.2, -0.11, "refuted"),
+    ],
+)
+@pytest.mark.parametrize("metric", [TOP1, ENTROPY])
+def test_equal_is_within_the_tolerance(low, high, expected, metric):
+    assert verdict(claimed(low, high, metric), within=0.1) == expected
 
 
-def test_a_variance_of_few_seeds_that_is_trusted_is_an_offence(monkeypatch):
-    """Satterthwaite's degrees of freedom trust it, for example."""
-    monkeypatch.setattr(statistics, "student", lambda error, freedom: -stats.norm.ppf(error / 2))
-    said = offences([simulate(Design(105, 2, 0.06, 0.5), 250)])
-    assert [("cover" in one, "false difference" in one) for one in said] == [(True, False), (False, True)]
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(-0.05, 0.09, "confirmed"), (3, 4, "confirmed"), (-0.2, 0.4, "open"), (-0.4, -0.2, "refuted")],
+)
+def test_no_worse_is_bounded_on_one_side(low, high, expected):
+    assert verdict(claimed(low, high), no_worse=0.1) == expected
+    assert verdict(claimed(-high, -low, ENTROPY), no_worse=0.1) == expected
 
 
-@pytest.mark.parametrize("mean", MEANS)
-@pytest.mark.parametrize("spread", SPREADS)
-def test_ten_seeds_find_most_of_what_known_variances_would(spread, mean):
-    oracle, own = power(Design(105, 10, spread, mean), 600)
-    assert 0.6 < oracle.mean() < 0.95
-    short = own - POWER * oracle
-    assert short.mean() + stats.norm.isf(0.01 / 9) * short.std() / np.sqrt(len(short)) > 0
+@pytest.mark.parametrize(
+    ("means", "metric", "ceiling"),
+    [
+        ((98.0, 99.5), TOP1, True),
+        ((97.9, 99.5), TOP1, False),
+        ((99.5, 97.9), TOP1, False),
+        ((0.0, 0.0), ENTROPY, False),
+    ],
+)
+def test_cells_at_the_ceiling_tell_nothing(means, metric, ceiling):
+    sign = 1 if metric.higher_is_better else -1
+    apart = claimed(*sorted((sign * 0.5, sign * 1.0)), metric, means)
+    assert apart.at_ceiling is ceiling
+    assert verdict(apart) == ("open" if ceiling else "confirmed")
+    assert verdict(apart, within=5.0) == ("open" if ceiling else "confirmed")
+
+
+def test_without_a_test_a_claim_is_open():
+    assert verdict(dataclasses.replace(claimed(1, 2), difference=None)) == "open"
+
+
+def side(method="quadruplet", evaluator="clustering", **others):
+    return Side(suite="quickstart", method=method, evaluator=evaluator, data="mocap-actions", **others)
+
+
+def pair(one, other, **others):
+    return Pair(of="A loss", paper="3 < 4", one=one, other=other, **others)
+
+
+def sample(board, method, evaluator):
+    (column,) = [one for one in board.columns if (one.evaluator.name, one.data.name) == (evaluator, "mocap-actions")]
+    (row,) = [one for one in board.rows if one.identity.method.name == method]
+    return row.cell(column).sample
+
+
+def test_means_and_paired_difference_are_those_of_the_samples(board):
+    boards = {"quickstart": board}
+    result = measure(pair(side(), side("frame_order")), boards, "")
+    one, other = (sample(board, name, "clustering") for name in ("quadruplet", "frame_order"))
+    assert (result.one, result.other) == pytest.approx((one.observed.mean(), other.observed.mean()))
+    assert result.difference == compare(one, other)
+    assert result.metric == ENTROPY
+    assert measure(pair(side(), side("frame_order")), boards, "-mini") is None
+    assert measure(pair(side(), side("nobody")), boards, "") is None
+
+
+def test_accuracies_and_their_differences_are_percent(board):
+    result = measure(
+        pair(side(evaluator="linear_probe"), side("frame_order", "linear_probe")), {"quickstart": board}, ""
+    )
+    one, other = (sample(board, name, "linear_probe") for name in ("quadruplet", "frame_order"))
+    assert (result.one, result.other) == pytest.approx((100 * one.observed.mean(), 100 * other.observed.mean()))
+    gap = compare(one, other)
+    assert dataclasses.astuple(result.difference) == pytest.approx(
+        (*(100 * x for x in (gap.mean, gap.low, gap.high)), gap.p)
+    )
+
+
+def test_another_metric_has_means_and_a_test_of_its_own(curved_board):
+    sides = [Side(suite="quickstart", method=name, evaluator="few_shot") for name in ("supervised", "random_init")]
+    result = measure(pair(*sides, metric="top1_1"), {"quickstart": curved_board}, "")
+    shown = measure(pair(*sides), {"quickstart": curved_board}, "")
+    assert (result.metric.id, shown.metric.id) == ("top1_1", "top1_5")
+    assert result.one < shown.one
+    assert result.difference.mean == pytest.approx(result.one - result.other)
+    kappa = measure(pair(*sides, metric="kappa"), {"quickstart": curved_board}, "")
+    assert (kappa.one > kappa.other, kappa.difference) == (True, None)  # no video adds to it
+    assert measure(pair(*sides, metric="top5"), {"quickstart": curved_board}, "") is None
+
+
+def test_a_cell_that_is_not_done_is_not_measured(troubled_board):
+    boards = {"quickstart": troubled_board}
+    assert measure(pair(side(), side({"name": "sfa", "dim": 64})), boards, "") is None
+    assert measure(pair(side(), side("frame_order")), boards, "") is not None
+
+
+def test_cells_on_other_seeds_are_not_compared(make_plan, make_board, board, fake):
+    row, column, _ = fake
+    fewer = make_board(make_plan([row("quadruplet", 0.4)], [column("clustering")], (0, 1)), suite="other")
+    other = Side(suite="other", method="quadruplet", evaluator="clustering")
+    with pytest.raises(DataError, match=r"'A loss': expected samples of the same seeds.*run both suites with the same"):
+        measure(pair(side(), other), {"quickstart": board, "other": fewer}, "")
+
+
+def test_a_side_that_fits_two_cells_is_refused(board):
+    two = Side(suite="quickstart", method="quadruplet", evaluator="linear_probe")
+    with pytest.raises(UsageError, match=r"'A loss': 2 cells of board 'quickstart' fit .*name the backbone"):
+        measure(pair(two, two), {"quickstart": board}, "")
+
+
+@pytest.fixture
+def cell(make_plan, fake):
+    row, column, _ = fake
+    return make_plan([row("supervised", 0.5)], [column("clustering", options={"label": "scene"})], (0,))[0].identity
+
+
+def selects(one, cell):
+    return one.selects(cell, cell.evaluator, cell.data)
+
+
+def test_what_a_side_does_not_name_is_anything(cell):
+    scene = {"name": "clustering", "label": "scene"}
+    assert selects(side("supervised", scene), cell)
+    assert not selects(side("supervised"), cell)  # options of an evaluator are all or none
+    assert selects(side("supervised", scene, backbone="small_3d", pretraining="mocap-actions"), cell)
+    assert not selects(side("supervised", scene, backbone="small_2d"), cell)
+    assert not selects(side("supervised", scene, pretraining="mocap-actions-unbiased"), cell)
+    assert not selects(side("supervised", scene).model_copy(update={"data": Choice(name="ucf101")}), cell)
+
+
+def test_rows_without_a_backbone_or_made_of_others_are_sides(cell):
+    scene = {"name": "clustering", "label": "scene"}
+    trajectories = cell.model_copy(update={"method": Choice(name="trajectories"), "backbone": None})
+    assert selects(side("trajectories", scene, backbone="small_3d"), trajectories)
+    parts = {"of": [{"name": "supervised", "options": {}}, {"name": "trajectories", "options": {}}], "by": "concat"}
+    both = cell.model_copy(update={"method": Choice(name="both", options=parts)})
+    assert selects(side("both", scene), both)
+    assert not selects(side("neither", scene), both)
+
+
+CLAIMS = {
+    "backbone": "small_3d",
+    "claims": [
+        {
+            "claim": "Scenes are learnt",
+            "source": "table 1",
+            "pairs": [
+                {
+                    "of": "clusters",
+                    "paper": "1 > 0",
+                    "metric": "ami",
+                    "one": {
+                        "suite": "quickstart",
+                        "method": "supervised",
+                        "evaluator": {"name": "clustering", "algorithm": "kmeans", "label": "scene", "clips": None},
+                        "pretraining": {"name": "mocap-actions", "size": "full", "fold": 1},
+                    },
+                    "other": {
+                        "suite": "quickstart",
+                        "method": "random_init",
+                        "evaluator": {"name": "clustering", "label": "scene"},
+                        "backbone": {"name": "torchvision:mc3_18", "frames": 8, "over_time": "mean"},
+                    },
+                }
+            ],
+        }
+    ],
+}
+
+
+def load(content, folder):
+    (folder / "claims.yaml").write_text(yaml.safe_dump(content))
+    return load_claims(folder / "claims.yaml", Plugins())
+
+
+def test_options_as_the_default_are_left_out_as_on_boards(tmp_path, cell):
+    (claim,) = load(CLAIMS, tmp_path)
+    assert isinstance(claim, Claim)
+    one, other = claim.pairs[0].sides
+    assert one.evaluator == other.evaluator == Choice(name="clustering", options={"label": "scene"})
+    assert one.backbone == Choice(name="small_3d")
+    assert other.backbone.options == {"frames": 8, "over_time": None}  # rows leave a default out, too
+    assert selects(one, cell)
+    assert not selects(other, cell)
+
+
+def test_given_options_of_a_backbone_count_and_others_do_not(cell):
+    wide = cell.model_copy(update={"backbone": Choice(name="small_3d", options={"width": 64, "frames": 32})})
+    scene = {"name": "clustering", "label": "scene"}
+    for options, expected in (({}, True), ({"width": 64}, True), ({"width": None}, False), ({"frames": 16}, False)):
+        assert selects(side("supervised", scene, backbone={"name": "small_3d", **options}), wide) is expected
+
+
+def changed(**changes):
+    claim = CLAIMS["claims"][0]
+    return {**CLAIMS, "claims": [{**claim, "pairs": [{**claim["pairs"][0], **changes}]}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "no file of claims"),
+        (changed(within=0.1, no_worse=0.1), "within and no_worse both say what is claimed"),
+        (changed(metric="anmi"), "unknown metric of evaluator 'clustering': 'anmi'; did you mean"),
+        (changed(other={"suite": "a", "method": "supervised", "evaluator": "clustring"}), "did you mean 'clustering'"),
+        ({**CLAIMS, "backbone": "small_4d"}, "unknown backbone 'small_4d'"),
+    ],
+)
+def test_files_that_claim_nothing(content, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        load(content, tmp_path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_claims(tmp_path / "claims.yaml", Plugins())
+
+
+def test_a_tolerance_is_above_zero():
+    with pytest.raises(pydantic.ValidationError):
+        pair(side(), side(), within=0.0)
