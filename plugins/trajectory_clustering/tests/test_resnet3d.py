@@ -173,6 +173,13 @@ def test_weights_have_the_names_of_haras_checkpoints():
     }
 
 
+def test_r2plus1d_is_there_by_name_and_sees_the_papers_clips():
+    backbone = Plugins().backbones.build("torchvision:r2plus1d_18", {"frames": 16, "size": 112, "stride": 1})
+    network = weightless(backbone)
+    assert network(torch.empty(1, 3, 16, 112, 112, device="meta")).shape == (1, backbone.card.dim)
+    assert [stage[0] for stage in stages(network)] == ["stem", "layer1", "layer2", "layer3", "layer4"]
+
+
 def test_cards_cost_no_torch():
     code = "import sys, harness_trajectory_clustering.cards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,8 +9,14 @@ from harness_trajectory_clustering.cards import RESNET3D_18, RESNET3D_34, VIDEO_
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Method
-    from harness.plugins.file_registry import ReferenceRegistry
+    from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
     from harness.plugins.registry import Registry
+
+TABLES = (
+    *("table1", "table2", "table3", "table4", "table5", "table6", "table7"),
+    *("fig4", "objectives"),
+)
+"""Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
 
 
 @hookimpl
@@ -31,3 +37,16 @@ def harness_backbones(registry: Registry[Backbone]) -> None:
 def harness_references(registry: ReferenceRegistry) -> None:
     """Register the seven tables of the paper."""
     registry.register("trajectory_clustering", "harness_trajectory_clustering:references.yaml")
+
+
+@hookimpl
+def harness_suites(registry: SuiteRegistry) -> None:
+    """Register suites for the paper's tables and figures, and for its losses.
+
+    Each is there with the paper's parameters and on the embedded data.
+    """
+    for name in TABLES:
+        registry.register(f"trajectory-clustering-{name}", f"harness_trajectory_clustering:suites/{name}.yaml")
+        registry.register(
+            f"trajectory-clustering-{name}-mini", f"harness_trajectory_clustering:suites/{name}-mini.yaml"
+        )
