@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from harness.backbones.stages import Frozen, stages
+from harness.backbones.start import Start
+from harness.backbones.weights import load_weights
 from harness.errors import UsageError
 from harness.methods.supervised import Supervised
 from harness.plugins.manager import Plugins
@@ -171,6 +173,17 @@ def test_weights_have_the_names_of_haras_checkpoints():
     assert {name for name in names if "downsample" in name and "weight" in name} == {
         f"layer{layer}.0.downsample.{part}.weight" for layer in (2, 3, 4) for part in (0, 1)
     }
+
+
+def test_a_checkpoint_as_hara_writes_it_is_loaded(tmp_path):
+    backbone = ResNet3D18(**NARROW)
+    trained, network = backbone.build(seed=1).state_dict(), backbone.build(seed=0)
+    classifier = nn.Linear(backbone.card.dim, 400).state_dict(prefix="fc.")
+    weights = {f"module.{name}": tensor for name, tensor in {**trained, **classifier}.items()}
+    torch.save({"epoch": 200, "arch": "resnet-18", "state_dict": weights}, tmp_path / "hara.pth")
+    start = Start(weights=str(tmp_path / "hara.pth"), learnt_from="kinetics400", labels=True, ignore=("fc.",))
+    load_weights(network, start, backbone)
+    assert all(torch.equal(tensor, trained[name]) for name, tensor in network.state_dict().items())
 
 
 def test_r2plus1d_is_there_by_name_and_sees_the_papers_clips():
