@@ -228,7 +228,7 @@ CLUSTERING = EvaluatorCard(
     metrics=(
         _entropy("conditional_entropy", "Conditional entropy", "conditional_entropy"),
         _agreement("nmi", "Normalised mutual information", "normalized_mutual_information"),
-        _agreement("ami", "Adjusted mutual information", "", least=-1.0),
+        _agreement("ami", "Adjusted mutual information", "adjusted_mutual_information", least=-1.0),
         _agreement("ari", "Adjusted Rand index", "adjusted_rand_index", least=-1.0),
         _share("hungarian_accuracy", "Hungarian accuracy", "matched_accuracy"),
         _share("purity", "Purity", "purity"),

@@ -12,7 +12,6 @@ from harness.evaluators.cards import CLUSTERING
 from harness.evaluators.labelled_features import clustering_samples, expect_classes, samples_encoding
 from harness.evaluators.pictures import top_clusters
 from harness.evaluators.scoring import score
-from harness.functional.agreement import adjusted_mutual_information
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy, entropy
 from harness.functional.spectral import spectral_embedding
@@ -116,8 +115,6 @@ class Clustering:
         generator = torch.Generator().manual_seed(seed)
         guessed = torch.randint(count, (RANDOM_DRAWS, len(test)), generator=generator).to(labels)
         scores, predictions = score(self.card, test, clusters.assignments, guessed)
-        ami = [float(adjusted_mutual_information(labels, rows).mean()) for rows in (clusters.assignments, guessed)]
-        scores = (*scores, Score("ami", *ami))
         if not whole:
             entropies = [_video_entropy(labels, rows, videos.to(labels)) for rows in (clusters.assignments, guessed)]
             scores = (*scores, Score("video_conditional_entropy", *entropies))

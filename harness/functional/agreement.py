@@ -63,6 +63,8 @@ def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tens
     [1.0, 0.2988]
     """
 
+    added = _CellInformation()
+
     def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
         _check_whole(weights)
         classes, clusters = entropies(labels, weights), entropies(predicted, weights)
@@ -70,8 +72,7 @@ def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tens
             conditional_entropies(labels, predicted, weights),
             conditional_entropies(predicted, labels, weights),
         )
-        sizes = zip(_sizes(labels, weights).mT, _sizes(predicted, weights).mT, strict=True)
-        expected = torch.stack([_expected_information(a[a > 0], b[b > 0]) for a, b in sizes]) / math.log(2)
+        expected = _expected_information(_sizes(labels, weights), _sizes(predicted, weights), added) / math.log(2)
         span = (classes + clusters) / 2 - expected
         # Where both conditional entropies are 0 the partitions are one; there the span may be 0 too.
         same = (open_ < 1e-12) & (shared < 1e-12)
@@ -162,32 +163,66 @@ def _pairs(sizes: Tensor) -> Tensor:
     return (sizes * (sizes - 1) / 2).sum(0)
 
 
-def _expected_information(classes: Tensor, clusters: Tensor) -> Tensor:
-    """Expected mutual information in nats of random partitions of these sizes.
+class _CellInformation:
+    """Nats that a cell adds to the mutual information on average, each computed once.
 
-    The sizes are those of classes (C,) and clusters (K,).
-
-    Cells of equal class and cluster size are alike, so there are terms for different sizes only.
+    Bootstraps of several clusterings have few different sizes of classes, clusters and samples, and many draws.
     """
-    (a, times_a), (b, times_b) = (torch.unique(sizes.long(), return_counts=True) for sizes in (classes, clusters))
-    count = int(classes.sum())
-    numbers = torch.arange(count + 1, device=classes.device, dtype=torch.float64)
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, classes: Tensor, clusters: Tensor, count: int) -> Tensor:
+        """(A, B) nats by the size of the class (A,) and the cluster (B,), both ascending, of `count` videos."""
+        wanted = (classes[:, None] * (count + 1) + clusters).flatten()
+        keys, values = self._known.get(count, (wanted[:0], wanted[:0].to(torch.float64)))
+        missing = wanted[~torch.isin(wanted, keys)]
+        if len(missing):
+            new = _cell_information(missing // (count + 1), missing % (count + 1), count)
+            keys, order = torch.cat([keys, missing]).sort()
+            values = torch.cat([values, new])[order]
+            self._known[count] = keys, values
+        return values[torch.searchsorted(keys, wanted)].view(len(classes), len(clusters))
+
+
+def _expected_information(classes: Tensor, clusters: Tensor, added: _CellInformation) -> Tensor:
+    """(B,) nats of expected mutual information of random partitions of these sizes.
+
+    The sizes are those of classes (C, B) and clusters (K, B), in each draw.
+    """
+    counts = classes.sum(0).long()
+    expected = torch.empty_like(classes[0])
+    for count in counts.unique().tolist():
+        draws = counts == count
+        (a, times_a), (b, times_b) = _frequencies(classes[:, draws]), _frequencies(clusters[:, draws])
+        expected[draws] = ((times_a @ added(a, b, count)) * times_b).sum(1)
+    return expected
+
+
+def _frequencies(sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Different sizes (U,) among `sizes` (G, B), and how often each draw has them (B, U)."""
+    different, index = torch.unique(sizes.long(), return_inverse=True)
+    times = sizes.new_zeros(sizes.shape[1], len(different))
+    return different, times.scatter_add_(1, index.mT, torch.ones_like(sizes.mT))
+
+
+def _cell_information(a: Tensor, b: Tensor, count: int) -> Tensor:
+    """(P,) nats of cells of a class of `a` and a cluster of `b` (P,) of `count` videos."""
+    numbers = torch.arange(count + 1, device=a.device, dtype=torch.float64)
     log_factorial, log = torch.lgamma(numbers + 1), numbers.log()
-    a, b = torch.cartesian_prod(a, b).unbind(1)  # (P,) each: a cell's class and cluster
     # A cell's size is hypergeometric; by Hoeffding's inequality it lies outside this reach with a chance below 1e-17.
     smaller, mean = torch.minimum(a, b), a * b.to(torch.float64) / count
     reach = (20 * smaller.to(torch.float64)).sqrt()
     least = torch.maximum((a + b - count).clamp(min=1), (mean - reach).floor().long())
     terms = torch.minimum(smaller, (mean + reach).ceil().long()) - least + 1
     ways = log_factorial[torch.stack([a, b, count - a, count - b])].sum(0) - log_factorial[count]
-    scale = torch.cartesian_prod(times_a, times_b).prod(1).to(torch.float64) / count
-    expected = classes.new_zeros(())
-    for part in torch.split(torch.arange(len(a), device=classes.device), max(1, _ELEMENTS // int(terms.max()))):
+    information = mean.new_zeros(len(a))
+    for part in torch.split(torch.arange(len(a), device=a.device), max(1, _ELEMENTS // max(1, int(terms.max())))):
         pair = part.repeat_interleave(terms[part])
         offset = least[part] - (terms[part].cumsum(0) - terms[part])
-        cell = torch.arange(len(pair), device=classes.device) + offset.repeat_interleave(terms[part])
+        cell = torch.arange(len(pair), device=a.device) + offset.repeat_interleave(terms[part])
         rest = [cell, a[pair] - cell, b[pair] - cell, cell + (count - a - b)[pair]]
         probability = (ways[pair] - log_factorial[torch.stack(rest)].sum(0)).exp_()
-        information = cell * (log[cell] - (log[a] + log[b] - log[count])[pair])
-        expected += (scale[pair] * information * probability).sum()
-    return expected
+        added = cell * (log[cell] - (log[a] + log[b] - log[count])[pair]) * probability
+        information.index_add_(0, pair, added / count)
+    return information

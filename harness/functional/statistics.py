@@ -38,13 +38,14 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "conditional_entropy": metrics.conditional_entropy,
         "normalized_mutual_information": metrics.normalized_mutual_information,
         "purity": metrics.purity,
+        "adjusted_mutual_information": agreement.adjusted_mutual_information,
         "adjusted_rand_index": agreement.adjusted_rand_index,
         "matched_accuracy": agreement.matched_accuracy,
         "homogeneity": agreement.homogeneity,
         "completeness": agreement.completeness,
     }
 )
-"""Statistics by name; adjusted mutual information is too slow for bootstraps."""
+"""Statistics by name."""
 
 
 def of_predictions(predictions: Predictions, metric: Metric, weights: Tensor | None = None) -> Tensor:

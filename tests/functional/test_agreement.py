@@ -164,7 +164,9 @@ def test_weights_are_videos_so_many_times(function):
     weights = torch.randint(0, 3, (4, 60), generator=torch.Generator().manual_seed(1))
     expected = [function(labels.repeat_interleave(draw), found.repeat_interleave(draw)).item() for draw in weights]
     assert function(labels, found, weights).tolist() == pytest.approx(expected, abs=1e-12)
-    assert function(labels, torch.stack([found, labels]), weights).shape == (2, 4)
+    rows = torch.stack([found, labels])
+    both = torch.stack([function(labels, row, weights) for row in rows])
+    torch.testing.assert_close(function(labels, rows, weights), both, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("function", [adjusted_rand_index, adjusted_mutual_information], ids=named)
