@@ -43,7 +43,7 @@ def map_(
     samples = _samples(options.plugins(), store, run, label)
     shown, frames = subsample(samples.features, samples.frames, points, seed=seed)
     identity = run.identity
-    title = f"{identity.fit_label}, test of {identity.data.label}"
+    title = f"{identity.fit_label}, {samples.features.split.name} of {identity.data.label}"
     written = embedding_files(shown, frames, title=title, seed=seed)
     for name, content in written.items():
         files.write_bytes(output / name, content)
@@ -56,7 +56,7 @@ def map_(
 
 
 def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> ClusteringSamples:
-    """Samples of the run's test split: videos, or for clustering its clips or frames.
+    """Videos of the test split, or what a clustering is of: its split, clips, frames.
 
     Raises:
         DataError: when the run's encoder is not stored, or the data set has no labels.
@@ -69,10 +69,11 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     measured = run.identity.evaluator
     frozen = cached.asking(plugins.evaluators.encoding(measured.name, measured.options).encoding)
     data = restore.dataset(plugins, run)
-    kinds = data.split("test").classes
+    units = measured.options if measured.name == CLUSTERING.name else {}  # others count other clips
+    split = units.get("split", "test")
+    kinds = data.split(split).classes
     if not kinds:
-        msg = f"split 'test' of data set {data.card.name!r} has no labels to colour a map by"
+        msg = f"split {split!r} of data set {data.card.name!r} has no labels to colour a map by"
         raise DataError(msg)
     kind = label or measured.options.get("label") or next(iter(kinds))
-    units = measured.options if measured.name == CLUSTERING.name else {}  # others count other clips
-    return clustering_samples(frozen, data, "test", kind, clips=units.get("clips"), stride=units.get("stride"))
+    return clustering_samples(frozen, data, split, kind, clips=units.get("clips"), stride=units.get("stride"))

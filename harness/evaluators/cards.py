@@ -210,7 +210,10 @@ def _entropy(name: str, title: str, statistic: str) -> Metric:
 
 CLUSTERING = EvaluatorCard(
     name="clustering",
-    summary="Clusters of frozen features, found without labels: do they coincide with the classes?",
+    summary=(
+        "Clusters of frozen features, found without labels: do they coincide with the classes? AMI, 0 by chance, "
+        "compares kinds of label: is it motion or place that groups?"
+    ),
     paper=Paper(
         title="Unsupervised learning from videos using temporal coherency deep networks",
         authors="Carolina Redondo-Cabrera, Roberto J. López-Sastre",
@@ -220,8 +223,9 @@ CLUSTERING = EvaluatorCard(
     ),
     protocol=(
         "Redondo-Cabrera and López-Sastre 2019, discovery: k-means on the test split's features, as many clusters as "
-        "classes, conditional entropy H(class | cluster) in bits, mean over 10 runs. Here: one vector a video, or with "
-        "the option clips one a clip (a frame, for an encoder of frames), or with stride one every so many frames; "
+        "classes, conditional entropy H(class | cluster) in bits, mean over 10 runs. Here: another split or "
+        "number of clusters where the options split and clusters say so; one vector a video, or with the option "
+        "clips one a clip (a frame, for an encoder of frames), or with stride one every so many frames; "
         "k-means++ starts; features as they are unless the option normalise says otherwise; with algorithm: spectral "
         "after Ng, Jordan and Weiss 2001, the kernel as wide as the median distance"
     ),

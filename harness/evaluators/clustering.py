@@ -29,9 +29,10 @@ RANDOM_DRAWS = 100
 
 
 class Clustering:
-    """k-means or spectral clusters of the test split's features, against classes.
+    """k-means or spectral clusters of a split's features, against classes.
 
-    There are as many clusters as the label has classes.
+    Labels serve measuring only: they choose neither samples nor clusters, but for the number of these where `clusters`
+    does not. Two labels with the same `clusters` measure the same clusters.
 
     Scores are means over `repeats` runs of k-means, seeded by `seed * repeats`, `seed * repeats + 1`, and so on; the
     notes have the sample standard deviation over the runs, and H(class). The baseline is the mean over random
@@ -51,9 +52,11 @@ class Clustering:
         normalise: scale each vector to length 1 first. The paper does not; it helps where lengths vary.
         clips: of each video, spread evenly over it, as samples of their own; None averages the encoder's own clips.
         stride: frames from one sample of a video to its next, in place of `clips`; long videos give more samples.
+        clusters: how many; None for as many as the label has classes.
+        split: whose videos are clustered; `train` shows what was made of those that were learnt from.
 
     Raises:
-        UsageError: when `repeats`, `clips` or `stride` is below 1, or both of the latter are given.
+        UsageError: when `repeats`, `clips`, `stride` or `clusters` is below 1, or both `clips` and `stride` are given.
 
     Source: Redondo-Cabrera and López-Sastre, "Unsupervised learning from videos using temporal coherency deep
     networks", CVIU 2019, discovery of actions and scenes.
@@ -69,8 +72,10 @@ class Clustering:
         normalise: bool = False,
         clips: int | None = None,
         stride: int | None = None,
+        clusters: int | None = None,
+        split: Literal["train", "test"] = "test",
     ) -> None:
-        for name, number in (("repeats", repeats), ("clips", clips), ("stride", stride)):
+        for name, number in (("repeats", repeats), ("clips", clips), ("stride", stride), ("clusters", clusters)):
             if number is not None and number < 1:
                 msg = f"evaluator 'clustering': {name} must be at least 1, got {number}"
                 raise UsageError(msg)
@@ -83,38 +88,40 @@ class Clustering:
         self.normalise = normalise
         self.clips = clips
         self.stride = stride
+        self.clusters = clusters
+        self.split = split
 
     def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
-        """Vectors of the samples of test; errors as in `samples_encoding`."""
-        return (samples_encoding(promise, "test", clips=self.clips, stride=self.stride),)
+        """Vectors of the samples of the split; errors as in `samples_encoding`."""
+        return (samples_encoding(promise, self.split, clips=self.clips, stride=self.stride),)
 
     def evaluate(self, encoder: FrozenEncoder, data: Dataset, *, seed: int) -> Evaluation:
-        """Cluster test; train is not looked at.
+        """Cluster the split; no other is looked at.
 
         Raises:
             UsageError: as in `clustering_samples`.
-            DataError: as in `labelled_features`, or when test has one class only, or fewer samples than the label has
-                classes.
+            DataError: as in `labelled_features`, or when the split has one class only, or fewer samples than clusters.
         """
-        samples = clustering_samples(encoder, data, "test", self.label, clips=self.clips, stride=self.stride)
-        test, videos = samples.features, samples.videos
-        labels, count = test.labels, len(test.classes)
+        samples = clustering_samples(encoder, data, self.split, self.label, clips=self.clips, stride=self.stride)
+        features, videos = samples.features, samples.videos
+        labels, count = features.labels, self.clusters or len(features.classes)
         whole = self.clips is None and self.stride is None
-        expect_classes(test, data, self.label)
-        if count > len(test):
+        expect_classes(features, data, self.label)
+        if count > len(features):
             what = "videos" if whole else "clips" if self.stride is None else "frames"
+            asking = f"its {self.label!r} asks for" if self.clusters is None else "the option clusters asks for"
             msg = (
-                f"test of data set {data.card.name!r} has {len(test)} {what}, too few for the {count} clusters that "
-                f"its {self.label!r} asks for"
+                f"{self.split} of data set {data.card.name!r} has {len(features)} {what}, too few for the {count} "
+                f"clusters that {asking}"
             )
             raise DataError(msg)
-        vectors = F.normalize(test.vectors, dim=1) if self.normalise else test.vectors
+        vectors = F.normalize(features.vectors, dim=1) if self.normalise else features.vectors
         if self.algorithm == "spectral":
             vectors = spectral_embedding(vectors, count)
         clusters = kmeans(vectors, count, range(seed * self.repeats, (seed + 1) * self.repeats))
         generator = torch.Generator().manual_seed(seed)
-        guessed = torch.randint(count, (RANDOM_DRAWS, len(test)), generator=generator).to(labels)
-        scores, predictions = score(self.card, test, clusters.assignments, guessed)
+        guessed = torch.randint(count, (RANDOM_DRAWS, len(features)), generator=generator).to(labels)
+        scores, predictions = score(self.card, features, clusters.assignments, guessed)
         if not whole:
             entropies = [_video_entropy(labels, rows, videos.to(labels)) for rows in (clusters.assignments, guessed)]
             scores = (*scores, Score("video_conditional_entropy", *entropies))
@@ -128,10 +135,10 @@ class Clustering:
                 "conditional_entropy_of_least_inertia": float(bits[best]),
                 "class_entropy_bits": float(entropy(labels)),
                 "clusters": count,
-                "points": len(test),
-                "classes_absent_from_test": list(test.absent),
+                "points": len(features),
+                f"classes_absent_from_{self.split}": list(features.absent),
             },
-            {"top-clusters": top_clusters(test, samples.frames, clusters.assignments[best], seed=seed)},
+            {"top-clusters": top_clusters(samples, clusters.assignments[best], seed=seed)},
         )
 
 

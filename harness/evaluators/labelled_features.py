@@ -162,6 +162,8 @@ class ClusteringSamples(NamedTuple):
     features: LabelledFeatures
     frames: list[int]
     """Number of a frame that shows each sample, in its video of `features.split`."""
+    spans: list[tuple[int, int]]
+    """Numbers of the first and the last frame of each sample."""
     videos: Tensor
     """(N,) int64 position of each sample's video in its split, ascending."""
 
@@ -183,8 +185,9 @@ def clustering_samples(
     if clips is not None:
         return _clip_samples(encoder, data, name, label, clips)
     features = labelled_features(encoder, data, name, label)
-    middles = [video.frames // 2 for video in features.split.videos]
-    return ClusteringSamples(features, middles, torch.arange(len(features)))
+    lengths = [video.frames for video in features.split.videos]
+    spans = [(0, frames - 1) for frames in lengths]
+    return ClusteringSamples(features, [frames // 2 for frames in lengths], spans, torch.arange(len(features)))
 
 
 def samples_encoding(promise: Promise, name: str, *, clips: int | None, stride: int | None) -> Encoding:
@@ -212,19 +215,20 @@ def _clip_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, 
     each = features.per_clip()
     vectors = features.pooled(each.view(len(videos), clips, -1, each.shape[2]), 2)
     owners = torch.arange(len(videos)).repeat_interleave(view.clips)
-    middles = [
-        int(number) for video in videos.split.videos for number in clip_frames(video.frames, view)[:, view.frames // 2]
-    ]
+    shots = torch.cat([clip_frames(video.frames, view) for video in videos.split.videos])
+    spans = list(zip(shots.amin(1).tolist(), shots.amax(1).tolist(), strict=True))
     labels = videos.labels.repeat_interleave(view.clips)
     subset = Subset(videos.split, owners.tolist())
-    return ClusteringSamples(LabelledFeatures(vectors.flatten(0, 1), labels, videos.classes, subset), middles, owners)
+    samples = LabelledFeatures(vectors.flatten(0, 1), labels, videos.classes, subset)
+    return ClusteringSamples(samples, shots[:, view.frames // 2].tolist(), spans, owners)
 
 
 def _frame_samples(encoder: FrozenEncoder, data: Dataset, name: str, label: str, stride: int) -> ClusteringSamples:
     encoding = samples_encoding(encoder.promise, name, clips=None, stride=stride)
     images = FrameImages.every(data.split(name), stride)
     features = labelled_features(encoder, _OneSplit(data, images), name, label, encoding)
-    return ClusteringSamples(features, [0] * len(features), torch.tensor(images.sources))
+    count = len(features)
+    return ClusteringSamples(features, [0] * count, [(0, 0)] * count, torch.tensor(images.sources))
 
 
 class _OneSplit:

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: confusion matrices and frames of the top clusters."""
+"""Pictures of an evaluation: confusion matrices and clips of the top clusters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 import vl_convert
 
-from harness.pictures.sheet import Frame, sheet
+from harness.pictures.sheet import Frame, moving_sheet, sheet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.evaluators.labelled_features import LabelledFeatures
+    from harness.evaluators.labelled_features import ClusteringSamples
     from harness.values import Evaluation
 
 
@@ -85,8 +85,10 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
 
 
 ROWS, COLUMNS = 6, 8
-HEIGHT = 80
-"""Height of a frame, in pixels."""
+HEIGHT, MOVING_HEIGHT = 80, 64
+"""Height of a frame in pixels, still and moving, of which a picture has many."""
+MOMENTS = 8
+"""Frames that show a clip in motion, evenly spaced over it."""
 
 BORDER, COLOUR = 4, (213, 94, 0)
 """Border of frames of other classes: vermilion of Okabe and Ito's palette."""
@@ -111,15 +113,14 @@ def information_gain(labels: Tensor, clusters: Tensor) -> Tensor:
     return torch.where(joint > 0, joint * (joint / expected).log2(), 0.0).sum(1)
 
 
-def top_clusters(features: LabelledFeatures, frames: Sequence[int], clusters: Tensor, *, seed: int) -> bytes:
-    """Draw frames of the 6 clusters with the highest information gain as a PNG.
+def top_clusters(samples: ClusteringSamples, clusters: Tensor, *, seed: int) -> bytes:
+    """Draw samples of the 6 clusters with the highest information gain as a PNG.
 
     A row shows 8 random samples of a cluster, its size and its most frequent class; samples of other classes have a
-    border in vermilion.
+    border in vermilion. Samples of several frames move: the PNG is animated, and a still where that is not shown.
 
     Args:
-        features: N videos, clips or frames.
-        frames: the number of the frame that shows each.
+        samples: N videos, clips or frames.
         clusters: (N,) int64.
         seed: of the choice of samples.
 
@@ -127,9 +128,11 @@ def top_clusters(features: LabelledFeatures, frames: Sequence[int], clusters: Te
         DataError: when a video does not decode.
 
     Source: the figure of top clusters in Redondo-Cabrera and López-Sastre, "Unsupervised learning from videos using
-    temporal coherency deep networks", CVIU 2019.
+    temporal coherency deep networks", CVIU 2019; moving clips in place of figures 2 and 3 of Tokmakov et al.,
+    "Unsupervised learning of video representations via dense trajectory clustering", 2020.
     """
-    labels = features.labels
+    features = samples.features
+    labels, moving = features.labels, any(first < last for first, last in samples.spans)
     order = torch.sort(information_gain(labels, clusters), descending=True, stable=True).indices[:ROWS].tolist()
     generator = torch.Generator().manual_seed(seed)
     rows = []
@@ -141,17 +144,28 @@ def top_clusters(features: LabelledFeatures, frames: Sequence[int], clusters: Te
         name = int(own.bincount().argmax())
         share = float((own == name).double().mean())
         chosen = members[torch.randperm(len(members), generator=generator)[:COLUMNS]].sort().values.tolist()
-        shown = [_frame(features, one, frames[one], other=int(labels[one]) != name) for one in chosen]
+        shown = [_clip(samples, one, other=int(labels[one]) != name, moving=moving) for one in chosen]
         rows.append((f"{features.classes[name]}\n{share:.0%} of {len(members)}", shown))
-    return sheet(rows, HEIGHT)
+    if moving:
+        return moving_sheet(rows, MOVING_HEIGHT)
+    return sheet([(text, [clip[0] for clip in clips]) for text, clips in rows], HEIGHT)
 
 
-def _frame(features: LabelledFeatures, sample: int, number: int, *, other: bool) -> Frame:
-    """Read frame `number` of a sample, with a border when it is of another class."""
-    frame: Frame = features.split.read(sample, [number], short_side=HEIGHT)[0].numpy()
-    if other:
-        width = max(1, round(BORDER * frame.shape[0] / HEIGHT))
-        inside = frame[width:-width, width:-width]
-        frame = np.full_like(frame, np.array(COLOUR, dtype=np.uint8))
-        frame[width:-width, width:-width] = inside
+def _clip(samples: ClusteringSamples, sample: int, *, other: bool, moving: bool) -> list[Frame]:
+    """Read the frame that shows a sample, and those of its motion.
+
+    With a border when it is of another class.
+    """
+    first, last = samples.spans[sample]
+    moments = np.linspace(first, last, MOMENTS).round().astype(int).tolist() if first < last else []
+    height = MOVING_HEIGHT if moving else HEIGHT
+    frames = samples.features.split.read(sample, [samples.frames[sample], *moments], short_side=height).numpy()
+    return [_bordered(frame, height) if other else frame for frame in frames]
+
+
+def _bordered(frame: Frame, height: int) -> Frame:
+    width = max(1, round(BORDER * frame.shape[0] / height))
+    inside = frame[width:-width, width:-width]
+    frame = np.full_like(frame, np.array(COLOUR, dtype=np.uint8))
+    frame[width:-width, width:-width] = inside
     return frame

@@ -62,7 +62,6 @@ def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tens
     >>> [round(score, 4) for score in scores.tolist()]
     [1.0, 0.2988]
     """
-
     added = _CellInformation()
 
     def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
@@ -173,7 +172,7 @@ class _CellInformation:
         self._known: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, classes: Tensor, clusters: Tensor, count: int) -> Tensor:
-        """(A, B) nats by the size of the class (A,) and the cluster (B,), both ascending, of `count` videos."""
+        """(A, B) nats by the size of the class (A,) and of the cluster (B,), ascending."""
         wanted = (classes[:, None] * (count + 1) + clusters).flatten()
         keys, values = self._known.get(count, (wanted[:0], wanted[:0].to(torch.float64)))
         missing = wanted[~torch.isin(wanted, keys)]
@@ -192,7 +191,7 @@ def _expected_information(classes: Tensor, clusters: Tensor, added: _CellInforma
     """
     counts = classes.sum(0).long()
     expected = torch.empty_like(classes[0])
-    for count in counts.unique().tolist():
+    for count in torch.unique(counts).tolist():
         draws = counts == count
         (a, times_a), (b, times_b) = _frequencies(classes[:, draws]), _frequencies(clusters[:, draws])
         expected[draws] = ((times_a @ added(a, b, count)) * times_b).sum(1)
@@ -200,14 +199,14 @@ def _expected_information(classes: Tensor, clusters: Tensor, added: _CellInforma
 
 
 def _frequencies(sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Different sizes (U,) among `sizes` (G, B), and how often each draw has them (B, U)."""
+    """Different sizes (U,) among `sizes` (G, B), and their counts in each draw (B, U)."""
     different, index = torch.unique(sizes.long(), return_inverse=True)
     times = sizes.new_zeros(sizes.shape[1], len(different))
     return different, times.scatter_add_(1, index.mT, torch.ones_like(sizes.mT))
 
 
 def _cell_information(a: Tensor, b: Tensor, count: int) -> Tensor:
-    """(P,) nats of cells of a class of `a` and a cluster of `b` (P,) of `count` videos."""
+    """(P,) nats of cells of classes of `a` (P,) and clusters of `b` (P,) videos."""
     numbers = torch.arange(count + 1, device=a.device, dtype=torch.float64)
     log_factorial, log = torch.lgamma(numbers + 1), numbers.log()
     # A cell's size is hypergeometric; by Hoeffding's inequality it lies outside this reach with a chance below 1e-17.

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.pictures.animation import animate
+
 MARGIN = 4
 """Pixels between frames."""
 
@@ -21,6 +23,29 @@ def sheet(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> bytes:
         rows: texts, whose lines are separated by newlines, and frames (H, W, 3) uint8 RGB, at least one in all.
         height: of a frame on the sheet, in pixels; its width follows.
     """
+    png = io.BytesIO()
+    picture = _draw(rows, height)
+    picture.quantize(256, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)  # a third of the bytes
+    return png.getvalue()
+
+
+def moving_sheet(rows: Sequence[tuple[str, Sequence[Sequence[Frame]]]], height: int) -> bytes:
+    """Draw the same of clips, as an animated PNG.
+
+    Args:
+        rows: texts and clips; the first frame of a clip shows it where nothing moves, and the others are shown one
+            after the other. A clip of fewer frames than others stays at its last.
+        height: as in `sheet`.
+    """
+    count = max(len(clip) for _, clips in rows for clip in clips)
+    still, *moving = (
+        _draw([(text, [clip[min(moment, len(clip) - 1)] for clip in clips]) for text, clips in rows], height)
+        for moment in range(count)
+    )
+    return animate(still, moving)
+
+
+def _draw(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> Image.Image:
     font = ImageFont.load_default(size=height / 6)
     shown = [(text, [_scaled(frame, height) for frame in frames]) for text, frames in rows]
     left = round(max(font.getlength(line) for text, _ in rows for line in text.split("\n"))) + 4 * MARGIN
@@ -33,9 +58,7 @@ def sheet(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> bytes:
         for frame in frames:
             picture.paste(frame, (x, top))
             x += frame.width + MARGIN
-    png = io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)  # a third of the bytes
-    return png.getvalue()
+    return picture
 
 
 def _scaled(frame: Frame, height: int) -> Image.Image:

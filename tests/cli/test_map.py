@@ -27,11 +27,11 @@ FILES = {"tsne.png", "tsne.csv", "tensors.tsv", "metadata.tsv", "sprite.png", "p
 
 @pytest.fixture
 def harness(toy, tmp_path):
-    """Run `harness` here; its `keys` are those of stored runs: of videos, of clips, of a layer's clips in float16."""
+    """Run `harness` here; its `keys` are of runs of videos, of clips, and of a layer's clips of train in float16."""
     evaluators = [
         {"name": "knn", "k": 5},
         {"name": "clustering", "repeats": 1, "clips": 3},
-        {"name": "clustering", "repeats": 1, "clips": 2, "layer": "colours", "precision": "float16"},
+        {"name": "clustering", "repeats": 1, "clips": 2, "layer": "colours", "precision": "float16", "split": "train"},
     ]
     common = {"name": "toy", "title": "Toy", "frames": 512, "methods": ["random_init"], "pretraining": ["blobs"]}
     plugins, keys = Plugins(), []
@@ -72,7 +72,7 @@ def test_videos_clips_or_layers_as_the_run_measured_them(harness, tmp_path):
 
     layer = tmp_path / "layer"
     assert harness("map", harness.keys[2], "-o", layer).exit_code == 0
-    assert len(table(layer)) == 32 * 2
+    assert len(table(layer)) == 48 * 2
     vector = (layer / "tensors.tsv").read_text().splitlines()[0].split("\t")
     assert len(vector) == 3  # the layer's; the backbone's own have 2 numbers
     assert set(paths.store().glob("features/*")) == features  # nothing was encoded twice

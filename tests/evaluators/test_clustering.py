@@ -161,6 +161,40 @@ def test_notes_tell_spread_and_the_best_run():
     assert evaluate(Clustering(repeats=1)).notes["conditional_entropy_std"] is None
 
 
+def test_the_number_of_clusters_can_be_chosen():
+    evaluation = evaluate(Clustering(repeats=2, clusters=7), NoisyEncoder())
+    assert {len(set(row)) for row in evaluation.predictions.predicted} == {7}
+    assert evaluation.notes["clusters"] == 7
+    more = evaluate(Clustering(repeats=2, clusters=14), NoisyEncoder())
+    assert more.scores[0].baseline < evaluation.scores[0].baseline  # more clusters know more of 32 videos by chance
+    assert values(evaluate(Clustering(repeats=2, clusters=4), NoisyEncoder())) == values(
+        evaluate(Clustering(repeats=2), NoisyEncoder())
+    )
+    with pytest.raises(DataError, match="has 32 videos, too few for the 33 clusters that the option clusters asks for"):
+        evaluate(Clustering(clusters=33))
+
+
+def test_two_labels_measure_the_same_clusters():
+    """The label chooses nothing: another kind, of other classes, gives other scores of the same assignments."""
+
+    def with_halves(split):
+        videos = tuple(
+            dataclasses.replace(video, labels={**video.labels, "half": index % 2})
+            for index, video in enumerate(split.videos)
+        )
+        return dataclasses.replace(split, videos=videos, classes={**split.classes, "half": ("a", "b")})
+
+    data = ChangedSquares(test=with_halves)
+    action, half = (
+        evaluate(Clustering(label=label, repeats=2, clusters=5), NoisyEncoder(), data) for label in ("action", "half")
+    )
+    assert action.predictions.predicted == half.predictions.predicted
+    for evaluation in (action, half):
+        labels = evaluation.predictions.labels
+        amis = [adjusted_mutual_info_score(labels, row) for row in action.predictions.predicted]
+        assert values(evaluation)["ami"] == pytest.approx(np.mean(amis))
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
@@ -173,7 +207,7 @@ def test_data_that_cannot_be_clustered(condition, message):
         evaluate(Clustering(), data=ChangedSquares(test=keep(condition)))
 
 
-@pytest.mark.parametrize("options", [{"repeats": 0}, {"clips": 0}, {"stride": 0}])
+@pytest.mark.parametrize("options", [{"repeats": 0}, {"clips": 0}, {"stride": 0}, {"clusters": 0}])
 def test_impossible_options(options):
     with pytest.raises(UsageError, match="must be at least 1, got 0"):
         Clustering(**options)

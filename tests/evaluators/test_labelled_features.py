@@ -104,6 +104,7 @@ def test_selected_videos_keep_their_vectors_labels_and_groups():
 def test_samples_are_videos_by_default():
     samples = clustering_samples(frozen(NoisyEncoder()), MovingSquares(), "test", "action", clips=None, stride=None)
     assert samples.frames == [12] * 32
+    assert samples.spans == [(0, 23)] * 32
     assert samples.videos.tolist() == list(range(32))
 
 
@@ -114,6 +115,9 @@ def test_samples_of_clips_are_shown_by_their_middle_frames():
     assert [video.id for video in samples.features.split.videos[:4]] == ["test-00", "test-00", "test-01", "test-01"]
     first, second = samples.frames[:2]
     assert 0 < first < second < 24
+    view = encoder.promise.view
+    (start, end), (later, last) = samples.spans[:2]
+    assert (start, end - start, last - later, last) == (0, view.span - 1, view.span - 1, 23)
 
 
 def test_a_stride_is_for_encoders_of_single_frames():
