@@ -9,7 +9,7 @@ from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7")
-NAMES = (*TABLES, "fig4", "objectives")
+NAMES = (*TABLES, "fig4", "objectives", "figures")
 VIDEOS = 235_000
 CLIP = 16
 EPOCHS = 240
@@ -173,10 +173,19 @@ def test_objectives_are_all_there(plugins):
         ]
 
 
+def test_figures_hold_motion_beside_place(plugins):
+    labels = [one.options.get("label", "action") for one in suite(plugins, "figures-mini").evaluators]
+    assert labels == ["action", "scene"]
+    for name in ("figures", "figures-mini"):
+        assert {one.options["split"] for one in suite(plugins, name).evaluators} == {"train"}
+        priors = [one.options.get("prior") for one in suite(plugins, name).methods if one.name == "video_la"]
+        assert priors == [None, True]
+
+
 def test_fits_are_shared_where_the_summaries_say_so(plugins):
     """A fit of the other suites is one of table 1's."""
     first = options(plugins, "table1")
-    for name in ("table2", "table5", "table6", "table7"):
+    for name in ("table2", "table5", "table6", "table7", "figures"):
         assert "Fits are shared with table 1." in suite(plugins, name).summary
         assert any(one in first for one in options(plugins, name) if one.get("prior"))
         assert suite(plugins, name).frames == suite(plugins, "table1").frames

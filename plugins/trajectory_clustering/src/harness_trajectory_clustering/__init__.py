@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     *("table1", "table2", "table3", "table4", "table5", "table6", "table7"),
-    *("fig4", "objectives"),
+    *("fig4", "figures", "objectives"),
 )
 """Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
 
