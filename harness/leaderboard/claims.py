@@ -158,10 +158,15 @@ def load_claims(path: Path, plugins: Plugins) -> tuple[Claim, ...]:
 
 
 def _spelt(pair: Pair, backbone: Choice | None, plugins: Plugins) -> Pair:
+    compared = []
     for side in pair.sides:
         metrics = [metric.id for metric in plugins.evaluators.entry(side.evaluator.name).card.metrics]
         if pair.metric is not None and pair.metric not in metrics:
             raise unknown(f"metric of evaluator {side.evaluator.name!r}:", pair.metric, metrics)
+        compared.append(pair.metric or metrics[0])
+    if len(set(compared)) > 1:
+        msg = f"claim about {pair.of!r}: its sides are measured by {' and '.join(compared)}; name a metric of both"
+        raise UsageError(msg)
     one, other = (_spelt_side(side, side.backbone or backbone, plugins) for side in pair.sides)
     return pair.model_copy(update={"one": one, "other": other})
 

@@ -236,6 +236,10 @@ def changed(**changes):
         (changed(within=0.1, no_worse=0.1), "within and no_worse both say what is claimed"),
         (changed(metric="anmi"), "unknown metric of evaluator 'clustering': 'anmi'; did you mean"),
         (changed(other={"suite": "a", "method": "supervised", "evaluator": "clustring"}), "did you mean 'clustering'"),
+        (
+            changed(metric=None, other={"suite": "a", "method": "supervised", "evaluator": "knn"}),
+            "'clusters': its sides are measured by conditional_entropy and top1; name a metric of both",
+        ),
         ({**CLAIMS, "backbone": "small_4d"}, "unknown backbone 'small_4d'"),
     ],
 )
