@@ -17,6 +17,8 @@ TABLES = (
     *("fig4", "figures", "objectives"),
 )
 """Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
+CLAIMS = ("claims", "claims-transfer", "claims-colour", "claims-ablations")
+"""Suites of the paper's claims on the embedded data; each also as `-mini`."""
 
 
 @hookimpl
@@ -41,11 +43,11 @@ def harness_references(registry: ReferenceRegistry) -> None:
 
 @hookimpl
 def harness_suites(registry: SuiteRegistry) -> None:
-    """Register suites for the paper's tables and figures, and for its losses.
+    """Register suites for the paper's tables and figures, its losses and its claims.
 
     Each is there with the paper's parameters and on the embedded data.
     """
-    for name in TABLES:
+    for name in (*TABLES, *CLAIMS):
         registry.register(f"trajectory-clustering-{name}", f"harness_trajectory_clustering:suites/{name}.yaml")
         registry.register(
             f"trajectory-clustering-{name}-mini", f"harness_trajectory_clustering:suites/{name}-mini.yaml"
