@@ -62,7 +62,9 @@ def test_colours_of_frames_differ_where_those_of_clips_do_not():
     [({}, 0.8), ({"objective": "sampled"}, 0.8), ({"objective": "nce", "negatives": 256}, 1.0)],  # of 48 videos
 )
 def test_instances_are_learnt(options, share, tmp_path):
-    method = VideoIR(batch_size=16, colour=0.0, **options)  # what tells these videos apart is their colour
+    method = VideoIR(
+        batch_size=16, optimizer="sgd", lr=0.03, colour=0.0, **options
+    )  # what tells these videos apart is their colour
     method.fit(TinyBackbone(), train(), session(20, tmp_path))
     logged = curves(tmp_path)
     shares = logged["instance_loss_over_ln_n"]
@@ -72,7 +74,7 @@ def test_instances_are_learnt(options, share, tmp_path):
 
 
 def test_clusters_are_learnt_after_a_warm_up(tmp_path, capsys):
-    method = VideoLA(batch_size=16, lr=0.1, warm_up=5, clusters=4)
+    method = VideoLA(batch_size=16, optimizer="sgd", lr=0.1, warm_up=5, clusters=4)
     method.fit(TinyBackbone(), train(), session(20, tmp_path))
     logged = curves(tmp_path)
     assert len(logged["clusters"]) == 15  # of 20 epochs
@@ -82,16 +84,22 @@ def test_clusters_are_learnt_after_a_warm_up(tmp_path, capsys):
 
 
 def test_the_warm_up_ends_with_the_loss_or_at_half_the_budget(tmp_path, capsys, monkeypatch):
-    VideoLA(batch_size=16, lr=1e-6, clusters=4).fit(TinyBackbone(), train(), session(6, tmp_path / "late"))
+    VideoLA(batch_size=16, optimizer="sgd", lr=1e-6, clusters=4).fit(
+        TinyBackbone(), train(), session(6, tmp_path / "late")
+    )
     assert len(curves(tmp_path / "late")["clusters"]) == 3
     monkeypatch.setattr("harness_trajectory_clustering.rounds.LEARNT", 10.0)
-    VideoLA(batch_size=16, lr=1e-6, clusters=4).fit(TinyBackbone(), train(), session(6, tmp_path / "early"))
+    VideoLA(batch_size=16, optimizer="sgd", lr=1e-6, clusters=4).fit(
+        TinyBackbone(), train(), session(6, tmp_path / "early")
+    )
     assert len(curves(tmp_path / "early")["clusters"]) == 5  # all but the first
     assert "begins in epoch 1" in capsys.readouterr().err
 
 
 def test_without_a_warm_up_the_bank_is_that_of_the_network(tmp_path, capsys):
-    VideoLA(batch_size=16, warm_up=0, clusters=4).fit(TinyBackbone(), train(), session(2, tmp_path))
+    VideoLA(batch_size=16, optimizer="sgd", lr=0.03, warm_up=0, clusters=4).fit(
+        TinyBackbone(), train(), session(2, tmp_path)
+    )
     assert "begins in epoch 0, at once" in capsys.readouterr().err
     assert curves(tmp_path)["empty_neighbourhoods"][0] < 0.3  # a random bank would have most of them empty
 
@@ -136,7 +144,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("step", [7, 14, 17])
 def test_an_interrupted_fit_ends_with_the_same_bits(step, tmp_path, monkeypatch, one_thread):
     """Before, at and after the first clusters of epoch 4, at 3 steps an epoch."""
-    method = VideoLA(batch_size=16, lr=0.1, warm_up=4, clusters=4)
+    method = VideoLA(batch_size=16, optimizer="sgd", lr=0.1, warm_up=4, clusters=4)
     whole = weights(method)
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     monkeypatch.setattr("harness.training.loop.EVERY", 1)
@@ -158,7 +166,16 @@ def test_an_interrupted_fit_ends_with_the_same_bits(step, tmp_path, monkeypatch,
 def test_the_prior_keeps_the_clusters_of_trajectories_and_is_tuned(tmp_path):
     """Squares that move one way have trajectories that do."""
     method = VideoLA(
-        batch_size=16, lr=0.1, warm_up=2, clusters=4, prior=True, tuning=0.25, components=8, sketch=64, clusterings=2
+        batch_size=16,
+        optimizer="sgd",
+        lr=0.1,
+        warm_up=2,
+        clusters=4,
+        prior=True,
+        tuning=0.25,
+        components=8,
+        sketch=64,
+        clusterings=2,
     )
     method.fit(TinyBackbone(), train(), session(8, tmp_path / "fit"))
     fixed, tuned = curves(tmp_path / "fit", "prior"), curves(tmp_path / "fit")
@@ -188,7 +205,7 @@ class Plain(VideoLA):
 def fit(session):
     from harness.testing.brightness import all_weights
     from harness.testing.fixtures import MovingSquares, PlainBackbone
-    method = Plain(batch_size=16, lr=0.01, warm_up=2, clusters=4, embedding_norm=False)
+    method = Plain(batch_size=16, optimizer="sgd", lr=0.01, warm_up=2, clusters=4, embedding_norm=False)
     encoder = method.fit(PlainBackbone(), MovingSquares().split("train").unlabelled(), session)
     state = method.loss.state_dict()
     return {"weights": all_weights(encoder)} | {name: state[name] for name in NAMES}

@@ -40,7 +40,7 @@ _DEVIATIONS = (
     "BN before the embedding layer by default, without which small networks put all videos in one spot",
     "up to 16,384 videos the softmax is exact; the paper samples 4,096 negatives",
     "noise leaves out a video's own entry; the released code does not",
-    "the defaults of batch and schedule are for small networks and budgets, not the paper's 200 epochs of 256 clips",
+    "the defaults of batch, optimiser and crops are for small networks and budgets, not the paper's 200 epochs of SGD",
 )
 
 VIDEO_IR = MethodCard(

@@ -50,7 +50,7 @@ class VideoIR(GradientMethod):
     """Tell each video from all others by a softmax over a memory bank.
 
     One example is a clip of the backbone's view from a random place of a video; every video is shown once an epoch.
-    Clips are cropped at random scales and places, mirrored half of the time and jittered in colour.
+    Clips are cropped at random, mirrored half of the time and jittered in colour.
 
     Source: Tokmakov, Hebert and Schmid 2020, section 3.1; augmentation and optimiser of their released code.
 
@@ -82,9 +82,12 @@ class VideoIR(GradientMethod):
 
     It keeps palettes from telling videos apart.
     """
+    crop: Literal["random", "multi_scale"] = "random"
+    """Crops at one scale, or at five as in the paper, which lose small people."""
     batch_size: int = 32
-    optimizer: Literal["sgd", "adamw"] = "sgd"
-    lr: float = 0.03
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
     schedule: Literal["cosine", "step"] | tuple[float, ...] = (0.8, 0.95)
 
     def __post_init__(self) -> None:
@@ -110,7 +113,7 @@ class VideoIR(GradientMethod):
     def _clips(self, train: Split, view: View, videos: Tensor, generator: torch.Generator) -> Tensor:
         n_frames = torch.tensor([train.videos[index].frames for index in videos.tolist()])
         frames = random_clips(n_frames, view.frames, view.step, generator)
-        clips = read_clips(train, videos, frames, size=view.size, generator=generator, crop="multi_scale")
+        clips = read_clips(train, videos, frames, size=view.size, generator=generator, crop=self.crop)
         clips = random_flip(clips, generator)
         if self.colour:
             clips = colour_jitter(clips, self.colour, generator)
