@@ -90,6 +90,7 @@ def test_the_papers_parameters(plugins, name):
             continue
         assert (method.optimizer, method.lr, method.momentum, method.weight_decay) == ("sgd", 0.03, 0.9, 1e-4)
         assert (method.batch_size, method.embedding, method.embedding_norm) == (256, 128, False)
+        assert (method.crop, method.colour, method.frame_colour) == ("multi_scale", 0.4, 0.0)
         assert (method.temperature, method.negatives, method.bank_momentum) == (0.07, 4096, 0.5)
         drops = [share * EPOCHS for share in method.schedule]
         if choice.name == "video_ir":
