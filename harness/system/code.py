@@ -74,8 +74,8 @@ _PROSE = frozenset({".md", ".pyi", ".rst", ".swo", ".swp", ".typed"})
 """Suffixes of files that compute nothing."""
 _NOTICES = frozenset({"AUTHORS", "COPYING", "LICENCE", "LICENSE", "Makefile", "NOTICE", "README"})
 """Names of files without suffix that compute nothing."""
-_TELLS = (("methods", "evaluators"), ("paper", "groups"))
-"""Keys of YAML files that compute nothing: suites and published numbers."""
+_TELLS = (("methods", "evaluators"), ("paper", "groups"), ("claims",))
+"""Keys of YAML files that compute nothing: suites, published numbers, claims."""
 
 
 def code_hash(*targets: type | str) -> str:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+
+PATIENCE = timedelta(days=7)
+"""Time that processes wait for one that does work for all, such as trajectories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ def init_process_group(device: str) -> Process:
         return Process(0, 1, torch.device(device))
     own = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if device == "cuda" else torch.device(device)
     if not distributed.is_initialized():
-        distributed.init_process_group("nccl" if own.type == "cuda" else "gloo")
+        distributed.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=PATIENCE)
         atexit.register(distributed.destroy_process_group)
     return Process(distributed.get_rank(), distributed.get_world_size(), own)
 

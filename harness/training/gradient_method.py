@@ -122,6 +122,7 @@ class GradientMethod(NetworkMethod, ABC):
         *,
         stage: Stage | None = None,
         frames: int | None = None,
+        after: int = 0,
         start_epoch: Callable[[int], Mapping[str, float] | None] | None = None,
     ) -> None:
         """Train `loss` in place, for as many steps as the budget has frames for.
@@ -133,19 +134,18 @@ class GradientMethod(NetworkMethod, ABC):
             session: of the fit.
             stage: part of the fit that trains; the session itself when None.
             frames: part of the budget that is used; all of it when None.
+            after: steps of the fit that came before, so that examples go on from there.
             start_epoch: called in place of the method's own.
 
         Raises:
             UsageError, DivergedError, PluginError: as in `fit`.
         """
         view = self.view(inputs)
-        budget = session.budget.frames if frames is None else frames
-        size = self._examples(view, session, budget)
+        size, steps = self.plan(view, session, frames)
         announced = size * self.frames_per_example(view)
-        steps = budget // (announced * session.world)
 
         def draw(step: int) -> Batch:
-            batch = self.batch(train, view, size, step, session)
+            batch = self.batch(train, view, size, after + step, session)
             if batch.shown > announced:
                 msg = f"method {session.name!r} drew a batch of {batch.shown} frames, having announced {announced}"
                 raise PluginError(msg)
@@ -177,17 +177,25 @@ class GradientMethod(NetworkMethod, ABC):
             raise UsageError(msg)
         return tuple(int(share * steps) for share in shares)
 
-    def _examples(self, view: View, session: Session, frames: int) -> int:
-        """Examples in a step of one process: fewer than the batch size in a small budget."""
-        world = session.world
-        affordable = frames // (self.frames_per_example(view) * world)
+    def plan(self, view: View, session: Session, frames: int | None = None) -> tuple[int, int]:
+        """Examples of one process in a step, and steps, for a part of the budget.
+
+        Examples are fewer than the batch size in a small budget.
+
+        Raises:
+            UsageError: when it does not suffice for one example.
+        """
+        budget, world = session.budget.frames if frames is None else frames, session.world
+        shown = self.frames_per_example(view)
+        affordable = budget // (shown * world)
         if affordable < 1 or self.batch_size < world:
             msg = (
-                f"method {session.name!r} cannot train: one example shows {self.frames_per_example(view)} frames, "
-                f"and the budget is {frames} for batches of {self.batch_size} on {world} device(s)"
+                f"method {session.name!r} cannot train: one example shows {shown} frames, "
+                f"and the budget is {budget} for batches of {self.batch_size} on {world} device(s)"
             )
             raise UsageError(msg)
-        return min(self.batch_size // world, affordable)
+        size = min(self.batch_size // world, affordable)
+        return size, budget // (size * shown * world)
 
     def _optimizer(self, loss: nn.Module) -> torch.optim.Optimizer:
         trained = [parameter for parameter in loss.parameters() if parameter.requires_grad]

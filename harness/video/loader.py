@@ -54,7 +54,7 @@ def read_clips(
     clips = []
     for video, chosen in zip(videos.tolist(), frames.tolist(), strict=True):
         short_side: int | None = size if generator is None else round(size * 8 / 7)
-        if crop == "multi_scale":
+        if generator is not None and crop == "multi_scale":
             record = split.videos[video]
             short_side = 2 * size if min(record.width, record.height) > 2 * size else None
         clip = split.read(video, chosen, short_side=short_side).permute(3, 0, 1, 2)[None]  # (1, C, T, H, W)

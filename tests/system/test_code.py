@@ -35,6 +35,7 @@ FILES = {
     "LICENSE": "text",
     "README.md": "text",
     "suite.yaml": "name: a\nmethods: [b]\nevaluators: [c]\n",
+    "claims.yaml": "backbone: a\nclaims:\n- claim: b\n",
 }
 
 
@@ -82,6 +83,7 @@ def fresh_hash(module: str = "method") -> str:
         ("LICENSE", "text", "other", False),
         ("README.md", "text", "other", False),
         ("suite.yaml", "[c]", "[c, d]", False),
+        ("claims.yaml", "claim: b", "claim: c", False),
         ("used.py", "Add", "Sum", False),
         ("used.py", "x: int) -> int", "x: float) -> float", False),
         ("used.py", "    return", "    # why\n\n    return", False),

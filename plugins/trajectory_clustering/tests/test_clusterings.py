@@ -42,10 +42,11 @@ def test_runs_and_fits_have_seeds_of_their_own():
     assert not torch.equal(first.labels, other.labels)
 
 
-def test_points_without_length_stay_alone():
-    points = torch.cat([blobs(2, 10), torch.zeros(3, 8)])
+def test_videos_that_are_to_stay_alone_do():
+    """Wherever their points are: in the joint space they have the network's part."""
+    points = torch.cat([blobs(2, 10), blobs(1, 3)])
     clusterings = Clusterings(23, 2, 2)
-    clusterings.fit(points, 0)
+    clusterings.fit(points, 0, alone=torch.arange(23) >= 20)
     for run in clusterings.labels:
         assert len(run[:20].unique()) == 2
         assert len(run[20:].unique()) == 3
@@ -54,9 +55,9 @@ def test_points_without_length_stay_alone():
 
 def test_fewer_points_than_clusters_are_clusters_of_one():
     clusterings = Clusterings(4, 1, 4)
-    clusterings.fit(torch.cat([torch.eye(3), torch.zeros(1, 3)]), 0)
+    clusterings.fit(torch.eye(4), 0, alone=torch.tensor([False, False, False, True]))
     assert len(clusterings.labels.unique()) == 4
-    Clusterings(4, 2, 3).fit(torch.zeros(4, 3), 0)  # nothing to cluster
+    Clusterings(4, 2, 3).fit(torch.zeros(4, 3), 0, alone=torch.ones(4, dtype=torch.bool))  # nothing to cluster
 
 
 def test_equal_points_share_a_cluster_and_empty_ones_are_counted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +13,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from harness import Budget, UsageError
 from harness.cards import View
+from harness.errors import DivergedError
 from harness.testing.brightness import all_weights
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness.training import checkpoints
 from harness.training.session import TrainingSession
-from harness_trajectory_clustering.methods import VideoIR, VideoLA
+from harness_trajectory_clustering.video_ir import VideoIR
+from harness_trajectory_clustering.video_la import VideoLA
 
 FRAMES = TinyBackbone.inputs.view.frames
 COUNT = 48
@@ -105,15 +108,43 @@ def test_without_a_warm_up_the_bank_is_that_of_the_network(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "epochs", "message"),
     [
-        ({"clusters": 49}, "clusters must be at most the 48 videos, got 49"),
-        ({"background": 100}, "background must be at most the 48 videos, got 100"),
+        ({"clusters": 49}, 1, "clusters must be at most the 48 videos, got 49"),
+        ({"background": 100}, 1, "background must be at most the 48 videos, got 100"),
+        (
+            {"warm_up": 40, "batch_size": 16},
+            8,
+            "expected a warm_up of fewer epochs than the 8 that the budget has, got 40",
+        ),
+        ({"batch_size": 1}, 8, "expected at least 2 clips in a step"),
+        ({"prior": True, "tuning": 0.02}, 1, "the budget is 7"),
+        ({"prior": True, "tuning": 0.03}, 1, "expected at least 2 clips in a step"),
     ],
 )
-def test_too_few_videos(options, message):
+def test_too_few_videos_or_frames(options, epochs, message):
+    """Before anything is computed."""
     with pytest.raises(UsageError, match=message):
-        VideoLA(**options).fit(TinyBackbone(), train(), session(1))
+        VideoLA(**options).fit(TinyBackbone(), train(), session(epochs))
+
+
+def test_local_aggregation_begins_in_every_budget(capsys):
+    """At the latest at half of it, also where an epoch is two steps and the last is not whole."""
+    for batch_size, epochs, begin in ((32, 6, 2), (47, 6, 1), (48, 1, 0)):
+        method = VideoLA(batch_size=batch_size, optimizer="sgd", lr=1e-6, clusters=4)
+        method.fit(TinyBackbone(), train(), session(epochs))
+        assert f"local aggregation begins in epoch {begin}" in capsys.readouterr().err
+
+
+def test_a_bank_that_is_no_number_has_diverged():
+    with pytest.raises(DivergedError, match="memory bank became NaN or infinite; lower its lr"):
+        VideoLA(batch_size=16, optimizer="sgd", lr=1e30, warm_up=1, clusters=4).fit(TinyBackbone(), train(), session(4))
+
+
+def test_many_videos_have_noise_and_few_the_exact_softmax():
+    for count, expected in ((16_384, "softmax"), (16_385, "nce")):
+        assert VideoIR()._instance_options(range(count)).loss == expected
+        assert VideoIR(objective="sampled")._instance_options(range(count)).loss == "sampled"
 
 
 @pytest.mark.parametrize(
@@ -126,6 +157,10 @@ def test_too_few_videos(options, message):
         (VideoLA, {"background": 0}),
         (VideoLA, {"tuning": 1.0}),
         (VideoLA, {"warm_up": -1.0}),
+        (VideoLA, {"sketch": 0}),
+        (VideoLA, {"components": 0}),
+        (VideoIR, {"colour": 0.8}),
+        (VideoIR, {"frame_colour": -0.1}),
     ],
 )
 def test_impossible_options(kind, options):
@@ -163,34 +198,81 @@ def test_an_interrupted_fit_ends_with_the_same_bits(step, tmp_path, monkeypatch,
     assert torch.equal(weights(method, tmp_path), whole)
 
 
+PRIOR = {"warm_up": 2, "clusters": 4, "prior": True, "tuning": 0.25, "components": 8, "sketch": 64, "clusterings": 2}
+
+
+def prior(**options):
+    """A method that remembers its loss, and its clusters at the end of each training."""
+
+    class Remembering(VideoLA):
+        def _start(self, backbone, train, session):
+            network, self.kept = super()._start(backbone, train, session)
+            self.labels.append(self.kept.clusterings.labels)
+            return network, self.kept
+
+        def train(self, loss, *args, **kwargs):
+            self.labels.append(loss.clusterings.labels.clone())
+            super().train(loss, *args, **kwargs)
+            self.labels.append(loss.clusterings.labels.clone())
+
+    method = Remembering(batch_size=16, optimizer="sgd", lr=0.1, **{**PRIOR, **options})
+    Remembering.labels = []
+    return method
+
+
 def test_the_prior_keeps_the_clusters_of_trajectories_and_is_tuned(tmp_path):
     """Squares that move one way have trajectories that do."""
-    method = VideoLA(
-        batch_size=16,
-        optimizer="sgd",
-        lr=0.1,
-        warm_up=2,
-        clusters=4,
-        prior=True,
-        tuning=0.25,
-        components=8,
-        sketch=64,
-        clusterings=2,
-    )
+    method = prior()
     method.fit(TinyBackbone(), train(), session(8, tmp_path / "fit"))
-    fixed, tuned = curves(tmp_path / "fit", "prior"), curves(tmp_path / "fit")
-    assert len(set(fixed["clusters"])) == 1
+    _, before, after, start, tuned = method.labels
+    assert torch.equal(before, after)
+    assert torch.equal(after, start)
+    assert not torch.equal(after, tuned)
+    fixed, joint = curves(tmp_path / "fit", "prior"), curves(tmp_path / "fit")
     assert len(fixed["clusters"]) == 4  # of 6 epochs, 2 of them warm-up
-    assert len(tuned["clusters"]) == 2
-    assert 0 < tuned["between_cluster_share_of_network"][0] < 1
+    assert len(joint["clusters"]) == 2
+    assert 0 < joint["between_cluster_share_of_network"][0] < 1
     again = weights(method, tmp_path / "fit", epochs=8)  # finished stages are loaded
     assert torch.equal(again, weights(method, epochs=8))
+
+
+def test_tuning_goes_on_with_other_batches(tmp_path, monkeypatch):
+    steps = []
+    draw = VideoLA.batch
+
+    def noted(self, split, view, size, step, running):
+        steps.append(step)
+        return draw(self, split, view, size, step, running)
+
+    monkeypatch.setattr(VideoLA, "batch", noted)
+    prior().fit(TinyBackbone(), train(), session(8))
+    assert sorted(steps) == list(range(24))
+
+
+@pytest.mark.parametrize("step", [11, 20])
+def test_an_interrupted_prior_ends_with_the_same_bits(step, tmp_path, monkeypatch, one_thread):
+    """In the stage of the prior's clusters, and in the joint space."""
+    whole = weights(prior(), epochs=8)
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr("harness.training.loop.EVERY", 1)
+    draw = VideoLA.batch
+
+    def killed(self, split, view, size, number, running):
+        if number == step:
+            raise Killed
+        return draw(self, split, view, size, number, running)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VideoLA, "batch", killed)
+        with pytest.raises(Killed):
+            weights(prior(), tmp_path, epochs=8)
+    assert torch.equal(weights(prior(), tmp_path, epochs=8), whole)
 
 
 PLAIN = """
 import torch
 from harness.video.loader import read_clips
-from harness_trajectory_clustering.methods import VideoLA
+from harness_trajectory_clustering.video_la import VideoLA
 
 class Plain(VideoLA):
     # Clips that depend on the video alone, so that two processes together see what one does.
@@ -202,10 +284,10 @@ class Plain(VideoLA):
         network, self.loss = super()._start(backbone, train, session)
         return network, self.loss
 
-def fit(session):
+def fit(session, options):
     from harness.testing.brightness import all_weights
     from harness.testing.fixtures import MovingSquares, PlainBackbone
-    method = Plain(batch_size=16, optimizer="sgd", lr=0.01, warm_up=2, clusters=4, embedding_norm=False)
+    method = Plain(batch_size=16, optimizer="sgd", lr=0.01, embedding_norm=False, **options)
     encoder = method.fit(PlainBackbone(), MovingSquares().split("train").unlabelled(), session)
     state = method.loss.state_dict()
     return {"weights": all_weights(encoder)} | {name: state[name] for name in NAMES}
@@ -216,15 +298,19 @@ NAMES = "bank.vectors", "clusterings.labels", "sums", "aggregating"
 TWO = (
     PLAIN
     + """
-import pathlib, sys, warnings
+import json, pathlib, sys, warnings
 warnings.simplefilter("error")
 from harness.training.session import TrainingSession
 from harness.values import Budget
 torch.set_num_threads(1)
-session = TrainingSession(Budget(frames=4 * 48 * 8, seed=0), name="la")
-torch.save(fit(session), pathlib.Path(sys.argv[1], f"{session.rank}.pt"))
+for name, options in json.loads(sys.argv[2]).items():
+    session = TrainingSession(Budget(frames=4 * 48 * 8, seed=0), name="la")
+    torch.save(fit(session, options), pathlib.Path(sys.argv[1], f"{name}-{session.rank}.pt"))
 """
 )
+
+
+FITS = {"plain": {"warm_up": 2, "clusters": 4}, "prior": {**PRIOR, "warm_up": 1}}
 
 
 def test_two_processes_have_one_bank_and_learn_what_one_does(tmp_path, one_thread):
@@ -233,14 +319,21 @@ def test_two_processes_have_one_bank_and_learn_what_one_does(tmp_path, one_threa
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, *command, json.dumps(FITS)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
-    space = {}
-    exec(PLAIN, space)
-    alone = space["fit"](session(4))
-    assert bool(alone["aggregating"])
-    for name, expected in alone.items():
-        assert torch.equal(first[name], second[name]), name
-        torch.testing.assert_close(first[name], expected, rtol=0, atol=1e-6 if name != "sums" else 1e-3)
+    assert done.stderr.count("local aggregation begins") == len(FITS)  # one process says it
+    for fit, options in FITS.items():
+        first, second = (torch.load(tmp_path / f"{fit}-{rank}.pt") for rank in range(2))
+        space = {}
+        exec(PLAIN, space)
+        alone = space["fit"](session(4), options)
+        assert bool(alone["aggregating"])
+        for name, expected in alone.items():
+            assert torch.equal(first[name], second[name]), (fit, name)
+            torch.testing.assert_close(first[name], expected, rtol=0, atol=1e-6 if name != "sums" else 1e-3)

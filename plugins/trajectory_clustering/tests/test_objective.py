@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from harness.functional.effective_rank import effective_rank
+from harness_trajectory_clustering import objective as objective_file
 from harness_trajectory_clustering.bank import MemoryBank
 from harness_trajectory_clustering.clusterings import Clusterings
 from harness_trajectory_clustering.losses import softmax_loss
@@ -70,6 +71,21 @@ def test_every_loss_of_instances_has_a_gradient(kind, exclude_own):
     assert computed.isfinite()
     assert all(parameter.grad.abs().sum() > 0 for parameter in loss.parameters())
     assert bool(loss.log_z.isnan()) == (kind != "nce")
+
+
+@pytest.mark.parametrize(("kind", "exclude_own", "own"), [("nce", True, 0), ("nce", False, 1), ("sampled", False, 0)])
+def test_noise_may_leave_out_the_own_entry(kind, exclude_own, own, monkeypatch):
+    """Of as many entries as there are videos, one in 30 is a video's own."""
+    drawn = []
+    loss_of = getattr(objective_file, f"{kind}_loss" if kind == "nce" else "sampled_softmax_loss")
+
+    def noted(vectors, first, noise, *rest):
+        drawn.append((noise == first[:, None]).all(2).double().mean())
+        return loss_of(vectors, first, noise, *rest)
+
+    monkeypatch.setattr(objective_file, loss_of.__name__, noted)
+    objective(loss=kind, exclude_own=exclude_own, negatives=2000)(*batch())
+    assert float(drawn[0]) == pytest.approx(own / COUNT, abs=0.005)
 
 
 def test_z_is_estimated_once_and_is_state():

@@ -24,8 +24,8 @@ CLAIMS = ("claims", "claims-transfer", "claims-colour", "claims-ablations")
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
     """Register the paper's two methods."""
-    registry.register(VIDEO_IR, "harness_trajectory_clustering.methods:VideoIR")
-    registry.register(VIDEO_LA, "harness_trajectory_clustering.methods:VideoLA")
+    registry.register(VIDEO_IR, "harness_trajectory_clustering.video_ir:VideoIR")
+    registry.register(VIDEO_LA, "harness_trajectory_clustering.video_la:VideoLA")
 
 
 @hookimpl

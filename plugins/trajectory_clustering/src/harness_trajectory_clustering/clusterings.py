@@ -37,15 +37,24 @@ class Clusterings(nn.Module):
         self.register_buffer("labels", torch.arange(count).repeat(runs, 1))
 
     @torch.no_grad()
-    def fit(self, points: Tensor, seed: int, share: Callable[[Tensor], Tensor] = lambda rows: rows) -> None:
-        """Cluster the points (N, D); a point of length 0 stays a cluster of its own.
+    def fit(
+        self,
+        points: Tensor,
+        seed: int,
+        alone: Tensor | None = None,
+        share: Callable[[Tensor], Tensor] = lambda rows: rows,
+    ) -> None:
+        """Cluster the points (N, D).
 
         Args:
             points: of the videos.
             seed: of the fit.
+            alone: (N,) bool, videos that stay clusters of their own; none when None.
             share: gives every process the rows of the first one, so that all have the same clusters.
         """
-        known = points.any(1).nonzero().flatten()
+        known = torch.arange(len(points), device=points.device)
+        if alone is not None:
+            known = known[~alone]
         runs = len(self.labels)
         labels = torch.arange(len(points), device=points.device).repeat(runs, 1)
         if len(known):
@@ -55,7 +64,7 @@ class Clusterings(nn.Module):
         self.labels.copy_(share(labels.mT.contiguous()).mT)
 
     def curves(self) -> dict[str, float]:
-        """Sizes of the clusters as shares of the videos, means over the runs."""
+        """Number of clusters, share of the largest, and videos alone: means over runs."""
         sizes = [torch.unique(run, return_counts=True)[1].double() / self.labels.shape[1] for run in self.labels]
         return {
             "clusters": sum(len(one) for one in sizes) / len(sizes),
@@ -75,12 +84,16 @@ def between_cluster_share(parts: list[Tensor], labels: Tensor) -> list[float]:
     >>> between_cluster_share(parts, torch.tensor([[5, 5, 7, 7]]))
     [1.0, 0.0]
     """
-    variances = [sum(_between(part.double(), run) for run in labels) for part in parts]
+    variances = [sum(_between(part, run) for run in labels) for part in parts]
     return [float(one / max(sum(variances), 1e-300)) for one in variances]
 
 
 def _between(points: Tensor, labels: Tensor) -> float:
-    """Sum of squared distances of the points' cluster means to the mean of all."""
+    """Sum of squared distances of the points' cluster means to the mean of all.
+
+    By sums over clusters, because copies of the joint space of many videos would not fit into memory.
+    """
     kinds, owner, sizes = torch.unique(labels, return_inverse=True, return_counts=True)
-    sums = points.new_zeros(len(kinds), points.shape[1]).index_add_(0, owner, points - points.mean(0))
-    return float((sums.square().sum(1) / sizes).sum())
+    sums = points.new_zeros(len(kinds), points.shape[1]).index_add_(0, owner, points).double()
+    whole = sums.sum(0).square().sum() / len(points)
+    return max(float((sums.square().sum(1) / sizes).sum() - whole), 0.0)

@@ -86,7 +86,7 @@ def log_normaliser(source: Normaliser, count: int, logits: Tensor) -> Tensor:
     """Logarithm of the normaliser Z, ().
 
     Args:
-        source: of the number.
+        source: constant or measurement that Z is.
         count: N, entries of the bank.
         logits: (B, k) similarities over tau of the first batch, for `first_batch`.
 

@@ -57,7 +57,7 @@ class InstanceOptions:
     temperature: float
     negatives: int
     exclude_own: bool
-    """Draw noise among the entries of other videos alone."""
+    """Draw the noise of `nce` among the entries of other videos alone."""
     z: Normaliser
 
 
@@ -105,7 +105,7 @@ class InstanceRecognition(nn.Module):
 
     @torch.no_grad()
     def _sum(self, similarities: Tensor, empty: Tensor, videos: Tensor) -> None:
-        """Add up the exact instance loss, which costs no further product."""
+        """Add up the exact instance loss of every objective."""
         logits = similarities / self.options.temperature
         exact = logits.logsumexp(1) - logits.gather(1, videos[:, None]).squeeze(1)
         rows = torch.stack([exact, empty.to(exact), torch.ones_like(exact)], dim=1)
@@ -117,7 +117,7 @@ class InstanceRecognition(nn.Module):
             # A copy, because the bank changes before the gradient is computed.
             return softmax_loss(vectors, entries.clone(), videos, options.temperature)
         count, shape = len(entries), (len(videos), options.negatives)
-        if options.exclude_own:
+        if options.exclude_own or options.loss == "sampled":
             noise = (videos[:, None] + torch.randint(1, count, shape, device=videos.device)) % count
         else:
             noise = torch.randint(count, shape, device=videos.device)

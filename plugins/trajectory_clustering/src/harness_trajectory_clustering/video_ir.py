@@ -1,13 +1,13 @@
-"""Video instance recognition and local aggregation as methods."""
+"""Video instance recognition as a method."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
@@ -18,31 +18,26 @@ from harness.values import Batch
 from harness.video.loader import read_clips
 from harness.video.sampling import random_clips
 from harness.video.transforms import colour_jitter, random_flip
-from harness_dense_trajectories.methods import IdtFv
 from harness_trajectory_clustering.bank import MemoryBank
-from harness_trajectory_clustering.cards import VIDEO_IR, VIDEO_LA
-from harness_trajectory_clustering.clusterings import Clusterings
+from harness_trajectory_clustering.cards import VIDEO_IR
 from harness_trajectory_clustering.losses import Normaliser
 from harness_trajectory_clustering.objective import (
     Embedding,
     InstanceLoss,
     InstanceOptions,
     InstanceRecognition,
-    LocalAggregation,
 )
-from harness_trajectory_clustering.rounds import Rounds
-from harness_trajectory_clustering.trajectory_prior import TrajectoryPrior
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torch import Tensor
+
     from harness.cards import MethodCard, View
-    from harness.interfaces import Backbone, Encoder, Session, Split, Stage
+    from harness.interfaces import Backbone, Encoder, Session, Split
 
 EXACT = 16_384
 """Most videos of an exact softmax; at fewer, noise-contrastive gradients mislead."""
-TUNING_SCHEDULE = (0.4, 0.8)
-"""Drops of the rate in the joint space: after 10 and 20 of 25 epochs."""
 
 
 @dataclass(kw_only=True)
@@ -72,7 +67,7 @@ class VideoIR(GradientMethod):
     negatives: int = 4096
     """Noise entries of a video."""
     exclude_own: bool = True
-    """Leave a video's own entry out of the noise; the released code does not."""
+    """Leave a video's own entry out of the noise of `nce`; the released code does not."""
     z: Normaliser = "first_batch"
     """Normaliser of noise-contrastive estimation."""
     colour: float = 0.4
@@ -97,6 +92,10 @@ class VideoIR(GradientMethod):
                 f"bank_momentum in [0, 1), got {self.embedding}, {self.negatives}, {self.temperature}, "
                 f"{self.bank_momentum}"
             )
+            raise UsageError(msg)
+        if not all(0 <= strength <= 0.5 for strength in (self.colour, self.frame_colour)):
+            got = f"{self.colour} and {self.frame_colour}"
+            msg = f"method {self.card.name!r}: colour and frame_colour must be from 0 to 0.5, got {got}"
             raise UsageError(msg)
 
     def frames_per_example(self, view: View) -> int:
@@ -137,6 +136,7 @@ class VideoIR(GradientMethod):
         Raises:
             UsageError, DivergedError: as in `GradientMethod.fit`, and when there are too few videos.
         """
+        self._epochs(backbone, train, session)
         network, loss = self._start(backbone, train, session)
         self.train(loss, backbone.inputs, train, session)
         return NetworkEncoder.of(network, backbone)
@@ -145,6 +145,21 @@ class VideoIR(GradientMethod):
         """Give the curves of the epoch before."""
         assert isinstance(loss, InstanceRecognition)
         return loss.curves()
+
+    def _epochs(self, backbone: Backbone, train: Split, session: Session, frames: int | None = None) -> float:
+        """Epochs of the training loop in a part of the budget.
+
+        Raises:
+            UsageError: when the budget does not suffice for a step.
+        """
+        size, steps = self.plan(self.view(backbone.inputs), session, frames)
+        if self.embedding_norm and size < 2:
+            msg = (
+                f"method {session.name!r}: expected at least 2 clips in a step of a process, for BN before the "
+                "embedding layer, got 1: give a larger batch_size or more frames, or embedding_norm: false"
+            )
+            raise UsageError(msg)
+        return steps / math.ceil(len(train) / (size * session.world))
 
     def _start(self, backbone: Backbone, train: Split, session: Session) -> tuple[nn.Module, InstanceRecognition]:
         """Build the network and its loss."""
@@ -172,136 +187,3 @@ class VideoIR(GradientMethod):
             exclude_own=self.exclude_own,
             z=self.z,
         )
-
-
-@dataclass(kw_only=True)
-class VideoLA(VideoIR):
-    """Draw videos of one cluster together, against their nearest neighbours.
-
-    A fit begins with instance recognition. Then clusters are those of the memory bank, found anew every epoch, or, with
-    the prior, those of the trajectories of each video, found once; a last stage clusters both together every epoch.
-
-    Source: Tokmakov, Hebert and Schmid 2020, sections 3.2 and 3.3.
-
-    Raises:
-        UsageError: when an option is impossible.
-    """
-
-    card: ClassVar[MethodCard] = VIDEO_LA
-
-    clusters: int | None = None
-    """K of the paper; one for 20 videos when None."""
-    clusterings: int = 3
-    """m of the paper: runs of k-means whose clusters are united."""
-    background: int | None = None
-    """Background neighbours; a quarter of the videos, at most 4096, when None."""
-    warm_up: float | None = None
-    """Epochs of instance recognition.
-
-    When None, until the loss of an epoch is below 0.6 ln N, at the latest at half the budget.
-    """
-    prior: bool = False
-    """Take the clusters of the videos' trajectories."""
-    tuning: float = 0.1
-    """Share of the budget for training in the joint space, after the prior's clusters."""
-    components: int = 256
-    """Components of the mixture of the trajectories' Fisher vectors."""
-    sketch: int = 2000
-    """Length of their sketches."""
-    form: Literal["paper", "released"] = "paper"
-    """Form of the Fisher vectors."""
-    boxes: str = ""
-    """Name of humans' boxes, as in the method `idt_fv`."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        numbers = [self.clusterings, 1 if self.clusters is None else self.clusters, self.background or 1]
-        if min(numbers) < 1 or self.background == 0 or not 0 <= self.tuning < 1 or (self.warm_up or 0) < 0:
-            msg = (
-                f"method {self.card.name!r}: clusters, clusterings and background must be at least 1, tuning in [0, 1) "
-                f"and warm_up at least 0, got {self.clusters}, {self.clusterings}, {self.background}, {self.tuning}, "
-                f"{self.warm_up}"
-            )
-            raise UsageError(msg)
-
-    def build_loss(self, network: nn.Module, dim: int, train: Split) -> LocalAggregation:
-        """Build the network's embedding, the bank, the clusterings and the loss.
-
-        Raises:
-            UsageError: when there are fewer videos than clusters or neighbours.
-        """
-        count = len(train)
-        options = self._instance_options(train)
-        clusters = max(1, round(count / 20)) if self.clusters is None else self.clusters
-        background = max(1, min(count // 4, 4096)) if self.background is None else self.background
-        for name, number in (("clusters", clusters), ("background", background)):
-            if number > count:
-                msg = f"method {self.card.name!r}: {name} must be at most the {count} videos, got {number}"
-                raise UsageError(msg)
-        clusterings = Clusterings(count, self.clusterings, clusters)
-        return LocalAggregation(self._embedding(network, dim), self._bank(train), options, clusterings, background)
-
-    def fit(self, backbone: Backbone, train: Split, session: Session) -> Encoder:
-        """Train a new network of `backbone` until the budget is used up.
-
-        Raises:
-            UsageError, DivergedError: as in `GradientMethod.fit`, and when there are fewer videos than clusters or
-                neighbours.
-            DataError: as in `idt_fv`, with the prior.
-        """
-        network, loss = self._start(backbone, train, session)
-        assert isinstance(loss, LocalAggregation)
-        if not self.prior:
-            self._aggregate(loss, backbone, train, session, session.budget.frames)
-            return NetworkEncoder.of(network, backbone)
-        trajectories = TrajectoryPrior(len(train), self.sketch)
-
-        def cluster(_: Stage) -> None:
-            encoding = IdtFv(components=self.components, sketch=self.sketch, form=self.form, boxes=self.boxes)
-            trajectories.fill(encoding, backbone, train, session)
-            loss.clusterings.fit(trajectories.vectors, session.budget.seed, partial(_of_first, session))
-
-        session.stage("trajectories", cluster, nn.ModuleList([trajectories, loss.clusterings]))
-        tuning = int(self.tuning * session.budget.frames)
-        frames = session.budget.frames - tuning
-
-        def aggregate(stage: Stage) -> None:
-            self._aggregate(loss, backbone, train, session, frames, stage=stage, fixed=True)
-
-        session.stage("prior", aggregate, loss)
-        if tuning:
-            beside = trajectories.vectors.to(session.device)
-            replace(self, schedule=TUNING_SCHEDULE)._aggregate(loss, backbone, train, session, tuning, beside=beside)
-        return NetworkEncoder.of(network, backbone)
-
-    def _aggregate(
-        self,
-        loss: LocalAggregation,
-        backbone: Backbone,
-        train: Split,
-        session: Session,
-        frames: int,
-        *,
-        stage: Stage | None = None,
-        fixed: bool = False,
-        beside: Tensor | None = None,
-    ) -> None:
-        """Train for `frames` of the budget; the rest as in `Rounds`."""
-        epochs = frames / (len(train) * self.frames_per_example(self.view(backbone.inputs)))
-        rounds = Rounds(
-            loss=loss,
-            encode=partial(session.encode, loss.embedding, backbone.inputs, train),
-            share=partial(_of_first, session),
-            seed=session.budget.seed,
-            title=session.name,
-            warm_up=epochs / 2 if self.warm_up is None else self.warm_up,
-            by_loss=self.warm_up is None,
-            fixed=fixed,
-            beside=beside,
-        )
-        self.train(loss, backbone.inputs, train, session, stage=stage, frames=frames, start_epoch=rounds)
-
-
-def _of_first(session: Session, rows: Tensor) -> Tensor:
-    """Rows of the first process, in all of them."""
-    return session.gather(rows if session.rank == 0 else rows[:0])
