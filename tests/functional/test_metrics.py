@@ -94,6 +94,7 @@ def test_scikit_learn_agrees(seed):
             "normalized_mutual_information": sk.normalized_mutual_info_score(truth, found),
             "purity": table.max(0).sum() / len(truth),
             "adjusted_rand_index": sk.adjusted_rand_score(truth, found),
+            "adjusted_mutual_information": sk.adjusted_mutual_info_score(truth, found),
             "matched_accuracy": table[linear_sum_assignment(table, maximize=True)].sum() / len(truth),
             "homogeneity": sk.homogeneity_score(truth, found),
             "completeness": sk.completeness_score(truth, found),
