@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,15 @@ def packages(extras: list[str], plugins: list[str]) -> list[str]:
     return ["-c constraints.txt", f"-e .[{','.join(extras)}]", *(f"-e plugins/{name}" for name in plugins)]
 
 
+def with_needed(plugin: str) -> list[str]:
+    """Name a plugin's folder, and those of the plugins here that it depends on."""
+    text = (ROOT / "plugins" / plugin / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[(.*?)\]", text, re.MULTILINE | re.DOTALL)
+    names = re.findall(r'"video-harness-([a-z0-9-]+)', listed[1]) if listed else []
+    needed = [one for name in names for one in with_needed(name.replace("-", "_"))]
+    return list(dict.fromkeys([*needed, plugin]))
+
+
 @impl
 def tox_extend_envs() -> Iterable[str]:
     return tuple(f"plugin-{name}" for name in PLUGINS)
@@ -40,9 +50,9 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
     for name in PLUGINS:
         state.conf.memory_seed_loaders[f"plugin-{name}"].append(
             MemoryLoader(
-                description=f"tests of plugin {name} with nothing but the core beside it",
+                description=f"tests of plugin {name} with the core and what it depends on, and nothing else",
                 package="skip",
-                deps=packages(CORE, [name]),
+                deps=packages(CORE, with_needed(name)),
                 dependency_groups=["test"],
                 commands=[f"pytest -q plugins/{name}"],
             )
