@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.leaderboard import text
@@ -46,7 +46,8 @@ def evaluator_sections(board: Board) -> list[EvaluatorSection]:
     """Make a section for each column that has several metrics, pictures or references."""
     sections = []
     for column in board.columns:
-        metrics = column.card.metrics
+        shown = _measured(board, column)
+        metrics = [column.card.metrics[index] for index in shown]
         pictures = tuple(picture for picture in board.run_pictures if picture.column.index == column.index)
         published = published_in(board, column)
         if column.detailed or pictures or published:
@@ -60,7 +61,7 @@ def evaluator_sections(board: Board) -> list[EvaluatorSection]:
                 EvaluatorSection(
                     column=column,
                     metrics=tuple(headings) if column.detailed else (),
-                    rows=_metric_rows(board, column, shares) if column.detailed else (),
+                    rows=_metric_rows(board, column, shown, shares) if column.detailed else (),
                     conditions=_listed(column.conditions),
                     chances=tuple(chances) if any(chances) else (),
                     pictures=pictures,
@@ -68,6 +69,14 @@ def evaluator_sections(board: Board) -> list[EvaluatorSection]:
                 )
             )
     return sections
+
+
+def _measured(board: Board, column: Column) -> list[int]:
+    """Positions of the metrics that some row has; of all where nothing was measured."""
+    cells = [row.cell(column) for row in board.rows]
+    every = range(len(column.card.metrics))
+    measured = [index for index in every if any(cell.metrics and cell.metrics[index].interval for cell in cells)]
+    return measured or list(every)
 
 
 def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
@@ -90,7 +99,9 @@ def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
     return shares
 
 
-def _metric_rows(board: Board, column: Column, shares: Mapping[int, str]) -> tuple[MetricRow, ...]:
+def _metric_rows(
+    board: Board, column: Column, shown: Sequence[int], shares: Mapping[int, str]
+) -> tuple[MetricRow, ...]:
     shared = column.conditions
     rows = []
     for label, row in board.ranked_rows:
@@ -100,7 +111,7 @@ def _metric_rows(board: Board, column: Column, shares: Mapping[int, str]) -> tup
             (text.number(one.interval.mean, one.metric), text.span(one.interval, one.metric))
             if one.interval
             else (blank, "")
-            for one in cell.metrics
+            for one in [cell.metrics[index] for index in shown if cell.metrics]
         )
         if shares:
             values = (*values, (shares.get(row.index, ""), ""))

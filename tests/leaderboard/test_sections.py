@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.leaderboard.readme import readme, tables
@@ -19,6 +21,24 @@ def test_a_metric_that_a_run_lacks_is_a_dash_and_not_a_zero(curved_board):
     assert dashes.pop("quadruplet") == [False, False, True, False, False]
     assert not any(dash for dashes_of_row in dashes.values() for dash in dashes_of_row)
     assert few.chances == ("6.7", "6.7", "6.7", "", "")
+
+
+def test_a_metric_that_no_run_has_is_left_out(curved_board, make_board, make_plan, fake):
+    """Runs of 1 and 5 videos a class have no column for 10; where nothing was measured all stand there."""
+    rows = [replace(row, cells=tuple(map(without_third, row.cells))) for row in curved_board.rows]
+    few, _ = evaluator_sections(replace(curved_board, rows=tuple(rows)))
+    headings = evaluator_sections(curved_board)[0].metrics
+    assert few.metrics == (*headings[:2], *headings[3:])
+    assert {len(row.values) for row in few.rows} == {4}
+    assert few.chances == ("6.7", "6.7", "", "")
+
+
+def without_third(cell):
+    """The cell without its third metric's numbers; cells of one metric stay."""
+    if len(cell.metrics) < 3:
+        return cell
+    third = replace(cell.metrics[2], interval=None)
+    return replace(cell, metrics=(*cell.metrics[:2], third, *cell.metrics[3:]))
 
 
 def test_accuracies_are_told_in_percent_of_the_supervised_rows(curved_board, make_board, make_plan, fake):
