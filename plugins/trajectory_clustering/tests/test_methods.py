@@ -299,13 +299,15 @@ TWO = (
     PLAIN
     + """
 import json, pathlib, sys, warnings
-warnings.simplefilter("error")
 from harness.training.session import TrainingSession
 from harness.values import Budget
-torch.set_num_threads(1)
-for name, options in json.loads(sys.argv[2]).items():
-    session = TrainingSession(Budget(frames=4 * 48 * 8, seed=0), name="la")
-    torch.save(fit(session, options), pathlib.Path(sys.argv[1], f"{name}-{session.rank}.pt"))
+
+if __name__ == "__main__":  # workers for trajectories are started anew from this file
+    warnings.simplefilter("error")
+    torch.set_num_threads(1)
+    for name, options in json.loads(sys.argv[2]).items():
+        session = TrainingSession(Budget(frames=4 * 48 * 8, seed=0), name="la")
+        torch.save(fit(session, options), pathlib.Path(sys.argv[1], f"{name}-{session.rank}.pt"))
 """
 )
 
