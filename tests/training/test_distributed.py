@@ -85,7 +85,7 @@ def two(tmp_path_factory):
     script.write_text(TOGETHER)
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # torchrun warns where it must choose
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},  # torchrun warns where it must choose
         capture_output=True,
         text=True,
         timeout=300,

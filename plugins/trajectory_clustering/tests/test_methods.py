@@ -319,7 +319,7 @@ def test_two_processes_have_one_bank_and_learn_what_one_does(tmp_path, one_threa
     script = tmp_path / "two.py"
     script.write_text(TWO)
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
     done = subprocess.run(
         [sys.executable, *command, json.dumps(FITS)],
         env=environment,
