@@ -214,7 +214,7 @@ def test_nce_and_sampled_gradients_approach_the_softmax():
 
 
 def test_noise_with_the_own_entry_turns_the_gradient_round():
-    """Late in training and with fewer videos than noise, as ADDENDA's figures say."""
+    """Late in training, and with fewer videos than noise entries."""
     bank = units(540, 32)
     vector = normalize(bank[:1] + 0.2 * units(1, 32, seed=11), dim=1)
     log_z = log_normaliser("scaled", 540, torch.zeros(1, 1, dtype=torch.float64))
