@@ -1,4 +1,4 @@
-"""The paper's claims: every side is one cell of its suites, and the README has the table of the committed boards."""
+"""The paper's claims: every side is one cell of its suites."""
 
 from __future__ import annotations
 
