@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from harness.backbones.local_response import AcrossChannels
 from harness.encoders.layers import output_of
 from harness.errors import UsageError
 from harness.plugins.manager import Plugins
 from harness_temporal_coherency.alexnet import AlexNet
-from harness_temporal_coherency.local_response import AcrossChannels
 
 
 def weightless(backbone):

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from harness.backbones.local_response import AcrossChannels
 from harness.backbones.per_frame import PerFrame
 from harness.cards import BackboneCard, View
 from harness.system.seeding import seeded
 from harness.values import Inputs
 from harness_temporal_coherency import ALEXNET
-from harness_temporal_coherency.local_response import AcrossChannels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
