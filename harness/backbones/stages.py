@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from harness.errors import UsageError
@@ -14,21 +16,16 @@ class Frozen(nn.Module):
 
     Args:
         network: what is trained, normalised float clips (B, C, T, H, W) -> (B, dim).
-        count: how many of its `stages` are frozen.
+        count: how many of its `stages` are frozen; `all` freezes the whole network, whatever is in no stage too.
 
     Raises:
         UsageError: when it has fewer.
     """
 
-    def __init__(self, network: nn.Module, count: int) -> None:
+    def __init__(self, network: nn.Module, count: int | Literal["all"]) -> None:
         super().__init__()
-        parts = stages(network)
-        if count > len(parts):
-            known = ", ".join("+".join(stage) for stage in parts) or "none"
-            msg = f"{count} stages are to be frozen, but the network has {len(parts)}: {known}"
-            raise UsageError(msg)
         self.network = network
-        self._parts = tuple(network.get_submodule(name) for stage in parts[:count] for name in stage)
+        self._parts = (network,) if count == "all" else _first(network, count)
         for part in self._parts:
             part.requires_grad_(False)
 
@@ -43,6 +40,15 @@ class Frozen(nn.Module):
         for part in self._parts:
             part.eval()
         return self
+
+
+def _first(network: nn.Module, count: int) -> tuple[nn.Module, ...]:
+    parts = stages(network)
+    if count > len(parts):
+        known = ", ".join("+".join(stage) for stage in parts) or "none"
+        msg = f"{count} stages are to be frozen, but the network has {len(parts)}: {known}"
+        raise UsageError(msg)
+    return tuple(network.get_submodule(name) for stage in parts[:count] for name in stage)
 
 
 def stages(network: nn.Module) -> list[list[str]]:

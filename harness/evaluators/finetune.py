@@ -1,4 +1,4 @@
-"""Fine-tuning: a linear classifier and the whole network, trained with labels."""
+"""Fine-tuning: a classifier and the network below it, trained with labels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Average = Literal["softmax", "logits"]
 
 
 class Finetune:
-    """Linear classifier on a copy of the encoder's network, both trained with labels.
+    """Classifier on a copy of the encoder's network, both trained with labels.
 
     Every learning rate is tried on two thirds of train's groups; the one with the highest top-1 accuracy on the videos
     of the others, seen by the encoder's own view (of equal ones the first), is used to train on all of train. The
@@ -51,7 +51,9 @@ class Finetune:
         frames: training frames that each training shows, the same for every encoder.
         lrs: the learning rates tried; one alone is not validated.
         batch_size: clips in a step; small, so that a small budget has steps enough.
-        frozen: how many stages of the network, the first ones, stay as they are: weights and BN statistics.
+        frozen: how many stages of the network, the first ones, stay as they are: weights and BN statistics; with `all`
+            the classifier alone is trained.
+        hidden: units of a hidden layer with a ReLU before the linear classifier; 0 has none.
         views: which clips and crops a test video's scores are averaged over.
         average: what is averaged over them.
         mirror: False for classes that a mirror turns into others, such as left and right.
@@ -73,7 +75,8 @@ class Finetune:
         frames: int = 16_000,
         lrs: tuple[float, ...] = (3e-4, 1e-3, 3e-3),
         batch_size: int = 16,
-        frozen: int = 0,
+        frozen: int | Literal["all"] = 0,
+        hidden: int = 0,
         views: ClipSampling = "view",
         average: Average = "softmax",
         mirror: bool = True,
@@ -84,8 +87,11 @@ class Finetune:
         if draws < 1 or (shots is None and draws > 1) or (shots is not None and shots < 1):
             msg = f"shots and draws must be at least 1, and several draws need shots, got {shots} and {draws}"
             raise UsageError(msg)
-        if min(frames, batch_size) < 1 or frozen < 0:
-            msg = f"frames and batch_size must be at least 1, frozen at least 0, got {frames}, {batch_size}, {frozen}"
+        if min(frames, batch_size) < 1 or hidden < 0 or (frozen != "all" and frozen < 0):
+            msg = (
+                "frames and batch_size must be at least 1, hidden at least 0, frozen at least 0 or all, "
+                f"got {frames}, {batch_size}, {hidden}, {frozen}"
+            )
             raise UsageError(msg)
         if not lrs or len(set(lrs)) < len(lrs) or not all(0 < lr < math.inf for lr in lrs):
             msg = f"lrs must be different positive numbers, at least one, got {list(lrs)}"
@@ -96,7 +102,8 @@ class Finetune:
         self.frames = frames
         self.lrs = lrs
         self.batch_size = batch_size
-        self.frozen = frozen
+        self.frozen: int | Literal["all"] = frozen
+        self.hidden = hidden
         self.views: ClipSampling = views
         self.average: Average = average
         self.mirror = mirror
@@ -137,10 +144,11 @@ class Finetune:
                 validated.append({f"{rate:g}": accuracy for rate, accuracy in accuracies.items()})
                 bar.advance()
         scores, predictions = score_logits(self.card, train, test, torch.stack(rows))
+        count = None if self.frozen == "all" else self.frozen
         notes: dict[str, Any] = {
             "lr": rates[0] if self.shots is None else rates,
             "validation_top1": validated[0] if self.shots is None else validated,
-            "frozen_stages": ["+".join(stage) for stage in stages(start.module)[: self.frozen]],
+            "frozen_stages": ["+".join(stage) for stage in stages(start.module)[:count]],
             **split_notes(parts[0], test),
         }
         return Evaluation(scores, predictions, notes)
@@ -177,7 +185,9 @@ class Finetune:
         raise DivergedError(msg)
 
     def _train(self, start: Trainable, train: Split, session: TrainingSession, lr: float) -> Classifier:
-        training = Supervised(label=self.label, mirror=self.mirror, batch_size=self.batch_size, lr=lr)
+        training = Supervised(
+            label=self.label, hidden=self.hidden, mirror=self.mirror, batch_size=self.batch_size, lr=lr
+        )
         network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
         with seeded(derive_seed(session.budget.seed)):
             classifier = training.build_loss(network, start.dim, train)
@@ -228,7 +238,7 @@ def video_scores(
         msg = "expected a network that sees clips, got one that is shown whole videos"
         raise UsageError(msg)
     classifier.eval()
-    sums = torch.zeros(len(split), classifier.head.out_features, dtype=torch.float64)
+    sums = torch.zeros(len(split), classifier.classes, dtype=torch.float64)
     counts = torch.zeros(len(split), 1, dtype=torch.float64)
     with progress.bar(f"testing on {split.name}", total=len(split)) as bar:
         done = 0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.methods.cards import SUPERVISED
 from harness.training.gradient_method import GradientMethod
 from harness.values import Batch, as_tokens
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Supervised(GradientMethod):
-    """Cross-entropy of a linear classifier, which the encoder is without.
+    """Cross-entropy of a classifier, which the encoder is without.
 
     One example is a clip of the backbone's view from a random place of a random video, cropped at random and mirrored
     half of the time unless `mirror` says otherwise.
 
     Raises:
+        UsageError: when `hidden` is negative.
         DataError: when the training split has no label of that kind.
     """
 
@@ -37,6 +38,8 @@ class Supervised(GradientMethod):
 
     label: str = "action"
     """The kind of label that is learnt."""
+    hidden: int = 0
+    """Units of a hidden layer with a ReLU before the linear classifier; 0 has none."""
     label_smoothing: float = 0.1
     mirror: bool = True
     """False for classes that a mirror turns into others, such as left and right."""
@@ -44,6 +47,11 @@ class Supervised(GradientMethod):
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float = 3e-3
     weight_decay: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.hidden < 0:
+            msg = f"method {self.card.name!r}: hidden must be at least 0, got {self.hidden}"
+            raise UsageError(msg)
 
     def frames_per_example(self, view: View) -> int:
         """A clip's."""
@@ -65,23 +73,27 @@ class Supervised(GradientMethod):
         if self.label not in train.classes:
             msg = f"the training split has no label {self.label!r}; it has: {', '.join(train.classes) or 'none'}"
             raise DataError(msg)
-        return Classifier(network, dim, len(train.classes[self.label]), self.label_smoothing)
+        return Classifier(network, dim, len(train.classes[self.label]), self.label_smoothing, self.hidden)
 
 
 class Classifier(nn.Module):
-    """Network with a linear classifier: normalised clips, classes -> cross-entropy.
+    """Network with a classifier: normalised clips, classes -> cross-entropy.
 
     Args:
         network: normalised float clips (B, C, T, H, W) -> (B, dim), or tokens or maps, which are averaged.
         dim: length of its vectors, or of its tokens.
         classes: how many.
         smoothing: share of the target that is spread over all classes.
+        hidden: units of a hidden layer with a ReLU before the linear one; 0 has none.
     """
 
-    def __init__(self, network: nn.Module, dim: int, classes: int, smoothing: float) -> None:
+    def __init__(self, network: nn.Module, dim: int, classes: int, smoothing: float, hidden: int = 0) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.Linear(dim, classes)
+        self.classes = classes
+        self.head: nn.Module = nn.Linear(dim, classes)
+        if hidden:
+            self.head = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, classes))
         self.smoothing = smoothing
 
     def logits(self, clips: Tensor) -> Tensor:

@@ -55,12 +55,34 @@ def test_frozen_stages_keep_every_byte_of_weights_and_statistics():
     assert trained(0) == first | second
     assert trained(1) == second
     assert trained(2) == set()
+    assert trained("all") == set()
 
 
 def test_dropout_of_a_frozen_stage_is_off():
     network = Frozen(TinyBackbone().build(seed=0), 2).train()
     assert not any(module.training for module in network.network.children())
     assert Frozen(TinyBackbone().build(seed=0), 1).train().network[7].training
+
+
+class Prompted(nn.Module):
+    """A network with a parameter of its own, which no stage has."""
+
+    def __init__(self):
+        super().__init__()
+        self.prompt = nn.Parameter(torch.zeros(3, 1, 1, 1))
+        self.inner = nn.Sequential(nn.Conv3d(3, 4, 1), nn.Dropout(), nn.Flatten())
+
+    def forward(self, clips):
+        return self.inner(clips + self.prompt)
+
+
+def test_all_is_the_whole_network():
+    network = Prompted()
+    frozen = Frozen(network, "all").train()
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+    assert not any(module.training for module in network.modules())
+    assert not frozen(torch.zeros(2, 3, 1, 4, 4)).requires_grad
+    assert Frozen(Prompted(), 1).network.prompt.requires_grad  # the last stage is not all
 
 
 def test_more_stages_than_there_are():

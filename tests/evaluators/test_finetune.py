@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -15,6 +16,8 @@ from harness.evaluators import finetune
 from harness.evaluators.finetune import Finetune, video_scores
 from harness.functional.statistics import of_predictions
 from harness.methods.supervised import Classifier, Supervised
+from harness.plugins.manager import Plugins
+from harness.system.seeding import derive_seed, seeded
 from harness.testing import MovingSquares, UninformedEncoder, evaluating, informed_encoder
 from harness.testing.evaluating import ChangedSquares, keep
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
@@ -80,6 +83,73 @@ def test_frozen_stages_are_those_of_the_encoder(trained):
     before, after = encoder.module.state_dict(), trained[0][0].network.network.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"3.weight", "3.bias"}
+
+
+def test_all_frozen_leaves_the_network_as_it_is(trained):
+    encoder = UntrainedEncoder()
+    before = {name: tensor.clone() for name, tensor in encoder.module.state_dict().items()}
+    found = evaluate(encoder=encoder, frozen="all", hidden=8)
+    assert found.notes["frozen_stages"] == ["0+1+2", "3+4+5+6+7"]
+    after = trained[0][0].network.network.state_dict()
+    assert {"1.running_mean", "1.running_var"} < after.keys() == before.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_hidden_layer_is_there_and_trained(trained):
+    evaluate(hidden=8, frames=16)
+    evaluate(hidden=8, frames=640)
+    (first, _), (last, _) = trained
+    assert [tuple(layer.weight.shape) for layer in (last.head[0], last.head[2])] == [(8, 16), (4, 8)]
+    assert isinstance(last.head[1], nn.ReLU)
+    assert len(last.head) == 3
+    assert not any(
+        torch.equal(one, other) for one, other in zip(first.head.parameters(), last.head.parameters(), strict=True)
+    )
+
+
+def test_a_hidden_layer_learns_from_frozen_vectors():
+    assert (
+        evaluate(encoder=informed_encoder(), frozen="all", hidden=32, frames=6000, lrs=(0.03,)).scores[0].value == 1.0
+    )
+
+
+def test_all_frozen_is_a_linear_layer_on_the_networks_vectors(trained):
+    """A loop of its own: vectors without gradients, AdamW with a cosine over the same batches."""
+    encoder, seed, steps, size, lr = UntrainedEncoder(), 3, 20, 16, 0.01
+    inputs, train = encoder.inputs, MovingSquares().split("train")
+    evaluate(encoder=encoder, frozen="all", frames=steps * size * inputs.view.frames, batch_size=size, seed=seed)
+    with seeded(derive_seed(seed)):
+        head = nn.Linear(16, 4)
+    drawing = Supervised(mirror=False)
+    decayed = [{"params": [head.weight], "weight_decay": 0.05}, {"params": [head.bias], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(decayed, lr=lr)
+    network = encoder.module.eval()
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
+        batch = drawing.draw(train, inputs.view, size, torch.Generator().manual_seed(derive_seed(seed, step, 0)))
+        with torch.no_grad():
+            vectors = network(normalise(batch.inputs, inputs))
+        loss = nn.functional.cross_entropy(head(vectors), batch.targets, label_smoothing=0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    theirs = trained[0][0].head
+    with seeded(derive_seed(seed)):
+        start = nn.Linear(16, 4).weight
+    assert (theirs.weight - start).abs().max() > 0.01
+    torch.testing.assert_close(theirs.weight, head.weight, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(theirs.bias, head.bias, rtol=1e-4, atol=1e-5)
+
+
+def test_a_suite_says_all_or_a_number():
+    evaluators = Plugins().evaluators
+    assert evaluators.draft("finetune", {"frozen": "all", "hidden": 2048}).frozen == "all"
+    assert evaluators.canonical("finetune", {"frozen": "all", "hidden": 2048}) == {"frozen": "all", "hidden": 2048}
+    assert evaluators.canonical("finetune", {"frozen": 0, "hidden": 0}) == {}
+    assert evaluators.completed("finetune", {"frozen": 2})["frozen"] == 2
+    with pytest.raises(UsageError, match="option frozen='everything'"):
+        evaluators.draft("finetune", {"frozen": "everything"})
 
 
 def test_equal_seeds_give_equal_results_and_others_do_not():
@@ -316,6 +386,7 @@ def test_encoders_that_cannot_be_fine_tuned():
         ({"frames": 0}, "frames and batch_size must be at least 1"),
         ({"batch_size": 0}, "frames and batch_size must be at least 1"),
         ({"frozen": -1}, "frozen at least 0"),
+        ({"hidden": -1}, "hidden at least 0"),
         ({"shots": 0}, "shots and draws must be at least 1"),
         ({"shots": 5, "draws": 0}, "shots and draws must be at least 1"),
         ({"draws": 2}, "several draws need shots"),
