@@ -193,7 +193,9 @@ FINETUNE = EvaluatorCard(
         "Tokmakov et al. 2020, transfer: a linear classifier on a copy of the network, both trained with labels. Here: "
         "AdamW with cosine decay, random clips, crops and mirroring as of the method supervised; the same frames and "
         "the same learning rates for every encoder, of which held-out groups inside train choose one; refit on all of "
-        "train; scores averaged over the clips and crops that the option views names"
+        "train; scores averaged over the clips and crops that the option views names. Purushwalkam and Gupta 2016, "
+        "section 4.3, have a hidden layer before the classifier (hidden: 2048), and train these two alone in their "
+        "last two layers (frozen: all)"
     ),
     needs=frozenset({"trainable"}),
     metrics=(TOP1, TOP5, MEAN_CLASS),
@@ -257,7 +259,7 @@ def pdj_id(joint: str, threshold: float, diagonal: str = "lsho_rhip") -> str:
 
 POSE = EvaluatorCard(
     name="pose",
-    summary="Heat maps of nine joints from a frozen feature map: does it show where arms are?",
+    summary="Heat maps of nine joints from a feature map, frozen or trained on: does it show where arms are?",
     paper=Paper(
         title="Pose from Action: Unsupervised Learning of Pose Features based on Motion",
         authors="Senthil Purushwalkam, Abhinav Gupta",
@@ -268,10 +270,13 @@ POSE = EvaluatorCard(
     protocol=(
         "Purushwalkam and Gupta 2016, FLIC: square around the true torso, deconvolution of stride 4 and 1x1 "
         "convolution to nine 60x60 maps, balanced squared error, centroid of the 20 highest pixels, strict PCP, PDJ. "
-        "Here: the feature map is frozen; 2 frames a video; square of 3 torso boxes; input size for a 15x15 feature "
-        "map, standardised on train; kernel 8, 16 channels, a last bias for each pixel; Adam, 150 steps of 32, cosine; "
-        "learning rate 3e-3, 1e-2 or 3e-2 by strict PCP on a group-disjoint fifth of train; refit on all of train; "
-        "torso diameter from left shoulder to right hip"
+        "Here: 2 frames a video; square of 3 torso boxes; input size for a 15x15 feature map unless an option says "
+        "another; kernel 8, 16 channels; learning rate by strict PCP on a group-disjoint fifth of train; refit on all "
+        "of train; torso diameter from left shoulder to right hip. Train head: the feature map is frozen, resized to "
+        "15x15, standardised on train; a last bias for each pixel; Adam, 150 steps of 32, cosine; learning rate 3e-3, "
+        "1e-2 or 3e-2. Train all, as the paper: every layer of a copy is trained, BN by batch; maps four times the "
+        "network's own grid, of which as large a share of pixels as 20 of 60x60; AdamW, weight decay 0.05, batches of "
+        "16, cosine; 16,000 images without augmentation; learning rate 3e-4, 1e-3 or 3e-3"
     ),
     needs=frozenset({"feature_map"}),
     metrics=(

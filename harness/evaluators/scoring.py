@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from harness.cards import EvaluatorCard
     from harness.evaluators.labelled_features import LabelledFeatures
+    from harness.interfaces import Split
 
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -55,6 +56,32 @@ def score(
         value, baseline = (float(statistic(test.labels, rows).mean()) for rows in (ours, theirs))
         scores.append(Score(metric.id, value, baseline))
     return tuple(scores), to_predictions(test, predicted, values)
+
+
+def score_values(
+    split: Split, values: Mapping[str, Tensor], guessed: Mapping[str, Tensor]
+) -> tuple[tuple[Score, ...], Predictions]:
+    """Score metrics that are means of a number of each video.
+
+    Args:
+        split: of N videos.
+        values: (N,) for each metric; NaN leaves a video out.
+        guessed: the same without any knowledge, which gives the baselines.
+    """
+    predictions = Predictions(
+        videos=tuple(video.id for video in split.videos),
+        groups=tuple(video.group for video in split.videos),
+        labels=first_labels(split),
+        values=to_values({name: rows[None] for name, rows in values.items()}),
+    )
+    scores = (Score(name, float(rows.nanmean()), float(guessed[name].nanmean())) for name, rows in values.items())
+    return tuple(scores), predictions
+
+
+def first_labels(split: Split) -> tuple[int, ...]:
+    """Class of each video by the split's first kind of label; 0 where it has none."""
+    kind = next(iter(split.classes), None)
+    return tuple(0 if kind is None else video.labels[kind] for video in split.videos)
 
 
 def score_logits(

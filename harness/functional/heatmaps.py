@@ -9,7 +9,7 @@ REACH = 1
 """Pixels around a joint's own, in every direction, that are positive too."""
 
 BRIGHTEST = 20
-"""Number of highest pixels whose centroid is the point of a map."""
+"""Number of highest pixels whose centroid is the point of a map of 60 x 60."""
 
 
 def heatmap_targets(points: Tensor, size: int) -> Tensor:
@@ -73,16 +73,29 @@ def balanced_loss(maps: Tensor, targets: Tensor) -> Tensor:
     return errors.sum() / 2 / learnt.sum().clamp(min=1)
 
 
-def heatmap_points(maps: Tensor) -> Tensor:
-    """Centroid of each map's 20 highest pixels: (..., 2) in shares of its sides.
-
-    All 20 weigh the same; of equal pixels the first in reading order are taken. Pixel u stands for (u + 0.5) / size.
+def brightest_pixels(side: int) -> int:
+    """Number of highest pixels that cover as much of a map as 20 do of 60 x 60.
 
     Args:
-        maps: (..., H, W) floating point, finite, of at least 20 pixels.
+        side: of the map, in pixels.
+
+    >>> [brightest_pixels(side) for side in (60, 56, 28, 4)]
+    [20, 17, 4, 1]
+    """
+    return max(1, round(BRIGHTEST * (side / 60) ** 2))
+
+
+def heatmap_points(maps: Tensor, count: int = BRIGHTEST) -> Tensor:
+    """Centroid of each map's highest pixels: (..., 2) in shares of its sides.
+
+    All weigh the same; of equal pixels the first in reading order are taken. Pixel u stands for (u + 0.5) / size.
+
+    Args:
+        maps: (..., H, W) floating point, finite, of at least `count` pixels.
+        count: how many pixels, at least 1; the paper takes 20 of 60 x 60.
 
     Raises:
-        ValueError: when a map has fewer than 20 pixels.
+        ValueError: when a map has fewer pixels, or the count is not positive.
 
     Source: Purushwalkam and Gupta, "Pose from Action", 2016, the experiment on FLIC.
 
@@ -92,17 +105,17 @@ def heatmap_points(maps: Tensor) -> Tensor:
     [0.65, 0.4]
     """
     height, width = maps.shape[-2:]
-    if height * width < BRIGHTEST:
-        msg = f"maps need at least {BRIGHTEST} pixels, got {height} x {width}"
+    if not 1 <= count <= height * width:
+        msg = f"expected a count of at least 1 and maps of at least {count} pixels, got {height} x {width}"
         raise ValueError(msg)
     flat = maps.flatten(-2)
-    least = flat.topk(BRIGHTEST).values[..., -1:]
+    least = flat.topk(count).values[..., -1:]
     above, equal = flat > least, flat == least
-    wanted = BRIGHTEST - above.sum(-1, keepdim=True)
+    wanted = count - above.sum(-1, keepdim=True)
     taken = (above | (equal & (equal.cumsum(-1) <= wanted))).view(maps.shape)
     columns, rows = taken.sum(-2), taken.sum(-1)  # (..., W), (..., H)
     ends = [
-        (counts.to(maps.dtype) @ (torch.arange(n, device=maps.device, dtype=maps.dtype) + 0.5)) / (BRIGHTEST * n)
+        (counts.to(maps.dtype) @ (torch.arange(n, device=maps.device, dtype=maps.dtype) + 0.5)) / (count * n)
         for counts, n in ((columns, width), (rows, height))
     ]
     return torch.stack(ends, dim=-1)

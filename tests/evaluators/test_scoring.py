@@ -9,7 +9,15 @@ import torch
 
 from harness.errors import DataError
 from harness.evaluators.labelled_features import LabelledFeatures
-from harness.evaluators.scoring import majority_class, majority_hits, to_values, topk_hits, validation_folds
+from harness.evaluators.scoring import (
+    first_labels,
+    majority_class,
+    majority_hits,
+    score_values,
+    to_values,
+    topk_hits,
+    validation_folds,
+)
 from harness.testing import MovingSquares
 
 SPLIT = MovingSquares().split("train")
@@ -48,3 +56,18 @@ def test_one_group_cannot_validate():
     alone = dataclasses.replace(SPLIT, videos=tuple(dataclasses.replace(video, group="g") for video in SPLIT.videos))
     with pytest.raises(DataError, match=r"train has one group only \('g'\)"):
         validation_folds(labelled([video.labels["action"] for video in alone.videos], alone))
+
+
+def test_values_of_videos_are_averaged_over_those_that_have_one():
+    split = MovingSquares().split("test")
+    values = torch.full((len(split),), torch.nan, dtype=torch.float64)
+    values[:4] = torch.tensor([1.0, 0.0, 1.0, 1.0])
+    (score,), predictions = score_values(split, {"hits": values}, {"hits": torch.tensor([0.25, torch.nan])})
+    assert (score.metric, score.value, score.baseline) == ("hits", 0.75, 0.25)
+    assert predictions.values["hits"][0][3:5] == (1.0, None)
+    assert predictions.videos == tuple(video.id for video in split.videos)
+    assert predictions.labels == tuple(video.labels["action"] for video in split.videos)
+
+
+def test_without_labels_every_class_is_0():
+    assert set(first_labels(MovingSquares().split("test").unlabelled())) == {0}

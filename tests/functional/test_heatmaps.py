@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.functional.heatmaps import BRIGHTEST, balanced_loss, heatmap_points, heatmap_targets
+from harness.functional.heatmaps import BRIGHTEST, balanced_loss, brightest_pixels, heatmap_points, heatmap_targets
 
 NAN = math.nan
 
@@ -41,8 +41,8 @@ def slow_loss(maps, targets):
     return sum(costs) / len(costs)
 
 
-def slow_point(one):
-    order = np.argsort(-one.numpy().ravel(), kind="stable")[:BRIGHTEST]
+def slow_point(one, count=BRIGHTEST):
+    order = np.argsort(-one.numpy().ravel(), kind="stable")[:count]
     rows, columns = np.divmod(order, one.shape[1])
     return [(columns + 0.5).mean() / one.shape[1], (rows + 0.5).mean() / one.shape[0]]
 
@@ -144,6 +144,20 @@ def test_the_positive_pixels_are_among_those_taken():
     assert found.tolist() == pytest.approx([x, y])
 
 
-def test_points_refuse_a_map_that_is_too_small():
-    with pytest.raises(ValueError, match="at least 20 pixels, got 4 x 4"):
-        heatmap_points(torch.zeros(4, 4))
+@pytest.mark.parametrize("count", [1, 4, 17, 35])
+def test_points_of_another_number_of_pixels(count):
+    maps = torch.cat([drawn(6, 5, 7), drawn(6, 5, 7, seed=1).round()])
+    expected = torch.tensor([slow_point(one, count) for one in maps], dtype=torch.float64)
+    torch.testing.assert_close(heatmap_points(maps, count), expected)
+
+
+@pytest.mark.parametrize(("side", "count"), [(60, 20), (52, 15), (28, 4), (120, 80), (4, 1)])
+def test_the_number_of_pixels_is_the_same_share_of_every_map(side, count):
+    assert brightest_pixels(side) == count
+    assert count == 1 or count / side**2 == pytest.approx(20 / 60**2, rel=0.1)
+
+
+@pytest.mark.parametrize("count", [20, 0])
+def test_points_refuse_a_map_that_is_too_small(count):
+    with pytest.raises(ValueError, match=f"of at least {count} pixels, got 4 x 4"):
+        heatmap_points(torch.zeros(4, 4), count)

@@ -1,4 +1,4 @@
-"""Feature maps of a frozen encoder for the squares around people."""
+"""Squares around people, and an encoder's feature maps of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from harness.cards import WholeVideo
 from harness.encoders.layers import output_of
 from harness.encoders.network import only_stream
-from harness.errors import DataError, PluginError
+from harness.errors import DataError, PluginError, UsageError
 from harness.system import progress
 from harness.video.loader import THREADS
 from harness.video.transforms import normalise
@@ -64,7 +64,23 @@ def _expect_finite(maps: Tensor, frames: Frames, start: int) -> None:
         raise DataError(msg)
 
 
-def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
+def crops(frames: Frames, size: int, inputs: Inputs) -> Tensor:
+    """Read the squares around people once: (N, 3, `size`, `size`) float16 on the CPU.
+
+    Normalised as `inputs` say, and 0 outside of the image.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
+    cached = torch.empty((len(frames), 3, size, size), dtype=torch.float16)
+    with progress.bar(f"squares of {frames.split.name}", total=len(frames)) as bar:
+        for start, images in _batches(frames, size, inputs):
+            cached[start : start + len(images)] = images
+            bar.advance(len(images))
+    return cached
+
+
+def input_size(encoder: FrozenEncoder, size: int | None = None) -> tuple[int, tuple[int, int]]:
     """Find the input size that gives a feature map of 15 x 15.
 
     Returns the side of the squares in pixels, and height and width of the feature map that it does give.
@@ -72,8 +88,13 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
     The stride is what the feature map grows by between images of 256 and 512 pixels. Of its multiples, 15 to 20 times,
     the first one with a map of 15 x 15 is taken; when there is none, the size of the encoder's view.
 
+    Args:
+        encoder: with a spatial layer.
+        size: in pixels, to be taken whatever its feature map.
+
     Raises:
         PluginError: as in `mapper`.
+        UsageError: when the network does not take images of that size.
     """
     to_maps, inputs = mapper(encoder)
 
@@ -81,6 +102,13 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
         height, width = to_maps(torch.zeros((1, 3, size, size), device=encoder.device)).shape[2:]
         return height, width
 
+    if size is not None:
+        try:
+            return size, grid(size)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = " ".join(str(error).split())
+            msg = f"expected a size that the encoder's network takes, got {size} ({reason}); choose another, or none"
+            raise UsageError(msg) from error
     try:
         small, large = grid(256)[0], grid(512)[0]
         if large > small:
@@ -97,28 +125,49 @@ def input_size(encoder: FrozenEncoder) -> tuple[int, tuple[int, int]]:
 def mapper(encoder: FrozenEncoder) -> tuple[Callable[[Tensor], Tensor], Inputs]:
     """Get the encoder's spatial layer as a function of images, and its inputs.
 
-    The function takes normalised images (B, 3, H, W), which the network sees as clips of one frame, to maps
-    (B, c, h, w) float32; a layer with a time axis is averaged over it.
+    The function takes normalised images (B, 3, H, W) to maps (B, c, h, w) as `spatial_maps` does, in evaluation mode
+    and without gradients.
 
     Raises:
         PluginError: when the encoder has no spatial layer, or it gives no maps.
+    """
+    module, layer, inputs = spatial_network(encoder)
+    module.eval()
+
+    @torch.no_grad()
+    def to_maps(images: Tensor) -> Tensor:
+        return spatial_maps(module, layer, images)
+
+    return to_maps, inputs
+
+
+def spatial_network(encoder: FrozenEncoder) -> tuple[nn.Module, str, Inputs]:
+    """Copy the encoder's network to its device, with its spatial layer and inputs.
+
+    Raises:
+        PluginError: when the encoder has no spatial layer.
     """
     network, layer = encoder.network(), encoder.promise.spatial
     if network is None or not layer:
         msg = f"the pose protocol needs an encoder with a spatial layer, got one that promises {encoder.promise}"
         raise PluginError(msg)
-    module = network.module.to(encoder.device).eval()
+    return network.module.to(encoder.device), layer, only_stream(network.inputs)
 
-    @torch.no_grad()
-    def to_maps(images: Tensor) -> Tensor:
-        maps = output_of(module, layer, images[:, :, None]).float()
-        maps = maps.mean(2) if maps.ndim == 5 else maps
-        if maps.ndim != 4 or len(maps) != len(images):
-            msg = f"expected maps ({len(images)}, c, h, w) of layer {layer!r}, got {tuple(maps.shape)}"
-            raise PluginError(msg)
-        return maps
 
-    return to_maps, only_stream(network.inputs)
+def spatial_maps(module: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Compute a layer's maps (B, c, h, w) float32 of normalised images (B, 3, H, W).
+
+    The network sees clips of one frame; a layer with a time axis is averaged over it.
+
+    Raises:
+        PluginError: when the layer gives no maps.
+    """
+    maps = output_of(module, layer, images[:, :, None]).float()
+    maps = maps.mean(2) if maps.ndim == 5 else maps
+    if maps.ndim != 4 or len(maps) != len(images):
+        msg = f"expected maps ({len(images)}, c, h, w) of layer {layer!r}, got {tuple(maps.shape)}"
+        raise PluginError(msg)
+    return maps
 
 
 def _batches(frames: Frames, size: int, inputs: Inputs) -> Iterator[tuple[int, Tensor]]:

@@ -69,6 +69,15 @@ class Frames:
         """(N, 9, 2) in shares of the square's side -> in pixels."""
         return shares.double() * self.sides[:, None, None] + self.corners[:, None]
 
+    def per_video(self, values: Tensor) -> Tensor:
+        """Average (N, K) values of frames over each video: (videos,) float64.
+
+        NaN marks values that are left out, and videos without any.
+        """
+        added = torch.stack([values.nansum(1), (~values.isnan()).sum(1)], dim=1)
+        sums, counts = added.new_zeros(len(self.split), 2).index_add_(0, self.videos, added).unbind(1)
+        return torch.div(sums, counts)  # 0 / 0 is NaN
+
     def counts(self) -> dict[str, int]:
         """Numbers of frames, and of frames and joints left out, by reason."""
         missing = self.joints.isnan().any(-1)

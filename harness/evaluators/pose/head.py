@@ -1,4 +1,4 @@
-"""Head from feature maps to heat maps, and its training."""
+"""Head from frozen feature maps to heat maps, and its training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from harness.functional.heatmaps import balanced_loss, heatmap_points, heatmap_targets
+from harness.functional.heatmaps import balanced_loss, brightest_pixels, heatmap_points, heatmap_targets
 from harness.functional.pose import JOINTS
 from harness.system import progress
 from harness.system.seeding import derive_seed, seeded
@@ -80,14 +80,20 @@ def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progres
 
 
 @torch.no_grad()
-def predict(head: Head, maps: Tensor) -> Tensor:
+def predict(model: nn.Module, inputs: Tensor) -> Tensor:
     """Predict joints: (N, 9, 2) float64 on the CPU, in shares of the sides.
 
     NaN where a heat map is not finite.
+
+    Args:
+        model: (B, ...) float32 on its own device -> heat maps (B, 9, H, H); in evaluation mode.
+        inputs: (N, ...) floating point, on any device.
     """
+    device = next(model.parameters()).device
     points = []
-    for batch in torch.split(maps, 2 * BATCH):
-        heat = head(batch)
+    for batch in torch.split(inputs, 2 * BATCH):
+        heat = model(batch.to(device, torch.float32))
         finite = heat.isfinite().flatten(2).all(2)
-        points.append(heatmap_points(heat).where(finite[..., None], torch.nan))
+        joints = heatmap_points(heat, brightest_pixels(heat.shape[-1]))
+        points.append(joints.where(finite[..., None], torch.nan))
     return torch.cat(points).double().cpu()

@@ -15,8 +15,8 @@ from harness.backbones.small_2d import Small2D
 from harness.cards import View
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
-from harness.errors import DataError, PluginError
-from harness.evaluators.pose.feature_maps import BATCH, crop, feature_maps, input_size, mapper, squares
+from harness.errors import DataError, PluginError, UsageError
+from harness.evaluators.pose.feature_maps import BATCH, crop, crops, feature_maps, input_size, mapper, squares
 from harness.evaluators.pose.frames import Frames
 from harness.evaluators.pose.protocol import Pose
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder
@@ -146,6 +146,27 @@ def test_feature_maps_are_those_of_one_square_after_the_other():
         torch.testing.assert_close(found[index], avg_pool2d(square, 8)[0])
 
 
+def test_crops_are_the_normalised_squares():
+    frames = random_frames()
+    cached = crops(frames, 30, INPUTS)
+    assert (cached.shape, cached.dtype, str(cached.device)) == ((80, 3, 30, 30), torch.float16, "cpu")
+    for index in (0, 1, BATCH - 1, BATCH, 79):
+        frame = frames.split.frames[int(frames.videos[index])][int(frames.numbers[index])]
+        image = normalise(frame.permute(2, 0, 1)[None, :, None], INPUTS)[:, :, 0]
+        square = crop(image, frames.corners[index : index + 1], frames.sides[index : index + 1], 30)
+        torch.testing.assert_close(cached[index], square[0].half())
+
+
+def test_crops_of_mirrored_frames_are_mirrored():
+    frames = random_frames(3)
+    corners = frames.corners.clone()
+    corners[:, 0] = 24 - 1 - (frames.corners[:, 0] + frames.sides)
+    pixels = tuple(video.flip(2) for video in frames.split.frames)
+    split = MemorySplit("train", frames.split.videos, pixels, {})
+    mirrored = crops(dataclasses.replace(frames, corners=corners, split=split), 30, INPUTS)
+    torch.testing.assert_close(mirrored.flip(-1), crops(frames, 30, INPUTS), rtol=0, atol=0.01)
+
+
 def test_a_feature_map_of_another_size_is_resized():
     frames = random_frames(2)
     found = feature_maps(frozen(Pools(2)), frames, 60)
@@ -175,6 +196,14 @@ def test_the_input_of_a_built_in_backbone():
 def test_a_network_of_one_size_gets_its_own():
     assert input_size(frozen(OfOneSize())) == (64, (8, 8))
     assert input_size(frozen(nn.AdaptiveAvgPool2d(3))) == (64, (3, 3))
+
+
+def test_a_size_that_is_asked_for_is_taken():
+    assert input_size(frozen(Pools(8)), 64) == (64, (8, 8))
+    with pytest.raises(UsageError, match=r"expected a size that the encoder's network takes, got 65 \(.*\); choose"):
+        input_size(frozen(OfOneSize()), 65)
+    with pytest.raises(UsageError, match=r"got 5 \(.*too small.*\); choose another, or none"):
+        input_size(frozen(Pools(8)), 5)
 
 
 def test_the_encoder_is_left_as_it_is():

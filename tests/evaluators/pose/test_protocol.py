@@ -15,12 +15,16 @@ from harness.cards import DatasetCard, View
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, DivergedError, UsageError
+from harness.evaluators.pose import feature_maps, protocol
 from harness.evaluators.pose import head as pose_head
-from harness.evaluators.pose import protocol
+from harness.evaluators.pose.feature_maps import squares
+from harness.evaluators.pose.finetuning import WEIGHT_DECAY, fit_network
 from harness.evaluators.pose.frames import EXPANSION, PER_VIDEO, frames_with_people
 from harness.evaluators.pose.protocol import Pose
 from harness.functional.pose import ARMS
 from harness.functional.statistics import of_predictions
+from harness.plugins.manager import Plugins
+from harness.system.seeding import seeded
 from harness.testing import MemorySplit, MovingSquares, failures
 from harness.values import Inputs, Video
 
@@ -102,6 +106,20 @@ class SeesColours(nn.Module):
         return nn.functional.avg_pool2d((far < 1).float(), 8)
 
 
+class Muted(nn.Module):
+    """(B, 3, H, W) -> (B, 24, H / 8, W / 8): zeros, until the last scale is learnt."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        with seeded(seed):
+            self.colours = nn.Conv2d(3, 24, 1)
+        self.norm = nn.BatchNorm2d(24)
+        self.scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images):
+        return self.scale * nn.functional.max_pool2d(self.norm(self.colours(images)).relu(), 8)
+
+
 class Blind(nn.Module):
     """(B, 3, H, W) -> (B, 4, H / 8, W / 8), always the same."""
 
@@ -114,9 +132,9 @@ def encoder(maps):
     return NetworkEncoder(network, Inputs(view=View(frames=1, size=64)), spatial="feature_map")
 
 
-def evaluate(data, feature_map=None, seed=0):
+def evaluate(data, feature_map=None, seed=0, **options):
     frozen = CachedEncoder(encoder(feature_map or SeesColours()), key="x")
-    return Pose().evaluate(frozen, data, seed=seed)
+    return Pose(**options).evaluate(frozen, data, seed=seed)
 
 
 def scores(found):
@@ -136,15 +154,18 @@ def seen(people):
     """What an encoder gets that sees the joints, by a protocol that is half as long."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pose_head, "STEPS", 80)
-        patch.setattr(protocol, "LEARNING_RATES", (1e-2, 3e-2))
-        return evaluate(people)
+        return evaluate(people, lrs=(1e-2, 3e-2))
+
+
+ALL = {"train": "all", "size": 64, "frames": 64, "batch_size": 16, "lrs": (1e-2, 3e-2)}
+"""The paper's training, of 4 steps."""
 
 
 @pytest.fixture
 def short(monkeypatch):
     """A protocol of few steps, for what does not depend on how much is learnt."""
     monkeypatch.setattr(pose_head, "STEPS", 4)
-    monkeypatch.setattr(protocol, "LEARNING_RATES", (1e-2, 3e-2))
+    monkeypatch.setitem(protocol.LEARNING_RATES, "head", (1e-2, 3e-2))
 
 
 def test_an_encoder_that_sees_the_joints_finds_them(seen):
@@ -161,8 +182,7 @@ def test_an_encoder_that_sees_the_joints_finds_them(seen):
 
 def test_an_encoder_that_sees_nothing_is_near_the_mean_pose(people, monkeypatch):
     monkeypatch.setattr(pose_head, "STEPS", 50)
-    monkeypatch.setattr(protocol, "LEARNING_RATES", (3e-2,))
-    score = evaluate(people, Blind()).scores[0]
+    score = evaluate(people, Blind(), lrs=(3e-2,)).scores[0]
     assert score.value == pytest.approx(score.baseline, abs=0.1)
 
 
@@ -212,9 +232,13 @@ def test_the_card_says_what_is_done():
         f"{PER_VIDEO} frames a video",
         f"square of {EXPANSION:g} torso boxes",
         "learning rate 3e-3, 1e-2 or 3e-2",
+        f"AdamW, weight decay {WEIGHT_DECAY:g}, batches of {protocol.BATCH_SIZE}",
+        f"{protocol.FRAMES:,} images",
+        "learning rate 3e-4, 1e-3 or 3e-3",
     ):
         assert said in Pose.card.protocol
-    assert (protocol.LEARNING_RATES, protocol.FOLDS) == ((3e-3, 1e-2, 3e-2), 5)
+    assert protocol.LEARNING_RATES == {"head": (3e-3, 1e-2, 3e-2), "all": (3e-4, 1e-3, 3e-3)}
+    assert protocol.FOLDS == 5
 
 
 def test_notes_tell_what_was_chosen_and_left_out(seen):
@@ -387,7 +411,127 @@ def test_one_group_cannot_choose(people, short):
         evaluate(one)
 
 
-def test_training_that_ends_without_numbers(people, short, monkeypatch):
-    monkeypatch.setattr(protocol, "LEARNING_RATES", (1e30,))
+def test_training_that_ends_without_numbers(people, short):
     with pytest.raises(DivergedError, match=r"learning rate 1e\+30 ended without numbers"):
-        evaluate(people)
+        evaluate(people, lrs=(1e30,))
+
+
+def test_all_layers_learn_where_a_frozen_map_shows_nothing(people, monkeypatch):
+    monkeypatch.setattr(pose_head, "STEPS", 50)
+    options = {**ALL, "frames": 960, "lrs": (2e-2,)}
+    frozen, learnt = (evaluate(people, Muted(), **one) for one in ({"lrs": (3e-2,)}, options))
+    score = learnt.scores[0]
+    assert score.metric == "strict_pcp_arms"
+    assert score.value > 0.5 > 0.1 > max(frozen.scores[0].value, score.baseline)
+    assert {score.metric for score in learnt.scores} == {metric.id for metric in Pose.card.metrics}
+
+
+def test_notes_of_all_layers(people):
+    found = evaluate(people, Muted(), **{**ALL, "lrs": (1e-2, 1e30)})
+    assert found.notes["learning_rate"] == 1e-2
+    assert found.notes["validation_strict_pcp_arms"]["1e+30"] is None
+    assert 0 <= found.notes["validation_strict_pcp_arms"]["0.01"] <= 1
+    assert (found.notes["input_size"], found.notes["feature_map"]) == (64, [8, 8])
+    assert not found.notes["feature_map_resized"]
+    assert set(found.pictures) == {"pose"}
+
+
+def test_one_learning_rate_is_not_validated(people, short):
+    one = StickPeople(people.folder, train=lambda video: dataclasses.replace(video, group="alone"))
+    for options in ({"lrs": (1e-2,)}, {**ALL, "lrs": (1e-2,)}):
+        found = evaluate(one, **options)
+        assert found.notes["learning_rate"] == 1e-2
+        assert found.notes["validation_strict_pcp_arms"] == {}
+
+
+def test_every_learning_rate_of_all_layers_diverges(people):
+    with pytest.raises(DivergedError, match="diverged at every learning rate; give the option lrs lower ones"):
+        evaluate(people, Muted(), **{**ALL, "lrs": (1e30, 1e31)})
+
+
+def test_the_next_best_learning_rate_is_taken_when_the_best_diverges_on_all_of_train(people, monkeypatch):
+    best = evaluate(people, Muted(), **ALL).notes
+    whole = GROUPS["train"] * TAKES * PER_VIDEO
+
+    def broken(module, layer, crops, points, *, lr, **options):
+        if lr == best["learning_rate"] and len(crops) == whole:
+            raise DivergedError("")
+        return fit_network(module, layer, crops, points, lr=lr, **options)
+
+    monkeypatch.setattr(protocol, "fit_network", broken)
+    found = evaluate(people, Muted(), **ALL).notes
+    assert {found["learning_rate"], best["learning_rate"]} == set(ALL["lrs"])
+    assert found["validation_strict_pcp_arms"] == best["validation_strict_pcp_arms"]
+
+
+def test_all_layers_are_trained_on_a_copy(people):
+    network = encoder(Muted())
+    before = fingerprint(network)
+    Pose(**ALL).evaluate(CachedEncoder(network, key="x"), people, seed=0)
+    assert fingerprint(network) == before != ""
+    assert not any(module.training for module in network.module.modules())
+
+
+def test_equal_seeds_of_all_layers_give_equal_scores(people):
+    one, same, other = (evaluate(people, Muted(), seed=seed, **ALL) for seed in (0, 0, 1))
+    assert (one.scores, one.predictions, one.notes) == (same.scores, same.predictions, same.notes)
+    assert one.predictions.values != other.predictions.values
+
+
+def test_all_layers_are_trained_without_the_frames_that_validate(people, monkeypatch):
+    shown = []
+
+    def watched(module, layer, crops, points, **options):
+        shown.append((options["lr"], len(crops), points))
+        return fit_network(module, layer, crops, points, **options)
+
+    monkeypatch.setattr(protocol, "fit_network", watched)
+    chosen = evaluate(people, Muted(), **ALL).notes["learning_rate"]
+    train = frames_with_people(people, "train")
+    points, held_out = train.to_shares(train.truth), protocol._held_out(train)
+    assert [lr for lr, _, _ in shown] == [*ALL["lrs"], chosen]
+    for given, expected in zip(shown, (points[~held_out], points[~held_out], points), strict=True):
+        assert given[1] == len(expected)
+        assert torch.equal(given[2], expected)
+
+
+def test_frames_are_read_once_for_all_learning_rates(people, monkeypatch):
+    read = []
+
+    def counted(frames, chosen, *arguments):
+        read.extend((frames.split.name, index) for index in chosen.tolist())
+        return squares(frames, chosen, *arguments)
+
+    monkeypatch.setattr(feature_maps, "squares", counted)
+    evaluate(people, Muted(), **ALL)
+    assert len(read) == len(set(read)) == 2 * (GROUPS["train"] + GROUPS["test"]) * TAKES
+
+
+def test_the_kit_finds_nothing_in_the_training_of_all_layers(people):
+    assert failures(Pose(**{**ALL, "size": 32, "lrs": (1e-2,)}), data=people) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 100}, "frames and batch_size are of train 'all', got 100 and None; leave them out of 'head'"),
+        ({"batch_size": 8}, "frames and batch_size are of train 'all', got None and 8; leave them out of 'head'"),
+        ({"train": "all", "frames": 8}, "frames at least a batch, got 16, 8 and None"),
+        ({"train": "all", "batch_size": 0}, "batch_size and size must be at least 1, .* got 0, 16000 and None"),
+        ({"size": 0}, "batch_size and size must be at least 1"),
+        ({"lrs": []}, "lrs must be different positive numbers, at least one"),
+        ({"lrs": [0.1, 0.1]}, "lrs must be different positive numbers, at least one"),
+        ({"lrs": [-0.1]}, "lrs must be different positive numbers, at least one"),
+        ({"train": "last"}, "option train='last': Input should be 'head' or 'all'"),
+        ({"frames": "many"}, "option frames='many': "),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises(UsageError, match=message) as error:
+        Plugins(points=[]).evaluators.build("pose", options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_size_that_the_network_does_not_take(people):
+    with pytest.raises(UsageError, match="expected a size that the encoder's network takes, got 4"):
+        evaluate(people, Muted(), **{**ALL, "size": 4})
