@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pydantic
 import yaml
 
@@ -65,7 +66,7 @@ class Side(pydantic.BaseModel):
 
 
 class Pair(pydantic.BaseModel):
-    """Two cells, and the paper's words on them: by default that `one` is better."""
+    """Cell, another or chance, and the paper's words: by default that `one` is better."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -74,7 +75,8 @@ class Pair(pydantic.BaseModel):
     paper: str
     """The paper's numbers, or its words."""
     one: Side
-    other: Side
+    other: Side | Literal["baseline"]
+    """`baseline` for what an encoder that knows nothing gets in the place of `one`."""
     metric: str | None = None
     """Id of a metric of the evaluator; None for its primary one."""
     within: float | None = pydantic.Field(default=None, gt=0)
@@ -90,9 +92,9 @@ class Pair(pydantic.BaseModel):
         return self
 
     @property
-    def sides(self) -> tuple[Side, Side]:
-        """Both cells."""
-        return self.one, self.other
+    def sides(self) -> tuple[Side, ...]:
+        """The cells."""
+        return (self.one,) if self.other == "baseline" else (self.one, self.other)
 
 
 class Claim(pydantic.BaseModel):
@@ -167,8 +169,8 @@ def _spelt(pair: Pair, backbone: Choice | None, plugins: Plugins) -> Pair:
     if len(set(compared)) > 1:
         msg = f"claim about {pair.of!r}: its sides are measured by {' and '.join(compared)}; name a metric of both"
         raise UsageError(msg)
-    one, other = (_spelt_side(side, side.backbone or backbone, plugins) for side in pair.sides)
-    return pair.model_copy(update={"one": one, "other": other})
+    spelt = [_spelt_side(side, side.backbone or backbone, plugins) for side in pair.sides]
+    return pair.model_copy(update=dict(zip(("one", "other"), spelt, strict=False)))  # a baseline stays
 
 
 def _spelt_side(side: Side, backbone: Choice | None, plugins: Plugins) -> Side:
@@ -208,7 +210,8 @@ def measure(pair: Pair, boards: Mapping[str, Board], ending: str) -> Measured | 
         UsageError: when several cells of a board are the side of a pair.
         DataError: when the cells were not measured on the same videos and seeds.
     """
-    one, other = (_measured(side, pair, boards.get(side.suite + ending)) for side in pair.sides)
+    one, *others = (_measured(side, pair, boards.get(side.suite + ending)) for side in pair.sides)
+    other = others[0] if others else one and one.baseline
     if one is None or other is None:
         return None
     return Measured(one.metric, one.mean, other.mean, _difference(one, other, pair.of))
@@ -220,6 +223,20 @@ class _Measured(NamedTuple):
     metric: Metric
     mean: float
     sample: Sample | None
+    chance: float | None = None
+    """Score of an encoder that knows nothing, as the sample has it: 1 is 100 %."""
+
+    @property
+    def baseline(self) -> _Measured | None:
+        """Chance in the place of the cell, the same for all seeds and groups."""
+        if self.chance is None:
+            return None
+        sample = self.sample and replace(
+            self.sample,
+            observed=np.full_like(self.sample.observed, self.chance),
+            drawn=np.full_like(self.sample.drawn, self.chance),
+        )
+        return _Measured(self.metric, text.scaled(self.chance, self.metric), sample)
 
 
 def _measured(side: Side, pair: Pair, board: Board | None) -> _Measured | None:
@@ -232,7 +249,7 @@ def _measured(side: Side, pair: Pair, board: Board | None) -> _Measured | None:
     interval = cell.summary(metric).interval if metric and cell.status == "done" else None
     if metric is None or interval is None:
         return None
-    return _Measured(metric, text.scaled(interval.mean, metric), cell.sample_of(metric))
+    return _Measured(metric, text.scaled(interval.mean, metric), cell.sample_of(metric), cell.summary(metric).chance)
 
 
 def _place(side: Side, board: Board, of: str) -> tuple[Row, Column] | None:

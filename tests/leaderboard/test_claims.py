@@ -121,6 +121,32 @@ def test_another_metric_has_means_and_a_test_of_its_own(curved_board):
     assert measure(pair(*sides, metric="top5"), {"quickstart": curved_board}, "") is None
 
 
+def test_a_baseline_is_chance_without_a_spread_of_its_own(board):
+    """The difference is the cell's own sample, moved by chance: its intervals are as wide as the mean's."""
+    one = side("quadruplet", "linear_probe")
+    result = measure(pair(one, "baseline"), {"quickstart": board}, "")
+    (column,) = [
+        one for one in board.columns if (one.evaluator.name, one.data.name) == ("linear_probe", "mocap-actions")
+    ]
+    (row,) = [one for one in board.rows if one.identity.method.name == "quadruplet"]
+    chance = row.cell(column).primary.chance
+    drawn = sample(board, "quadruplet", "linear_probe")
+    assert 0 < chance < 0.2
+    assert (result.one, result.other) == pytest.approx((100 * drawn.observed.mean(), 100 * chance))
+    assert result.difference.mean == pytest.approx(result.one - result.other)
+    shifted = compare(drawn, dataclasses.replace(drawn, observed=0 * drawn.observed, drawn=0 * drawn.drawn))
+    assert result.difference.high - result.difference.low == pytest.approx(100 * (shifted.high - shifted.low))
+    assert verdict(result) == "confirmed"
+    assert measure(pair(side("nobody", "linear_probe"), "baseline"), {"quickstart": board}, "") is None
+
+
+def test_a_metric_without_a_baseline_is_not_compared_with_it(make_plan, make_board, fake):
+    row, column, _ = fake
+    speeds = make_board(make_plan([row("quadruplet", 0.4)], [column("throughput")], (0, 1)))
+    assert measure(pair(*2 * [side(evaluator="throughput")]), {"quickstart": speeds}, "") is not None
+    assert measure(pair(side(evaluator="throughput"), "baseline"), {"quickstart": speeds}, "") is None
+
+
 def test_a_cell_that_is_not_done_is_not_measured(troubled_board):
     boards = {"quickstart": troubled_board}
     assert measure(pair(side(), side({"name": "sfa", "dim": 64})), boards, "") is None
@@ -224,6 +250,12 @@ def test_given_options_of_a_backbone_count_and_others_do_not(cell):
         assert selects(side("supervised", scene, backbone={"name": "small_3d", **options}), wide) is expected
 
 
+def test_a_baseline_stays_as_it_is_written(tmp_path):
+    (claim,) = load(changed(other="baseline"), tmp_path)
+    assert claim.pairs[0].other == "baseline"
+    assert claim.pairs[0].sides == (load(CLAIMS, tmp_path)[0].pairs[0].one,)
+
+
 def changed(**changes):
     claim = CLAIMS["claims"][0]
     return {**CLAIMS, "claims": [{**claim, "pairs": [{**claim["pairs"][0], **changes}]}]}
@@ -240,6 +272,7 @@ def changed(**changes):
             changed(metric=None, other={"suite": "a", "method": "supervised", "evaluator": "knn"}),
             "'clusters': its sides are measured by conditional_entropy and top1; name a metric of both",
         ),
+        (changed(other="chance"), "no file of claims"),
         ({**CLAIMS, "backbone": "small_4d"}, "unknown backbone 'small_4d'"),
     ],
 )
