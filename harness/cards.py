@@ -10,7 +10,7 @@ from harness.errors import UsageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-Need = Literal["vector", "tokens", "maps", "blocks", "trainable", "feature_map"]
+Need = Literal["vector", "tokens", "maps", "blocks", "trainable", "feature_map", "pretext"]
 """Abilities of encoders that evaluators ask for.
 
 - `vector`: (D,) for each clip; `tokens`: (N, D) for each clip, see `harness.values.as_tokens`
@@ -18,6 +18,7 @@ Need = Literal["vector", "tokens", "maps", "blocks", "trainable", "feature_map"]
 - `blocks`: the features of several encoders, kept apart
 - `trainable`: a network that can be trained on
 - `feature_map`: a network with a layer whose output is a map (B, c, h, w) or (B, c, t, h, w)
+- `pretext`: the network of the pretext task, which its method's own evaluator measures
 """
 
 Read = Literal["backbone", "pretraining", "budget", "seed"]
@@ -142,7 +143,7 @@ class Metric:
 
     id: str
     title: str
-    unit: Literal["%", "bits", "1", "clips/s", "MiB", "GFLOP", "M"]
+    unit: Literal["%", "bits", "nats", "1", "clips/s", "MiB", "GFLOP", "M"]
     higher_is_better: bool
     bounds: tuple[float | None, float | None] = (0.0, None)
     statistic: str = ""

@@ -221,6 +221,18 @@ class Trainable(Protocol):
         ...
 
 
+class PretextTrained(Protocol):
+    """A network that learnt a pretext task; encoders that offer `pretext` keep one."""
+
+    @property
+    def pretext(self) -> nn.Module:
+        """The task's whole network, of which the encoder is a part.
+
+        Its class, and the inputs that it takes, are known to the evaluator of its method.
+        """
+        ...
+
+
 @runtime_checkable
 class FromLibrary(Protocol):
     """Extra of a backbone that is a library's network under the library's names."""
@@ -296,6 +308,10 @@ class FrozenEncoder(Protocol):
 
     def network(self) -> Trainable | None:
         """A copy of the encoder's network, to be changed at will; None where it has none."""
+        ...
+
+    def pretext(self) -> nn.Module | None:
+        """A copy of the network of the pretext task; None where the encoder keeps none."""
         ...
 
 

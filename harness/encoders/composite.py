@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.errors import UsageError
 from harness.interfaces import Features, FrozenEncoder, Split, Trainable
@@ -55,4 +55,8 @@ class CompositeEncoder:
 
     def network(self) -> Trainable | None:
         """None: a composite is no network."""
+        return None
+
+    def pretext(self) -> nn.Module | None:
+        """None: a composite learnt no task."""
         return None

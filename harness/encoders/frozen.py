@@ -18,7 +18,7 @@ from harness.cards import View, WholeVideo
 from harness.encoders.batches import batches
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, PluginError, unknown
-from harness.interfaces import Encoder, Features, Split, Trainable, WholeVideos
+from harness.interfaces import Encoder, Features, PretextTrained, Split, Trainable, WholeVideos
 from harness.store import keys
 from harness.store.features import Array, FeatureFile
 from harness.system import progress
@@ -100,6 +100,12 @@ class CachedEncoder:
         return NetworkEncoder(
             module, trainable.inputs, layers=promise.layers, spatial=promise.spatial, tokens=promise.tokens
         )
+
+    def pretext(self) -> nn.Module | None:
+        """A copy of the network of the pretext task; None where the encoder keeps none."""
+        if "pretext" not in self.promise.offers:
+            return None
+        return copy.deepcopy(cast("PretextTrained", self._encoder).pretext).eval()
 
     def _completed(self, encoding: Encoding) -> Encoding:
         layer, known = encoding.layer or self._asked.layer, self.promise.layers

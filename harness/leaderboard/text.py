@@ -15,7 +15,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&#$!@]|:(?=\S))")
 _AUTOLINK = re.compile(r"\bwww\.", re.IGNORECASE)
 _BLOCK = re.compile(r"^(\d+)([.)])|^([-+=])")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_DIGITS = {"%": 1, "bits": 2, "1": 3}
+_DIGITS = {"%": 1, "bits": 2, "nats": 3, "1": 3}
 """Decimals by unit; other units span orders of magnitude, and get three digits."""
 _FEW = 3
 """Number of distinct values up to which all are named."""

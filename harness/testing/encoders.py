@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.cards import View, WholeVideo
 from harness.encoders.frozen import fingerprint
@@ -164,6 +164,12 @@ def check_offers(subject: MethodSubject) -> None:
     """The encoder has the network and the layers that its promise offers."""
     subject.requires(check_vectors)
     encoder, promise = subject.encoder, subject.encoder.promise
+    expect(
+        "pretext" not in promise.offers or isinstance(getattr(encoder, "pretext", None), nn.Module),
+        expected="an encoder that offers 'pretext' to keep the network of its task under this name",
+        got=type(encoder).__name__,
+        remedy="store the network with the encoder, or take 'pretext' out of the promise",
+    )
     if "trainable" not in promise.offers:
         return
     expect(

@@ -33,6 +33,8 @@ class EvaluatorSubject(Subject[Evaluator]):
     chosen: Dataset | None = None
     """Data set that the evaluator's author gives to the kit."""
     device: str = "cpu"
+    given: NetworkEncoder | None = None
+    """Encoder that the evaluator's author gives to the kit."""
 
     @cached_property
     def data(self) -> Dataset:
@@ -42,7 +44,8 @@ class EvaluatorSubject(Subject[Evaluator]):
     @property
     def knowable(self) -> bool:
         """Availability of an encoder that knows the right answers."""
-        return self.chosen is None and "feature_map" not in self.tested.card.needs and not self.tested.card.time
+        known = self.chosen is None and self.given is None
+        return known and "feature_map" not in self.tested.card.needs and not self.tested.card.time
 
     @property
     def by_vectors(self) -> bool:
@@ -50,8 +53,8 @@ class EvaluatorSubject(Subject[Evaluator]):
         return self.knowable and self.tested.card.needs == {"vector"}
 
     def network_encoder(self) -> NetworkEncoder:
-        """Build an encoder with a network: an informed one where possible."""
-        return informed_encoder() if self.knowable else UntrainedEncoder()
+        """Get the author's encoder, or build one: an informed one where possible."""
+        return self.given or (informed_encoder() if self.knowable else UntrainedEncoder())
 
     def frozen(self, encoder: Encoder) -> FrozenEncoder:
         """Freeze an encoder, as evaluators get it."""
@@ -63,7 +66,7 @@ class EvaluatorSubject(Subject[Evaluator]):
 
         An untrained network where the evaluator needs more than vectors.
         """
-        return self.frozen(UninformedEncoder() if self.by_vectors else UntrainedEncoder())
+        return self.frozen(UninformedEncoder() if self.by_vectors else self.given or UntrainedEncoder())
 
     @cached_property
     def _first(self) -> tuple[Evaluation, Traces]:

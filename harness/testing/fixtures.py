@@ -72,16 +72,23 @@ class MemorySplit:
     def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
         """Compute TV-L1 flow (T, 2, H, W) float32 from each of `frames` to the next.
 
-        Flow is in pixels of the resized frames, and is not cached.
+        Flow is in pixels of the resized frames, and kept in memory.
 
         Raises:
             DataError: when one of `frames` has no next frame.
         """
-        clip = self.read(index, short_side=short_side).to(device)
+        clip = self.frames[index]
         if len(clip) < 2 or max(frames, default=0) > len(clip) - 2:
             msg = f"video {self.videos[index].id!r}: {len(clip)} frames give no flow from frames {list(frames)}"
             raise DataError(msg)
-        return displacement(quantised(flow(clip, "tvl1").cpu()))[list(frames)]
+        if (index, short_side) not in self._flow:
+            whole = flow(self.read(index, short_side=short_side).to(device), "tvl1")
+            self._flow[index, short_side] = displacement(quantised(whole.cpu()))
+        return self._flow[index, short_side][list(frames)]
+
+    @functools.cached_property
+    def _flow(self) -> dict[tuple[int, int], Tensor]:
+        return {}
 
     def unlabelled(self) -> MemorySplit:
         """Hide labels, groups, classes, names and order."""

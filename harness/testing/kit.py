@@ -15,11 +15,17 @@ from harness.testing.fixtures import MovingSquares, TinyBackbone
 if TYPE_CHECKING:
     import pytest
 
+    from harness.encoders.network import NetworkEncoder
     from harness.interfaces import Backbone, Dataset
 
 
 def checks_for(
-    tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
+    tested: object,
+    *,
+    backbone: Backbone | None = None,
+    data: Dataset | None = None,
+    encoder: NetworkEncoder | None = None,
+    device: str = "cpu",
 ) -> list[Check]:
     """List the checks that a method, backbone, data set or evaluator has to pass.
 
@@ -30,6 +36,7 @@ def checks_for(
         backbone: what a method trains; `TinyBackbone` when None.
         data: what a method learns from, or an evaluator measures on; `MovingSquares` when None, the only one of which
             an encoder knows the classes.
+        encoder: what an evaluator measures, where it needs what the kit's own encoders lack, such as `pretext`.
         device: where networks compute.
 
     Raises:
@@ -38,7 +45,7 @@ def checks_for(
     >>> [check.name for check in checks_for(TinyBackbone())][:3]
     ['check_card', 'check_output', 'check_layers']
     """
-    subject = _subject(tested, backbone or TinyBackbone(), data, device)
+    subject = _subject(tested, backbone or TinyBackbone(), data, encoder, device)
     functions: Any = [check_card]
     if isinstance(getattr(tested, "card", None), CARDS[subject.kind]):
         functions = _MODULES[subject.kind].checks(subject)
@@ -53,12 +60,14 @@ _MODULES: dict[str, Any] = {
 }
 
 
-def _subject(tested: Any, backbone: Backbone, data: Dataset | None, device: str) -> Subject[Any]:
+def _subject(
+    tested: Any, backbone: Backbone, data: Dataset | None, encoder: NetworkEncoder | None, device: str
+) -> Subject[Any]:
     if isinstance(tested, type):
         msg = f"{tested.__name__} is a class; give the kit an object, such as {tested.__name__}()"
         raise UsageError(msg)
     if hasattr(tested, "evaluate"):  # first, because evaluators fit classifiers of their own
-        return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, device=device)
+        return evaluators.EvaluatorSubject("evaluator", tested, chosen=data, given=encoder, device=device)
     if hasattr(tested, "fit"):
         return MethodSubject("method", tested, backbone=backbone, data=data or MovingSquares(), device=device)
     if hasattr(tested, "build"):
@@ -98,6 +107,7 @@ def conformance(
     expected_failures: Mapping[str, str] | None = None,
     backbone: Backbone | None = None,
     data: Dataset | None = None,
+    encoder: NetworkEncoder | None = None,
     device: str = "cpu",
 ) -> pytest.MarkDecorator:
     """Parametrise a pytest function with every check of every object.
@@ -109,6 +119,7 @@ def conformance(
         expected_failures: for names of checks, why the objects are known to fail them; one that passes fails the test.
         backbone: as in `checks_for`.
         data: as in `checks_for`.
+        encoder: as in `checks_for`.
         device: as in `checks_for`.
 
     Raises:
@@ -127,7 +138,8 @@ def conformance(
     import pytest
 
     expected = dict(expected_failures or {})
-    checks = [check for one in tested for check in checks_for(one, backbone=backbone, data=data, device=device)]
+    given: Any = {"backbone": backbone, "data": data, "encoder": encoder, "device": device}
+    checks = [check for one in tested for check in checks_for(one, **given)]
     if not checks:
         msg = "conformance() was given nothing to test"
         raise UsageError(msg)

@@ -102,6 +102,7 @@ def test_every_part_is_asked_for_layer_and_precision():
 def test_what_a_composite_cannot_do():
     joined = composite(informed_encoder(), UninformedEncoder())
     assert joined.network() is None
+    assert joined.pretext() is None
     assert Finetune.card.needs - joined.promise.offers == {"trainable"}
     with pytest.raises(UsageError, match="a composite of 2 encoders has no clips of its own"):
         joined.encode(VideoBatch(torch.zeros(1, 3, 8, 32, 32, dtype=torch.uint8)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -221,6 +222,23 @@ def test_the_network_is_a_copy_to_be_changed_at_will():
     assert torch.equal(cached(encoder, key="x").features(SPLIT).vectors, before)
     assert all(parameter.any() for parameter in frozen.network().module.parameters())
     assert cached(Watching(), key="x").network() is None
+
+
+def test_the_network_of_the_pretext_task_is_a_copy_too():
+    class Learnt(NetworkEncoder):
+        """Encoder that keeps the network of its task."""
+
+        def __init__(self):
+            super().__init__(layered().module, layered().inputs)
+            self.pretext = nn.Sequential(self.module, nn.Linear(5, 2)).train()
+            self.promise = replace(self.promise, offers=self.promise.offers | {"pretext"})
+
+    encoder = Learnt()
+    copied = cached(encoder, key="x").pretext()
+    assert not copied.training
+    copied[1].weight.data.zero_()
+    assert encoder.pretext[1].weight.any()
+    assert cached(layered(), key="x").pretext() is None
 
 
 class Drifts(UntrainedEncoder):
