@@ -49,14 +49,16 @@ class OneByOne(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "size"), [(VggM(width=0.25, size=80, norm="batch"), 32), (VggM(), 4)], ids=["mini", "paper"]
+    ("backbone", "size", "share"),
+    [(VggM(width=0.25, size=80, norm="batch"), 8, 0.6), (VggM(), 4, 0.2)],
+    ids=["quarter", "paper"],
 )
-def test_a_step(beside, benchmark, train, backbone, size):
+def test_a_step(beside, train, backbone, size, share):
     method = PoseFromAction()
     network = method.build_network(backbone, 0)
     loss = PretextLoss(network).eval()  # statistics of a batch would tell the two apart
     view = method.view(backbone.inputs)
-    batch = method.batch(train, view, min(size, len(train)), 0, SESSION)  # which computes the flow
+    batch = method.batch(train, view, size, 0, SESSION)  # which computes the flow
     streams = {name: normalise(pixels, network.inputs[name]) for name, pixels in batch.inputs.items()}
 
     def step(module):
@@ -77,4 +79,4 @@ def test_a_step(beside, benchmark, train, backbone, size):
         clips=len(batch.targets),
     )
     assert ratios["every triplet by itself"] > 1.5
-    assert ratios["reading the batch"] < 0.2
+    assert ratios["reading the batch"] < share  # it is read in another thread, ahead
