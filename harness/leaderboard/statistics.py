@@ -151,7 +151,7 @@ def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sa
     if weights.shape[1] != len(first.videos):
         msg = f"expected weights for {len(first.videos)} videos, got {weights.shape[1]}"
         raise ValueError(msg)
-    draws = torch.from_numpy(weights)
+    draws = torch.from_numpy(np.asfortranarray(weights))  # sums over videos read each video's draws in one piece
     with _one_thread():
         observed = [of_predictions(run, metric).mean().numpy() for run in seeds]
         drawn = [of_predictions(run, metric, draws).mean(dim=0).numpy() for run in seeds]
