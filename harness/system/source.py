@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ _IMPORTERS = frozenset({"__import__", "find_spec", "import_module", "run_module"
 _CARDS = frozenset({"BackboneCard", "DatasetCard", "EvaluatorCard", "MethodCard"})
 _CARD_PROSE = frozenset({"deviations", "licence", "paper", "summary"})
 """Keywords of cards that only people read."""
+_PARSING = threading.Lock()
+"""CPython 3.11 counts the depth of all threads' trees as one, and fails."""
 _NAME = re.compile(r"[\w-]+([./][\w-]+)+")
 """Strings that may name a file beside the module, or a module."""
 
@@ -51,8 +54,10 @@ def read_source(path: Path) -> Source:
     Raises:
         SyntaxError: when it is no Python.
     """
+    with _PARSING:
+        tree = ast.parse(path.read_bytes())
     reader = _Reader()
-    reader.read(ast.parse(path.read_bytes()))
+    reader.read(tree)
     return Source("".join(reader.code).encode(), tuple(reader.imports), reader.by_name, frozenset(reader.strings))
 
 

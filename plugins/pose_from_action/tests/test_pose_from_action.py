@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from harness.cards import BackboneCard, View, WholeVideo
+from harness.datasets.splits import VideoSplit
 from harness.encoders.frozen import CachedEncoder
 from harness.errors import DataError, UsageError
 from harness.system.seeding import seeded
@@ -16,7 +17,11 @@ from harness.testing import CountingSplit, MovingSquares, TinyBackbone
 from harness.testing.evaluating import values
 from harness.training import checkpoints
 from harness.training.session import TrainingSession
-from harness.values import Budget, Inputs
+from harness.values import Budget, Inputs, Video
+from harness.video import flow_cache
+from harness.video.flow import displacement, flow, quantised
+from harness.video.transforms import normalise
+from harness.video.write import write_video
 from harness_pose_from_action.pose_from_action import BRANCHES, PoseFromAction, PoseFromActionEncoder
 from harness_pose_from_action.pretext import PretextAccuracy
 from harness_pose_from_action.vgg_m import VggM
@@ -65,6 +70,17 @@ class TestNetwork:
         network.encode_pairs({"frames": torch.zeros(4, 3, 1, 32, 32), "flow": flow})
         assert torch.equal(seen[0][:, :12, 0], flow[:, 0])
         assert torch.equal(seen[0][:, 12:, 0], flow[:, 1])
+
+    def test_blocks_of_videos_that_stand_still_are_one_vector_whatever_they_show(self):
+        network = METHOD.build_network(VggM(width=1 / 16, size=64), 0).eval()
+        pictures = torch.randint(0, 256, (3, 1, 64, 64, 3), generator=torch.Generator().manual_seed(0)).byte()
+        videos = [*(one.expand(13, -1, -1, -1) for one in pictures), pictures[0].roll(1, 1).repeat(13, 1, 1, 1)]
+        videos[3][::2] = pictures[0]
+        blocks = torch.stack([displacement(quantised(flow(one, "tvl1"))) for one in videos])
+        flows = normalise(blocks.transpose(1, 2), network.inputs["flow"])
+        vectors = network.encode_pairs({"frames": torch.zeros(8, 3, 1, 64, 64), "flow": flows})[2]
+        assert torch.equal(vectors[:3], vectors[:1].expand(3, -1))
+        assert not torch.equal(vectors[3], vectors[0])
 
 
 class TestBatch:
@@ -165,6 +181,22 @@ class TestFit:
         again = METHOD.fit(TinyBackbone(), TRAIN, session(steps, tmp_path / "broken"))
         once = METHOD.fit(TinyBackbone(), TRAIN, session(steps))
         assert all(torch.equal(tensor, weights(once)[name]) for name, tensor in weights(again).items())
+
+    def test_a_second_fit_computes_no_flow(self, tmp_path, monkeypatch):
+        """Neither the steps nor another fit of the same videos: each is computed once, before the first step."""
+        computed = []
+        monkeypatch.setattr(flow_cache, "flow", lambda frames, algorithm: computed.append(1) or flow(frames, algorithm))
+        videos = []
+        for number in range(4):
+            clip = torch.randint(0, 256, (16, 48, 64, 3), generator=torch.Generator().manual_seed(number))
+            write_video(path := tmp_path / f"{number}.mp4", clip.byte().numpy(), fps=25)
+            labels = {"action": 0}
+            videos.append(Video(id=path.stem, path=path, frames=16, fps=25.0, width=64, height=48, labels=labels))
+        train = VideoSplit("train", tuple(videos), {"action": ("any",)}).unlabelled()
+        method = replace(METHOD, batch_size=4)
+        for seed, times in ((0, 4), (1, 4)):
+            method.fit(TinyBackbone(), train, TrainingSession(Budget(frames=36, seed=seed), name="pose"))
+            assert len(computed) == times
 
     def test_damaged_branches_are_named(self, fitted, tmp_path):
         fitted.save(tmp_path)

@@ -1,0 +1,30 @@
+"""Reading of modules."""
+
+from __future__ import annotations
+
+import ast
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from harness.system import source
+
+
+def test_threads_parse_one_after_the_other(tmp_path, monkeypatch):
+    """CPython 3.11 may end several at once in a SystemError."""
+    parse, inside, most = ast.parse, threading.Semaphore(8), []
+
+    def slow(code):
+        with inside:
+            most.append(8 - inside._value)
+            time.sleep(0.02)
+            return parse(code)
+
+    monkeypatch.setattr(ast, "parse", slow)
+    paths = [tmp_path / f"{number}.py" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.write_text(f"value = {number}\n")
+    with ThreadPoolExecutor(6) as pool:
+        codes = {one.code for one in pool.map(source.read_source, paths)}
+    assert len(codes) == 6
+    assert max(most) == 1
