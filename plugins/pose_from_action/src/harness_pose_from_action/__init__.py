@@ -16,7 +16,7 @@ TABLES = ("pretext", "tables1-2", "table3", "table4", "fig4")
 """Suites of the paper's experiments; each also as `-mini`, on the embedded data."""
 OTHER_STARTS = ("tables1-2-supervised", "tables1-2-imagenet", "table3-imagenet")
 """Suites of rows that start from other labels, at the paper's scale alone."""
-CLAIMS = ("claims", "claims-transfer", "claims-colour")
+CLAIMS = ("claims", "claims-transfer", "claims-scarce", "claims-colour")
 """Suites of the paper's claims on the embedded data; each also as `-mini`."""
 
 

@@ -87,7 +87,10 @@ class PoseFromAction(GradientMethod):
     hidden: int = 1024
     """Units of the fully connected layer on top of the branches; 4096 in the paper."""
     dropout: float = 0.0
-    """Share of the branches' units, and of those of the layer on top, that is dropped; 0.5 in VGG-M."""
+    """Share of units of the branches and of the layer on top that is dropped.
+
+    0.5 in VGG-M.
+    """
     frame_colour: float = 0.0
     """Strength of a jitter of each frame's colours, to 0.5; not in the paper."""
     batch_size: int = 32

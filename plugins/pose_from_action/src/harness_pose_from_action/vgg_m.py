@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from torch import Tensor, nn
 
+from harness.backbones.caffe import Convolution, max_pool, pooled_side, scaled
 from harness.backbones.local_response import AcrossChannels
 from harness.backbones.per_frame import PerFrame
 from harness.cards import BackboneCard, View
@@ -17,26 +18,10 @@ from harness.values import Inputs
 from harness_pose_from_action.cards import VGG_M
 from harness_pose_from_action.weights_layouts import from_cadene
 
-
-class _Convolution(NamedTuple):
-    """Convolution; if `pooled`, followed by max-pooling."""
-
-    channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    pooled: bool = False
-
-    def side(self, size: int) -> int:
-        """Side of the output map for an input of `size` pixels."""
-        side = (size + 2 * self.padding - self.kernel) // self.stride + 1
-        return _pooled(side) if self.pooled else side
-
-
 _CONVOLUTIONS = (
-    _Convolution(channels=96, kernel=7, stride=2, pooled=True),
-    _Convolution(channels=256, kernel=5, stride=2, padding=1, pooled=True),
-    *[_Convolution(channels=512, kernel=3, padding=1)] * 3,
+    Convolution(channels=96, kernel=7, stride=2, pooled=True),
+    Convolution(channels=256, kernel=5, stride=2, padding=1, pooled=True),
+    *[Convolution(channels=512, kernel=3, padding=1)] * 3,
 )
 _FC6 = 4096
 
@@ -81,16 +66,16 @@ class VggM:
         if width <= 0:
             msg = f"width must be positive, got {width}"
             raise ValueError(msg)
-        self._convolutions = tuple(one._replace(channels=_scaled(one.channels, width)) for one in _CONVOLUTIONS)
+        self._convolutions = tuple(one.scaled(width) for one in _CONVOLUTIONS)
         side = size
         for one in self._convolutions:
             side = one.side(side)
-        self._side = _pooled(side)
+        self._side = pooled_side(side)
         if self._side < 1:
             msg = f"images of {size} pixels are too small for vgg_m: nothing of them reaches fc6"
             raise ValueError(msg)
         self._norm, self._init = norm, init
-        self.card = replace(VGG_M, dim=_scaled(_FC6, width))
+        self.card = replace(VGG_M, dim=scaled(_FC6, width))
         self.inputs = Inputs(
             view=View(frames=1, size=size),
             mean=(103.939, 116.779, 123.68),
@@ -104,7 +89,7 @@ class VggM:
         units, dim = self._convolutions[-1].channels * self._side**2, self.card.dim
         with seeded(seed):
             fc6 = (
-                ("pool5", _max_pool()),
+                ("pool5", max_pool()),
                 ("flatten", nn.Flatten()),
                 ("linear", nn.Linear(units, dim)),
                 ("relu6", nn.ReLU(inplace=True)),
@@ -123,14 +108,14 @@ class VggM:
     def _feature_map(self) -> Iterator[tuple[str, nn.Module]]:
         channels = 3
         for number, one in enumerate(self._convolutions, 1):
-            yield f"conv{number}", nn.Conv2d(channels, one.channels, one.kernel, one.stride, one.padding)
+            yield f"conv{number}", one.layer(channels)
             if self._norm == "batch":
                 yield f"norm{number}", nn.BatchNorm2d(one.channels)
             yield f"relu{number}", nn.ReLU(inplace=True)
             if one.pooled and self._norm == "response":
                 yield f"norm{number}", AcrossChannels(5, alpha=5e-4, beta=0.75, k=2.0)
             if one.pooled:
-                yield f"pool{number}", _max_pool()
+                yield f"pool{number}", max_pool()
             channels = one.channels
 
     def _draw(self, layer: nn.Conv2d | nn.Linear) -> None:
@@ -140,16 +125,3 @@ class VggM:
         else:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
-
-
-def _scaled(count: int, width: float) -> int:
-    """Scale a number of channels and round it to an even one."""
-    return max(2, 2 * round(count * width / 2))
-
-
-def _max_pool() -> nn.Module:
-    return nn.MaxPool2d(3, 2, ceil_mode=True)  # Caffe's pooling sees the last pixels
-
-
-def _pooled(side: int) -> int:
-    return -(-(side - 3) // 2) + 1

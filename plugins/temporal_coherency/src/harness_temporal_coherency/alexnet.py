@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import nn
 
+from harness.backbones.caffe import Convolution, max_pool, pooled_side, scaled
 from harness.backbones.local_response import AcrossChannels
 from harness.backbones.per_frame import PerFrame
 from harness.cards import BackboneCard, View
@@ -14,37 +15,19 @@ from harness.system.seeding import seeded
 from harness.values import Inputs
 from harness_temporal_coherency import ALEXNET
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Convolution:
-    """Convolution; if `pooled`, with max-pooling and normalisation across channels."""
-
-    channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
-    pooled: bool = False
-
-    def side(self, size: int) -> int:
-        """Side of the output map for an input of `size` pixels."""
-        side = (size + 2 * self.padding - self.kernel) // self.stride + 1
-        return _pooled(side) if self.pooled else side
-
-
 _STATED = (
-    _Convolution(channels=96, kernel=11, stride=4, pooled=True),
-    _Convolution(channels=256, kernel=5, padding=2, groups=2, pooled=True),
-    _Convolution(channels=384, kernel=3, padding=1),
-    _Convolution(channels=384, kernel=3, padding=1, groups=2),
-    _Convolution(channels=256, kernel=3, padding=1, groups=2),
+    Convolution(channels=96, kernel=11, stride=4, pooled=True),
+    Convolution(channels=256, kernel=5, padding=2, groups=2, pooled=True),
+    Convolution(channels=384, kernel=3, padding=1),
+    Convolution(channels=384, kernel=3, padding=1, groups=2),
+    Convolution(channels=256, kernel=3, padding=1, groups=2),
 )
 _RELEASED = (
-    _Convolution(channels=96, kernel=7, stride=2, pooled=True),
-    _Convolution(channels=384, kernel=5, stride=2, groups=2, pooled=True),
-    _Convolution(channels=512, kernel=3, padding=1),
-    _Convolution(channels=512, kernel=3, padding=1, groups=2),
-    _Convolution(channels=384, kernel=3, padding=1, groups=2),
+    Convolution(channels=96, kernel=7, stride=2, pooled=True),
+    Convolution(channels=384, kernel=5, stride=2, groups=2, pooled=True),
+    Convolution(channels=512, kernel=3, padding=1),
+    Convolution(channels=512, kernel=3, padding=1, groups=2),
+    Convolution(channels=384, kernel=3, padding=1, groups=2),
 )
 _FC6 = 4096
 _PIXELS = (1 / 255, 1 / 255, 1 / 255)
@@ -79,15 +62,15 @@ class AlexNet:
             raise ValueError(msg)
         self.released = released
         table = _RELEASED if released else _STATED
-        self._convolutions = tuple(replace(one, channels=_scaled(one.channels, width)) for one in table)
+        self._convolutions = tuple(one.scaled(width) for one in table)
         side = size
         for one in self._convolutions:
             side = one.side(side)
-        self._side = _pooled(side)
+        self._side = pooled_side(side)
         if self._side < 1:
             msg = f"images of {size} pixels are too small for alexnet: nothing of them reaches its last layers"
             raise ValueError(msg)
-        self._fc6, self._fc7 = _scaled(_FC6, width), _scaled(fc7, width)
+        self._fc6, self._fc7 = scaled(_FC6, width), scaled(fc7, width)
         self.card = replace(ALEXNET, dim=self._fc7)
         self.inputs = Inputs(
             view=View(frames=1, size=size),
@@ -103,7 +86,7 @@ class AlexNet:
             network = PerFrame(
                 nn.Sequential(*self._feature_map()),
                 {
-                    "fc6": nn.Sequential(_max_pool(), nn.Flatten(), nn.Linear(inputs, fc6), nn.ReLU(inplace=True)),
+                    "fc6": nn.Sequential(max_pool(), nn.Flatten(), nn.Linear(inputs, fc6), nn.ReLU(inplace=True)),
                     "fc7": nn.Sequential(nn.Linear(fc6, fc7), nn.ReLU(inplace=True)),
                 },
             )
@@ -115,11 +98,11 @@ class AlexNet:
     def _feature_map(self) -> Iterator[nn.Module]:
         channels = 3
         for one in self._convolutions:
-            yield nn.Conv2d(channels, one.channels, one.kernel, one.stride, one.padding, groups=one.groups)
+            yield one.layer(channels)
             yield nn.ReLU(inplace=True)
             if one.pooled:
                 normalisation = AcrossChannels(5, alpha=1e-4, beta=0.75)
-                yield from (_max_pool(), normalisation) if self.released else (normalisation, _max_pool())
+                yield from (max_pool(), normalisation) if self.released else (normalisation, max_pool())
             channels = one.channels
 
 
@@ -131,16 +114,3 @@ def _draw(layer: nn.Conv2d | nn.Linear, *, released: bool) -> None:
     else:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.zeros_(layer.bias)
-
-
-def _scaled(count: int, width: float) -> int:
-    """Scale a number of channels and round it to an even one, for two groups."""
-    return max(2, 2 * round(count * width / 2))
-
-
-def _max_pool() -> nn.Module:
-    return nn.MaxPool2d(3, 2, ceil_mode=True)  # Caffe's pooling sees the last pixels
-
-
-def _pooled(side: int) -> int:
-    return -(-(side - 3) // 2) + 1
