@@ -19,6 +19,10 @@ PANELS = 4
 """Greatest number of dot panels in a line."""
 WIDTH = 190
 """Width of a dot panel in pixels; of one or two, twice as much."""
+LABEL = 44
+"""Characters in a line of a row's label; longer ones take several lines."""
+LINE = 13
+"""Height of a line of a label in pixels."""
 POSITIONS = ("mean", "low", "high", "value", "chance")
 """Fields of a record that lie on the axis."""
 
@@ -104,6 +108,28 @@ def panels_per_line(count: int) -> int:
     return PANELS - 1 if count > PANELS and count % PANELS == 1 else min(count, PANELS)
 
 
+def wrapped(labels: Sequence[str]) -> list[str]:
+    r"""Break labels of rows into as many lines each, the text in their middle.
+
+    The first break is between the method and what distinguishes it.
+
+    >>> wrapped(["sfa", "mocap-actions"]), wrapped(["sfa", "slow_feature_analysis(components=64, prior=True) · ucf101"])
+    (['sfa', 'mocap-actions'], ['\nsfa\n', 'slow_feature_analysis(components=64,\nprior=True)\nucf101'])
+    """
+    if all(len(label) <= LABEL for label in labels):
+        return list(labels)
+    texts = [
+        [line for part in label.split(" · ") for line in textwrap.wrap(part, LABEL, break_on_hyphens=False)]
+        for label in labels
+    ]
+    most = max(map(len, texts))
+    above = [(most - len(lines)) // 2 for lines in texts]
+    return [
+        "\n".join([*[""] * blank, *lines, *[""] * (most - len(lines) - blank)])
+        for blank, lines in zip(above, texts, strict=True)
+    ]
+
+
 def _grid(panels: Sequence[DotPanel], rows: Sequence[tuple[str, Row]], datasets: Datasets) -> Spec:
     """Draw panels beside and below each other."""
     width = WIDTH if len(panels) > 2 else 2 * WIDTH
@@ -144,8 +170,12 @@ def _records(panel: DotPanel, rows: Sequence[tuple[str, Row]]) -> list[Record]:
 def _dots(
     panel: DotPanel, rows: Sequence[tuple[str, Row]], datasets: Datasets, *, labelled: bool, width: int
 ) -> alt.LayerChart:
+    rows = list(zip(wrapped([label for label, _ in rows]), [row for _, row in rows], strict=True))
     records, order = _records(panel, rows), [label for label, _ in rows]
+    lines = 1 + max((label.count("\n") for label in order), default=0)
     axis = alt.Axis(title=None, labels=labelled, ticks=False, domain=False, grid=True, labelLimit=260, labelPadding=10)
+    if lines > 1:
+        axis.labelExpr, axis.labelLimit, axis.labelOffset = "split(datum.label, '\\n')", 340, -LINE * (lines - 1) / 2
     y = alt.Y("row:N", sort=order, scale=alt.Scale(domain=order), axis=axis)
     x_axis = alt.Axis(title=None, tickCount=4, domain=False, ticks=False, labelOverlap="greedy", labelSeparation=6)
     drawn = [value for record in records for name in POSITIONS if isinstance(value := record.get(name), float)]
@@ -178,5 +208,7 @@ def _dots(
             color=charts.CHANCE, strokeDash=[3, 3], strokeWidth=1.4
         )
         layers.insert(0, dashed.encode(**ends, x=alt.X("chance:Q")))
-    chart: alt.LayerChart = alt.layer(*layers).properties(width=width, height=alt.Step(26), title=panel.title)
+    chart: alt.LayerChart = alt.layer(*layers).properties(
+        width=width, height=alt.Step(max(26, LINE * lines + 10)), title=panel.title
+    )
     return chart

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.leaderboard.charts import png
-from harness.leaderboard.plots import board_plot
+from harness.leaderboard.plots import LABEL, board_plot, wrapped
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,15 @@ def test_rows_of_labelled_weights_have_a_colour_of_their_own(labelled_board):
         "good  [labels]": "labelled",
     }
     assert "green: weights that learnt from labels" in json.dumps(specification["title"]).lower()
+
+
+def test_long_labels_take_lines_and_stay_different():
+    options = "background=135, clusters=27, components=64, prior=True"
+    labels = [f"video_la({options}) · mocap-actions(size=mini, subset={count})" for count in (310, 425)]
+    lines = [label.split("\n") for label in wrapped([*labels, "random_init"])]
+    assert [" ".join(line for line in label if line) for label in lines[:2]] == [
+        label.replace(" · ", " ") for label in labels
+    ]
+    assert len({len(label) for label in lines}) == 1
+    assert max(len(line) for label in lines for line in label) <= LABEL
+    assert lines[2] == ["", "random_init", ""]
