@@ -171,7 +171,7 @@ def test_table_3_trains_all_and_the_last_two_layers(plugins):
         assert {(one["hidden"], one["views"]) for one in options} == {(2048, "25x10")}
 
 
-OF_FEW_JOINTS = ("claims-scarce", "claims-colour")
+OF_FEW_JOINTS = ("claims-scarce",)
 
 
 @pytest.mark.parametrize("ending", ["", "-mini"])
