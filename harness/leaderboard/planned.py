@@ -152,12 +152,15 @@ def _columns(
     specs: Sequence[CellSpec], cards: Mapping[str, EvaluatorCard], cells: Sequence[tuple[BoardCell, ...]]
 ) -> tuple[Column, ...]:
     one_data = len({spec.data.label for spec in specs}) == 1
-    only_time = all(cards[spec.evaluator.name].time for spec in specs)
+    able = [
+        not cards[spec.evaluator.name].time and sum(cell.status != "not applicable" for cell in own) > (len(own) > 1)
+        for spec, own in zip(specs, cells, strict=True)
+    ]
     columns = []
     for index, (spec, own) in enumerate(zip(specs, cells, strict=True)):
         card = cards[spec.evaluator.name]
         heading = spec.evaluator.label if one_data else f"{spec.evaluator.label} · {spec.data.label}"
-        columns.append(Column(index, spec.evaluator, spec.data, card, heading, only_time or not card.time, own))
+        columns.append(Column(index, spec.evaluator, spec.data, card, heading, able[index] or not any(able), own))
     return tuple(columns)
 
 

@@ -155,7 +155,10 @@ class Column:
     heading: str
     """Evaluator, and data set where the board has several."""
     ranks: bool
-    """True where rows are ranked by it: not by speed, unless there is nothing else."""
+    """True where rows are ranked by it.
+
+    Not by speed, nor by what applies to one row alone, unless there is nothing else.
+    """
     cells: tuple[BoardCell, ...] = field(repr=False)
 
     @property

@@ -166,6 +166,20 @@ def test_what_cannot_be_measured_is_not_applicable(small, cards):
     assert (cell.status, cell.reason) == ("not applicable", "no feature_map")
 
 
+def test_what_applies_to_one_row_alone_ranks_nobody(make_plan, cards):
+    """Else that row alone would be complete, and none compared."""
+    nothing = {"run": None, "not_applicable": "no pretext"}
+    cells = [
+        cell.model_copy(update=nothing)
+        if cell.identity.evaluator.name == "clustering" and cell.identity.method.name != "sfa"
+        else cell
+        for cell in make_plan()
+    ]
+    columns, rows = assemble(cells, cards)
+    assert [column.ranks for column in columns] == [True, True, False, True]
+    assert all(row.complete for row in rows)
+
+
 def test_a_column_that_the_suite_does_not_plan_for_a_row_is_not_applicable(make_plan, fake, cards):
     row, column, _ = fake
     planned = [
