@@ -13,6 +13,8 @@ import torch
 import yaml
 
 from harness.execution import plan
+from harness.leaderboard.claims import MINI
+from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
 from harness.store.records import parse_choice
 from harness.suites import schema
@@ -116,3 +118,20 @@ def test_the_backbones_in_the_readme_can_be_built():
     registry = Plugins(points=[]).backbones
     choices = [parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [512, 2048, 384, 1024]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "plugins").glob("*/src/*/claims.yaml")), ids=lambda path: path.parent.name
+)
+def test_the_readme_of_a_plugin_has_the_claims_table_of_the_committed_boards(path):
+    """Write it again with `harness claims`, as that README says."""
+    claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
+    pairs = [pair for claim in claims for pair in claim["pairs"]]
+    sides = [side for pair in pairs for side in (pair["one"], pair["other"]) if side != "baseline"]
+    suites = {side["suite"] for side in sides}
+    boards = [folder for folder in (ROOT / "leaderboards").iterdir() if folder.name.removesuffix(MINI) in suites]
+    assert boards
+    readme = (path.parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition(BEGIN)[2].partition(END)[0]
+    assert section.rstrip().endswith(digests(boards))
+    assert section.count("\n| ") == 2 + len(pairs)

@@ -152,15 +152,15 @@ def _columns(
     specs: Sequence[CellSpec], cards: Mapping[str, EvaluatorCard], cells: Sequence[tuple[BoardCell, ...]]
 ) -> tuple[Column, ...]:
     one_data = len({spec.data.label for spec in specs}) == 1
-    able = [
-        not cards[spec.evaluator.name].time and sum(cell.status != "not applicable" for cell in own) > (len(own) > 1)
-        for spec, own in zip(specs, cells, strict=True)
-    ]
+    quality = [not cards[spec.evaluator.name].time for spec in specs]
+    applies = [sum(cell.status != "not applicable" for cell in own) for own in cells]
+    compared = [good and rows >= min(2, len(own)) for good, rows, own in zip(quality, applies, cells, strict=True)]
+    ranks = next(kind for kind in (compared, quality, [True] * len(specs)) if any(kind))
     columns = []
     for index, (spec, own) in enumerate(zip(specs, cells, strict=True)):
         card = cards[spec.evaluator.name]
         heading = spec.evaluator.label if one_data else f"{spec.evaluator.label} · {spec.data.label}"
-        columns.append(Column(index, spec.evaluator, spec.data, card, heading, able[index] or not any(able), own))
+        columns.append(Column(index, spec.evaluator, spec.data, card, heading, ranks[index], own))
     return tuple(columns)
 
 

@@ -123,10 +123,10 @@ def wrapped(labels: Sequence[str]) -> list[str]:
         for label in labels
     ]
     most = max(map(len, texts))
-    above = [(most - len(lines)) // 2 for lines in texts]
+    missing = [most - len(lines) for lines in texts]
     return [
-        "\n".join([*[""] * blank, *lines, *[""] * (most - len(lines) - blank)])
-        for blank, lines in zip(above, texts, strict=True)
+        "\n" * (blank // 2) + "\n".join(lines) + "\n" * (blank - blank // 2)
+        for blank, lines in zip(missing, texts, strict=True)
     ]
 
 

@@ -123,17 +123,16 @@ def difference_from_first(board: Board, division: Division) -> str:
 def how_to_read(board: Board) -> str:
     """State the statistics and the rule of ranking."""
     seeds = f"{len(board.seeds)} seed{'s' if len(board.seeds) > 1 else ''}"
-    apart = {column.card.time for column in board.columns if not column.ranks}
-    notes = " Speed stands apart and ranks nothing." if True in apart else ""
-    notes += " So does what applies to one row alone." if len(apart) == 2 else ""
-    notes += " What applies to one row alone stands apart and ranks nothing." if apart == {False} else ""
+    unranked = {column.card.time for column in board.columns if not column.ranks}
+    kinds = {True: "Speed", False: "What applies to one row alone"}
+    apart = "".join(f" {kind} stands apart and ranks nothing." for time, kind in kinds.items() if time in unranked)
     return (
         f"Numbers are means over {seeds}. They estimate the mean over new seeds on new groups of videos, and 95 % "
         "intervals cover that: from the variance between seeds and the variance over "
         f"{DRAWS:,} bootstrap draws of the test set's groups (seed {SEED}), each with t quantiles of its own degrees "
         "of freedom, between two bounds on the scale of log odds. With one seed they cover what this fit would get on "
         f"new groups; of metrics that no single video adds to, new seeds alone. Fewer than {FEWEST_GROUPS} groups have "
-        f"no interval. {RULE}{notes} Chance is what an "
+        f"no interval. {RULE}{apart} Chance is what an "
         "encoder that knows nothing gets on the same videos. A blank cell was not measured; - stands where a run has "
         "no such metric."
     )

@@ -157,7 +157,7 @@ class Column:
     ranks: bool
     """True where rows are ranked by it.
 
-    Not by speed, nor by what applies to one row alone, unless there is nothing else.
+    Not by speed, nor by what applies to one row alone, unless there is nothing else; by speed last.
     """
     cells: tuple[BoardCell, ...] = field(repr=False)
 

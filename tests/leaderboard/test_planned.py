@@ -178,6 +178,8 @@ def test_what_applies_to_one_row_alone_ranks_nobody(make_plan, cards):
     columns, rows = assemble(cells, cards)
     assert [column.ranks for column in columns] == [True, True, False, True]
     assert all(row.complete for row in rows)
+    (alone,), _ = assemble([cell for cell in cells if cell.identity.evaluator.name == "clustering"], cards)
+    assert alone.ranks  # there is nothing else
 
 
 def test_a_column_that_the_suite_does_not_plan_for_a_row_is_not_applicable(make_plan, fake, cards):

@@ -9,12 +9,9 @@ import pytest
 import harness_pose_from_action
 from harness.execution import plan
 from harness.leaderboard.claims import load_claims
-from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 from harness_pose_from_action import CLAIMS
-
-ROOT = Path(__file__).parents[3]
 
 pytest.importorskip("harness_temporal_coherency", reason="suites compare with its triplets")
 
@@ -67,13 +64,3 @@ def test_the_papers_numbers_are_those_of_its_tables(plugins, claims):
         better, worse = map(float, pair.paper.split(" > "))
         assert better > worse
         assert {better, worse} <= values, pair
-
-
-def test_the_readme_has_the_table_of_the_committed_boards(claims):
-    """Write it again with `harness claims`, as the README says."""
-    name = "pose-from-action-claims"
-    boards = [folder for folder in (ROOT / "leaderboards").iterdir() if folder.name.startswith(name)]
-    text = (ROOT / "plugins" / "pose_from_action" / "README.md").read_text(encoding="utf-8")
-    section = text.partition(BEGIN)[2].partition(END)[0]
-    assert section.rstrip().endswith(digests(boards))
-    assert section.count("\n| ") == 2 + sum(len(claim.pairs) for claim in claims)

@@ -102,7 +102,7 @@ def test_the_mini_suite_measures_the_same(plugins, name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_the_minis_take_minutes(plugins, name):
+def test_the_minis_take_minutes_a_row(plugins, name):
     """1,200 steps of 32 pairs, as for the claims, on networks a quarter as wide, and few steps in the evaluators."""
     mini = suite(plugins, f"{name}-mini")
     assert mini.frames == 1_200 * 32 * 3
@@ -171,7 +171,12 @@ def test_table_3_trains_all_and_the_last_two_layers(plugins):
         assert {(one["hidden"], one["views"]) for one in options} == {(2048, "25x10")}
 
 
-OF_FEW_JOINTS = ("claims-scarce",)
+EVALUATORS = {
+    "claims": ["pose", "pose", "pretext", "pose_pairs", "few_shot", "finetune", "finetune"],
+    "claims-transfer": ["pose", "pose", "pretext", "pose_pairs", "few_shot", "finetune", "finetune"],
+    "claims-scarce": ["pose"],
+    "claims-colour": ["pose", "pretext", "pose_pairs", "few_shot"],
+}
 
 
 @pytest.mark.parametrize("ending", ["", "-mini"])
@@ -184,13 +189,14 @@ def test_claims_are_measured_with_three_seeds_on_one_network(plugins, ending):
         assert [one.options for one in loaded.backbones] == [{"width": 0.25, "size": 80, "norm": "batch"}]
         assert {one.options["size"] for one in (*loaded.pretraining, *loaded.data)} == {size}
         assert [one.name for one in loaded.data] == ["mocap-actions-unbiased"]
+        assert [one.name for one in loaded.evaluators] == EVALUATORS[name]
         assert loaded.evaluators[0].options | {"frames": 0} == {
             "train": "all",
             "size": 128,
             "frames": 0,
             "lrs": [0.001, 0.003],
         }
-        assert {one.options.get("subset") for one in loaded.data} == {40 if name in OF_FEW_JOINTS else None}
+        assert {one.options.get("subset") for one in loaded.data} == {40 if name == "claims-scarce" else None}
 
 
 def test_the_papers_numbers_stand_beside_its_suites(plugins):

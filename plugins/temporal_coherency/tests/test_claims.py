@@ -9,12 +9,9 @@ import pytest
 import harness_temporal_coherency
 from harness.execution import plan
 from harness.leaderboard.claims import load_claims
-from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 from harness_temporal_coherency import CLAIMS
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +47,3 @@ def test_every_side_is_one_cell_of_its_suite(plugins, claims, ending):
             assert len(chosen) == 1, (pair.of, side)
             used.add(name)
     assert used == set(cells)  # no suite is computed for nothing
-
-
-def test_the_readme_has_the_table_of_the_committed_boards(claims):
-    """Write it again with `harness claims`, as the README says."""
-    boards = [folder for folder in (ROOT / "leaderboards").iterdir() if folder.name.startswith("coherency-claims")]
-    text = (ROOT / "plugins" / "temporal_coherency" / "README.md").read_text(encoding="utf-8")
-    section = text.partition(BEGIN)[2].partition(END)[0]
-    assert section.rstrip().endswith(digests(boards))
-    assert section.count("\n| ") == 2 + sum(len(claim.pairs) for claim in claims)

@@ -9,12 +9,9 @@ import pytest
 import harness_trajectory_clustering
 from harness.execution import plan
 from harness.leaderboard.claims import load_claims
-from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
 from harness_trajectory_clustering import CLAIMS
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +46,3 @@ def test_the_claims_of_both_tables_and_both_figures_are_there(claims):
     sources = " ".join(claim.source for claim in claims)
     for source in ("table 1", "tables 1 and 2", "table 4", "table 5", "figure 2", "figure 3"):
         assert source in sources
-
-
-def test_the_readme_has_the_table_of_the_committed_boards(claims):
-    """Write it again with `harness claims`, as the README says."""
-    name = "trajectory-clustering-claims"
-    boards = [folder for folder in (ROOT / "leaderboards").iterdir() if folder.name.startswith(name)]
-    text = (ROOT / "plugins" / "trajectory_clustering" / "README.md").read_text(encoding="utf-8")
-    section = text.partition(BEGIN)[2].partition(END)[0]
-    assert section.rstrip().endswith(digests(boards))
-    assert section.count("\n| ") == 2 + sum(len(claim.pairs) for claim in claims)
