@@ -158,8 +158,8 @@ class TestLayers:
     def test_features_of_a_layer_are_its_outputs(self, tmp_path):
         encoder = layered()
         frozen = cached(encoder, key="x", folder=tmp_path)
-        own, inner = frozen.features(SPLIT).vectors, frozen.features(SPLIT, Encoding(layer="2")).vectors
-        torch.testing.assert_close(inner.relu(), own)
+        own, inner = frozen.features(SPLIT).per_clip(), frozen.features(SPLIT, Encoding(layer="2")).per_clip()
+        torch.testing.assert_close(inner.relu(), own)  # of each clip: the mean of two may have another sign than one
         assert (inner < 0).any()
         assert frozen.features(SPLIT, Encoding(layer="1")).vectors.shape == (len(SPLIT), 3)
         assert len(list(tmp_path.iterdir())) == 3

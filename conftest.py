@@ -1,0 +1,11 @@
+"""One seed for every test: weights and noise drawn in a test are the same in every run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
