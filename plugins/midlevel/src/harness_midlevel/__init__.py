@@ -1,0 +1,1 @@
+"""Mid-level video representation by iterative clustering of local volumes."""
