@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ CONFIG = alt.Config(
     axis=alt.AxisConfig(labelFontSize=11, labelColor=SOFT, gridColor=GRID),
     axisY=alt.AxisConfig(labelFontSize=12, labelColor=INK),
 )
+LINE = 13
+"""Height of a line of a label in pixels."""
 KINDS = {"method": METHOD, "reference": REFERENCE, "labelled": LABELLED}
 """Colours by `Row.kind`."""
 
@@ -80,3 +83,30 @@ def png(specification: Spec) -> bytes:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
     return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def wrapped(labels: Sequence[str], length: int) -> list[str]:
+    r"""Break labels of rows into as many lines each, the text in their middle.
+
+    The first break is between the method and what distinguishes it.
+
+    Args:
+        labels: of all rows, which stay as they are where each has at most `length` characters.
+        length: of a line.
+
+    >>> labels = ["sfa", "slow_feature_analysis(components=64, prior=True) · ucf101"]
+    >>> wrapped(labels, 99) == labels, wrapped(labels, 44)
+    (True, ['\nsfa\n', 'slow_feature_analysis(components=64,\nprior=True)\nucf101'])
+    """
+    if all(len(label) <= length for label in labels):
+        return list(labels)
+    texts = [
+        [line for part in label.split(" · ") for line in textwrap.wrap(part, length, break_on_hyphens=False)]
+        for label in labels
+    ]
+    most = max(map(len, texts))
+    missing = [most - len(lines) for lines in texts]
+    return [
+        "\n" * (blank // 2) + "\n".join(lines) + "\n" * (blank - blank // 2)
+        for blank, lines in zip(missing, texts, strict=True)
+    ]

@@ -13,7 +13,7 @@ from scipy import optimize
 
 from harness.cards import EvaluatorCard, Metric
 from harness.leaderboard import text
-from harness.leaderboard.charts import CHANCE, KINDS, REFERENCE, SOFT, Datasets, Record, chart_of
+from harness.leaderboard.charts import CHANCE, KINDS, LINE, REFERENCE, SOFT, Datasets, Record, chart_of, wrapped
 from harness.leaderboard.table import Column, MetricSummary, Row
 from harness.leaderboard.text import one_line
 
@@ -24,7 +24,9 @@ CAPTION = "Lines: means with 95 % intervals; dotted: chance."
 WIDTH, HEIGHT = 300, 230
 """Size of a panel in pixels; higher where labels need it."""
 LABEL = 14
-"""Least distance of two labels in pixels."""
+"""Least distance of two labels of one line, in pixels."""
+LENGTH = 40
+"""Characters in a line of a label; longer ones take several lines."""
 SMALL_WORDS = frozenset({"@", "a", "at", "for", "from", "in", "of", "on", "per", "the", "with", "within"})
 
 
@@ -115,16 +117,16 @@ def positions(ats: Sequence[float]) -> list[float]:
     return [round((place - placed[0]) / length, 12) for place in placed]
 
 
-def spread_labels(wanted: Sequence[float], length: float) -> list[float]:
-    """Move labels as little as possible from `wanted`, sorted, to be `LABEL` apart.
+def spread_labels(wanted: Sequence[float], length: float, apart: float = LABEL) -> list[float]:
+    """Move labels as little as possible from `wanted`, sorted, to be `apart` pixels apart.
 
     They stay between 0 and `length` where that is long enough.
 
     >>> spread_labels([50.0, 50.0], 100), spread_labels([0.0, 100.0], 100)
     ([43.0, 57.0], [0.0, 100.0])
     """
-    steps = LABEL * np.arange(len(wanted))
-    free = max(0.0, length - LABEL * (len(wanted) - 1))
+    steps = apart * np.arange(len(wanted))
+    free = max(0.0, length - apart * (len(wanted) - 1))
     # Least squares under an order is isotonic regression, and clipping it keeps it optimal within bounds.
     places = np.clip(optimize.isotonic_regression(np.asarray(wanted) - steps).x, 0.0, free) + steps
     return [float(place) for place in places]
@@ -146,7 +148,10 @@ def panel(
     chance = _chance_curve(curve, column)
     named = [*lines, chance] if chance.last else lines
     low, high = _domain(named)
-    height = max(HEIGHT, LABEL * len(named))
+    texts = wrapped([line.label for line in named], LENGTH)
+    breaks = texts[0].count("\n")
+    apart = LABEL + LINE * breaks
+    height = max(HEIGHT, apart * len(named))
     x = _x(curve, named)
     y = alt.Y(
         "y:Q",
@@ -157,7 +162,8 @@ def panel(
     dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=list(KINDS), range=[[1, 0], [6, 3], [2, 2]]), legend=None)
     opacity = alt.condition("datum.done == 'True'", alt.value(1), alt.value(0.35))
     base = chart_of(_records(lines), datasets)
-    names = chart_of(_labels(named, low, high, width, height), datasets)
+    labelled = [replace(line, label=label) for line, label in zip(named, texts, strict=True)]
+    names = chart_of(_labels(labelled, (low, high), (width, height), apart), datasets)
     layers = [
         base.transform_filter("isValid(datum.low)")
         .mark_rule(strokeWidth=1.4, opacity=0.5)
@@ -169,9 +175,15 @@ def panel(
         .mark_point(filled=True, size=42, stroke="white", strokeWidth=1)
         .encode(x=x, y=y, color=color, opacity=opacity),
         names.mark_rule(strokeWidth=0.8, opacity=0.5).encode(x=x, x2="to:Q", y=y, y2="label_y:Q", color=color),
-        names.mark_text(align="left", baseline="middle", dx=3, fontSize=11.5, limit=190).encode(
-            x=alt.X("to:Q"), y=alt.Y("label_y:Q"), text="row:N", color=color
-        ),
+        names.mark_text(
+            align="left",
+            baseline="middle",
+            dx=3,
+            dy=-LINE * breaks / 2,
+            fontSize=11.5,
+            lineBreak="\n",
+            lineHeight=LINE,
+        ).encode(x=alt.X("to:Q"), y=alt.Y("label_y:Q"), text="row:N", color=color),
     ]
     if chance.last:
         dotted = chart_of(_records([chance]), datasets)
@@ -233,12 +245,15 @@ def _records(lines: Sequence[DrawnCurve]) -> list[Record]:
     ]
 
 
-def _labels(lines: Sequence[DrawnCurve], low: float, high: float, width: float, height: float) -> list[Record]:
+def _labels(
+    lines: Sequence[DrawnCurve], domain: tuple[float, float], size: tuple[float, float], apart: float
+) -> list[Record]:
     """Label each curve at the height of its last point, where others leave room."""
+    (low, high), (width, height) = domain, size
     ends = [(point.x, point.mean, line) for line in lines if (point := line.last) and point.mean is not None]
     ends.sort(key=lambda end: -end[1])
     scale = height / (high - low)
-    places = spread_labels([(high - y) * scale for _, y, _ in ends], height)
+    places = spread_labels([(high - y) * scale for _, y, _ in ends], height, apart)
     right = max(point.x for line in lines for point in line.points)
     return [
         {

@@ -11,7 +11,7 @@ import altair as alt
 from harness.cards import Metric
 from harness.leaderboard import charts, curves, text
 from harness.leaderboard.board import Board
-from harness.leaderboard.charts import Datasets, Record, Spec
+from harness.leaderboard.charts import LINE, Datasets, Record, Spec, wrapped
 from harness.leaderboard.table import Column, Row
 from harness.leaderboard.text import one_line
 
@@ -21,8 +21,6 @@ WIDTH = 190
 """Width of a dot panel in pixels; of one or two, twice as much."""
 LABEL = 44
 """Characters in a line of a row's label; longer ones take several lines."""
-LINE = 13
-"""Height of a line of a label in pixels."""
 POSITIONS = ("mean", "low", "high", "value", "chance")
 """Fields of a record that lie on the axis."""
 
@@ -108,28 +106,6 @@ def panels_per_line(count: int) -> int:
     return PANELS - 1 if count > PANELS and count % PANELS == 1 else min(count, PANELS)
 
 
-def wrapped(labels: Sequence[str]) -> list[str]:
-    r"""Break labels of rows into as many lines each, the text in their middle.
-
-    The first break is between the method and what distinguishes it.
-
-    >>> wrapped(["sfa", "mocap-actions"]), wrapped(["sfa", "slow_feature_analysis(components=64, prior=True) · ucf101"])
-    (['sfa', 'mocap-actions'], ['\nsfa\n', 'slow_feature_analysis(components=64,\nprior=True)\nucf101'])
-    """
-    if all(len(label) <= LABEL for label in labels):
-        return list(labels)
-    texts = [
-        [line for part in label.split(" · ") for line in textwrap.wrap(part, LABEL, break_on_hyphens=False)]
-        for label in labels
-    ]
-    most = max(map(len, texts))
-    missing = [most - len(lines) for lines in texts]
-    return [
-        "\n" * (blank // 2) + "\n".join(lines) + "\n" * (blank - blank // 2)
-        for blank, lines in zip(missing, texts, strict=True)
-    ]
-
-
 def _grid(panels: Sequence[DotPanel], rows: Sequence[tuple[str, Row]], datasets: Datasets) -> Spec:
     """Draw panels beside and below each other."""
     width = WIDTH if len(panels) > 2 else 2 * WIDTH
@@ -170,7 +146,7 @@ def _records(panel: DotPanel, rows: Sequence[tuple[str, Row]]) -> list[Record]:
 def _dots(
     panel: DotPanel, rows: Sequence[tuple[str, Row]], datasets: Datasets, *, labelled: bool, width: int
 ) -> alt.LayerChart:
-    rows = list(zip(wrapped([label for label, _ in rows]), [row for _, row in rows], strict=True))
+    rows = list(zip(wrapped([label for label, _ in rows], LABEL), [row for _, row in rows], strict=True))
     records, order = _records(panel, rows), [label for label, _ in rows]
     lines = 1 + max((label.count("\n") for label in order), default=0)
     axis = alt.Axis(title=None, labels=labelled, ticks=False, domain=False, grid=True, labelLimit=260, labelPadding=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -80,3 +81,13 @@ def test_points_that_no_row_has_are_not_drawn(curved_board, make_board):
 def test_a_plot_of_mixed_conditions_says_so(curved_board, timed_board):
     assert "conditions" not in str(plot(curved_board, 1)["title"])
     assert "conditions" in str(plot(timed_board, 1)["title"])
+
+
+def test_long_labels_take_lines_and_are_as_far_apart():
+    line = curves.DrawnCurve("", "", "method", done=True, points=(curves.DrawnPoint(0.0, 50.0),))
+    labels = [f"pose_from_action(frame_colour=0.4)\n{name}" for name in ("mocap-actions", "mocap-actions-unbiased")]
+    apart = curves.LABEL + curves.LINE
+    records = curves._labels([replace(line, label=label) for label in labels], (0.0, 100.0), (300, 200), apart)
+    assert [record["row"] for record in records] == labels
+    first, second = (record["label_y"] for record in records)
+    assert (first - second) * 2 == pytest.approx(apart)  # 200 pixels for 100 %

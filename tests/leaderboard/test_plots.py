@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from harness.leaderboard.charts import png
-from harness.leaderboard.plots import LABEL, board_plot, wrapped
+from harness.leaderboard.charts import png, wrapped
+from harness.leaderboard.plots import LABEL, board_plot
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_rows_of_labelled_weights_have_a_colour_of_their_own(labelled_board):
 def test_long_labels_take_lines_and_stay_different():
     options = "background=135, clusters=27, components=64, prior=True"
     labels = [f"video_la({options}) · mocap-actions(size=mini, subset={count})" for count in (310, 425)]
-    lines = [label.split("\n") for label in wrapped([*labels, "random_init"])]
+    lines = [label.split("\n") for label in wrapped([*labels, "random_init"], LABEL)]
     assert [" ".join(line for line in label if line) for label in lines[:2]] == [
         label.replace(" · ", " ") for label in labels
     ]
