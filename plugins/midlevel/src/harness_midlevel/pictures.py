@@ -1,0 +1,131 @@
+"""Pictures of a fit: volumes of its best concepts, its features, its rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.embeddings.tsne import tsne
+from harness.errors import DataError
+from harness.functional.kmeans import kmeans
+from harness.pictures.sheet import moving_sheet
+from harness_midlevel.losses import fisher_loss
+from harness_midlevel.plots import rounds_plot, scatter_panels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.interfaces import Split
+    from harness_midlevel.encoder import ConceptEncoder
+
+VIDEOS = 60
+"""Videos whose samples are shown."""
+CONCEPTS, EACH = 10, 8
+"""Rows of `concepts.png`, and volumes of each, all of different videos."""
+CLUSTERS, FEATURES = 10, 500
+"""Clusters and features of `features.png`, as in figure 6 of the paper."""
+HEIGHT = 64
+"""Height of a volume on the sheet, in pixels."""
+
+
+def illustrations(encoder: ConceptEncoder, split: Split) -> dict[str, bytes]:
+    """Draw what the encoder makes of samples of `split`.
+
+    `concepts.png` moves: volumes that its best concepts detect, figure 1 of the paper. `features.png` has t-SNE of
+    samples clustered by k-means beside codes grouped by concept, figure 6, and the ratio of the traces of the scatters
+    within and between the groups. `rounds.png` is there where rounds were: clusters, firing and rank over them.
+
+    Raises:
+        DataError: when a video does not decode, or there are too few trajectories to show.
+    """
+    chosen = np.unique(np.linspace(0, len(split) - 1, VIDEOS).round().astype(int)).tolist()
+    reading = replace(encoder.reading, device="cpu")  # whose trajectories are in the order of their volumes
+    samples, volumes = (list(each.load(split, chosen)) for each in (reading, replace(reading, kind="volumes")))
+    rows = torch.cat(samples)
+    if len(rows) < FEATURES:
+        msg = f"split {split.name!r} gave {len(rows)} trajectories, fewer than the {FEATURES} that are shown"
+        raise DataError(msg)
+    owners = torch.repeat_interleave(torch.tensor([len(part) for part in samples]))
+    codes = encoder.coded(rows).cpu()
+    scores, concepts = detected(encoder, codes)
+    pictures = {
+        "concepts.png": draw_concepts(torch.cat(volumes).numpy(), owners, scores, concepts),
+        "features.png": draw_features(rows.flatten(1).float(), codes, concepts, len(encoder.vlad.concepts)),
+    }
+    rounds: list[Mapping[str, Any]] = encoder.learnt.log.get("rounds", [])
+    return pictures | ({"rounds.png": rounds_plot(rounds)} if rounds else {})
+
+
+def detected(encoder: ConceptEncoder, codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Score (N,) and concept (N,) of the strongest detector of each code (N, D).
+
+    Without detectors, the nearest concept, and the distance to it with a minus.
+    """
+    weight, bias = encoder.learnt.weight, encoder.learnt.bias
+    if weight is None or bias is None:
+        distances = torch.cdist(codes, encoder.vlad.concepts.cpu())
+        nearest = distances.min(1)
+        return -nearest.values, nearest.indices
+    strongest = (codes @ weight.cpu().mT + bias.cpu()).max(1)
+    return strongest.values, strongest.indices
+
+
+def draw_concepts(volumes: NDArray[np.uint8], owners: Tensor, scores: Tensor, concepts: Tensor) -> bytes:
+    """Draw the volumes of highest score of the best concepts, each of another video, as a moving sheet.
+
+    Concepts are best that have the highest mean score over the volumes shown. One found in few videos has few volumes.
+
+    Args:
+        volumes: (N, 12, 16, 16) grey.
+        owners: (N,) video of each.
+        scores: (N,).
+        concepts: (N,).
+    """
+    shown: dict[int, list[int]] = {}
+    videos: dict[int, set[int]] = {}
+    for index in scores.argsort(descending=True, stable=True).tolist():
+        concept, video = int(concepts[index]), int(owners[index])
+        if len(shown.setdefault(concept, [])) < EACH and video not in videos.setdefault(concept, set()):
+            shown[concept].append(index)
+            videos[concept].add(video)
+    most = max(map(len, shown.values()))
+    whole = [concept for concept, indices in shown.items() if len(indices) == most]
+    best = sorted(whole, key=lambda concept: -float(scores[shown[concept]].mean()))[:CONCEPTS]
+    colour = volumes[..., None].repeat(3, axis=-1)
+    return moving_sheet([(f"concept {concept}", [list(colour[i]) for i in shown[concept]]) for concept in best], HEIGHT)
+
+
+def draw_features(raw: Tensor, codes: Tensor, concepts: Tensor, count: int) -> bytes:
+    """Draw t-SNE of samples by cluster of k-means, beside that of codes by concept.
+
+    Args:
+        raw: (N, D) samples.
+        codes: (N, d).
+        concepts: (N,) of the codes.
+        count: number of concepts, and of clusters of k-means.
+    """
+    clusters = kmeans(raw, min(count, len(raw)), [0]).assignments[0]
+    panels = []
+    for title, points, groups in (("samples, by k-means", raw, clusters), ("codes, by concept", codes, concepts)):
+        rows = _some(groups)
+        ratio = float(fisher_loss(points[rows], groups[rows]))
+        places = tsne(points[rows].numpy(), seed=0)
+        known = torch.unique(groups[rows], return_inverse=True)[1]
+        panels.append((f"{title}: within / between {ratio:.2f}", places, known.numpy()))
+    return scatter_panels(panels)
+
+
+def _some(groups: Tensor) -> Tensor:
+    """Rows of the largest groups, equally many of each at random."""
+    generator = torch.Generator().manual_seed(0)
+    largest = groups.bincount().argsort(descending=True, stable=True)[:CLUSTERS]
+    parts = []
+    for group in largest.tolist():
+        rows = (groups == group).nonzero().squeeze(1)
+        parts.append(rows[torch.randperm(len(rows), generator=generator)[: FEATURES // CLUSTERS]])
+    return torch.cat(parts)

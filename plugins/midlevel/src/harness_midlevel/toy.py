@@ -1,0 +1,198 @@
+"""Toy example of clustering in the plane: `python -m harness_midlevel.toy FILE.png`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import altair as alt
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+
+from harness.errors import UsageError
+from harness.functional.kmeans import kmeans
+from harness.leaderboard import charts
+from harness.system.seeding import seeded
+from harness.training.session import TrainingSession
+from harness.values import Budget
+from harness_midlevel.detectors import NetworkDetectors, SvmDetectors
+from harness_midlevel.losses import fisher_loss
+from harness_midlevel.networks import Autoencoder
+from harness_midlevel.protocols import Detectors
+from harness_midlevel.rounds import Rounds, discover
+from harness_midlevel.training import Options, train_autoencoder
+
+CLUSTERS = 5
+"""True clusters, and those that every way is asked for."""
+EACH = 160
+"""Points of a true cluster."""
+NOISE = 80
+"""Points that lie anywhere."""
+EPOCHS = 30
+"""Epochs of a round of the networks."""
+WIDTH = 230
+"""Side of a panel in pixels."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
+"""Of Okabe and Ito's palette."""
+NONE = "#b9c0c8"
+"""Colour of noise, and of points on which no detector fires."""
+_STAR = "M" + "L".join(
+    f"{(1 - 0.6 * (k % 2)) * math.sin(k * math.pi / 5):.3f},{-(1 - 0.6 * (k % 2)) * math.cos(k * math.pi / 5):.3f}"
+    for k in range(10)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Places of the toy's points, and their clusters by one way."""
+
+    title: str
+    places: Tensor
+    """(N, 2)."""
+    clusters: Tensor
+    """(N,) int64; -1 for none."""
+    concepts: Tensor
+    """(K, 2), in the space of the places; K may be 0."""
+
+    def fisher(self, labels: Tensor) -> float:
+        """Fisher ratio of the places by true labels (N,), noise left out; lower is better."""
+        return float(fisher_loss(self.places[labels >= 0], labels[labels >= 0]))
+
+
+def toy_points(seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Draw points (N, 2) of long clusters that overlap in part, and noise.
+
+    Their true labels (N,) are -1 for noise. The points come in random order.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    angles = torch.tensor([0.9, -0.4, 1.9, 0.2, -0.9])[:, None]
+    around = torch.arange(CLUSTERS)[:, None] * (2 * torch.pi / CLUSTERS)
+    centres = 2.1 * torch.cat([around.cos(), around.sin()], 1)
+    along = torch.cat([angles.cos(), angles.sin()], 1)
+    across = torch.cat([-angles.sin(), angles.cos()], 1)
+    labels = torch.arange(CLUSTERS).repeat_interleave(EACH)
+    drawn = torch.randn(len(labels), 2, generator=generator) * torch.tensor([1.0, 0.25])
+    points = centres[labels] + drawn[:, :1] * along[labels] + drawn[:, 1:] * across[labels]
+    noise = 9 * torch.rand(NOISE, 2, generator=generator) - 4.5
+    order = torch.randperm(len(points) + NOISE, generator=generator)
+    return torch.cat([points, noise])[order], torch.cat([labels, torch.full((NOISE,), -1)])[order]
+
+
+def toy_panels(points: Tensor, labels: Tensor, seed: int = 0) -> list[Panel]:
+    """Cluster points by k-means, linear SVMs, and networks with softmax or with ours.
+
+    Source: the paper, fig. 5.
+
+    Raises:
+        DivergedError: when detectors do not fire.
+    """
+    nothing = points.new_zeros(0, 2)
+    found = kmeans(points, CLUSTERS, [seed])
+    panels = [
+        Panel(title="Points", places=points, clusters=labels, concepts=nothing),
+        _panel("k-means", points, found.assignments[0], found.centres[0], labels),
+        _discovered("SVMs", SvmDetectors(), points, labels, seed),
+    ]
+    options = Options(batch_size=64, lr=5e-3)
+    losses: list[tuple[str, Literal["softmax", "joint"]]] = [
+        ("Softmax network's features", "softmax"),
+        ("Our network's features", "joint"),
+    ]
+    for title, loss in losses:
+        detectors = NetworkDetectors(_network(points, options, seed), options, loss=loss, epochs=EPOCHS)
+        panels.append(_discovered(title, detectors, points, labels, seed))
+    return panels
+
+
+def toy_picture(panels: list[Panel], labels: Tensor) -> bytes:
+    """Draw panels beside each other as a PNG, with the Fisher ratio of each."""
+    datasets: charts.Datasets = {}
+    line = charts.beside([_chart(panel, labels, datasets) for panel in panels], 18)
+    title = charts.heading(
+        "Clusters of points in the plane",
+        "Colours: true clusters in the first panel, those found in the others; grey: noise, and what fires nowhere. "
+        "Stars: concepts. Fisher: scatter within true clusters over scatter between them.",
+    )
+    return charts.png(charts.figure(line, title, datasets))
+
+
+def main(arguments: list[str]) -> None:
+    """Draw the toy into the file that is named.
+
+    Raises:
+        UsageError: when there is no such argument.
+    """
+    if len(arguments) != 1:
+        msg = f"expected one argument, the PNG to write, got {len(arguments)}"
+        raise UsageError(msg)
+    points, labels = toy_points()
+    Path(arguments[0]).write_bytes(toy_picture(toy_panels(points, labels), labels))
+
+
+def _network(points: Tensor, options: Options, seed: int) -> Autoencoder:
+    """Small autoencoder whose codes are in the plane, trained to reconstruct."""
+    with seeded(seed):
+        encoder = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
+        decoder = nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 2))
+    network = Autoencoder(encoder, decoder, shape=(2,), dim=2)
+    network.set_mean(points)
+    train_autoencoder(network, points, _session(seed), epochs=10, options=options, seed=seed)
+    network.standardise(points)
+    return network
+
+
+def _discovered(title: str, detectors: Detectors, points: Tensor, labels: Tensor, seed: int) -> Panel:
+    """Clusters by rounds over two halves of the points."""
+    halves = torch.arange(len(points)).chunk(2)
+    rounds = Rounds(clusters=CLUSTERS, members=60, least=5, cycles=2)
+    members, _ = discover(detectors, points, halves, _session(seed), rounds, seed=seed)
+    codes = detectors.codes(points)
+    scores, clusters = detectors.detect(points)
+    concepts = torch.stack([codes[members.samples[members.clusters == k]].mean(0) for k in range(detectors.count)])
+    return _panel(title, codes, torch.where(scores > 0, clusters, -1), concepts, labels)
+
+
+def _panel(title: str, places: Tensor, clusters: Tensor, concepts: Tensor, labels: Tensor) -> Panel:
+    """Panel whose clusters have the numbers of the true ones that they match best."""
+    both = (clusters >= 0) & (labels >= 0)
+    cells = (clusters[both] * CLUSTERS + labels[both]).bincount(minlength=len(concepts) * CLUSTERS)
+    found, true = linear_sum_assignment(cells.reshape(len(concepts), CLUSTERS).numpy(), maximize=True)
+    numbers = torch.full((len(concepts) + 1,), -1)  # -1 is the last
+    numbers[torch.from_numpy(found)] = torch.from_numpy(true)
+    order = torch.full((CLUSTERS,), -1).scatter(0, numbers[:-1], torch.arange(len(concepts)))
+    return Panel(title=title, places=places, clusters=numbers[clusters], concepts=concepts[order[order >= 0]])
+
+
+def _session(seed: int) -> TrainingSession:
+    return TrainingSession(Budget(frames=0, seed=seed), name="toy")
+
+
+def _chart(panel: Panel, labels: Tensor, datasets: charts.Datasets) -> alt.LayerChart:
+    records: list[charts.Record] = [
+        {"x": round(x, 3), "y": round(y, 3), "cluster": str(cluster)}
+        for (x, y), cluster in zip(panel.places.tolist(), panel.clusters.tolist(), strict=True)
+    ]
+    stars: list[charts.Record] = [{"x": round(x, 3), "y": round(y, 3)} for x, y in panel.concepts.tolist()]
+    names = [str(number) for number in range(-1, CLUSTERS)]
+    color = alt.Color("cluster:N", scale=alt.Scale(domain=names, range=[NONE, *COLOURS]), legend=None)
+    axis = alt.Axis(title=None, labels=False, ticks=False, domain=False, grid=False)
+    x = alt.X("x:Q", axis=axis, scale=alt.Scale(zero=False, padding=8))
+    y = alt.Y("y:Q", axis=axis, scale=alt.Scale(zero=False, padding=8))
+    dots = charts.chart_of(records, datasets).mark_point(filled=True, size=14, opacity=0.75)
+    layers = [dots.encode(x=x, y=y, color=color)]
+    if stars:
+        marks = charts.chart_of(stars, datasets).mark_point(
+            shape=_STAR, filled=True, size=260, color=charts.INK, stroke="white", strokeWidth=1.2, opacity=1
+        )
+        layers.append(marks.encode(x=x, y=y))
+    title = alt.TitleParams(panel.title, subtitle=f"Fisher {panel.fisher(labels):.3f}")
+    chart: alt.LayerChart = alt.layer(*layers).properties(width=WIDTH, height=WIDTH, title=title)
+    return chart
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

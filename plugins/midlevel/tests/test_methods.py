@@ -1,0 +1,139 @@
+"""The four methods: what they learn, refuse, log and store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.errors import DataError, UsageError
+from harness.testing import MovingSquares, TinyBackbone
+from harness.testing.fixtures import MemorySplit
+from harness_dense_trajectories.projections import Pca
+from harness_midlevel.encoder import ConceptEncoder
+from harness_midlevel.firing import Members
+from harness_midlevel.methods import Midlevel, MidlevelKmeans, MidlevelSoftmax, MidlevelSvm, concept_centres
+
+TRAIN, TEST = (MovingSquares().split(name).unlabelled() for name in ("train", "test"))
+FRAMES = sum(video.frames for video in TRAIN.videos)
+SMALL = {"clusters": 3, "members": 5, "least": 1, "cycles": 1, "samples": 20}
+NETWORK = {**SMALL, "subsets": 2, "pretraining_epochs": 1, "epochs": 2, "batch_size": 32}
+
+
+def vectors(encoder, split=TEST):
+    encoded = dict(encoder.encode_videos(split, ()))
+    return torch.stack([encoded[index] for index in range(len(split))])
+
+
+@pytest.fixture
+def fitted(session):
+    return Midlevel(**NETWORK).fit(TinyBackbone(), TRAIN, session(FRAMES))
+
+
+def test_concepts_are_the_means_of_their_members():
+    codes = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0], [7.0, 7.0]])
+    members = Members(torch.tensor([1, 0, 2]), torch.tensor([0, 0, 2]), torch.ones(3))
+    known, concepts = concept_centres(codes, members)
+    assert known.tolist() == [0, 2]
+    assert concepts.tolist() == [[2.0, 1.0], [5.0, 5.0]]
+
+
+def test_a_fit_logs_its_rounds_and_its_reconstruction(fitted):
+    log = fitted.learnt.log
+    assert [entry["round"] for entry in log["rounds"]] == [0, 1]
+    assert log["rounds"][-1]["clusters"] == len(fitted.learnt.weight) >= 2
+    assert {"fired", "effective_rank", "hinge_gradient", "fisher_gradient"} <= {*log["rounds"][0]}
+    assert 0 < log["explained_variance"] < log["pca_variance"] <= 1
+    json.dumps(log)
+
+
+def test_what_is_stored_encodes_alike(fitted, tmp_path):
+    fitted.save(tmp_path)
+    again = ConceptEncoder.load(tmp_path)
+    assert torch.equal(vectors(again), vectors(fitted))
+    assert again.learnt.log == fitted.learnt.log
+    assert torch.equal(again.learnt.weight, fitted.learnt.weight)
+    assert again.promise == fitted.promise
+    (tmp_path / "encoding.json").write_text("{}")
+    with pytest.raises(DataError, match="cannot be read"):
+        ConceptEncoder.load(tmp_path)
+
+
+def test_principal_components_are_stored(session, tmp_path):
+    fitted = MidlevelKmeans(concepts=4, dim=8, samples=20).fit(TinyBackbone(), TRAIN, session(FRAMES))
+    assert isinstance(fitted.codes, Pca)
+    assert fitted.vlad.dim == 4 * 8
+    fitted.save(tmp_path)
+    assert torch.equal(vectors(ConceptEncoder.load(tmp_path)), vectors(fitted))
+
+
+def test_vectors_have_length_1_and_those_of_still_videos_are_0(fitted, capsys):
+    assert torch.allclose(vectors(fitted).norm(dim=1), torch.ones(len(TEST)))
+    frames = torch.zeros(20, 48, 64, 3, dtype=torch.uint8)
+    still = MemorySplit("test", (replace(TEST.videos[0], frames=20, content=""),), (frames,), {}, labelled=False)
+    assert not vectors(fitted, still).any()
+    assert "1 of 1 videos of test have no trajectories" in capsys.readouterr().err
+
+
+def test_encoding_does_not_change_the_network(fitted):
+    before = {name: value.clone() for name, value in fitted.codes.state_dict().items()}
+    vectors(fitted)
+    assert all(torch.equal(value, before[name]) for name, value in fitted.codes.state_dict().items())
+
+
+def test_a_fit_stopped_anywhere_goes_on_with_the_same_bits(session, tmp_path, monkeypatch):
+    method = Midlevel(**NETWORK)
+    whole = vectors(method.fit(TinyBackbone(), TRAIN, session(FRAMES)))
+    for stopped in ("pretraining", "round-0", "round-1"):
+        folder = tmp_path / stopped
+        first = session(FRAMES, folder)
+        stage = first.stage
+
+        def stop(name, run, state, *, at=stopped, stage=stage):
+            if name == at:
+                raise KeyboardInterrupt
+            stage(name, run, state)
+
+        monkeypatch.setattr(first, "stage", stop)
+        with pytest.raises(KeyboardInterrupt):
+            method.fit(TinyBackbone(), TRAIN, first)
+        assert torch.equal(vectors(method.fit(TinyBackbone(), TRAIN, session(FRAMES, folder))), whole), stopped
+
+
+def test_cross_entropy_and_svms_end_elsewhere(session, fitted):
+    for method in (MidlevelSoftmax(**NETWORK), MidlevelSvm(**SMALL)):
+        other = method.fit(TinyBackbone(), TRAIN, session(FRAMES))
+        mine, theirs = vectors(fitted), vectors(other)
+        assert mine.shape != theirs.shape or not torch.allclose(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Midlevel(samples=0), "samples must be at least 1, got 0"),
+        (lambda: Midlevel(subsets=1), "subsets must be at least 2, got 1"),
+        (lambda: Midlevel(alpha=1.5), r"alpha must be in \[0, 1\]"),
+        (lambda: Midlevel(positive_weight=0.0), "positive_weight above 0"),
+        (lambda: Midlevel(perplexity=1.0), "perplexity above 1"),
+        (lambda: Midlevel(members=3), "least must be at most the 3 members of a cluster, got 5"),
+        (lambda: MidlevelKmeans(network="volumes"), "take codes: autoencoder"),
+    ],
+)
+def test_impossible_options(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (Midlevel(**{**NETWORK, "clusters": 500}), "500 clusters of 5 members need twice as many samples"),
+        (Midlevel(**{**NETWORK, "subsets": 1000}), "ask for fewer subsets"),
+        (MidlevelKmeans(concepts=10**6, samples=5), "concepts must be at most the"),
+    ],
+)
+def test_too_little_data(method, message, session):
+    with pytest.raises(UsageError, match=message):
+        method.fit(TinyBackbone(), TRAIN, session(FRAMES))
