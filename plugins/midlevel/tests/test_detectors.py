@@ -10,6 +10,7 @@ from torch import nn
 from harness import Budget
 from harness.system.seeding import seeded
 from harness.training.session import TrainingSession
+from harness_midlevel import detectors as module
 from harness_midlevel.detectors import COST, NetworkDetectors, SvmDetectors, gradient_norms
 from harness_midlevel.firing import Members, detection_scores, top_members
 from harness_midlevel.losses import fisher_loss, hinge_loss
@@ -178,32 +179,30 @@ def test_shift_and_scale_of_samples_do_not_matter_to_machines():
     torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3)
 
 
-def test_samples_on_which_two_machines_fire_become_negatives(monkeypatch):
-    points, labels = blobs(each=100, spread=1.5)
-    seen = []
+@pytest.mark.parametrize(("spread", "each", "share", "most"), [(1.5, 2, 20, 40), (0.3, 70, 1, 70)])
+def test_samples_on_which_two_machines_fire_become_negatives(spread, each, share, most, monkeypatch):
+    """Hardest first, `most` at most; in blobs that are far apart there are fewer."""
+    points, labels = blobs(each=100, spread=spread)
+    members = of(labels, most=each)
+    found = []
     fit = SvmDetectors._fit
 
     def watched(self, samples, subset, members, background):
-        if seen:
-            left = subset[~torch.isin(subset, torch.cat([members.samples, seen[-1]]))]
-            two = torch.cat(self._outputs(samples[left])).topk(2).values[:, 1]
-            new = background[len(seen[-1]) :]
-            assert 0 < len(new) <= 40
-            hard = dict(zip(left.tolist(), two.tolist(), strict=True))
-            assert all(hard[row] > -1 for row in new.tolist())
-            assert min(hard[row] for row in new.tolist()) >= max(
-                [value for row, value in hard.items() if row not in set(new.tolist())] if len(new) == 40 else [-1.0]
-            )
-        seen.append(background)
+        if found:
+            left = subset[~torch.isin(subset, torch.cat([members.samples, found[-1]]))]
+            second = outputs(self, samples[left]).topk(2).values[:, 1]
+            hardest = left[second.argsort(descending=True)][: min(most, int((second > -1).sum()))]
+            assert background.tolist() == [*found[-1].tolist(), *hardest.tolist()]
+            assert (len(hardest) == most) == (spread > 1)
+        found.append(background)
         fit(self, samples, subset, members, background)
 
     monkeypatch.setattr(SvmDetectors, "_fit", watched)
-    members = of(labels, most=2)
+    monkeypatch.setattr(module, "BACKGROUND", share)
     learn(SvmDetectors(), points, members)
-    assert len(seen) == 3
-    assert len(seen[0]) == 40
-    for background in seen:
-        assert len(background.unique()) == len(background)
+    assert len(found) == 3
+    assert len(found[0]) == most
+    for background in found:
         assert not torch.isin(background, members.samples).any()
 
 

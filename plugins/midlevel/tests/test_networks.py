@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from harness_dense_trajectories import rows as row_blocks
-from harness_midlevel.networks import Autoencoder, descriptor_autoencoder, volume_autoencoder
+from harness_midlevel.networks import Autoencoder, Interleave, descriptor_autoencoder, volume_autoencoder
 
 
 def descriptors(count=24, dim=396):
@@ -54,7 +56,21 @@ def test_sizes_of_volumes():
     assert network.encoder(network.prepared(samples)).shape == (2, 128, 1, 4, 4)
     assert network.reconstruct(samples).shape == network.prepared(samples).shape == (2, 1, 12, 16, 16)
     assert count(network.encoder) == (75 + 1) * 16 + (27 * 16 + 1) * 32 + (27 * 32 + 1) * 128
-    assert count(network.decoder) == (27 * 128 + 1) * 32 + (27 * 32 + 1) * 16 + 75 * 16 + 1
+    assert count(network.decoder) == (27 * 128 + 1) * 32 + (27 * 32 + 1) * 16 + (27 * 16 + 1) * 8
+
+
+def test_repeated_pixels_before_a_convolution_are_a_case_of_interleaving():
+    wide = nn.Conv3d(4, 1, (3, 5, 5), padding="same")
+    narrow = nn.Conv3d(4, 8, 3, padding="same")
+    with torch.no_grad():
+        narrow.weight.zero_()
+        narrow.bias.copy_(wide.bias.expand(8))
+        for number, place in enumerate(itertools.product((0, 1), repeat=3)):
+            for tap in itertools.product(range(3), range(5), range(5)):
+                t, y, x = ((at + one - half) // 2 + 1 for at, one, half in zip(place, tap, (1, 2, 2), strict=True))
+                narrow.weight[number, :, t, y, x] += wide.weight[0, :, tap[0], tap[1], tap[2]]
+    small = torch.randn(2, 4, 3, 5, 4)
+    torch.testing.assert_close(Interleave()(narrow(small)), wide(nn.Upsample(scale_factor=2)(small)))
 
 
 def layers(module):

@@ -208,11 +208,11 @@ class Cut(Exception):
 
 
 def cut_between(monkeypatch):
-    """Interrupt before round 2 begins."""
+    """Interrupt before round 4 begins, where subsets have been visited before."""
     stage = TrainingSession.stage
 
     def cut(self, name, run, state):
-        if name == "round-2":
+        if name == "round-4":
             raise Cut
         stage(self, name, run, state)
 
@@ -245,25 +245,26 @@ def cut_inside(monkeypatch, number):
 
 
 @pytest.mark.parametrize(
-    ("kind", "where"), [("joint", 2), ("joint", 0), ("softmax", 1), ("joint", None), ("svm", None)]
+    ("kind", "where"), [("joint", 2), ("joint", 0), ("softmax", 1), ("softmax", None), ("svm", None)]
 )
 def test_an_interrupted_discovery_ends_with_the_same_bits(mixture, network, kind, where, tmp_path, monkeypatch):
     points, _, subsets = mixture
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    whole = detectors(network, kind)
-    members, log = discover(whole, points, subsets, session(), ROUNDS, seed=1)
+    rounds, epochs = (replace(ROUNDS, cycles=2), 10) if where is None else (ROUNDS, 40)
+    whole = detectors(network, kind, epochs)
+    members, log = discover(whole, points, subsets, session(), rounds, seed=1)
     with monkeypatch.context() as patch:
         if where is None:
             cut_between(patch)
         else:
             cut_inside(patch, where)
         with pytest.raises(Cut):
-            discover(detectors(network, kind), points, subsets, session(tmp_path), ROUNDS, seed=1)
+            discover(detectors(network, kind, epochs), points, subsets, session(tmp_path), rounds, seed=1)
     stored = [path.name for path in (tmp_path / "checkpoints").iterdir()]
-    assert len([name for name in stored if "-" not in name]) == (2 if where is None else where)
+    assert len([name for name in stored if "-" not in name]) == (4 if where is None else where)
     assert any("-000000010-" in name for name in stored) == (where is not None)
-    again = detectors(network, kind)
-    found, log_again = discover(again, points, subsets, session(tmp_path), ROUNDS, seed=1)
+    again = detectors(network, kind, epochs)
+    found, log_again = discover(again, points, subsets, session(tmp_path), rounds, seed=1)
     assert same(found, members)
     assert log_again == log
     assert torch.equal(again.codes(points), whole.codes(points))
@@ -299,7 +300,17 @@ def test_a_round_that_loses_most_clusters_is_told(mixture, network):
 
 
 def test_seeds_are_used(mixture, network):
+    """Another one in each round, and another start for another seed."""
     points, _, subsets = mixture
+    seeds = []
+
+    class Watched(SvmDetectors):
+        def learn(self, *given, seed, **rest):
+            seeds.append(seed)
+            super().learn(*given, seed=seed, **rest)
+
+    discover(Watched(), points, subsets, session(), ROUNDS, seed=1)
+    assert len(set(seeds)) == len(seeds) == 3
     one, again, other = (
         discover(detectors(network, "softmax", epochs=2), points, subsets, session(), ROUNDS, seed=seed)[0]
         for seed in (1, 1, 2)

@@ -30,7 +30,7 @@ _NETWORKS = (
     "Adam on samples less their mean, codes scaled to unit deviation, biases from -1: with plain SGD no cluster fires",
     "rates, epochs and batches are not in the paper; batches are balanced over clusters",
     "volumes are 32 x 32 pixels along the track, halved, the middle 12 of 15 frames",
-    "layers of the network of volumes are inferred from the paper's sizes; its decoder repeats pixels, then convolves",
+    "layers of the network of volumes are inferred from the paper's sizes; its decoder upsamples and convolves",
     "subsets are of whole videos; concepts are the means of the members over all subsets",
     "clusters of fewer than 5 members leave, by the option least; the paper gives no number",
     "ends after 4 cycles, or when 99 % of a subset's samples keep their cluster; the paper's members stay the same",

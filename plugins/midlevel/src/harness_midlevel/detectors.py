@@ -21,7 +21,7 @@ from harness_midlevel.training import ClusterLoss, Options, balanced, cluster_lo
 COST = 0.1
 """Cost of a linear SVM's loss, in Singh, Gupta and Efros 2012."""
 BACKGROUND = 20
-"""Other samples for each member of the largest cluster that a round of SVMs draws, and finds hard, at most."""
+"""Negatives that are drawn, or found hard, for each member of the largest cluster."""
 HARD = 2
 """Times that SVMs are trained again with hard negatives."""
 
@@ -38,7 +38,7 @@ class NetworkDetectors:
         rank: number of this process.
         world: number of processes.
 
-    Source: the paper, section "Iterative algorithm"; `softmax` is its third baseline, of table 1.
+    Source: Hou et al. 2018, section "Iterative algorithm"; `softmax` is their third baseline, of table 1.
     """
 
     def __init__(
@@ -261,9 +261,9 @@ class SvmDetectors:
 def gradient_norms(
     network: Autoencoder, classifier: nn.Linear, samples: Tensor, members: Members, options: Options
 ) -> dict[str, float]:
-    """Norms of the gradients of the hinge and the Fisher loss by the encoder's weights.
+    """Norms of the gradients of both losses by the encoder's weights.
 
-    Of one balanced batch of the members, before the losses are weighted.
+    The hinge and the Fisher loss are those of one balanced batch of the members, before the losses are weighted.
 
     Args:
         network: its encoder.

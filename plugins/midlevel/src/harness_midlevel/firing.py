@@ -33,7 +33,8 @@ def detection_scores(outputs: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: when `outputs` is not (N, K) with a K of at least 1.
 
-    Source: the paper, eq. 7.
+    Source: Hou, Wu, Chen, Luo and Jia, "Unsupervised deep learning of mid-level video representation for action
+    recognition", AAAI 2018, eq. 7.
 
     >>> outputs = torch.tensor([[0.5, -1.0, -1.0], [0.5, 0.1, -1.0], [-0.1, -1.0, -2.0], [0.5, 0.0, -1.0]])
     >>> detection_scores(outputs)[0].tolist()
@@ -61,7 +62,7 @@ def top_members(rows: Tensor, clusters: Tensor, scores: Tensor, *, most: int) ->
     Raises:
         ValueError: when shapes differ or `most` is below 1.
 
-    Source: the paper, section "Iterative algorithm", top p.
+    Source: Hou et al. 2018, section "Iterative algorithm", top p.
 
     >>> rows, clusters = torch.tensor([4, 5, 6, 7]), torch.tensor([1, 0, 1, 1])
     >>> members = top_members(rows, clusters, torch.tensor([0.1, 0.2, 0.3, 0.1]), most=2)
@@ -95,7 +96,7 @@ def without_small(members: Members, count: int, least: int) -> tuple[Members, Te
     Returns:
         members of the K' clusters that stay; (K',) int64 old numbers of those, rising.
 
-    Source: the paper, section "Iterative algorithm", "exclude the clusters with few members".
+    Source: Hou et al. 2018, section "Iterative algorithm", "exclude the clusters with few members".
 
     >>> members = Members(torch.tensor([8, 3, 5]), torch.tensor([0, 2, 2]), torch.tensor([0.1, 0.9, 0.2]))
     >>> left, kept = without_small(members, 3, 2)

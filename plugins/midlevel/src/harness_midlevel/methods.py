@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.cards import WholeVideo
 from harness.errors import UsageError
+from harness.functional.effective_rank import effective_rank
 from harness.functional.kmeans import kmeans
 from harness.system.seeding import derive_seed, seeded
 from harness.values import Promise
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 ITERATIONS = 100
 """Iterations of k-means."""
-CALIBRATED = 20_000
-"""Samples that beta is calibrated on."""
+SOME = 20_000
+"""Samples that beta is calibrated on, and the rank of codes is measured on."""
 INITIAL = {"descriptors": 600, "volumes": 1000}
 """Clusters that the paper starts from."""
 
@@ -100,14 +101,17 @@ class _ConceptMethod:
     def _reading(self, kind: Kind, session: Session) -> Reading:
         return Reading(kind=kind, most=self.samples, norm=self.norm, flow=self.flow, device=session.device)
 
-    def _vlad(self, codes: Tensor, concepts: Tensor, session: Session) -> Vlad:
-        """VLAD over `concepts` (K, D), its beta from some of the `codes` (N, D) learnt from."""
-        if self.beta is not None:
-            return Vlad(concepts, self.beta)
-        generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, *b"beta"))
-        some = codes[torch.randperm(len(codes), generator=generator)[:CALIBRATED].to(codes.device)]
-        wanted = min(self.perplexity, (1 + len(concepts)) / 2)
-        return Vlad(concepts, calibrate_beta(some, concepts, perplexity=wanted))
+    def _encoder(
+        self, reading: Reading, codes: Codes, points: Tensor, concepts: Tensor, learnt: Learnt, session: Session
+    ) -> ConceptEncoder:
+        """Build the encoder over `concepts` (K, D); beta and rank are of some of the codes `points` (N, D)."""
+        generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, *b"some"))
+        some = points[torch.randperm(len(points), generator=generator)[:SOME].to(points.device)]
+        beta = self.beta
+        if beta is None:
+            beta = calibrate_beta(some, concepts, perplexity=min(self.perplexity, (1 + len(concepts)) / 2))
+        log = {**learnt.log, "effective_rank": effective_rank(some)}
+        return ConceptEncoder(reading, codes, Vlad(concepts, beta), replace(learnt, log=log))
 
 
 @dataclass(kw_only=True)
@@ -165,7 +169,7 @@ class MidlevelKmeans(_ConceptMethod):
         points = coded(codes, samples.rows)
         seed = derive_seed(session.budget.seed, *b"concepts")
         centres = kmeans(points, self.concepts, [seed], iterations=ITERATIONS).centres[0]
-        return ConceptEncoder(reading, codes, self._vlad(points, centres, session), Learnt(log=log))
+        return self._encoder(reading, codes, points, centres, Learnt(log=log), session)
 
 
 @dataclass(kw_only=True)
@@ -220,7 +224,7 @@ class MidlevelSvm(_ConceptMethod):
         known, concepts = concept_centres(points, members)
         weight, bias = (part[known] for part in detectors.linear().values())
         learnt = Learnt(weight=weight, bias=bias, log={"rounds": log})
-        return ConceptEncoder(reading, None, self._vlad(points, concepts, session), learnt)
+        return self._encoder(reading, None, points, concepts, learnt, session)
 
 
 @dataclass(kw_only=True)
@@ -294,7 +298,7 @@ class MidlevelSoftmax(_ConceptMethod):
         known, concepts = concept_centres(points, members)
         weight, bias = (part[known] for part in detectors.linear().values())
         learnt = Learnt(weight=weight, bias=bias, log={**log, "rounds": rounds})
-        return ConceptEncoder(reading, network, self._vlad(points, concepts, session), learnt)
+        return self._encoder(reading, network, points, concepts, learnt, session)
 
 
 @dataclass(kw_only=True)

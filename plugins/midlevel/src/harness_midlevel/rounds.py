@@ -1,4 +1,4 @@
-"""Rounds between detectors that learn from clusters and clusters of what they detect."""
+"""Rounds of detectors that learn from clusters, and clusters of what fires."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness_midlevel.firing import Members, top_members, without_small
 from harness_midlevel.protocols import Detectors
 
 CONVERGED = 0.99
-"""Share of a subset's samples whose cluster is that of the last visit, above which rounds end."""
+"""Share of a subset's samples that keep their cluster, above which rounds end."""
 RANKED = 2000
 """Samples whose codes' effective rank is measured."""
 
@@ -46,8 +46,10 @@ class Rounds:
     cycles: int
     """Rounds over all subsets at most."""
     hinge_first: Literal["once", "every_round"] = "once"
-    """Rounds that learn from all of the subset first: the first one, with the clusters of k-means, or every one, with
-    what fired."""
+    """Rounds that learn from the whole subset first.
+
+    The first one alone, with the clusters of k-means, or every one, later with what fired.
+    """
 
     def __post_init__(self) -> None:
         if min(self.clusters, self.members, self.least, self.cycles) < 1 or self.least > self.members:
@@ -89,7 +91,7 @@ def discover(
         UsageError: when the first subset has too few samples for so many clusters.
         ValueError: when there are fewer than two subsets.
 
-    Source: the paper, algorithm 1.
+    Source: Hou et al. 2018, algorithm 1.
     """
     if len(subsets) < 2:
         msg = f"expected at least two subsets, got {len(subsets)}"
@@ -130,9 +132,12 @@ class _Course:
         nothing = torch.zeros(0, dtype=torch.int64, device=samples.device)
         self.members = Members(nothing, nothing, nothing.float())
         self.names = nothing
-        """Numbers (K,) that clusters had at the start, by which they are known across rounds."""
+        """Numbers (K,) that the clusters had at the start, which name them."""
         self.labels: dict[int, Tensor] = {}
-        """Name (S,) of the cluster of each sample of a subset at its last visit, -1 where it did not fire."""
+        """Names (S,) of clusters of a subset's samples at its last visit.
+
+        -1 where a sample did not fire.
+        """
         self.chosen: dict[int, Tensor] = {}
         """Members in a subset at its last visit."""
         self.log: Log = []

@@ -1,4 +1,4 @@
-"""Toy example of clustering in the plane: `python -m harness_midlevel.toy FILE.png`."""
+"""Toy example of clusters in the plane: `python -m harness_midlevel.toy FILE.png`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EPOCHS = 30
 WIDTH = 230
 """Side of a panel in pixels."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
-"""Of Okabe and Ito's palette."""
+"""Colours of clusters, from Okabe and Ito's palette."""
 NONE = "#b9c0c8"
 """Colour of noise, and of points on which no detector fires."""
 _STAR = "M" + "L".join(
@@ -85,7 +85,7 @@ def toy_points(seed: int = 0) -> tuple[Tensor, Tensor]:
 def toy_panels(points: Tensor, labels: Tensor, seed: int = 0) -> list[Panel]:
     """Cluster points by k-means, linear SVMs, and networks with softmax or with ours.
 
-    Source: the paper, fig. 5.
+    Source: Hou et al. 2018, fig. 5.
 
     Raises:
         DivergedError: when detectors do not fire.
@@ -114,7 +114,7 @@ def toy_picture(panels: list[Panel], labels: Tensor) -> bytes:
     line = charts.beside([_chart(panel, labels, datasets) for panel in panels], 18)
     title = charts.heading(
         "Clusters of points in the plane",
-        "Colours: true clusters in the first panel, those found in the others; grey: noise, and what fires nowhere. "
+        "Colours: true clusters in the first panel, those found in the others; grey: noise, and what fires nowhere.",
         "Stars: concepts. Fisher: scatter within true clusters over scatter between them.",
     )
     return charts.png(charts.figure(line, title, datasets))
