@@ -118,7 +118,7 @@ def positions(ats: Sequence[float]) -> list[float]:
 
 
 def spread_labels(wanted: Sequence[float], length: float, apart: float = LABEL) -> list[float]:
-    """Move labels as little as possible from `wanted`, sorted, to be `apart` pixels apart.
+    """Move labels as little as possible from `wanted`, sorted, to be `apart` apart.
 
     They stay between 0 and `length` where that is long enough.
 

@@ -108,7 +108,7 @@ def test_the_minis_take_minutes(plugins, name):
         assert options.get("clusters", options.get("concepts")) == (32 if volumes else 64)
         if method in ("midlevel", "midlevel_softmax"):
             recipe = [options[key] for key in ("members", "subsets", "cycles", "pretraining_epochs", "epochs")]
-            assert recipe == ([20, 3, 2, 10, 2] if volumes else [30, 5, 2, 40, 4])
+            assert recipe == ([20, 3, 2, 5, 2] if volumes else [30, 5, 2, 10, 4])
         if method == "midlevel_svm":
             assert options["members"] == 30
 
@@ -223,8 +223,9 @@ def test_claims_suites_differ_where_they_are_learnt_and_in_their_rows(plugins, s
     assert [one.name for one in here.pretraining] == ["mocap-actions-unbiased"]
     assert [one.name for one in elsewhere.pretraining] == ["mocap-actions"]
     assert elsewhere.data == here.pretraining
-    alphas = [one.options.get("alpha") for one in suite(plugins, f"claims-rank{scale}").methods]
-    assert alphas == [None, None, 1.0, 0.5, 0.1, None]
+    ranks = suite(plugins, f"claims-rank{scale}").methods
+    assert [one.options.get("dim") for one in ranks] == [None, 20, 10, None, None, None, None, None]
+    assert [one.options.get("alpha") for one in ranks] == [None, None, None, None, 1.0, 0.5, 0.1, None]
 
 
 def test_the_papers_numbers_stand_beside_its_suites(plugins):

@@ -29,7 +29,7 @@ _ENCODING = (
 _NETWORKS = (
     "Adam on samples less their mean, codes scaled to unit deviation, biases from -1: with plain SGD no cluster fires",
     "rates, epochs and batches are not in the paper; batches are balanced over clusters",
-    "volumes are 32 x 32 pixels along the track, halved, the middle 12 of 15 frames",
+    "volumes are 32 x 32 pixels along the track, halved, the middle 12 of 15 frames, less their own mean grey",
     "layers of the network of volumes are inferred from the paper's sizes; its decoder upsamples and convolves",
     "subsets are of whole videos; concepts are the means of the members over all subsets",
     "clusters of fewer than 5 members leave, by the option least; the paper gives no number",

@@ -104,7 +104,7 @@ class ConceptEncoder:
         return self.vlad(self.coded(torch.cat(group)), offsets([len(rows) for rows in group]))
 
     def illustrations(self, split: Split) -> dict[str, bytes]:
-        """Draw concepts, features and rounds: `concepts.png`, `features.png`, `rounds.png`."""
+        """Draw `concepts.png`, `features.png` and, where rounds were, `rounds.png`."""
         from harness_midlevel.pictures import illustrations  # altair, for who draws
 
         return illustrations(self, split)
@@ -162,6 +162,5 @@ def coded(codes: Codes, rows: Tensor) -> Tensor:
         return rows.float()
     if isinstance(codes, Pca):
         return codes.project(rows.float())
-    if not len(rows):
-        return rows.new_empty(0, codes.dim, dtype=torch.float32)
-    return torch.cat([codes.encode(part) for part in torch.split(rows, ROWS)])
+    nothing = codes.mean.new_zeros(0, codes.dim)
+    return torch.cat([nothing, *(codes.encode(block) for block in codes.blocks(rows))])

@@ -104,7 +104,7 @@ class _ConceptMethod:
     def _encoder(
         self, reading: Reading, codes: Codes, points: Tensor, concepts: Tensor, learnt: Learnt, session: Session
     ) -> ConceptEncoder:
-        """Build the encoder over `concepts` (K, D); beta and rank are of some of the codes `points` (N, D)."""
+        """Build the encoder over `concepts` (K, D), with beta from some codes (N, D)."""
         generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, *b"some"))
         some = points[torch.randperm(len(points), generator=generator)[:SOME].to(points.device)]
         beta = self.beta
@@ -116,7 +116,7 @@ class _ConceptMethod:
 
 @dataclass(kw_only=True)
 class MidlevelKmeans(_ConceptMethod):
-    """Concepts that are centres of k-means, on principal components or an autoencoder's codes.
+    """Concepts of k-means, on principal components or an autoencoder's codes.
 
     Source: Hou et al. 2018, first row of table 1; VLAD of Peng et al. 2016 with 512 centres.
 
@@ -129,12 +129,12 @@ class MidlevelKmeans(_ConceptMethod):
     concepts: int = 512
     """Centres."""
     codes: Literal["pca", "autoencoder"] = "pca"
-    """What is clustered: principal components of descriptors, or codes of a network that learnt to reconstruct."""
+    """Points that are clustered: principal components, or an autoencoder's codes."""
     network: Kind = "descriptors"
     """Local samples."""
     dim: int = 198
     """Principal components."""
-    pretraining_epochs: int = 40
+    pretraining_epochs: int = 10
     """Epochs of the autoencoder."""
     lr: float = 1e-3
     """Learning rate of the autoencoder."""
@@ -174,7 +174,7 @@ class MidlevelKmeans(_ConceptMethod):
 
 @dataclass(kw_only=True)
 class MidlevelSvm(_ConceptMethod):
-    """Concepts of linear SVMs that are trained on one half of the videos and fired on the other, in turns.
+    """Concepts of linear SVMs, trained on one half and fired on the other.
 
     Source: Singh, Gupta and Efros, "Unsupervised discovery of mid-level discriminative patches", ECCV 2012, as in the
     second row of table 1 of Hou et al. 2018.
@@ -229,7 +229,7 @@ class MidlevelSvm(_ConceptMethod):
 
 @dataclass(kw_only=True)
 class MidlevelSoftmax(_ConceptMethod):
-    """Concepts of a network that learns by cross-entropy from the clusters of its own outputs.
+    """Concepts of a network that learns by cross-entropy from its own clusters.
 
     Source: third row of table 1 of Hou et al. 2018, "deep learning from clusters".
 
@@ -241,9 +241,9 @@ class MidlevelSoftmax(_ConceptMethod):
     loss: ClassVar[Literal["joint", "softmax"]] = "softmax"
 
     network: Kind = "descriptors"
-    """Local samples: descriptors for the fully connected network, volumes for the convolutional."""
+    """Local samples, and with them the network: fully connected or convolutional."""
     clusters: int | None = None
-    """Clusters at the start, K0; 600 or 1,000, or fewer where there are few samples, when None."""
+    """Clusters at the start, K0; 600 or 1,000, or fewer for few samples, when None."""
     members: int = 100
     """Samples that a cluster keeps, p."""
     subsets: int = 10
@@ -252,7 +252,7 @@ class MidlevelSoftmax(_ConceptMethod):
     """Largest number of rounds over all subsets."""
     least: int = 5
     """Members without which a cluster leaves."""
-    pretraining_epochs: int = 40
+    pretraining_epochs: int = 10
     """Epochs of reconstruction before."""
     epochs: int = 4
     """Epochs over a round's clusters, and of the first round over its whole subset."""
@@ -276,7 +276,7 @@ class MidlevelSoftmax(_ConceptMethod):
         return Rounds(clusters=clusters, members=self.members, least=self.least, cycles=self.cycles)
 
     def fit(self, backbone: Backbone, train: Split, session: Session) -> ConceptEncoder:
-        """Learn to reconstruct samples of `train`, then alternate between clusters and network.
+        """Learn to reconstruct samples, then alternate between clusters and network.
 
         Raises:
             DataError: when a video does not decode, or there are no trajectories.
@@ -303,7 +303,7 @@ class MidlevelSoftmax(_ConceptMethod):
 
 @dataclass(kw_only=True)
 class Midlevel(MidlevelSoftmax):
-    """Concepts of a network that learns by a hinge and a Fisher loss from what its outputs detect.
+    """Concepts of a network that learns from what it detects, by two losses.
 
     Source: Hou, Wu, Chen, Luo and Jia, "Unsupervised deep learning of mid-level video representation for action
     recognition", AAAI 2018, algorithm 1.
@@ -320,7 +320,7 @@ class Midlevel(MidlevelSoftmax):
     penalty: float = 1e-4
     """Factor of the squared weights of the classifier, eq. 5."""
     positive_weight: float | Literal["sqrt"] = "sqrt"
-    """Weight of a sample's own cluster in the hinge loss; the root of the number of clusters, or a number.
+    """Weight of a sample's own cluster in the hinge loss; `sqrt` is the root of K.
 
     The paper's is 1.
     """
@@ -372,7 +372,7 @@ def concept_centres(codes: Tensor, members: Members) -> tuple[Tensor, Tensor]:
 def _pretrained(
     kind: Kind, samples: Samples, session: Session, epochs: int, options: Options
 ) -> tuple[Autoencoder, dict[str, Any]]:
-    """Train an autoencoder on samples; with its share of the variance, as the log has it.
+    """Train an autoencoder; gives it with its share of the variance, for the log.
 
     Its codes are brought to mean 0 and unit deviation.
     """

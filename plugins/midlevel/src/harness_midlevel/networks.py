@@ -28,6 +28,7 @@ class Autoencoder(nn.Module):
         dim: length of a code.
         top: what the encoder gives -> codes (N, dim).
         scale: factor of the samples' values.
+        centred: subtract each sample's own mean from it, so that a volume's brightness is no part of its code.
 
     Source: Hou, Wu, Chen, Luo and Jia, "Unsupervised deep learning of mid-level video representation for action
     recognition", AAAI 2018, "Pre-training".
@@ -45,6 +46,7 @@ class Autoencoder(nn.Module):
         dim: int,
         top: nn.Module | None = None,
         scale: float = 1.0,
+        centred: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -52,6 +54,7 @@ class Autoencoder(nn.Module):
         self.top = nn.Identity() if top is None else top
         self.dim = dim
         self.scale = scale
+        self.centred = centred
         self.register_buffer("mean", torch.zeros(shape))
 
     def prepared(self, rows: Tensor) -> Tensor:
@@ -64,7 +67,10 @@ class Autoencoder(nn.Module):
         if rows.shape[1:] != expected:
             msg = f"expected samples (N, {', '.join(map(str, expected))}), got {tuple(rows.shape)}"
             raise ValueError(msg)
-        return rows.to(self.mean.dtype).reshape(-1, *self.mean.shape) * self.scale - self.mean
+        x = rows.to(self.mean.dtype).reshape(-1, *self.mean.shape) * self.scale
+        if self.centred:
+            x = x - x.flatten(1).mean(1).view(-1, *[1] * self.mean.ndim)
+        return x - self.mean
 
     def encode(self, rows: Tensor) -> Tensor:
         """Codes (N, dim) of samples."""
@@ -121,7 +127,7 @@ class Autoencoder(nn.Module):
 
 
 class Interleave(nn.Module):
-    """Spread of the channels of a map over neighbouring places, (N, 8, T, H, W) -> (N, 1, 2T, 2H, 2W).
+    """Interleaved channels of a map, (N, 8, T, H, W) -> (N, 1, 2T, 2H, 2W).
 
     Source: Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
     neural network", CVPR 2016, eq. 4, in three dimensions.
@@ -186,7 +192,7 @@ def volume_autoencoder() -> Autoencoder:
         Interleave(),
     )
     top = nn.Sequential(nn.MaxPool3d((1, 2, 2)), nn.Flatten())
-    return Autoencoder(encoder, decoder, shape=(1, *VOLUME), dim=512, top=top, scale=1 / 255)
+    return Autoencoder(encoder, decoder, shape=(1, *VOLUME), dim=512, top=top, scale=1 / 255, centred=True)
 
 
 def _linear(*sizes: int) -> nn.Sequential:

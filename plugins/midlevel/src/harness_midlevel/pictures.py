@@ -76,7 +76,7 @@ def detected(encoder: ConceptEncoder, codes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def draw_concepts(volumes: NDArray[np.uint8], owners: Tensor, scores: Tensor, concepts: Tensor) -> bytes:
-    """Draw the volumes of highest score of the best concepts, each of another video, as a moving sheet.
+    """Draw the strongest volumes of the best concepts, each of another video.
 
     Concepts are best that have the highest mean score over the volumes shown. One found in few videos has few volumes.
 

@@ -1,4 +1,4 @@
-"""Local samples of videos: descriptors of trajectories, or the grey volumes around them."""
+"""Local samples of videos: trajectories' descriptors, or the volumes around them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["descriptors", "volumes"]
 """Local samples: HOG, HOF and MBH of a trajectory, or its grey volume."""
 Norm = Literal["concat", "per_descriptor"]
-"""Length 1 for the whole descriptor, or the same length for each of its four histograms."""
+"""Length 1 for the whole descriptor, or the same for each of its histograms."""
 
 DESCRIPTOR = span("hog", "mbh_y")
 """The 396 columns of a descriptor."""
@@ -37,7 +37,10 @@ class Reading:
 
     kind: Kind
     most: int
-    """Largest number of samples of a video; which trajectories they are, their number alone decides."""
+    """Largest number of samples of a video.
+
+    Which trajectories they are is decided by their number alone.
+    """
     norm: Norm = "concat"
     flow: Flow = "dis"
     device: str = "cpu"
@@ -79,11 +82,11 @@ class Reading:
 
     @property
     def _stored(self) -> int:
-        """Volumes of a video on disk, so that readings of few need no extraction of their own."""
+        """Volumes of a video on disk: one extraction serves readings of fewer."""
         return max(self.most, PER_VIDEO)
 
     def _rows(self, count: int) -> NDArray[np.int64]:
-        """Rows that are read of a table of `count`: some of those whose volumes are stored."""
+        """Rows read of a table of `count`, some of those whose volumes are stored."""
         stored = chosen_rows(count, self._stored)
         return stored[chosen_rows(len(stored), self.most)]
 
@@ -93,7 +96,7 @@ class Reading:
 
 
 def normalise_descriptors(x: Tensor, norm: Norm = "concat") -> Tensor:
-    """Bring descriptors (N, 396) to length 1: as a whole, or each histogram to length 1/2.
+    """Bring descriptors (N, 396) to length 1, or each histogram to length 1/2.
 
     Source: figure 3 of the paper, which normalises the 396 numbers together.
 

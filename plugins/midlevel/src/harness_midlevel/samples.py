@@ -78,7 +78,7 @@ def draw(train: Split, reading: Reading, session: Session, *, videos: int) -> Sa
 
 
 def paid_videos(train: Split, budget: Budget, most: int) -> list[int]:
-    """Positions of random videos whose frames the budget pays, one at least and `most` at most."""
+    """Positions of random videos that the budget pays, one to `most`."""
     order = np.random.default_rng(budget.seed).permutation(len(train))
     read = np.cumsum([train.videos[index].frames for index in order])
     paid = int(np.searchsorted(read, budget.frames, side="right"))
