@@ -108,7 +108,7 @@ def test_the_minis_take_minutes(plugins, name):
         assert options.get("clusters", options.get("concepts")) == (32 if volumes else 64)
         if method in ("midlevel", "midlevel_softmax"):
             recipe = [options[key] for key in ("members", "subsets", "cycles", "pretraining_epochs", "epochs")]
-            assert recipe == ([20, 3, 2, 5, 2] if volumes else [30, 5, 2, 10, 4])
+            assert recipe == ([20, 3, 2, 3, 2] if volumes else [30, 5, 2, 10, 4])
         if method == "midlevel_svm":
             assert options["members"] == 30
 
