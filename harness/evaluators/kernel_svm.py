@@ -28,6 +28,11 @@ COSTS = tuple(10.0**exponent for exponent in range(-3, 4))
 LEARNT_COST = 10.0
 """C of learnt weights: with a small one all of them are 0."""
 
+COLUMNS = 4096
+"""Numbers of all vectors that are held in float64 at a time."""
+SMALLEST = 1e-24
+"""Least product of two lengths, so that a vector of zeros has a kernel of zeros."""
+
 
 class KernelSVM:
     """One-vs-rest machines on a weighted sum of linear kernels, one of each block.
@@ -58,12 +63,11 @@ class KernelSVM:
         """
         train, test = train_and_test(encoder, data, self.label)
         sizes = [block.shape[-1] for block in encoder.features(train.split).blocks]
-        ours, theirs = (_blocks(features, sizes) for features in (train, test))
-        kernels = ours @ ours.mT
+        kernels = _kernels(train.vectors, train.vectors, sizes)
         with progress.bar(self.card.name, total=FOLDS + 1 if self.weights == "equal" else 1) as bar:
             machines, notes = self._equal(kernels, train, bar) if self.weights == "equal" else _learnt(kernels, train)
             bar.advance()
-        logits = machines.scores(theirs @ ours.mT).mT[None].float()  # (1, N, C)
+        logits = machines.scores(_kernels(test.vectors, train.vectors, sizes)).mT[None].float()  # (1, N, C)
         scores, predictions = score_logits(self.card, train, test, logits)
         notes = {**notes, "converged": bool(machines.converged.all()), **split_notes(train, test)}
         return with_confusion(Evaluation(scores, predictions, notes), test.split.classes[self.label])
@@ -110,7 +114,19 @@ def _targets(labels: Tensor, classes: int) -> Tensor:
     return 2 * F.one_hot(labels, classes).mT.to(torch.float64) - 1
 
 
-def _blocks(features: LabelledFeatures, sizes: list[int]) -> Tensor:
-    """Blocks of the vectors, each of length 1 and padded by zeros: (M, N, D)."""
-    blocks = [F.normalize(block.to(torch.float64), dim=1) for block in torch.split(features.vectors, sizes, dim=1)]
-    return torch.stack([F.pad(block, (0, max(sizes) - block.shape[1])) for block in blocks])
+def _kernels(one: Tensor, other: Tensor, sizes: list[int]) -> Tensor:
+    """Inner products (M, Q, N) float64 of the blocks of vectors (Q, D) and (N, D), each block of length 1.
+
+    Some columns at a time: of vectors of many numbers, such as VLADs, a copy in float64 would not fit memory.
+    """
+    kernels = []
+    for ours, theirs in zip(torch.split(one, sizes, dim=1), torch.split(other, sizes, dim=1), strict=True):
+        products = one.new_zeros(len(one), len(other), dtype=torch.float64)
+        lengths = [one.new_zeros(len(rows), dtype=torch.float64) for rows in (one, other)]
+        for columns in zip(torch.split(ours, COLUMNS, dim=1), torch.split(theirs, COLUMNS, dim=1), strict=True):
+            left, right = (part.to(torch.float64) for part in columns)
+            products.addmm_(left, right.mT)
+            lengths = [length + part.square().sum(1) for length, part in zip(lengths, (left, right), strict=True)]
+        squared, others = lengths
+        kernels.append(products / (squared[:, None] * others).sqrt().clamp_min(SMALLEST))
+    return torch.stack(kernels)

@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder
+from harness.evaluators import kernel_svm as module
 from harness.evaluators.kernel_svm import KernelSVM
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
@@ -84,3 +85,14 @@ def test_the_encoders_are_as_before():
     before = [tensor.clone() for tensor in part.module.state_dict().values()]
     measured(part, NoisyEncoder())
     assert all(torch.equal(one, other) for one, other in zip(before, part.module.state_dict().values(), strict=True))
+
+
+def test_kernels_are_those_of_normalised_blocks(monkeypatch):
+    monkeypatch.setattr(module, "COLUMNS", 4)
+    one, other = torch.randn(5, 13), torch.randn(7, 13)
+    one[2, :10] = 0  # a video without a part has a kernel of zeros there
+    kernels = module._kernels(one, other, [10, 3])
+    for kernel, columns in zip(kernels, (slice(10), slice(10, 13)), strict=True):
+        left, right = (torch.nn.functional.normalize(rows.double()[:, columns], dim=1) for rows in (one, other))
+        torch.testing.assert_close(kernel, left @ right.mT, rtol=0, atol=1e-12)
+    assert not kernels[0, 2].any()
