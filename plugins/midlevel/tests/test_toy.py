@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
@@ -53,17 +51,17 @@ def test_every_way_finds_the_clusters(panels):
         torch.testing.assert_close(kmeans.concepts[cluster], kmeans.places[kmeans.clusters == cluster].mean(0))
 
 
-def test_the_picture_has_a_panel_for_each_way(panels):
+def test_the_picture_has_a_panel_for_each_way(panels, monkeypatch):
     drawn, _, labels = panels
-    wide, narrow = (
-        cv2.imdecode(np.frombuffer(toy.toy_picture(some, labels), np.uint8), cv2.IMREAD_COLOR)
-        for some in (drawn, drawn[-1:])
-    )
-    assert wide.shape[1] >= 2 * 5 * toy.WIDTH > narrow.shape[1]
-    for colour in (*toy.COLOURS, toy.NONE):
-        rgb = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-        near = np.abs(narrow[..., ::-1].astype(int) - rgb).max(2) < 70
-        assert near.sum() > 50
+    given = {}
+    monkeypatch.setattr(toy, "scatter_panels", lambda each, stars: given.update(panels=each, stars=stars) or b"")
+    toy.toy_picture(drawn, labels)
+    titles = [title.partition(": Fisher ") for title, *_ in given["panels"]]
+    assert [(name, float(ratio)) for name, _, ratio in titles] == [
+        (panel.title, pytest.approx(panel.fisher(labels), abs=5e-4)) for panel in drawn
+    ]
+    assert given["stars"][0] is None
+    assert all(len(places) == len(groups) == toy.CLUSTERS for places, groups in given["stars"][1:])
 
 
 def test_one_file_is_named():

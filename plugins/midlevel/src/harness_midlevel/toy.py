@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import altair as alt
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from harness.errors import UsageError
 from harness.functional.kmeans import kmeans
-from harness.leaderboard import charts
 from harness.system.seeding import seeded
 from harness.training.session import TrainingSession
 from harness.values import Budget
 from harness_midlevel.detectors import NetworkDetectors, SvmDetectors
 from harness_midlevel.losses import fisher_loss
 from harness_midlevel.networks import Autoencoder
+from harness_midlevel.plots import scatter_panels
 from harness_midlevel.protocols import Detectors
 from harness_midlevel.rounds import Rounds, discover
 from harness_midlevel.training import Options, train_autoencoder
@@ -34,16 +33,6 @@ NOISE = 80
 """Points that lie anywhere."""
 EPOCHS = 30
 """Epochs of a round of the networks."""
-WIDTH = 230
-"""Side of a panel in pixels."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
-"""Colours of clusters, from Okabe and Ito's palette."""
-NONE = "#b9c0c8"
-"""Colour of noise, and of points on which no detector fires."""
-_STAR = "M" + "L".join(
-    f"{(1 - 0.6 * (k % 2)) * math.sin(k * math.pi / 5):.3f},{-(1 - 0.6 * (k % 2)) * math.cos(k * math.pi / 5):.3f}"
-    for k in range(10)
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,15 +98,18 @@ def toy_panels(points: Tensor, labels: Tensor, seed: int = 0) -> list[Panel]:
 
 
 def toy_picture(panels: list[Panel], labels: Tensor) -> bytes:
-    """Draw panels beside each other as a PNG, with the Fisher ratio of each."""
-    datasets: charts.Datasets = {}
-    line = charts.beside([_chart(panel, labels, datasets) for panel in panels], 18)
-    title = charts.heading(
-        "Clusters of points in the plane",
-        "Colours: true clusters in the first panel, those found in the others; grey: noise, and what fires nowhere.",
-        "Stars: concepts. Fisher: scatter within true clusters over scatter between them.",
-    )
-    return charts.png(charts.figure(line, title, datasets))
+    """Draw panels beside each other as a PNG, with the Fisher ratio of each.
+
+    Colours are the true clusters in the first panel, in the others those found; grey is noise, or what fires nowhere.
+    Stars are concepts.
+    """
+    drawn = [
+        (f"{panel.title}: Fisher {panel.fisher(labels):.3f}", panel.places.numpy(), panel.clusters.numpy())
+        for panel in panels
+    ]
+    concepts = [panel.concepts.numpy() for panel in panels]
+    stars = [(places, np.arange(len(places))) if len(places) else None for places in concepts]
+    return scatter_panels(drawn, stars=stars)
 
 
 def main(arguments: list[str]) -> None:
@@ -169,29 +161,6 @@ def _panel(title: str, places: Tensor, clusters: Tensor, concepts: Tensor, label
 
 def _session(seed: int) -> TrainingSession:
     return TrainingSession(Budget(frames=0, seed=seed), name="toy")
-
-
-def _chart(panel: Panel, labels: Tensor, datasets: charts.Datasets) -> alt.LayerChart:
-    records: list[charts.Record] = [
-        {"x": round(x, 3), "y": round(y, 3), "cluster": str(cluster)}
-        for (x, y), cluster in zip(panel.places.tolist(), panel.clusters.tolist(), strict=True)
-    ]
-    stars: list[charts.Record] = [{"x": round(x, 3), "y": round(y, 3)} for x, y in panel.concepts.tolist()]
-    names = [str(number) for number in range(-1, CLUSTERS)]
-    color = alt.Color("cluster:N", scale=alt.Scale(domain=names, range=[NONE, *COLOURS]), legend=None)
-    axis = alt.Axis(title=None, labels=False, ticks=False, domain=False, grid=False)
-    x = alt.X("x:Q", axis=axis, scale=alt.Scale(zero=False, padding=8))
-    y = alt.Y("y:Q", axis=axis, scale=alt.Scale(zero=False, padding=8))
-    dots = charts.chart_of(records, datasets).mark_point(filled=True, size=14, opacity=0.75)
-    layers = [dots.encode(x=x, y=y, color=color)]
-    if stars:
-        marks = charts.chart_of(stars, datasets).mark_point(
-            shape=_STAR, filled=True, size=260, color=charts.INK, stroke="white", strokeWidth=1.2, opacity=1
-        )
-        layers.append(marks.encode(x=x, y=y))
-    title = alt.TitleParams(panel.title, subtitle=f"Fisher {panel.fisher(labels):.3f}")
-    chart: alt.LayerChart = alt.layer(*layers).properties(width=WIDTH, height=WIDTH, title=title)
-    return chart
 
 
 if __name__ == "__main__":
