@@ -115,7 +115,7 @@ def _targets(labels: Tensor, classes: int) -> Tensor:
 
 
 def _kernels(one: Tensor, other: Tensor, sizes: list[int]) -> Tensor:
-    """Inner products (M, Q, N) float64 of the blocks of vectors (Q, D) and (N, D), each block of length 1.
+    """Inner products (M, Q, N) float64 of blocks of length 1, of (Q, D) and (N, D).
 
     Some columns at a time: of vectors of many numbers, such as VLADs, a copy in float64 would not fit memory.
     """
