@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from harness.testing import conformance
-from harness_midlevel.methods import Midlevel, MidlevelKmeans, MidlevelSoftmax, MidlevelSvm
+from harness_midlevel.baselines import MidlevelKmeans, MidlevelSvm
+from harness_midlevel.methods import Midlevel, MidlevelSoftmax
 
 SMALL = {"clusters": 3, "members": 5, "least": 1, "cycles": 1, "samples": 20}
 NETWORK = {**SMALL, "subsets": 2, "pretraining_epochs": 1, "batch_size": 16}

@@ -12,9 +12,11 @@ from harness.errors import DataError, UsageError
 from harness.testing import MovingSquares, TinyBackbone
 from harness.testing.fixtures import MemorySplit
 from harness_dense_trajectories.projections import Pca
+from harness_midlevel import encoder as encoder_module
+from harness_midlevel.baselines import MidlevelKmeans, MidlevelSvm
+from harness_midlevel.concepts import concept_centres
 from harness_midlevel.encoder import ConceptEncoder
-from harness_midlevel.firing import Members
-from harness_midlevel.methods import Midlevel, MidlevelKmeans, MidlevelSoftmax, MidlevelSvm, concept_centres
+from harness_midlevel.methods import Midlevel, MidlevelSoftmax
 
 TRAIN, TEST = (MovingSquares().split(name).unlabelled() for name in ("train", "test"))
 FRAMES = sum(video.frames for video in TRAIN.videos)
@@ -33,11 +35,10 @@ def fitted(session):
 
 
 def test_concepts_are_the_means_of_their_members():
-    codes = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0], [7.0, 7.0]])
-    members = Members(torch.tensor([1, 0, 2]), torch.tensor([0, 0, 2]), torch.ones(3))
-    known, concepts = concept_centres(codes, members)
-    assert known.tolist() == [0, 2]
-    assert concepts.tolist() == [[2.0, 1.0], [5.0, 5.0]]
+    codes, clusters = torch.randn(9, 4), torch.tensor([0, 0, 0, 1, 1, 3, 3, 3, 3])
+    known, concepts = concept_centres(codes, clusters)
+    assert known.tolist() == [0, 1, 3]
+    torch.testing.assert_close(concepts, torch.stack([codes[clusters == one].mean(0) for one in known]))
 
 
 def test_a_fit_logs_its_rounds_and_its_reconstruction(fitted):
@@ -75,6 +76,26 @@ def test_vectors_have_length_1_and_those_of_still_videos_are_0(fitted, capsys):
     still = MemorySplit("test", (replace(TEST.videos[0], frames=20, content=""),), (frames,), {}, labelled=False)
     assert not vectors(fitted, still).any()
     assert "1 of 1 videos of test have no trajectories" in capsys.readouterr().err
+
+
+def test_videos_are_encoded_in_groups_that_fit_memory(fitted, monkeypatch):
+    whole = vectors(fitted)
+    groups = []
+    encode = fitted._encode
+    monkeypatch.setattr(fitted, "_encode", lambda group: groups.append(len(group)) or encode(group))
+    monkeypatch.setattr(encoder_module, "NUMBERS", 3 * fitted.vlad.dim)
+    torch.testing.assert_close(vectors(fitted), whole)
+    assert max(groups) <= 3
+    monkeypatch.setattr(encoder_module, "ROWS", 1)
+    torch.testing.assert_close(vectors(fitted), whole)
+    assert groups[-1] == 1
+
+
+def test_an_autoencoder_that_learnt_little_is_said(session, capsys):
+    MidlevelKmeans(concepts=4, codes="autoencoder", pretraining_epochs=0, samples=20).fit(
+        TinyBackbone(), TRAIN, session(FRAMES)
+    )
+    assert "more pretraining_epochs would help" in capsys.readouterr().err
 
 
 def test_encoding_does_not_change_the_network(fitted):
@@ -119,6 +140,10 @@ def test_cross_entropy_and_svms_end_elsewhere(session, fitted):
         (lambda: Midlevel(perplexity=1.0), "perplexity above 1"),
         (lambda: Midlevel(members=3), "least must be at most the 3 members of a cluster, got 5"),
         (lambda: MidlevelKmeans(network="volumes"), "take codes: autoencoder"),
+        (lambda: MidlevelKmeans(concepts=1), "concepts must be at least 2, got 1"),
+        (lambda: MidlevelKmeans(lr=0.0), "lr must be above 0, got 0.0"),
+        (lambda: Midlevel(lr=-1.0), "lr must be above 0, got -1.0"),
+        (lambda: MidlevelSoftmax(epochs=0), "epochs must be at least 1, got 0"),
     ],
 )
 def test_impossible_options(make, message):
@@ -132,6 +157,11 @@ def test_impossible_options(make, message):
         (Midlevel(**{**NETWORK, "clusters": 500}), "500 clusters of 5 members need twice as many samples"),
         (Midlevel(**{**NETWORK, "subsets": 1000}), "ask for fewer subsets"),
         (MidlevelKmeans(concepts=10**6, samples=5), "concepts must be at most the"),
+        (MidlevelKmeans(concepts=2, dim=500, samples=5), "ask for a smaller dim"),
+        (
+            MidlevelKmeans(concepts=2, codes="autoencoder", samples=1, videos=1),
+            "fewer samples|concepts must be|give it more",
+        ),
     ],
 )
 def test_too_little_data(method, message, session):

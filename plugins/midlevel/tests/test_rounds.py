@@ -180,8 +180,8 @@ def test_the_log_compares_each_visit_of_a_subset_with_the_last(mixture, network)
         subset = subsets[log[number]["subset"]]
         last, now = labels[number - 3][subset], labels[number][subset]
         assert log[number]["fired"] == pytest.approx(float((now >= 0).double().mean()))
-        assert log[number]["agreement"] == pytest.approx(float((last == now).double().mean()))
-        both = (last >= 0) & (now >= 0)
+        both, either = (last >= 0) & (now >= 0), (last >= 0) | (now >= 0)
+        assert log[number]["agreement"] == pytest.approx(float((last == now)[either].double().mean()))
         assert log[number]["ari"] == pytest.approx(adjusted_rand_score(last[both].numpy(), now[both].numpy()))
         if number < 5:
             new = set(chosen[number + 1].tolist()) - set(chosen[number - 2].tolist())
@@ -201,6 +201,29 @@ def test_rounds_end_when_clusters_stay(mixture, network):
     assert len(log) < 15
     assert log[-1]["agreement"] > 0.99
     assert all(entry["agreement"] is None or entry["agreement"] <= 0.99 for entry in log[:-1])
+
+
+def test_rounds_go_on_when_other_samples_fire():
+    """Where few fire, nearly all samples fire neither time: that is no agreement."""
+
+    class Turning(SvmDetectors):
+        """Fires on 1 of 100 samples, others at each visit."""
+
+        visit = 0
+
+        def learn(self, samples, members, stage, **_):
+            self.visit += 1
+
+        def detect(self, samples):
+            number = samples[:, 0].long()
+            return (number % 100 == self.visit // 2).float(), number // 100 % self.count
+
+    points = torch.stack([torch.arange(4000.0), torch.rand(4000)], 1)
+    subsets = [torch.arange(0, 2000), torch.arange(2000, 4000)]
+    rounds = Rounds(clusters=3, members=10, least=2, cycles=3)
+    _, log = discover(Turning(), points, subsets, session(), rounds, seed=0)
+    assert len(log) == 6
+    assert [entry["agreement"] for entry in log[2:]] == [0.0] * 4
 
 
 class Cut(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness import UsageError
 from harness_midlevel import toy
 
 
@@ -64,9 +63,16 @@ def test_the_picture_has_a_panel_for_each_way(panels, monkeypatch):
     assert all(len(places) == len(groups) == toy.CLUSTERS for places, groups in given["stars"][1:])
 
 
-def test_one_file_is_named():
-    with pytest.raises(UsageError, match="expected one argument, the PNG to write, got 0"):
-        toy.main([])
+@pytest.mark.parametrize(
+    ("arguments", "message"), [([], "required: file"), (["nowhere/toy.png"], "there is no folder"), (["--help"], None)]
+)
+def test_one_file_is_named(arguments, message, capsys):
+    with pytest.raises(SystemExit) as error:
+        toy.main(arguments)
+    assert error.value.code == (2 if message else 0)
+    printed = capsys.readouterr()
+    assert (message or "") in printed.err
+    assert "python -m harness_midlevel.toy" in printed.err + printed.out
 
 
 def test_the_picture_is_written(panels, tmp_path, monkeypatch):

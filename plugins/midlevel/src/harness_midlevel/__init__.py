@@ -23,8 +23,8 @@ def harness_methods(registry: Registry[Method]) -> None:
     """Register the paper's method and those it is compared with."""
     registry.register(MIDLEVEL, "harness_midlevel.methods:Midlevel")
     registry.register(MIDLEVEL_SOFTMAX, "harness_midlevel.methods:MidlevelSoftmax")
-    registry.register(MIDLEVEL_SVM, "harness_midlevel.methods:MidlevelSvm")
-    registry.register(MIDLEVEL_KMEANS, "harness_midlevel.methods:MidlevelKmeans")
+    registry.register(MIDLEVEL_SVM, "harness_midlevel.baselines:MidlevelSvm")
+    registry.register(MIDLEVEL_KMEANS, "harness_midlevel.baselines:MidlevelKmeans")
 
 
 @hookimpl

@@ -33,7 +33,7 @@ _NETWORKS = (
     "layers of the network of volumes are inferred from the paper's sizes; its decoder upsamples and convolves",
     "subsets are of whole videos; concepts are the means of the members over all subsets",
     "clusters of fewer than 5 members leave, by the option least; the paper gives no number",
-    "ends after 4 cycles, or when 99 % of a subset's samples keep their cluster; the paper's members stay the same",
+    "ends after 4 cycles, or when 99 % of what fires in a subset keeps its cluster; the paper's members stay the same",
 )
 
 MIDLEVEL = MethodCard(

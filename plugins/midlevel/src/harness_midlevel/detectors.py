@@ -120,12 +120,9 @@ class NetworkDetectors:
                 scores[part], clusters[part] = detection_scores(outputs)
         return scores, clusters
 
-    @torch.no_grad()
     def codes(self, samples: Tensor) -> Tensor:
         """Codes (N, D) of samples."""
-        self.network.eval()
-        nothing = self.network.mean.new_zeros(0, self.network.dim)
-        return torch.cat([nothing, *(self.network.encode(block) for block in self.network.blocks(samples))])
+        return self.network.codes(samples)
 
     def keep(self, kept: Tensor) -> None:
         """Keep only the detectors of these numbers (K',), in this order."""
@@ -263,7 +260,7 @@ def gradient_norms(
 ) -> dict[str, float]:
     """Norms of the gradients of both losses by the encoder's weights.
 
-    The hinge and the Fisher loss are those of one balanced batch of the members, before the losses are weighted.
+    The hinge and the Fisher loss are those of one balanced batch of the members, before alpha weighs them.
 
     Args:
         network: its encoder.

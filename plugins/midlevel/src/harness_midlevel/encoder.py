@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ROWS = 2**14
 """Local samples encoded at a time."""
+NUMBERS = 2**24
+"""Numbers of all vectors encoded at a time; videos may have no samples at all."""
 
 Codes = Autoencoder | Pca | None
 """Map from samples to codes; None where the samples themselves are the codes."""
@@ -82,14 +84,15 @@ class ConceptEncoder:
             DataError: when a video does not decode.
         """
         left = [position for position in range(len(split)) if position not in done]
-        empty = first = 0
+        empty = first = waiting = 0
         group: list[Tensor] = []
         for index, rows in enumerate(self.reading.load(split, left)):
             empty += not len(rows)
-            if group and sum(len(part) for part in group) + len(rows) > ROWS:
+            if group and (waiting + len(rows) > ROWS or (len(group) + 1) * self.vlad.dim > NUMBERS):
                 yield from zip(left[first:], self._encode(group), strict=False)
-                first, group = index, []
+                first, waiting, group = index, 0, []
             group.append(rows)
+            waiting += len(rows)
         if group:
             yield from zip(left[first:], self._encode(group), strict=False)
         if empty:
@@ -155,12 +158,10 @@ def new_network(kind: Kind) -> Autoencoder:
     return volume_autoencoder() if kind == "volumes" else descriptor_autoencoder()
 
 
-@torch.no_grad()
 def coded(codes: Codes, rows: Tensor) -> Tensor:
     """Codes (N, D) float32 of local samples, on their device."""
     if codes is None:
         return rows.float()
     if isinstance(codes, Pca):
         return codes.project(rows.float())
-    nothing = codes.mean.new_zeros(0, codes.dim)
-    return torch.cat([nothing, *(codes.encode(block) for block in codes.blocks(rows))])
+    return codes.codes(rows)

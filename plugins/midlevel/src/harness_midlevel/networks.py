@@ -83,6 +83,17 @@ class Autoencoder(nn.Module):
         return decoded
 
     @torch.no_grad()
+    def codes(self, samples: Tensor) -> Tensor:
+        """Codes (N, dim) of many samples, in evaluation mode and without gradient."""
+        self.eval()
+        codes = self.mean.new_empty(len(samples), self.dim)
+        start = 0
+        for block in self.blocks(samples):
+            codes[start : start + len(block)] = self.encode(block)
+            start += len(block)
+        return codes
+
+    @torch.no_grad()
     def set_mean(self, samples: Tensor) -> None:
         """Take up the mean of the samples (N, ...)."""
         self.mean.zero_()
@@ -121,7 +132,7 @@ class Autoencoder(nn.Module):
 
     def blocks(self, samples: Tensor) -> Iterator[Tensor]:
         """Cut samples (N, ...) into blocks of rows that fit memory."""
-        # The widest layer has a few times as many numbers as the input.
+        # By the input; layers have up to 16 times as many numbers, so that a block of volumes takes some 20 MB.
         for rows in row_blocks.blocks(len(samples), 4 * self.mean.numel(), samples.device):
             yield samples[rows]
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from harness.embeddings.tsne import tsne
-from harness.errors import DataError
 from harness.functional.kmeans import kmeans
 from harness.pictures.sheet import moving_sheet
+from harness.system import progress
 from harness_midlevel.losses import fisher_loss
 from harness_midlevel.plots import rounds_plot, scatter_panels
 
@@ -29,6 +29,8 @@ CONCEPTS, EACH = 10, 8
 """Rows of `concepts.png`, and volumes of each, all of different videos."""
 CLUSTERS, FEATURES = 10, 500
 """Clusters and features of `features.png`, as in figure 6 of the paper."""
+FEWEST = 50
+"""Fewest trajectories that are worth a picture."""
 HEIGHT = 64
 """Height of a volume on the sheet, in pixels."""
 
@@ -38,27 +40,28 @@ def illustrations(encoder: ConceptEncoder, split: Split) -> dict[str, bytes]:
 
     `concepts.png` moves: volumes that its best concepts detect, figure 1 of the paper. `features.png` has t-SNE of
     samples clustered by k-means beside codes grouped by concept, figure 6, and the ratio of the traces of the scatters
-    within and between the groups. `rounds.png` is there where rounds were: clusters, firing and rank over them.
+    within and between the groups; both are left out where there are fewer than `FEWEST` trajectories, which is said.
+    `rounds.png` is there where rounds were: clusters, firing and rank over them.
 
     Raises:
-        DataError: when a video does not decode, or there are too few trajectories to show.
+        DataError: when a video does not decode.
     """
+    rounds: list[Mapping[str, Any]] = encoder.learnt.log.get("rounds", [])
+    pictures = {"rounds.png": rounds_plot(rounds)} if rounds else {}
     chosen = np.unique(np.linspace(0, len(split) - 1, VIDEOS).round().astype(int)).tolist()
     reading = replace(encoder.reading, device="cpu")  # whose trajectories are in the order of their volumes
     samples, volumes = (list(each.load(split, chosen)) for each in (reading, replace(reading, kind="volumes")))
     rows = torch.cat(samples)
-    if len(rows) < FEATURES:
-        msg = f"split {split.name!r} gave {len(rows)} trajectories, fewer than the {FEATURES} that are shown"
-        raise DataError(msg)
+    if len(rows) < FEWEST:
+        progress.say(f"split {split.name!r} gave {len(rows)} trajectories, too few to show concepts and features")
+        return pictures
     owners = torch.repeat_interleave(torch.tensor([len(part) for part in samples]))
     codes = encoder.coded(rows).cpu()
     scores, concepts = detected(encoder, codes)
-    pictures = {
+    return pictures | {
         "concepts.png": draw_concepts(torch.cat(volumes).numpy(), owners, scores, concepts),
         "features.png": draw_features(rows.flatten(1).float(), codes, concepts, len(encoder.vlad.concepts)),
     }
-    rounds: list[Mapping[str, Any]] = encoder.learnt.log.get("rounds", [])
-    return pictures | ({"rounds.png": rounds_plot(rounds)} if rounds else {})
 
 
 def detected(encoder: ConceptEncoder, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,17 +114,17 @@ def draw_features(raw: Tensor, codes: Tensor, concepts: Tensor, count: int) -> b
     """
     clusters = kmeans(raw, min(count, len(raw)), [0]).assignments[0]
     panels = []
+    concepts = concepts + count  # clusters and concepts have nothing in common, nor have their colours
     for title, points, groups in (("samples, by k-means", raw, clusters), ("codes, by concept", codes, concepts)):
         rows = _some(groups)
         ratio = float(fisher_loss(points[rows], groups[rows]))
         places = tsne(points[rows].numpy(), seed=0)
-        known = torch.unique(groups[rows], return_inverse=True)[1]
-        panels.append((f"{title}: within / between {ratio:.2f}", places, known.numpy()))
+        panels.append((f"{title}: within / between {ratio:.2f}", places, groups[rows].numpy()))
     return scatter_panels(panels)
 
 
 def _some(groups: Tensor) -> Tensor:
-    """Rows of the largest groups, equally many of each at random."""
+    """Random rows of the largest groups, equally many of each that has so many."""
     generator = torch.Generator().manual_seed(0)
     largest = groups.bincount().argsort(descending=True, stable=True)[:CLUSTERS]
     parts = []

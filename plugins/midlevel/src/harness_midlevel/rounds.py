@@ -21,7 +21,7 @@ from harness_midlevel.firing import Members, top_members, without_small
 from harness_midlevel.protocols import Detectors
 
 CONVERGED = 0.99
-"""Share of a subset's samples that keep their cluster, above which rounds end."""
+"""Share of what fires in a subset and keeps its cluster, above which rounds end."""
 RANKED = 2000
 """Samples whose codes' effective rank is measured."""
 
@@ -82,9 +82,9 @@ def discover(
         members of the K clusters that stay; the log.
 
         Its numbers are: round; subset fired on; clusters that stay; fired: share of the subset; change: share of
-        members that are new since the last visit of the subset; agreement: share of its samples with the same cluster
-        or none both times; ari: adjusted Rand index of those that fired both times; effective_rank of codes; and
-        `Detectors.curves`.
+        members that are new since the last visit of the subset; agreement: share, of samples that fired at either
+        visit, with the same cluster at both; ari: adjusted Rand index of those that fired at both; effective_rank of
+        codes; and `Detectors.curves`.
 
     Raises:
         DivergedError: when under half of a round's clusters stay, or a loss becomes NaN or infinite.
@@ -221,7 +221,7 @@ class _Course:
         fired, clusters, scores = self.fired(rows)
         best = top_members(fired, clusters, scores, most=self.rounds.members)
         self.members, kept = without_small(best, before, self.rounds.least)
-        if not len(kept) or 2 * len(kept) < before:
+        if len(kept) < 2 or 2 * len(kept) < before:
             msg = (
                 f"method {self.session.name!r}, round {number}: expected at least half of {before} clusters to fire on "
                 f"{self.rounds.least} samples or more, got {len(kept)}; train longer or ask for fewer clusters"
@@ -252,10 +252,10 @@ class _Course:
         if subset not in self.labels:
             return {"change": None, "agreement": None, "ari": None}
         last = self.labels[subset]
-        both = (last >= 0) & (labels >= 0)
+        both, either = (last >= 0) & (labels >= 0), (last >= 0) | (labels >= 0)
         return {
             "change": float((~torch.isin(self.members.samples, self.chosen[subset])).double().mean()),
-            "agreement": float((last == labels).double().mean()),
+            "agreement": float((last == labels)[either].double().mean()) if either.any() else None,
             "ari": float(adjusted_rand_index(last[both], labels[both])) if both.any() else None,
         }
 

@@ -68,13 +68,19 @@ def draw(train: Split, reading: Reading, session: Session, *, videos: int) -> Sa
         for _ in reading.load(train, chosen[session.rank :: session.world]):
             pass
         session.gather(torch.zeros(1, device=session.device))  # waits for the others' trajectories
-    parts = [part for part in reading.load(train, chosen) if len(part)]
-    if not parts:
+    rows = reading.empty().new_empty(len(chosen) * reading.most, *reading.empty().shape[1:])
+    counts: list[int] = []
+    end = 0
+    for part in reading.load(train, chosen):
+        if len(part):
+            rows[end : end + len(part)] = part
+            counts.append(len(part))
+            end += len(part)
+    if not counts:
         msg = f"split {train.name!r} gave no trajectories: learn from videos of 16 frames or more in which things move"
         raise DataError(msg)
-    counts = torch.tensor([len(part) for part in parts])
-    owners = torch.repeat_interleave(counts)
-    return Samples(torch.cat(parts).to(session.device), owners.to(session.device))
+    owners = torch.repeat_interleave(torch.tensor(counts))
+    return Samples(rows[:end].to(session.device), owners.to(session.device))
 
 
 def paid_videos(train: Split, budget: Budget, most: int) -> list[int]:

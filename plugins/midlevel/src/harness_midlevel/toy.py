@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from harness.errors import UsageError
 from harness.functional.kmeans import kmeans
 from harness.system.seeding import seeded
 from harness.training.session import TrainingSession
 from harness.values import Budget
+from harness_midlevel.concepts import concept_centres
 from harness_midlevel.detectors import NetworkDetectors, SvmDetectors
 from harness_midlevel.losses import fisher_loss
 from harness_midlevel.networks import Autoencoder
@@ -113,16 +114,14 @@ def toy_picture(panels: list[Panel], labels: Tensor) -> bytes:
 
 
 def main(arguments: list[str]) -> None:
-    """Draw the toy into the file that is named.
-
-    Raises:
-        UsageError: when there is no such argument.
-    """
-    if len(arguments) != 1:
-        msg = f"expected one argument, the PNG to write, got {len(arguments)}"
-        raise UsageError(msg)
+    """Draw the toy into the file that is named; exits with 2 where it cannot."""
+    parser = argparse.ArgumentParser(prog="python -m harness_midlevel.toy", description=__doc__)
+    parser.add_argument("file", type=Path, help="the PNG to write")
+    file: Path = parser.parse_args(arguments).file
+    if not file.resolve().parent.is_dir():
+        parser.error(f"there is no folder {file.resolve().parent}")
     points, labels = toy_points()
-    Path(arguments[0]).write_bytes(toy_picture(toy_panels(points, labels), labels))
+    file.write_bytes(toy_picture(toy_panels(points, labels), labels))
 
 
 def _network(points: Tensor, options: Options, seed: int) -> Autoencoder:
@@ -144,8 +143,10 @@ def _discovered(title: str, detectors: Detectors, points: Tensor, labels: Tensor
     members, _ = discover(detectors, points, halves, _session(seed), rounds, seed=seed)
     codes = detectors.codes(points)
     scores, clusters = detectors.detect(points)
-    concepts = torch.stack([codes[members.samples[members.clusters == k]].mean(0) for k in range(detectors.count)])
-    return _panel(title, codes, torch.where(scores > 0, clusters, -1), concepts, labels)
+    known, concepts = concept_centres(codes[members.samples], members.clusters)
+    found = (clusters[:, None] == known).long()
+    fires = (scores > 0) & found.any(1)
+    return _panel(title, codes, torch.where(fires, found.argmax(1), -1), concepts, labels)
 
 
 def _panel(title: str, places: Tensor, clusters: Tensor, concepts: Tensor, labels: Tensor) -> Panel:
