@@ -8,4 +8,4 @@ import torch
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(20180202)

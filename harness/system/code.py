@@ -279,7 +279,8 @@ def _installed(top: str) -> str:
     for name in sorted(set(_distributions().get(top, ()))):
         distribution = metadata.distribution(name)
         edited = '"editable": true' in (distribution.read_text("direct_url.json") or "")
-        if distribution.files and not edited:
+        # Without a record it is a folder of metadata beside sources, which Python finds where it starts in theirs.
+        if distribution.read_text("RECORD") and not edited:
             installed.append(f"{name} {distribution.version}")
     return ", ".join(installed)
 

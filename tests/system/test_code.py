@@ -165,6 +165,19 @@ def test_an_installed_package_counts_by_its_version_unless_the_core_needs_it(pac
     assert (len(hashes) == 2) == changes
 
 
+def test_sources_beside_their_metadata_are_worked_on(package):
+    """As in a checkout that was installed for development, when Python starts in it."""
+    folder = package.parent / "helper.egg-info"
+    folder.mkdir()
+    (folder / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: helper\nVersion: 1\n")
+    (folder / "SOURCES.txt").write_text("helper_of_test.py\n")
+    (folder / "top_level.txt").write_text("helper_of_test\n")
+    code._distributions.cache_clear()
+    before = fresh_hash("elsewhere")
+    (package.parent / "helper_of_test.py").write_text("LIMIT = 4\n")
+    assert fresh_hash("elsewhere") != before
+
+
 def test_names_of_the_facade_count_by_the_modules_they_come_from():
     offered = code._offered()
     assert offered["NetworkEncoder"] == ["harness.encoders.network"]
