@@ -55,7 +55,7 @@ def test_beside_numpy(beside, video):
 
 
 def test_beside_its_matrix_products(beside, video):
-    """Apart from NumPy, whose idle threads take processors from whoever runs next."""
+    """Apart from NumPy, so that threads of its library cannot stand in the way."""
     x, concepts, beta = video
     segments = torch.tensor([0, POINTS])
 

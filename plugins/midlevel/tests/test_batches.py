@@ -6,17 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from harness.errors import DivergedError
 from harness_midlevel.losses import fisher_loss, hinge_loss
-from harness_midlevel.networks import Autoencoder
 from harness_midlevel.training import (
     Options,
     balanced,
     cluster_loss,
-    train_autoencoder,
     train_on_clusters,
 )
 
@@ -38,48 +35,7 @@ class Recorder:
         return one
 
 
-def tiny():
-    """A linear autoencoder of 6 numbers by 3, drawn from seed 0."""
-    torch.manual_seed(0)
-    return Autoencoder(nn.Linear(6, 3), nn.Linear(3, 6), shape=(6,), dim=3)
-
-
-def blobs():
-    """40 samples (40, 6) around 4 centres, and their clusters."""
-    generator = torch.Generator().manual_seed(5)
-    labels = torch.arange(40) % 4
-    centres = 2 * torch.randn(4, 6, generator=generator)
-    return centres[labels] + 0.5 * torch.randn(40, 6, generator=generator), labels
-
-
-def detectors(network, clusters=4):
-    torch.manual_seed(1)
-    return nn.Linear(network.dim, clusters)
-
-
-def pretrain(network, samples, stage, *, epochs=10, options=OPTIONS, seed=0, **place):
-    train_autoencoder(network, samples, stage, epochs=epochs, options=options, seed=seed, **place)
-
-
-def learn(network, classifier, stage, *, loss="joint", epochs=10, options=OPTIONS, seed=0, rows=None, **place):
-    samples, labels = blobs()
-    rows = torch.arange(40) if rows is None else rows
-    train_on_clusters(
-        network,
-        classifier,
-        samples,
-        rows,
-        labels[rows],
-        stage,
-        loss=loss,
-        epochs=epochs,
-        options=options,
-        seed=seed,
-        **place,
-    )
-
-
-def test_the_loss_of_reconstruction_is_a_sum_over_numbers_and_a_mean_over_samples():
+def test_the_loss_of_reconstruction_is_a_sum_over_numbers_and_a_mean_over_samples(tiny, blobs, pretrain):
     samples, _ = blobs()
     network, stage = tiny(), Recorder()
     network.set_mean(samples)
@@ -94,7 +50,7 @@ def test_the_loss_of_reconstruction_is_a_sum_over_numbers_and_a_mean_over_sample
     assert {*stage.only.loss.state_dict()} == {f"network.{name}" for name in network.state_dict()}
 
 
-def test_an_epoch_shows_every_sample_once_to_one_of_the_processes():
+def test_an_epoch_shows_every_sample_once_to_one_of_the_processes(tiny, blobs, pretrain):
     samples, _ = blobs()
     stage = Recorder()
     for rank in range(2):
@@ -107,7 +63,7 @@ def test_an_epoch_shows_every_sample_once_to_one_of_the_processes():
     assert not torch.equal(torch.cat(again), torch.cat(shown[0]))
 
 
-def test_a_batch_is_no_larger_than_the_samples():
+def test_a_batch_is_no_larger_than_the_samples(tiny, blobs, pretrain):
     samples, _ = blobs()
     stage = Recorder()
     pretrain(tiny(), samples[:5], stage, epochs=3)
@@ -116,13 +72,13 @@ def test_a_batch_is_no_larger_than_the_samples():
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(16, 6), (40, 2), (256, 2)])
-def test_an_epoch_on_clusters_is_as_many_steps_as_its_rows_fill(batch_size, steps):
+def test_an_epoch_on_clusters_is_as_many_steps_as_its_rows_fill(batch_size, steps, tiny, detectors, learn):
     stage, network = Recorder(), tiny()
     learn(network, detectors(network), stage, epochs=2, options=Options(batch_size=batch_size))
     assert stage.only.steps == steps
 
 
-def test_encoder_and_detectors_are_trained_without_decay():
+def test_encoder_and_detectors_are_trained_without_decay(tiny, detectors, learn):
     stage, network = Recorder(), tiny()
     classifier = detectors(network)
     learn(network, classifier, stage)
@@ -134,7 +90,7 @@ def test_encoder_and_detectors_are_trained_without_decay():
     assert {*stage.only.loss.state_dict()} == names
 
 
-def test_numbers_of_a_batch_are_places_among_the_rows():
+def test_numbers_of_a_batch_are_places_among_the_rows(tiny, blobs, detectors, learn):
     samples, labels = blobs()
     stage, network = Recorder(), tiny()
     classifier = detectors(network)
@@ -146,7 +102,7 @@ def test_numbers_of_a_batch_are_places_among_the_rows():
     assert stage.only.loss({}, numbers).item() == pytest.approx(expected.item())
 
 
-def test_losses_on_clusters():
+def test_losses_on_clusters(tiny, blobs, detectors):
     samples, labels = blobs()
     network = tiny()
     classifier = detectors(network)
@@ -197,7 +153,7 @@ def test_draws_depend_on_the_seed_alone_and_reach_every_sample():
     assert torch.cat(batches).unique().tolist() == list(range(34))
 
 
-def test_batches_on_clusters_differ_by_step_rank_and_seed():
+def test_batches_on_clusters_differ_by_step_rank_and_seed(tiny, detectors, learn):
     stage, network = Recorder(), tiny()
     for seed, rank in ((0, 0), (0, 1), (1, 0)):
         learn(network, detectors(network), stage, seed=seed, rank=rank, world=2)
@@ -207,14 +163,14 @@ def test_batches_on_clusters_differ_by_step_rank_and_seed():
     assert tuple(stage.calls[0].batches(1).targets.tolist()) == drawn[1]
 
 
-def test_no_epochs_train_nothing():
+def test_no_epochs_train_nothing(tiny, blobs, detectors, pretrain, learn):
     stage, network = Recorder(), tiny()
     pretrain(network, blobs()[0], stage, epochs=0)
     learn(network, detectors(network), stage, epochs=0)
     assert stage.calls == []
 
 
-def test_the_joint_loss_wants_two_clusters():
+def test_the_joint_loss_wants_two_clusters(tiny, detectors, learn):
     network = tiny()
     with pytest.raises(DivergedError, match="expected members of at least two clusters to tell apart, got one"):
         learn(network, detectors(network), Recorder(), rows=torch.tensor([0, 4, 8]))
@@ -229,7 +185,7 @@ def test_the_joint_loss_wants_two_clusters():
         ([1, 2], [-1, 2], "expected labels of 0 to 3, the classes of the classifier, got -1 to 2"),
     ],
 )
-def test_members_that_do_not_fit_are_refused(rows, labels, told):
+def test_members_that_do_not_fit_are_refused(rows, labels, told, tiny, blobs, detectors):
     network = tiny()
     members = [torch.tensor(one, dtype=torch.int64) for one in (rows, labels)]
     rest = {"loss": "hinge", "epochs": 1, "options": OPTIONS, "seed": 0}

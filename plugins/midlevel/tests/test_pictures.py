@@ -11,7 +11,9 @@ from PIL import Image
 from harness.testing import MovingSquares, TinyBackbone
 from harness_midlevel import pictures
 from harness_midlevel.baselines import MidlevelKmeans
+from harness_midlevel.encoder import ConceptEncoder, Learnt
 from harness_midlevel.methods import Midlevel
+from harness_midlevel.vlad import Vlad
 
 TRAIN, TEST = (MovingSquares().split(name).unlabelled() for name in ("train", "test"))
 FRAMES = sum(video.frames for video in TRAIN.videos)
@@ -42,9 +44,13 @@ def test_features_are_equally_many_of_the_largest_groups():
 def test_k_means_scores_by_distance_and_detectors_by_output(session):
     kmeans = MidlevelKmeans(concepts=4, dim=8, samples=20).fit(TinyBackbone(), TRAIN, session(FRAMES))
     concepts = kmeans.vlad.concepts
-    scores, nearest = pictures.detected(kmeans, concepts)
+    scores, nearest = kmeans.detect(concepts)
     assert nearest.tolist() == [0, 1, 2, 3]
     assert torch.allclose(scores, torch.zeros(4), atol=1e-3)
+    learnt = Learnt(weight=torch.tensor([[1.0, 0.0], [0.0, 2.0]]), bias=torch.tensor([0.0, -1.0]))
+    detecting = ConceptEncoder(kmeans.reading, None, Vlad(torch.eye(2), 1.0), learnt)
+    scores, strongest = detecting.detect(torch.tensor([[3.0, 1.0], [0.0, 1.0]]))
+    assert (scores.tolist(), strongest.tolist()) == ([3.0, 1.0], [0, 1])
 
 
 def test_a_fit_is_illustrated(session, monkeypatch, capsys):

@@ -10,20 +10,17 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import r2_score
-from torch import nn
 from torch.nn.functional import normalize
 
 from harness.training import checkpoints
 from harness.training.session import TrainingSession
 from harness.values import Budget
 from harness_midlevel.losses import fisher_loss
-from harness_midlevel.networks import Autoencoder, descriptor_autoencoder, volume_autoencoder
+from harness_midlevel.networks import descriptor_autoencoder, volume_autoencoder
 from harness_midlevel.training import (
     Options,
     explained_variance,
     pca_variance,
-    train_autoencoder,
-    train_on_clusters,
 )
 
 OPTIONS = Options(batch_size=16, lr=0.01)
@@ -42,52 +39,11 @@ def session(folder=None):
     return TrainingSession(Budget(frames=0, seed=0), name="midlevel", identity="key", folder=folder)
 
 
-def tiny():
-    """A linear autoencoder of 6 numbers by 3, drawn from seed 0."""
-    torch.manual_seed(0)
-    return Autoencoder(nn.Linear(6, 3), nn.Linear(3, 6), shape=(6,), dim=3)
-
-
-def blobs():
-    """40 samples (40, 6) around 4 centres, and their clusters."""
-    generator = torch.Generator().manual_seed(5)
-    labels = torch.arange(40) % 4
-    centres = 2 * torch.randn(4, 6, generator=generator)
-    return centres[labels] + 0.5 * torch.randn(40, 6, generator=generator), labels
-
-
-def detectors(network, clusters=4):
-    torch.manual_seed(1)
-    return nn.Linear(network.dim, clusters)
-
-
 def weights(*modules):
     return torch.cat([value.detach().flatten() for module in modules for value in module.state_dict().values()])
 
 
-def pretrain(network, samples, stage, *, epochs=10, options=OPTIONS, seed=0, **place):
-    train_autoencoder(network, samples, stage, epochs=epochs, options=options, seed=seed, **place)
-
-
-def learn(network, classifier, stage, *, loss="joint", epochs=10, options=OPTIONS, seed=0, rows=None, **place):
-    samples, labels = blobs()
-    rows = torch.arange(40) if rows is None else rows
-    train_on_clusters(
-        network,
-        classifier,
-        samples,
-        rows,
-        labels[rows],
-        stage,
-        loss=loss,
-        epochs=epochs,
-        options=options,
-        seed=seed,
-        **place,
-    )
-
-
-def test_an_autoencoder_overfits_32_descriptors():
+def test_an_autoencoder_overfits_32_descriptors(pretrain):
     torch.manual_seed(0)
     samples = normalize(torch.rand(32, 396), dim=1)
     network = descriptor_autoencoder()
@@ -97,7 +53,7 @@ def test_an_autoencoder_overfits_32_descriptors():
     assert explained_variance(network, samples) > 0.99
 
 
-def test_an_autoencoder_of_volumes_learns_a_few():
+def test_an_autoencoder_of_volumes_learns_a_few(pretrain):
     torch.manual_seed(0)
     samples = torch.randint(256, (6, 1, 2, 2), dtype=torch.uint8)  # quarters of different greys
     samples = samples.repeat_interleave(8, 2).repeat_interleave(8, 3).expand(6, 12, 16, 16)
@@ -108,7 +64,7 @@ def test_an_autoencoder_of_volumes_learns_a_few():
     assert before < 0.05 < 0.5 < explained_variance(network, samples)
 
 
-def test_a_linear_autoencoder_comes_close_to_principal_components():
+def test_a_linear_autoencoder_comes_close_to_principal_components(tiny, blobs, pretrain):
     samples, _ = blobs()
     network = tiny()
     network.set_mean(samples)
@@ -118,7 +74,7 @@ def test_a_linear_autoencoder_comes_close_to_principal_components():
 
 
 @pytest.mark.parametrize("loss", ["hinge", "joint", "softmax"])
-def test_detectors_learn_clusters(loss):
+def test_detectors_learn_clusters(loss, tiny, blobs, detectors, learn):
     samples, labels = blobs()
     network = tiny()
     classifier = detectors(network)
@@ -128,7 +84,7 @@ def test_detectors_learn_clusters(loss):
     assert torch.equal(weights(network.decoder), decoder)
 
 
-def test_the_fisher_loss_alone_draws_clusters_together_and_leaves_detectors():
+def test_the_fisher_loss_alone_draws_clusters_together_and_leaves_detectors(tiny, blobs, detectors, learn):
     samples, labels = blobs()
     network = tiny()
     classifier = detectors(network)
@@ -139,7 +95,9 @@ def test_the_fisher_loss_alone_draws_clusters_together_and_leaves_detectors():
 
 
 @pytest.mark.parametrize("task", ["autoencoder", "hinge", "joint", "softmax"])
-def test_interrupted_it_goes_on_to_the_same_bits(task, tmp_path, monkeypatch, capfd):
+def test_interrupted_it_goes_on_to_the_same_bits(
+    task, tmp_path, monkeypatch, capfd, tiny, blobs, detectors, pretrain, learn
+):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
 
     def fit(folder, *, fails=False, seed=0):
@@ -170,7 +128,7 @@ def test_interrupted_it_goes_on_to_the_same_bits(task, tmp_path, monkeypatch, ca
     assert not torch.equal(fit(None, seed=1)[0], whole)
 
 
-def test_shares_of_variance_equal_those_of_a_library():
+def test_shares_of_variance_equal_those_of_a_library(tiny, blobs):
     samples, _ = blobs()
     network = tiny()
     network.set_mean(samples[:30])  # of others, so that the mean of what is shown is not 0
@@ -181,7 +139,7 @@ def test_shares_of_variance_equal_those_of_a_library():
     assert [pca_variance(samples, dims) for dims in range(1, 7)] == pytest.approx(shares.cumsum().tolist())
 
 
-def test_equal_samples_have_no_variance():
+def test_equal_samples_have_no_variance(tiny):
     samples = torch.ones(4, 6)
     network = tiny()
     network.set_mean(samples)
@@ -189,7 +147,7 @@ def test_equal_samples_have_no_variance():
 
 
 @pytest.mark.parametrize("dims", [0, 7])
-def test_axes_that_samples_do_not_have_are_refused(dims):
+def test_axes_that_samples_do_not_have_are_refused(dims, blobs):
     with pytest.raises(ValueError, match=f"expected dims of 1 to 6, the length of a sample, got {dims}"):
         pca_variance(blobs()[0], dims)
 

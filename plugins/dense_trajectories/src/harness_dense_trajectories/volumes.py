@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from harness.system.hashing import digest
 from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.tables import TIMEOUT, Tables, grey
+from harness_dense_trajectories.tables import TIMEOUT, MappedTables, Tables, grey
 from harness_dense_trajectories.trajectories import span
 
 if TYPE_CHECKING:
@@ -67,8 +67,10 @@ class Volumes:
             msg = f"per_video must be at least 1, got {self.per_video}"
             raise UsageError(msg)
 
-    def load(self, split: Split, chosen: Sequence[int] | None = None) -> MappedVolumes:
+    def load(self, split: Split, chosen: Sequence[int] | None = None) -> Sequence[NDArray[np.uint8]]:
         """Load the volumes (n, 12, 16, 16) of each video, cutting out those not on disk.
+
+        Each video's are mapped from their file when asked for.
 
         Volume i is of row `chosen_rows(len(table), per_video)[i]` of the video's table in `Tables(settings,
         boxes=boxes)`. A table that is not on disk is written by the same extraction, so that `Tables` need not extract
@@ -94,7 +96,8 @@ class Volumes:
                     msg = f"video {video!r}: its volumes are not cut out ({outcome}); leave it out"
                     raise DataError(msg) from outcome
                 bar.advance(note=video)
-        return MappedVolumes([targets[index] for index in chosen])
+        # They map any array that NumPy wrote; their type says tables.
+        return cast("Sequence[NDArray[np.uint8]]", MappedTables([targets[index] for index in chosen]))
 
     def _jobs(self, split: Split, chosen: Sequence[int], targets: dict[int, Path], bar: progress.Bar) -> Iterator[_Job]:
         """Yield jobs where table or volumes are not on disk; note the volumes' files."""
@@ -110,29 +113,6 @@ class Volumes:
                 continue
             frames = grey(split.read(index)) if missing is None else missing[1]
             yield _Job(index, frames, find_boxes(self.boxes, split.videos[index]), table, target)
-
-
-class MappedVolumes(Sequence["NDArray[np.uint8]"]):
-    """Volumes (n, 12, 16, 16) of videos, each mapped from its file when asked for.
-
-    None is held: a process may have fewer files open than a data set has videos.
-    """
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = paths
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> MappedVolumes: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | MappedVolumes:
-        if isinstance(index, slice):
-            return MappedVolumes(self._paths[index])
-        volumes: NDArray[np.uint8] = np.load(self._paths[index], mmap_mode="r", allow_pickle=False)
-        return volumes
 
 
 def chosen_rows(count: int, most: int) -> NDArray[np.int64]:

@@ -102,6 +102,18 @@ class ConceptEncoder:
         """Codes (N, D) float32 of local samples, on the device of the concepts."""
         return coded(self.codes, rows.to(self.vlad.concepts.device))
 
+    def detect(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Score and concept, (N,) each, of the strongest detector of codes (N, D).
+
+        Without detectors, the nearest concept, and the distance to it with a minus.
+        """
+        weight, bias = self.learnt.weight, self.learnt.bias
+        if weight is None or bias is None:
+            nearest = torch.cdist(codes, self.vlad.concepts.to(codes)).min(1)
+            return -nearest.values, nearest.indices
+        strongest = (codes @ weight.to(codes).mT + bias.to(codes)).max(1)
+        return strongest.values, strongest.indices
+
     def _encode(self, group: list[Tensor]) -> Tensor:
         """Encode sets of samples together, (V, dim) float32."""
         return self.vlad(self.coded(torch.cat(group)), offsets([len(rows) for rows in group]))
@@ -110,7 +122,8 @@ class ConceptEncoder:
         """Draw `concepts.png`, `features.png` and, where rounds were, `rounds.png`."""
         from harness_midlevel.pictures import illustrations  # altair, for who draws
 
-        return illustrations(self, split)
+        count, rounds = len(self.vlad.concepts), self.learnt.log.get("rounds", [])
+        return illustrations(split, self.reading, self.coded, self.detect, count=count, rounds=rounds)
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`: tensors as safetensors, the rest as JSON."""

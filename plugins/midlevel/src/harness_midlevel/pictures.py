@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.interfaces import Split
-    from harness_midlevel.encoder import ConceptEncoder
+    from harness_midlevel.reading import Reading
 
 VIDEOS = 60
 """Videos whose samples are shown."""
@@ -35,47 +35,48 @@ HEIGHT = 64
 """Height of a volume on the sheet, in pixels."""
 
 
-def illustrations(encoder: ConceptEncoder, split: Split) -> dict[str, bytes]:
-    """Draw what the encoder makes of samples of `split`.
+def illustrations(
+    split: Split,
+    reading: Reading,
+    code: Callable[[Tensor], Tensor],
+    detect: Callable[[Tensor], tuple[Tensor, Tensor]],
+    *,
+    count: int,
+    rounds: Sequence[Mapping[str, Any]],
+) -> dict[str, bytes]:
+    """Draw what an encoder makes of samples of `split`.
 
     `concepts.png` moves: volumes that its best concepts detect, figure 1 of the paper. `features.png` has t-SNE of
     samples clustered by k-means beside codes grouped by concept, figure 6, and the ratio of the traces of the scatters
     within and between the groups; both are left out where there are fewer than `FEWEST` trajectories, which is said.
     `rounds.png` is there where rounds were: clusters, firing and rank over them.
 
+    Args:
+        split: whose videos; those shown are spread evenly over it.
+        reading: of the samples.
+        code: samples -> codes (N, D).
+        detect: codes -> score and concept of each, (N,).
+        count: number of concepts.
+        rounds: log of the fit's rounds; empty where there were none.
+
     Raises:
         DataError: when a video does not decode.
     """
-    rounds: list[Mapping[str, Any]] = encoder.learnt.log.get("rounds", [])
     pictures = {"rounds.png": rounds_plot(rounds)} if rounds else {}
     chosen = np.unique(np.linspace(0, len(split) - 1, VIDEOS).round().astype(int)).tolist()
-    reading = replace(encoder.reading, device="cpu")  # whose trajectories are in the order of their volumes
+    reading = replace(reading, device="cpu")  # whose trajectories are in the order of their volumes
     samples, volumes = (list(each.load(split, chosen)) for each in (reading, replace(reading, kind="volumes")))
     rows = torch.cat(samples)
     if len(rows) < FEWEST:
         progress.say(f"split {split.name!r} gave {len(rows)} trajectories, too few to show concepts and features")
         return pictures
     owners = torch.repeat_interleave(torch.tensor([len(part) for part in samples]))
-    codes = encoder.coded(rows).cpu()
-    scores, concepts = detected(encoder, codes)
+    codes = code(rows).cpu()
+    scores, concepts = detect(codes)
     return pictures | {
         "concepts.png": draw_concepts(torch.cat(volumes).numpy(), owners, scores, concepts),
-        "features.png": draw_features(rows.flatten(1).float(), codes, concepts, len(encoder.vlad.concepts)),
+        "features.png": draw_features(rows.flatten(1).float(), codes, concepts, count),
     }
-
-
-def detected(encoder: ConceptEncoder, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Score (N,) and concept (N,) of the strongest detector of each code (N, D).
-
-    Without detectors, the nearest concept, and the distance to it with a minus.
-    """
-    weight, bias = encoder.learnt.weight, encoder.learnt.bias
-    if weight is None or bias is None:
-        distances = torch.cdist(codes, encoder.vlad.concepts.cpu())
-        nearest = distances.min(1)
-        return -nearest.values, nearest.indices
-    strongest = (codes @ weight.cpu().mT + bias.cpu()).max(1)
-    return strongest.values, strongest.indices
 
 
 def draw_concepts(volumes: NDArray[np.uint8], owners: Tensor, scores: Tensor, concepts: Tensor) -> bytes:

@@ -17,7 +17,7 @@ from harness.interfaces import Stage
 from harness.system.seeding import derive_seed
 from harness.training.epochs import epoch_videos
 from harness.values import Batch
-from harness_dense_trajectories import rows as row_blocks
+from harness_dense_trajectories.projections import fit_pca
 from harness_midlevel.losses import fisher_loss, hinge_loss
 from harness_midlevel.networks import Autoencoder
 
@@ -194,10 +194,10 @@ def explained_variance(network: Autoencoder, samples: Tensor) -> float:
         error += float((wanted - network.reconstruct(block)).square().sum())
         squares += float(wanted.square().sum())
         total += wanted.sum(0)
-    return _share(error, squares - float(total.square().sum()) / len(samples))
+    whole = squares - float(total.square().sum()) / len(samples)
+    return 1 - error / whole if whole > 0 else 0.0
 
 
-@torch.no_grad()
 def pca_variance(samples: Tensor, dims: int) -> float:
     """Share of the variance of samples (N, D) that first principal axes explain.
 
@@ -213,14 +213,10 @@ def pca_variance(samples: Tensor, dims: int) -> float:
     if not 1 <= dims <= width:
         msg = f"expected dims of 1 to {width}, the length of a sample, got {dims}"
         raise ValueError(msg)
-    total = torch.zeros(width, dtype=torch.float64, device=samples.device)
-    gram = torch.zeros(width, width, dtype=torch.float64, device=samples.device)
-    for rows in row_blocks.blocks(len(samples), width, samples.device):
-        block = samples[rows].double()
-        total += block.sum(0)
-        gram += block.mT @ block
-    spectrum = torch.linalg.eigvalsh(gram - torch.outer(total, total) / len(samples)).clamp_min(0)
-    return _share(float(spectrum[: width - dims].sum()), float(spectrum.sum()))
+    if not bool((samples != samples[0]).any()):
+        return 0.0
+    variance = fit_pca(samples, variance=1.0).variance
+    return float(variance[:dims].sum() / variance.sum())
 
 
 class _Reconstruction(nn.Module):
@@ -292,8 +288,3 @@ def _check(rows: Tensor, labels: Tensor, clusters: int) -> None:
     if low < 0 or high >= clusters:
         msg = f"expected labels of 0 to {clusters - 1}, the classes of the classifier, got {low} to {high}"
         raise ValueError(msg)
-
-
-def _share(left: float, whole: float) -> float:
-    """Share of the whole that is not left."""
-    return 1 - left / whole if whole > 0 else 0.0
