@@ -319,7 +319,7 @@ def _planned_cell(
     identity: CellSpec, view: PinnedView, plugins: Plugins, sources: DataSources, store: Store
 ) -> PlannedCell:
     learnt = () if identity.pretraining is None else (identity.pretraining,)
-    if not sources.ready(*learnt, identity.data):
+    if not sources.ready(*learnt, *identity.data_of_parts, identity.data):
         return PlannedCell(identity, "", "data not drawn yet")
     cell = plan_cell(identity, plugins, sources, view)
     if cell.not_applicable:
@@ -331,6 +331,7 @@ def _planned_cell(
 def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: Store, *, command: str) -> Board:
     """Build the board of a plan, with pictures and published numbers."""
     from harness.leaderboard import build_board, with_pictures, with_references, with_runs
+    from harness.leaderboard.fold_confusion import accumulated_picture
     from harness.leaderboard.published import Matcher
     from harness.pictures.contact_sheet import contact_sheet
 
@@ -355,7 +356,7 @@ def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: St
     for complaint in complaints:
         progress.say(complaint)
     references = [reference for numbers in published.values() for reference in numbers]
-    board = with_pictures(board, lambda key, name: _stored_picture(store, key, name))
+    board = with_pictures(board, lambda key, name: _stored_picture(store, key, name), accumulated_picture)
     return with_references(board, references, Matcher(plugins).same)
 
 

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.execution.spelling import canonical, canonical_choice
 from harness.execution.unread import unread
 from harness.execution.weights_files import located_start, portable_weights, weights_names
 from harness.store import keys
-from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Row
-from harness.suites.folds import FOLD, folds, paired
-from harness.suites.schema import PinnedView, Suite
+from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Part, Row
+from harness.store.reduction import ReducedFit
+from harness.suites.folds import folds, paired
+from harness.suites.schema import CompositeChoice, PinnedView, Suite
 from harness.system.code import code_hash
 from harness.system.hashing import digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.backbones.start import Start
     from harness.execution.sources import DataSources
     from harness.interfaces import Dataset, Evaluator, Split
@@ -48,50 +51,6 @@ class Plan:
         return groups
 
 
-def canonical(suite: Suite, plugins: Plugins) -> Suite:
-    """The suite with its options in one spelling, so that what is equal is one cell.
-
-    Raises:
-        PluginError: when a class cannot be imported.
-        UsageError: when a name or an option is unknown or wrong.
-    """
-    methods, datasets = plugins.methods, plugins.datasets
-    return suite.model_copy(
-        update={
-            "methods": _spelt_once(suite.methods, methods),
-            "composites": tuple(
-                one.model_copy(update={"of": tuple(canonical_choice(choice, methods) for choice in one.of)})
-                for one in suite.composites
-            ),
-            "backbones": _spelt_once(suite.backbones, plugins.backbones),
-            "pretraining": _spelt_once(suite.pretraining, datasets),
-            "data": _spelt_once(suite.data, datasets),
-            "evaluators": _spelt_once(suite.evaluators, plugins.evaluators),
-            "seeds": tuple(dict.fromkeys(suite.seeds)),
-        }
-    )
-
-
-def canonical_choice(choice: Choice, registry: Registry[Any]) -> Choice:
-    """A choice in one spelling, without options that are as the default.
-
-    Raises:
-        PluginError, UsageError: as `canonical`.
-    """
-    spelt = [registry.canonical(one.name, one.options) for one in folds(choice)]
-    if len(spelt) == 1:
-        return Choice(name=choice.name, options=spelt[0])
-    chosen = {registry.completed(one.name, one.options)[FOLD] for one in folds(choice)}
-    together = {FOLD: sorted(chosen)} if len(chosen) > 1 else {}
-    return Choice(name=choice.name, options=dict(sorted({**spelt[0], **together}.items())))
-
-
-def _spelt_once(choices: Sequence[Choice], registry: Registry[Any]) -> tuple[Choice, ...]:
-    """Choices in one spelling, each once."""
-    spelt = [canonical_choice(choice, registry) for choice in choices]
-    return tuple({one.model_dump_json(): one for one in spelt}.values())
-
-
 def identities(suite: Suite, plugins: Plugins) -> Iterator[CellSpec]:
     """The cells of a suite before anything is known of their data, each once."""
     return iter({cell.model_dump_json(): cell for cell, _ in _cells(suite, plugins)}.values())
@@ -102,8 +61,9 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
 
     What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
     """
-    composites = {one.name: [choice.name for choice in one.of] for one in suite.composites}
-    read = {name: frozenset().union(*(_reads(part, plugins) for part in of)) for name, of in composites.items()}
+    methods = {one.name: _reads(one.name, plugins) for one in suite.methods}
+    composites = {one.name: frozenset().union(*(_shares(part, plugins) for part in one.of)) for one in suite.composites}
+    read = {**methods, **composites}
     cells = (
         (
             CellSpec(
@@ -120,7 +80,7 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
         for pretraining in suite.pretraining
         for backbone in suite.backbones
         for method in (*suite.methods, *(composite.choice for composite in suite.composites))
-        for reads in [read.get(method.name) or _reads(method.name, plugins)]
+        for reads in [read[method.name]]
         for seed in suite.seeds
         for data in suite.data or (pretraining,)
         for learnt, measured, average in paired(pretraining, data)
@@ -137,6 +97,12 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
 def _reads(method: str, plugins: Plugins) -> frozenset[Read]:
     reads: frozenset[Read] = plugins.methods.entry(method).card.reads
     return reads
+
+
+def _shares(part: Part, plugins: Plugins) -> set[Read]:
+    """Reads of a part, less those that it has of its own."""
+    own = {"backbone": part.backbone, "pretraining": part.pretraining}
+    return {name for name in _reads(part.method.name, plugins) if own.get(name) is None}
 
 
 def check(suite: Suite, plugins: Plugins) -> Suite:
@@ -156,19 +122,22 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
             msg = f"suite {suite.name!r} needs {distribution}: pip install {distribution}"
             raise PluginError(msg) from None
     named = portable_weights(suite, plugins)
-    composed = [choice for composite in named.composites for choice in composite.of]
-    for choice, backbone in product((*named.methods, *composed), suite.backbones):
+    for choice, backbone in ((choice, backbone) for choice, backbones in named.fitted for backbone in backbones):
         start = located_start(choice, backbone, plugins, named.paths)
         plugins.methods.draft(choice.name, plugins.methods.started(choice.name, choice.options, start))
     for composite in named.composites:
         if composite.name in plugins.methods:
             msg = f"suite {suite.name!r}: composite {composite.name!r} has the name of a method; give it another"
             raise UsageError(msg)
+        for part in composite.of:
+            _check_part(part, composite, plugins, suite.paths)
     for choice in suite.evaluators:
         plugins.evaluators.draft(choice.name, choice.options)
     encodings = [plugins.evaluators.encoding(choice.name, choice.options) for choice in suite.evaluators]
     layers = {encoding.layer for encoding in encodings if encoding.layer is not None}
-    for choice in suite.backbones:
+    alone = [one.of[0] for one in suite.composites if len(one.of) == 1]  # others have no layers
+    own = [part.backbone for part in alone if part.backbone is not None and part.reduction is None]
+    for choice in (*suite.backbones, *own):
         known = plugins.backbones.draft(choice.name, choice.options).card.layers
         for layer in sorted(layers):
             if layer not in known:
@@ -184,6 +153,26 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
     return canonical(named, plugins)
 
 
+def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locations: Mapping[str, Path]) -> None:
+    """Construct what a part names of its own.
+
+    Raises:
+        PluginError: when a class cannot be imported.
+        UsageError: when its method does not read it, or a name or an option is unknown or wrong.
+    """
+    for name, choice in (("backbone", part.backbone), ("pretraining", part.pretraining)):
+        if choice is not None and name not in _reads(part.method.name, plugins):
+            msg = (
+                f"composite {composite.name!r}: method {part.method.name!r} reads no {name}, got {choice.label}; "
+                f"leave {name!r} of the part out"
+            )
+            raise UsageError(msg)
+    if part.backbone is not None:
+        plugins.backbones.draft(part.backbone.name, part.backbone.options)
+    if part.pretraining is not None:
+        plugins.datasets.build(part.pretraining.name, part.pretraining.options, locations=locations)
+
+
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
     """All cells of a suite; draws or reads the data sets."""
     cells = _cells(suite, plugins)
@@ -196,9 +185,16 @@ def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
     options = cell.method.options
     if cell.method.name in plugins.methods or not {"of", "by"} <= options.keys():
         return plan_fit(cell, plugins, sources)
-    choices = [Choice(**choice) for choice in options["of"]]
-    parts = tuple(plan_row(cell.model_copy(update={"method": choice}), plugins, sources) for choice in choices)
+    parts = tuple(_plan_part(part, cell, plugins, sources) for part in cell.parts)
     return Composite(of=parts, by=options["by"], key=keys.row_key(tuple(part.key for part in parts), options["by"]))
+
+
+def _plan_part(part: Part, cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
+    own = {"backbone": part.backbone or cell.backbone, "pretraining": part.pretraining or cell.pretraining}
+    fit = plan_fit(cell.model_copy(update={"method": part.method, **own}), plugins, sources)
+    if part.reduction is None:
+        return fit
+    return ReducedFit(of=fit, by=part.reduction, key=keys.reduced_key(fit.key, part.reduction))
 
 
 def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
@@ -291,12 +287,9 @@ def plan_encodings(
     """
     try:
         with _contract_of("evaluator", cell.evaluator):
-            asked = evaluator.encodings(row.promise, data, seed=cell.seed)
-        encoded = [[keys.encoded(fit.promise, encoding) for encoding in asked] for fit in row.fits]
-        views = [
-            [keys.shown(fit.promise, encoding) for encoding in encodings]
-            for fit, encodings in zip(row.fits, encoded, strict=True)
-        ]
+            asked = [list(_by_fit(row, one)) for one in evaluator.encodings(row.promise, data, seed=cell.seed)]
+        encoded = [(fit, keys.encoded(fit.promise, one)) for of_fit in zip(*asked, strict=True) for fit, one in of_fit]
+        views = [keys.shown(fit.promise, one) for fit, one in encoded]
     except UsageError:
         return ()
     code = keys.encoding_code(sources.kind(cell.data))
@@ -313,9 +306,19 @@ def plan_encodings(
                 code=code,
             ),
         )
-        for fit, encodings, seen in zip(row.fits, encoded, views, strict=True)
-        for encoding, view in zip(encodings, seen, strict=True)
+        for (fit, encoding), view in zip(encoded, views, strict=True)
     )
+
+
+def _by_fit(row: Row, asked: Encoding) -> Iterator[tuple[FitSpec, Encoding]]:
+    """Fits of a row, each with what an evaluator's encoding becomes for it."""
+    if isinstance(row, FitSpec):
+        yield row, asked
+    elif isinstance(row, ReducedFit):
+        yield row.of, row.by.asked(asked)
+    else:
+        for part in row.of:
+            yield from _by_fit(part, asked)
 
 
 @contextlib.contextmanager

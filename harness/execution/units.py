@@ -18,6 +18,7 @@ import torch
 from harness.backbones.weights import load_weights
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
+from harness.encoders.reduced import ReducedEncoder
 from harness.errors import DataError, DivergedError, HarnessError
 from harness.execution.data_faults import data_faults
 from harness.execution.origins import origin, other_origins, read_record, write_origin
@@ -29,6 +30,7 @@ from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.keys import encoding_code
 from harness.store.records import Choice, EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
+from harness.store.reduction import ReducedFit
 from harness.system import files, progress
 from harness.system.environment import provenance
 from harness.system.hashing import digest
@@ -299,7 +301,10 @@ def failure_of(error: BaseException) -> Failure:
 def _frozen(row: Row, loaded: Mapping[str, Encoder], data: Choice, workshop: Workshop) -> FrozenEncoder:
     if isinstance(row, FitSpec):
         return workshop.cached(loaded[row.key], row.key, data)
-    return CompositeEncoder(tuple(_frozen(part, loaded, data, workshop) for part in row.of), by=row.by, key=row.key)
+    if isinstance(row, ReducedFit):
+        return ReducedEncoder(_frozen(row.of, loaded, data, workshop), by=row.by, key=row.key)
+    parts = tuple(_frozen(part, loaded, data, workshop) for part in row.of)
+    return parts[0] if len(parts) == 1 else CompositeEncoder(parts, by=row.by, key=row.key)
 
 
 def _check_scores(evaluation: Evaluation, evaluator: Evaluator) -> None:
@@ -327,6 +332,8 @@ def _outcome(
     weights = {name: match for path in fits for name, match in read_record(path).get(WEIGHTS, {}).items()}
     pretraining = spec.identity.pretraining
     learnt = coverage(workshop.sources.split(pretraining, "train")) if pretraining else {}
+    own = {one.label: coverage(workshop.sources.split(one, "train")) for one in spec.identity.data_of_parts}
+    of_parts = {label: share for label, share in own.items() if share}
     run = Run(
         key=spec.key,
         fit_key=spec.row.key,
@@ -346,6 +353,7 @@ def _outcome(
         | ({"parts": parts} if parts else {})
         | ({WEIGHTS: weights} if weights else {})
         | ({"pretraining_coverage": learnt} if learnt else {})
+        | ({"coverage_of_parts": of_parts} if of_parts else {})
         | ({"data_faults": dict(faults)} if faults else {}),
     )
     return Outcome(run, evaluation.pictures)

@@ -50,8 +50,8 @@ def fetch_weights(suite: Suite, plugins: Plugins) -> None:
         PluginError: when a class cannot be imported.
         DataError: when a file cannot be fetched.
     """
-    for start in _starts(suite, plugins):
-        for backbone in suite.backbones if _of_library(start) else ():
+    for start, backbones in _starts(suite, plugins):
+        for backbone in backbones if _of_library(start) else ():
             _published(start, backbone, download=True)
 
 
@@ -66,11 +66,10 @@ def _published(start: Start, backbone: Choice | None, *, download: bool = False)
     return library_weights(backbone.name if backbone else "", tag, download=download)
 
 
-def _starts(suite: Suite, plugins: Plugins) -> list[Start]:
-    """Weights that the methods of a suite start from, composites included."""
-    choices = [*suite.methods, *(choice for composite in suite.composites for choice in composite.of)]
-    starts = (plugins.methods.start(choice.name, choice.options) for choice in choices)
-    return [start for start in starts if start is not None]
+def _starts(suite: Suite, plugins: Plugins) -> list[tuple[Start, tuple[Choice, ...]]]:
+    """Weights that the methods of a suite start from, parts too, and their backbones."""
+    starts = ((plugins.methods.start(one.name, one.options), backbones) for one, backbones in suite.fitted)
+    return [(start, backbones) for start, backbones in starts if start is not None]
 
 
 def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
@@ -97,7 +96,9 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
 
     methods = tuple(named(choice) for choice in suite.methods)
     composites = tuple(
-        composite.model_copy(update={"of": tuple(named(choice) for choice in composite.of)})
+        composite.model_copy(
+            update={"of": tuple(part.model_copy(update={"method": named(part.method)}) for part in composite.of)}
+        )
         for composite in suite.composites
     )
     return suite.model_copy(update={"methods": methods, "composites": composites, "paths": places})
@@ -105,7 +106,7 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
 
 def weights_names(suite: Suite, plugins: Plugins) -> set[str]:
     """Names of the files of weights that a suite uses."""
-    return {start.weights for start in _starts(suite, plugins)}
+    return {start.weights for start, _ in _starts(suite, plugins)}
 
 
 def portable_name(written: str) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.cards import EvaluatorCard
+from harness.leaderboard.fold_confusion import CONFUSION, accumulated_name, confused_folds
 from harness.leaderboard.made_with import MadeWith, made_with
 from harness.leaderboard.planned import PlannedCell, assemble
 from harness.leaderboard.ranking import Comparison, Division, rank
 from harness.leaderboard.statistics import Covers
 from harness.leaderboard.table import BoardCell, Column, Row, shared_settings
 from harness.leaderboard.text import file_name, one_line
+from harness.store.records import Run
 from harness.suites.references import Reference
 
 LABELLED = "Weights learnt from labels"
@@ -42,7 +44,7 @@ class RunPicture:
     row: Row
     seed: int
     key: str
-    """Key of the run."""
+    """Key of the run, or of the first fold's."""
     name: str
     png: bytes = field(repr=False)
 
@@ -186,14 +188,18 @@ def build_board(
     )
 
 
-def with_pictures(board: Board, read: Callable[[str, str], bytes | None]) -> Board:
+def with_pictures(
+    board: Board, read: Callable[[str, str], bytes | None], draw: Callable[[Sequence[Run]], bytes] | None = None
+) -> Board:
     """Add pictures of runs: in each column, of the first seed of the best-ranked row.
 
-    Where nothing is ranked they are those of a reference, or else of the first row.
+    Where nothing is ranked they are those of a reference, or else of the first row. Where the row averages folds they
+    are those of its first fold, but the confusion is accumulated over all of them, if the runs tell their classes.
 
     Args:
         board: whose runs.
         read: the PNG of a run's key and a picture's name; None leaves it out.
+        draw: the accumulated confusion of the runs of all folds; None reads it as the others, under its own name.
     """
     standings = [standing for division in board.divisions for standing in division.standings]
     standings.sort(key=lambda one: (one.rank is None, one.rank is None and not one.row.supervised))
@@ -202,8 +208,12 @@ def with_pictures(board: Board, read: Callable[[str, str], bytes | None]) -> Boa
         seeds = [(standing.row, seed) for standing in standings for seed in standing.row.cell(column).seeds]
         for row, seed in seeds:
             if seed.run and seed.run.pictures:
-                for name in seed.run.pictures:
-                    if (png := read(seed.run.key, name)) is not None:
+                folds = confused_folds(row.cell(column), seed.seed)
+                for own in seed.run.pictures:
+                    accumulated = own == CONFUSION and len(folds) > 0
+                    name = accumulated_name(folds) if accumulated else own
+                    png = draw(folds) if accumulated and draw else read(seed.run.key, name)
+                    if png is not None:
                         number = 1 + len(board.pictures) + len(pictures)
                         pictures.append(RunPicture(number, column, row, seed.seed, seed.run.key, name, png))
                 break

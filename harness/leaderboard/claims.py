@@ -13,7 +13,7 @@ import yaml
 
 from harness.cards import Metric
 from harness.errors import DataError, UsageError, unknown
-from harness.execution.plan import canonical_choice
+from harness.execution.spelling import canonical_choice
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.statistics import Difference, Sample, compare

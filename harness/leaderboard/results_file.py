@@ -61,7 +61,7 @@ class _StoredPicture(pydantic.BaseModel):
 
 
 class _StoredRunPicture(pydantic.BaseModel):
-    """A picture of the run of `key`, in a file beside this one."""
+    """A picture of the run of `key`, or of its folds, in a file beside this one."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 

@@ -126,6 +126,8 @@ class BoardCell:
                 splits: dict[str, Any] = dict(run.protocol.get("coverage", {}))
                 if learnt := run.provenance.get("pretraining_coverage"):
                     splits["learnt from"] = learnt
+                of_parts = run.provenance.get("coverage_of_parts", {})
+                splits |= {f"learnt from {label}": learnt for label, learnt in of_parts.items()}
                 shares = (f"{name} {text.share(split['videos'], split['listed'])}" for name, split in splits.items())
                 texts[", ".join(shares)] = None
         return "; ".join(line for line in texts if line)

@@ -15,6 +15,7 @@ from typing import Any
 from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
 from harness.store.records import Choice
+from harness.store.reduction import Reduction
 from harness.system.code import code_hash, module_hash
 from harness.system.hashing import digest
 from harness.values import Encoding, Promise
@@ -22,6 +23,7 @@ from harness.values import Encoding, Promise
 READING = ("harness.datasets.derived", "harness.datasets.splits", "harness.execution.sources", "harness.video.loader")
 ENCODING = ("harness.encoders.composite", "harness.encoders.frozen", "harness.store.features")
 FITTING = ("harness.training.session",)
+REDUCING = ("harness.encoders.reduced", "harness.store.reduction")
 UNITS = ("harness.execution.units", "harness.execution.stored_encoders")
 
 
@@ -83,6 +85,16 @@ def fit_key(
 def row_key(parts: tuple[str, ...], by: str) -> str:
     """Key of a composite: the keys of its parts in order, and how they are joined."""
     return digest({"parts": list(parts), "by": by})
+
+
+def reduced_key(fit: str, by: Reduction) -> str:
+    """Key of a part whose clips and crops become one vector in a way of its own.
+
+    Args:
+        fit: key of the part's fit.
+        by: clips, crops and aggregate.
+    """
+    return digest({"fit": fit, **asdict(by), "code": [module_hash(module) for module in REDUCING]})
 
 
 def feature_key(*, fit: str, view: View | WholeVideo, encoding: Encoding, manifest: str, code: str) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from harness.backbones.start import Start
-from harness.values import Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
+from harness.store.reduction import Crops, ReducedFit, Reduction
+from harness.values import Aggregate, Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
 
@@ -65,10 +66,75 @@ def _shown(value: Any) -> str:
     """
     if isinstance(value, dict) and value:
         return f"({', '.join(f'{k}={_shown(v)}' for k, v in sorted(value.items()))})"
-    choices = value if isinstance(value, list) else []
-    if choices and all(isinstance(one, dict) and one.keys() == {"name", "options"} for one in choices):
-        return " + ".join(Choice(**one).label for one in choices)
-    return str(value)
+    parts = stored_parts(value)
+    return " + ".join(part.label for part in parts) if parts else str(value)
+
+
+class Part(pydantic.BaseModel):
+    """A part of a composite: a method, and what it does not share with the others.
+
+    It is stored as its method where it has nothing of its own, else as a mapping with `method`.
+
+    >>> Part(method="sfa").model_dump()
+    {'name': 'sfa', 'options': {}}
+    >>> Part(method="supervised", backbone="small_3d", crops=10, aggregate="max").label
+    'supervised on small_3d, maximum over 10 crops'
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    method: WrittenChoice
+    backbone: WrittenChoice | None = None
+    """The network; that of the row when None."""
+    pretraining: WrittenChoice | None = None
+    """The data set that it learns from, one fold of it; that of the row when None."""
+    clips: Annotated[int, pydantic.Field(gt=0)] | None = None
+    """Clips of a video, whatever an evaluator asks for."""
+    crops: Crops | None = None
+    """Crops of a clip, whatever an evaluator asks for."""
+    aggregate: Aggregate | None = None
+    """Reduction of its clips and crops to one vector before parts are joined."""
+
+    @pydantic.model_serializer
+    def _stored(self) -> dict[str, Any]:
+        given = {name: value for name, value in self if value is not None}
+        written = {name: one.model_dump() if isinstance(one, Choice) else one for name, one in given.items()}
+        return self.method.model_dump() if given.keys() == {"method"} else written
+
+    @property
+    def reduction(self) -> Reduction | None:
+        """Reduction of its clips and crops; None where it is the evaluator's."""
+        if (self.clips, self.crops, self.aggregate) == (None, None, None):
+            return None
+        return Reduction(clips=self.clips, crops=self.crops, aggregate=self.aggregate or "mean")
+
+    @property
+    def label(self) -> str:
+        """The method and what is the part's own, in one line."""
+        built = f" on {self.backbone.label}" if self.backbone else ""
+        learnt = [f"learnt from {self.pretraining.label}"] if self.pretraining else []
+        reduced = [str(self.reduction)] if self.reduction else []
+        return ", ".join([f"{self.method.label}{built}", *learnt, *reduced])
+
+
+def _parse_part(value: Any) -> Any:
+    """Tell a part with `method` from a method alone."""
+    own = isinstance(value, Part) or (isinstance(value, Mapping) and "method" in value and "name" not in value)
+    return value if own else {"method": value}
+
+
+WrittenPart = Annotated[Part, pydantic.BeforeValidator(_parse_part)]
+"""Part as written in files: a method, or a mapping with `method`."""
+_PARTS = pydantic.TypeAdapter(tuple[WrittenPart, ...])
+
+
+def stored_parts(value: Any) -> tuple[Part, ...]:
+    """Parts that an option of a stored choice lists; none where it lists others."""
+    listed = value if isinstance(value, list) else []
+    methods = [one.get("method", one) if isinstance(one, Mapping) else one for one in listed]
+    if not all(isinstance(one, Mapping) and one.keys() == {"name", "options"} for one in methods):
+        return ()
+    return _PARTS.validate_python(listed)
 
 
 class CellSpec(pydantic.BaseModel):
@@ -92,6 +158,17 @@ class CellSpec(pydantic.BaseModel):
     def fit_label(self) -> str:
         """Method, backbone and seed in one line."""
         return _fit_label(self.method, self.backbone, self.seed)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Parts of a composite; none for a method."""
+        return stored_parts(self.method.options.get("of"))
+
+    @property
+    def data_of_parts(self) -> tuple[Choice, ...]:
+        """Data sets that parts learn from in place of `pretraining`, each once."""
+        own = (part.pretraining for part in self.parts if part.pretraining not in (None, self.pretraining))
+        return tuple({one.model_dump_json(): one for one in own if one is not None}.values())
 
 
 def _fit_label(method: Choice, backbone: Choice | None, seed: int) -> str:
@@ -178,7 +255,7 @@ class FitSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composite:
-    """A row made of other rows."""
+    """A row made of other rows; of one alone it is that one."""
 
     of: tuple[Row, ...]
     by: Join
@@ -202,10 +279,12 @@ class Composite:
     @property
     def promise(self) -> Promise:
         """Properties of the parts together."""
+        if len(self.of) == 1:
+            return self.of[0].promise
         return joined_promise(tuple(part.promise for part in self.of), self.by)
 
 
-Row = FitSpec | Composite
+Row = FitSpec | ReducedFit | Composite
 """One line of a board, for one seed."""
 
 

@@ -11,7 +11,8 @@ import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.records import Choice, WrittenChoice
+from harness.store.records import Choice, Part, WrittenChoice, WrittenPart
+from harness.suites.folds import FOLD
 from harness.values import Join
 
 PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Literal["uniform"] | None]
@@ -19,7 +20,9 @@ PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Litera
 
 
 class CompositeChoice(pydantic.BaseModel):
-    """A row made of several methods of one backbone, data set and seed.
+    """A row made of several methods of one seed, or of one alone.
+
+    Parts share the row's backbone, data set and clips unless they name their own.
 
     >>> both = CompositeChoice.model_validate({"name": "both", "of": ["sfa", "random_init"]})
     >>> both.choice.label
@@ -29,9 +32,25 @@ class CompositeChoice(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     name: str = pydantic.Field(pattern=f"^{NAME.pattern}$")
-    of: tuple[WrittenChoice, ...] = pydantic.Field(min_length=2)
-    """Methods whose encoders are joined, in order."""
+    of: tuple[WrittenPart, ...] = pydantic.Field(min_length=1)
+    """Parts whose encoders are joined, in order."""
     by: Join = "concat"
+
+    @pydantic.field_validator("of")
+    @classmethod
+    def _of_one_fold(cls, of: tuple[Part, ...]) -> tuple[Part, ...]:
+        for part in of:
+            if part.pretraining is not None and isinstance(chosen := part.pretraining.options.get(FOLD), list):
+                msg = f"part {part.method.name!r}: expected one fold to learn from, got {FOLD}: {chosen}"
+                raise ValueError(msg)
+        return of
+
+    @pydantic.model_validator(mode="after")
+    def _of_two_blocks(self) -> CompositeChoice:
+        if self.by == "blocks" and len(self.of) == 1:
+            msg = "expected two parts or more of which blocks are made, got one; leave `by` out"
+            raise ValueError(msg)
+        return self
 
     @property
     def choice(self) -> Choice:
@@ -60,7 +79,7 @@ class Suite(pydantic.BaseModel):
     """Budget of every fit: training frames shown to the network."""
     methods: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     composites: tuple[CompositeChoice, ...] = ()
-    """Rows made of several methods."""
+    """Rows made of several methods, or of one with a backbone or data of its own."""
     backbones: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     pretraining: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     """Data sets whose training splits are learnt from."""
@@ -78,6 +97,13 @@ class Suite(pydantic.BaseModel):
     def folder(self) -> Path:
         """Folder that relative paths start from: that of the suite's file, if it has one."""
         return self._folder
+
+    @property
+    def fitted(self) -> tuple[tuple[Choice, tuple[Choice, ...]], ...]:
+        """Methods, those of parts too, each with the backbones it is fitted on."""
+        parts = [part for composite in self.composites for part in composite.of]
+        own = ((part.method, (part.backbone,) if part.backbone else self.backbones) for part in parts)
+        return (*((method, self.backbones) for method in self.methods), *own)
 
     def at(self, folder: Path) -> Suite:
         """The suite as a file in `folder` says it, from which relative paths start."""

@@ -73,6 +73,7 @@ EDITS = [
     ("datasets/mocap_actions/takes.py", *PROSE, NOTHING),
     ("interfaces.py", ".mean(1)", ".amax(1)", EVERYTHING | DRAWN),
     ("encoders/frozen.py", *ADDED, FEATURES | RUNS | DRAWN),
+    ("encoders/reduced.py", *ADDED, NOTHING),
     ("encoders/network.py", *ADDED, EVERYTHING | DRAWN),
     ("store/features.py", *ADDED, FEATURES | RUNS | DRAWN),
     ("evaluators/knn.py", *ADDED, KNN),

@@ -12,7 +12,7 @@ from harness.datasets.split_views import Subset
 from harness.errors import UsageError
 from harness.execution import data_faults as module
 from harness.execution.data_faults import data_faults, shared_videos
-from harness.store.records import CellSpec, Choice
+from harness.store.records import CellSpec, Choice, Part
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -66,6 +66,15 @@ def test_test_videos_in_train_and_in_the_data_learnt_from(textured):
             "pretraining": {"videos": 32, "equal": 3, "similar": 0},
         }
     }
+
+
+def test_data_that_parts_learnt_from_are_looked_at_too(textured):
+    train, test = textured
+    data = {"train": Subset(train, range(24)), "test": leaking(train, test, 30, 40)}
+    of = [Part(method="x", pretraining=name).model_dump() for name in ("a", "b", "c")]
+    composite = cell(None, "a").model_copy(update={"method": Choice(name="both", options={"of": of, "by": "concat"})})
+    found = data_faults(composite, sources(a=data, b={"train": train}, c={"train": Subset(train, range(3))}))
+    assert found == {"shared": {"b": {"videos": 32, "equal": 2, "similar": 0}}}
 
 
 def test_classes_without_a_video(textured):

@@ -9,8 +9,11 @@ import torch
 
 from harness import api
 from harness.errors import UsageError
+from harness.execution import weights_files
 from harness.execution.weights_files import portable_name
 from harness.methods.supervised import Supervised
+from harness.plugins.manager import Plugins
+from harness.suites.schema import Suite
 from harness.system import paths
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness.training.session import TrainingSession
@@ -126,6 +129,53 @@ def test_a_checkpoint_of_a_supervised_network_beats_random_weights(folder):
     untrained, checkpoint = api.run(folder / "s.yaml", changes=changes).runs
     assert {untrained.status, checkpoint.status} == {"done"}, checkpoint.reason
     assert checkpoint.score("top1").value > untrained.score("top1").value + 0.2
+
+
+PARTS = """
+composites:
+- name: both
+  of:
+  - random_init
+  - method: {{name: pretrained, weights: {place}, learnt_from: kinetics400, labels: true}}
+    backbone: tiny
+    clips: 2
+"""
+
+
+def test_weights_of_a_part_are_of_its_own_network(folder):
+    (folder / "s.yaml").write_text((SUITE + PARTS).format(place="enc/a.pth"))
+    changes = ["methods=[random_init]", "backbones=[two_layers]", "seeds=[0]"]
+    _, both = api.run(folder / "s.yaml", changes=changes).runs
+    assert both.status == "done", both.reason
+    assert [start.weights for start in both.starts] == ["a.pth"]
+    assert both.provenance["weights"]["a.pth"]["loaded"].startswith("100.0 % of ")
+    part = both.identity.method.options["of"][1]
+    assert part["method"]["options"]["weights"] == "enc/a.pth"
+    (folder / "enc" / "a.pth").rename(folder / "b.pth")
+    with pytest.raises(UsageError, match=r"expected a file of weights at .*a.pth, where none is"):
+        api.plan(folder / "s.yaml", changes=changes)
+
+
+def test_weights_of_a_library_are_fetched_for_the_networks_that_start_from_them(monkeypatch):
+    library = {"name": "pretrained", "weights": "library", "learnt_from": "imagenet", "labels": True}
+    own = {"method": library, "backbone": "timm:resnet18"}
+    suite = Suite.model_validate(
+        {
+            "name": "library",
+            "title": "Library",
+            "frames": 1,
+            "methods": ["random_init"],
+            "composites": [{"name": "both", "of": ["random_init", own]}],
+            "backbones": ["small_2d", "small_3d"],
+            "pretraining": ["ucf101"],
+            "evaluators": ["knn"],
+            "seeds": [0],
+        }
+    )
+    fetched = []
+    monkeypatch.setattr(weights_files, "_published", lambda start, backbone, *, download: fetched.append(backbone.name))
+    weights_files.fetch_weights(suite, Plugins())
+    assert fetched == ["timm:resnet18"]
 
 
 def test_a_portable_name_has_no_folder_of_the_machine():

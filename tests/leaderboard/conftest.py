@@ -17,7 +17,7 @@ from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
 from harness.leaderboard.board import Board, build_board, with_pictures
 from harness.leaderboard.planned import PlannedCell
-from harness.store.records import CellSpec, Choice, Run, Status
+from harness.store.records import Average, CellSpec, Choice, Run, Status
 from harness.system.hashing import digest
 from harness.values import Predictions, Score
 
@@ -360,6 +360,29 @@ def curved_board() -> Board:
     speeds = {"random_init": 300.0, "sfa": 200.0, "quadruplet": 100.0, "supervised": 100.0}
     runs += [timed_run(row, seed, speeds[row.method] + seed) for row in (*ROWS[:3], ROWS[5]) for seed in (0, 1)]
     return with_pictures(board_of(planned_of(runs)), lambda key, name: picture(len(name), 8))
+
+
+@pytest.fixture(scope="session")
+def folds() -> list[PlannedCell]:
+    """Two rows in one column, three folds of disjoint groups and three seeds."""
+    several = Choice(name="mocap-actions", options={"size": "mini", "fold": [1, 2, 3]})
+    average = Average(pretraining=several, data=several)
+    planned = []
+    for fold in (1, 2, 3):
+        for cell in plan([FakeRow("sfa", 0.4), FakeRow("quadruplet", 0.6)], [FakeColumn("knn", ease=0.1 * fold)]):
+            choice = Choice(name="mocap-actions", options={"size": "mini", "fold": fold})
+            identity = cell.identity.model_copy(update={"pretraining": choice, "data": choice})
+            predictions = cell.run.predictions
+            predictions = dataclasses.replace(
+                predictions,
+                videos=tuple(f"{fold}{name}" for name in predictions.videos),
+                groups=tuple(f"{fold}{name}" for name in predictions.groups),
+            )
+            run = cell.run.model_copy(
+                update={"identity": identity, "predictions": predictions, "protocol_id": f"fold {fold}"}
+            )
+            planned.append(cell.model_copy(update={"identity": identity, "run": run, "average": average}))
+    return planned
 
 
 @pytest.fixture(scope="session")

@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from harness.leaderboard.fold_average import fold_weights
 from harness.leaderboard.planned import assemble
 from harness.leaderboard.statistics import SEED, group_weights
-from harness.store.records import Average, Choice
 
 FOLDS = (1, 2, 3)
 LIST = {"size": "mini", "fold": list(FOLDS)}
-
-
-@pytest.fixture
-def folds(make_plan, fake):
-    """Two rows in one column, three folds of disjoint groups and three seeds."""
-    row, column, _ = fake
-    rows = [row("sfa", 0.4), row("quadruplet", 0.6)]
-    average = Average(
-        pretraining=Choice(name="mocap-actions", options=LIST), data=Choice(name="mocap-actions", options=LIST)
-    )
-    planned = []
-    for fold in FOLDS:
-        for cell in make_plan(rows, [column("knn", ease=0.1 * fold)]):
-            options = {"size": "mini", "fold": fold}
-            choices = {name: Choice(name="mocap-actions", options=options) for name in ("pretraining", "data")}
-            identity = cell.identity.model_copy(update=choices)
-            predictions = cell.run.predictions
-            predictions = dataclasses.replace(
-                predictions,
-                videos=tuple(f"{fold}{name}" for name in predictions.videos),
-                groups=tuple(f"{fold}{name}" for name in predictions.groups),
-            )
-            run = cell.run.model_copy(
-                update={"identity": identity, "predictions": predictions, "protocol_id": f"fold {fold}"}
-            )
-            planned.append(cell.model_copy(update={"identity": identity, "run": run, "average": average}))
-    return planned
 
 
 def values_of(planned, method):

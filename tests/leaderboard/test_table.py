@@ -86,6 +86,17 @@ def test_coverage_is_empty_for_whole_copies(partial_board):
     assert partial_board.rows[1].cells[0].coverage == TEXT
 
 
+def test_coverage_names_the_data_of_parts(partial_board):
+    cell = partial_board.rows[1].cells[0]
+    of_parts = {"coverage_of_parts": {"blobs(fold=2)": {**PARTIAL, "videos": 250}}}
+    (seed,) = cell.seeds
+    run = seed.run.model_copy(update={"provenance": {**seed.run.provenance, **of_parts}})
+    assert (
+        replace(cell, seeds=(replace(seed, run=run),)).coverage
+        == f"{TEXT}, learnt from blobs(fold=2) 25.0 % (250 of 1,000)"
+    )
+
+
 def test_coverage_stands_beside_the_score_everywhere(partial_board):
     line = next(line for line in readme(partial_board).splitlines() if "| sfa" in line)
     assert TEXT in line

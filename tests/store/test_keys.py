@@ -11,6 +11,7 @@ from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
 from harness.store import keys
 from harness.store.records import Choice
+from harness.store.reduction import Reduction
 from harness.system.hashing import digest
 from harness.values import Encoding, Promise
 
@@ -28,6 +29,10 @@ VALUES = {
         "seed": (0, 1),
     },
     keys.row_key: {"parts": (("a", "b"), ("b", "a"), ("a", "b", "b")), "by": ("concat", "blocks")},
+    keys.reduced_key: {
+        "fit": ("a", "b"),
+        "by": (Reduction(), Reduction(clips=1), Reduction(crops=1), Reduction(aggregate="max")),
+    },
     keys.feature_key: {
         "fit": ("a", "b"),
         "view": (View(), View(size=96), View(stride="uniform"), WholeVideo()),
@@ -101,6 +106,15 @@ def test_fits_that_differ_in_what_the_method_does_not_read_are_one(part, changes
     assert keys.fit_key(**same) != keys.fit_key(**{**same, **changes})
     unread = {**same, "reads": ALL - {part}}
     assert keys.fit_key(**unread) == keys.fit_key(**{**unread, **changes})
+
+
+def test_the_code_that_reduces_is_in_the_key_of_what_it_reduces(monkeypatch):
+    before = keys.reduced_key("a", Reduction(crops=10))
+    known = keys.module_hash
+    monkeypatch.setattr(
+        keys, "module_hash", lambda name: "other" if name == "harness.encoders.reduced" else known(name)
+    )
+    assert keys.reduced_key("a", Reduction(crops=10)) != before
 
 
 def test_an_encoder_is_shown_its_own_view_with_the_clips_that_are_asked_for():

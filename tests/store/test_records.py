@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
+import pytest
+
 from harness.cards import View, WholeVideo
-from harness.store.records import Choice, Composite, FitSpec
+from harness.store.records import CellSpec, Choice, Composite, FitSpec, Part, stored_parts
 from harness.values import Promise
 
 
@@ -28,6 +31,80 @@ def test_labels_say_name_and_options_in_order():
     parts = [{"name": "sfa", "options": {}}, {"name": "knn", "options": {"k": 1}}]
     assert Choice(name="both", options={"of": parts}).label == "both(of=sfa + knn(k=1))"
     assert Choice(name="x", options={"of": [1, 2], "rest": []}).label == "x(of=[1, 2], rest=[])"
+
+
+MOCAP = {"name": "mocap-actions", "size": "mini"}
+
+
+@pytest.mark.parametrize(
+    ("written", "label", "stored"),
+    [
+        ({"method": "sfa"}, "sfa", {"name": "sfa", "options": {}}),
+        ({"method": {"name": "knn", "k": 1}}, "knn(k=1)", {"name": "knn", "options": {"k": 1}}),
+        (
+            {"method": "supervised", "backbone": "small_3d", "pretraining": MOCAP, "clips": 4},
+            "supervised on small_3d, learnt from mocap-actions(size=mini), 4 clips",
+            {
+                "method": {"name": "supervised", "options": {}},
+                "backbone": {"name": "small_3d", "options": {}},
+                "pretraining": {"name": "mocap-actions", "options": {"size": "mini"}},
+                "clips": 4,
+            },
+        ),
+        (
+            {"method": {"name": "sfa", "dim": 3}, "crops": 10, "aggregate": "max"},
+            "sfa(dim=3), maximum over 10 crops",
+            {"method": {"name": "sfa", "options": {"dim": 3}}, "crops": 10, "aggregate": "max"},
+        ),
+    ],
+)
+def test_a_part_is_stored_as_its_method_and_what_is_its_own(written, label, stored):
+    part = Part.model_validate(written)
+    assert (part.label, part.model_dump()) == (label, stored)
+    assert json.loads(part.model_dump_json()) == stored
+    assert stored_parts([stored]) == (part,)
+    assert Choice(name="x", options={"of": [{"name": "a", "options": {}}, stored]}).label == f"x(of=a + {label})"
+
+
+@pytest.mark.parametrize(
+    "other", [None, [1, 2], "sfa", [{"name": "sfa"}], [{"method": "sfa"}], [{"method": {"a": 1}}], {"name": "a"}]
+)
+def test_other_options_list_no_parts(other):
+    assert stored_parts(other) == ()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"clips": 0}, {"crops": 2}, {"aggregate": "sum"}, {"crop": 10}, {"backbone": 3}, {"seed": 1}]
+)
+def test_a_part_with_what_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Part.model_validate({"method": "sfa", **wrong})
+
+
+def test_a_cell_names_the_data_of_its_parts_once():
+    stored = [Part(method=name, pretraining=data).model_dump() for name, data in PRETRAINED]
+    cell = CellSpec(
+        method=Choice(name="both", options={"of": stored, "by": "concat"}),
+        backbone=None,
+        pretraining=Choice(name="blobs"),
+        frames=1,
+        evaluator=Choice(name="knn"),
+        data=Choice(name="blobs"),
+        seed=0,
+    )
+    assert [part.method.name for part in cell.parts] == ["a", "b", "c", "d"]
+    assert cell.data_of_parts == (Choice(name="ucf101"),)
+    alone = cell.model_copy(update={"method": Choice(name="a", options={"of": [1]})})
+    assert (alone.parts, alone.data_of_parts) == ((), ())
+
+
+PRETRAINED = [("a", None), ("b", "ucf101"), ("c", "blobs"), ("d", "ucf101")]
+"""Methods of parts, and the data that they learn from."""
+
+
+def test_a_composite_of_one_row_is_that_row():
+    alone = Composite(of=(fit("a", dim=4),), by="concat", key="x")
+    assert (alone.promise, alone.label, alone.fits) == (fit("a", dim=4).promise, "a / small_2d / seed 0", alone.of)
 
 
 def test_a_composite_has_the_fits_of_its_parts_in_order():

@@ -103,3 +103,61 @@ def test_relative_paths_start_from_the_file(file, tmp_path):
         "hmdb51": "/data",
         "flic": "~/flic",
     }
+
+
+PARTS = """
+composites:
+  - {name: alone, of: [{method: sfa, crops: 3}]}
+  - name: both
+    by: blocks
+    of:
+    - sfa
+    - {name: sfa, method: inner}
+    - {method: {name: supervised, lr: 0.003}, backbone: small_3d, pretraining: {name: blobs, subset: 3}, clips: 4}
+"""
+
+
+def test_parts_are_methods_or_mappings_with_a_method(file):
+    alone, both = read(file, GOOD + PARTS, "composites.1.of.2.clips=2").composites
+    assert alone.choice.label == "alone(by=concat, of=sfa, 3 crops)"
+    assert [part.label for part in both.of] == [
+        "sfa",
+        "sfa(method=inner)",
+        "supervised(lr=0.003) on small_3d, learnt from blobs(subset=3), 2 clips",
+    ]
+    assert both.choice.options == {"of": [part.model_dump() for part in both.of], "by": "blocks"}
+    assert both.choice.options["of"][0] == {"name": "sfa", "options": {}}
+
+
+def test_each_method_has_the_backbones_that_it_is_fitted_on(file):
+    suite = read(file, GOOD + PARTS, "backbones=[small_2d, c3d]")
+    fitted = [(method.name, *(one.name for one in backbones)) for method, backbones in suite.fitted]
+    shared = ("small_2d", "c3d")
+    assert fitted == [
+        ("random_init", *shared),
+        ("quadruplet", *shared),
+        *[("sfa", *shared)] * 3,
+        ("supervised", "small_3d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("composites.0.of=[]", r"composites.0.of: .*at least 1 item"),
+        ("composites.0.by=blocks", "composites.0: .*expected two parts or more of which blocks are made, got one"),
+        ("composites.0.of.0.crops=2", "composites.0.of.0.crops: Input should be 1, 3, 5 or 10"),
+        ("composites.0.of.0.clips=0", "composites.0.of.0.clips: .*greater than 0"),
+        ("composites.0.of.0.crop=10", "composites.0.of.0.crop: Extra inputs are not permitted"),
+        ("composites.0.of.0=7", "composites.0.of.0.method: .*expected a registered name, or a mapping .* got 7"),
+        ("composites.1.of.2.backbone=7", "composites.1.of.2.backbone: .*expected a registered name"),
+        (
+            "composites.1.of.2.pretraining={name: ucf101, fold: [1, 2]}",
+            r"composites.1.of: .*part 'supervised': expected one fold to learn from, got fold: \[1, 2\]",
+        ),
+    ],
+)
+def test_wrong_parts_name_the_place(file, change, message):
+    with pytest.raises(UsageError, match=message) as raised:
+        read(file, GOOD + PARTS, change)
+    assert "\n" not in str(raised.value)
