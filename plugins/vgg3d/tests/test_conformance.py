@@ -11,7 +11,7 @@ SMALL = {"frames": 6, "batch_size": 4}
 
 @conformance(
     Vgg3d(**SMALL, channels=4, units=8),
-    Vgg3d(**SMALL, channels=4, units=8, trained="all", frames_share=0.5),
+    Vgg3d(**SMALL, channels=4, units=8, trained="all"),
     SpatialStream(**SMALL),
 )
 def test_methods(check):

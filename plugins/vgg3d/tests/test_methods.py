@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from harness.backbones.small_2d import Small2D
+from harness.backbones.start import Start
 from harness.cards import BackboneCard, View
 from harness.encoders.frozen import CachedEncoder
 from harness.errors import DataError, UsageError
-from harness.methods.supervised import Supervised
+from harness.methods.start import WithStart
 from harness.testing import MovingSquares, TinyBackbone
-from harness.testing.fixtures import PlainBackbone
 from harness.training import checkpoints
 from harness.training.session import TrainingSession
 from harness.values import Budget, Encoding, Inputs
@@ -82,13 +83,10 @@ def test_trained_as_a_whole_all_layers_move(method):
         assert not torch.equal(tensor, network[name]), name
 
 
-@pytest.mark.parametrize(
-    "method", [*BOTH, Vgg3d(**HEAD, order="shuffled"), Vgg3d(**HEAD, trained="all", frames_share=0.5)]
-)
+@pytest.mark.parametrize("method", [*BOTH, Vgg3d(**HEAD, order="shuffled"), Vgg3d(**HEAD, trained="all")])
 def test_a_killed_fit_goes_on_to_the_same_bits(method, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    frames = 2 * 14 * 8 * 6 if method.frames_share else 0
-    whole, original = weights(fit(method, 14, frames=frames)), frame_method.epoch_videos
+    whole, original = weights(fit(method, 14)), frame_method.epoch_videos
 
     def killed(count, size, step, **place):
         if step == 13:
@@ -97,7 +95,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(method, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(frame_method, "epoch_videos", killed)
-        fit(method, 14, folder=tmp_path, frames=frames)
+        fit(method, 14, folder=tmp_path)
     steps = []
 
     def counted(count, size, step, **place):
@@ -105,7 +103,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(method, tmp_path, monkeypatch):
         return original(count, size, step, **place)
 
     monkeypatch.setattr(frame_method, "epoch_videos", counted)
-    assert equal(weights(fit(method, 14, folder=tmp_path, frames=frames)), whole)
+    assert equal(weights(fit(method, 14, folder=tmp_path)), whole)
     assert min(steps) == 10
 
 
@@ -141,11 +139,14 @@ def test_shuffled_training_sees_a_new_order_each_time():
     assert Vgg3d(**HEAD).orders(5, torch.Generator()) is None
 
 
-def test_frames_share_gives_the_network_that_supervised_would():
-    method, backbone = SpatialStream(**SMALL, frames_share=0.5), PlainBackbone()
-    encoder = method.fit(backbone, TRAIN, session(method, 0, frames=4096))
-    twin = Supervised().fit(backbone, TRAIN, TrainingSession(Budget(frames=2048, seed=0), name="supervised"))
-    assert equal(encoder.pretext.network.frames.network.state_dict(), twin.module.state_dict())
+@pytest.mark.parametrize("method", BOTH)
+def test_the_network_of_frames_starts_from_given_weights(method, tmp_path):
+    backbone = TinyBackbone()
+    save_file(backbone.build(seed=7).state_dict(), tmp_path / "frames.safetensors")
+    start = Start(weights=str(tmp_path / "frames.safetensors"), learnt_from="elsewhere", labels=True)
+    encoder = WithStart(method, start).fit(backbone, TRAIN, session(method, 1))
+    kept, given = encoder.pretext.network.frames.network.state_dict(), backbone.build(seed=7).state_dict()
+    assert all(torch.equal(tensor, given[name]) for name, tensor in kept.items())
 
 
 def test_short_videos_repeat_frames():
@@ -154,12 +155,10 @@ def test_short_videos_repeat_frames():
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(
-        "options", [{"frames": 0}, {"frames_share": 1.0}, {"frames_share": -0.1}, {"dropout": 1.0}]
-    )
+    @pytest.mark.parametrize("options", [{"frames": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
     @pytest.mark.parametrize("kind", [Vgg3d, SpatialStream])
     def test_impossible_options(self, kind, options):
-        with pytest.raises(UsageError, match=r"frames must be at least 1, frames_share and dropout in \[0, 1\), got"):
+        with pytest.raises(UsageError, match=r"frames must be at least 1 and dropout in \[0, 1\), got"):
             kind(**options)
 
     @pytest.mark.parametrize("options", [{"channels": 0}, {"units": 0}])

@@ -31,7 +31,7 @@ class C3d:
     ReLU; there is no dropout. Pixels are blue, green and red from 0 to 255, less the buffer `mean` (3, 16, size, size);
     the short side of a frame is 8/7 of `size`, 128 at 112.
 
-    Sports-1M weights start it as `start: {weights: c3d.safetensors, learnt_from: sports-1m, labels: true}`;
+    Sports-1M weights start it as `start: {weights: c3d.safetensors, learnt_from: sports1m, labels: true}`;
     `weights_layouts.read_c3d` makes that file of a released one and of the mean volume. A released file alone lacks
     the mean: it starts the network with the option `mean`. Those of `fc6` are for 112 pixels; at other sizes
     `strict: false` takes what fits.

@@ -14,7 +14,7 @@ PAPER = Paper(
 _SAME = (
     "frames are the middles of equal parts of the video; their short side is 8/7 of the crop, as 256 is of 224",
     "the learning rate is an option and the number of steps follows from the budget; no videos are held out for them",
-    "without weights of the user's the 2D network is random, or learns the labels in a share of the budget",
+    "without weights of the user's the 2D network is random, or starts from another fit",
 )
 
 VGG3D = MethodCard(

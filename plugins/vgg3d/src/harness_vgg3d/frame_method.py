@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from harness.cards import View
 from harness.encoders.network import only_stream
 from harness.errors import DataError, UsageError
-from harness.methods.supervised import Supervised
 from harness.system.seeding import derive_seed, seeded
 from harness.training.epochs import epoch_videos
 from harness.training.gradient_method import GradientMethod
@@ -27,7 +26,7 @@ from harness_vgg3d.frame_network import FrameNetwork, LossOnClips, LossOnMaps, r
 from harness_vgg3d.maps import FrameMaps, StoredMaps
 
 if TYPE_CHECKING:
-    from harness.interfaces import Backbone, Encoder, Session, Split, Stage
+    from harness.interfaces import Backbone, Encoder, Session, Split
 
 
 @dataclass(kw_only=True)
@@ -38,8 +37,7 @@ class FrameMethod(GradientMethod):
     layers are trained on the maps of the centre crops, which are computed once; a network that is trained as a whole
     sees random crops and mirror images.
 
-    The image network starts from the option `start`, or random; with `frames_share` it first learns the labels in that
-    share of the budget, exactly as the method `supervised` would on the same backbone.
+    The image network starts from the option `start`, a file or another fit, or random.
 
     Raises:
         UsageError: when an option is impossible.
@@ -49,8 +47,6 @@ class FrameMethod(GradientMethod):
     """Layers that are trained: the new ones, or the image network too."""
     frames: int = 30
     """Frames of a clip, the middles of as many equal parts of the video."""
-    frames_share: float = 0.0
-    """Share of the budget in which the image network learns the labels first."""
     label: str = "action"
     """The kind of label that is learnt."""
     dropout: float = 0.5
@@ -60,10 +56,10 @@ class FrameMethod(GradientMethod):
     weight_decay: float = 5e-4
 
     def __post_init__(self) -> None:
-        if self.frames < 1 or not 0 <= self.frames_share < 1 or not 0 <= self.dropout < 1:
+        if self.frames < 1 or not 0 <= self.dropout < 1:
             msg = (
-                f"method {self.card.name!r}: frames must be at least 1, frames_share and dropout in [0, 1), "
-                f"got {self.frames}, {self.frames_share} and {self.dropout}"
+                f"method {self.card.name!r}: frames must be at least 1 and dropout in [0, 1), "
+                f"got {self.frames} and {self.dropout}"
             )
             raise UsageError(msg)
 
@@ -125,20 +121,16 @@ class FrameMethod(GradientMethod):
             DataError: when `train` has no such label, a video does not decode, or maps do not fit on the disk.
             DivergedError: when the loss becomes NaN or infinite.
         """
-        seed, budget = session.budget.seed, session.budget.frames
+        seed = session.budget.seed
         inputs, classes = self.clip_inputs(backbone), self._classes(train)
-        images = backbone.build(seed=seed)
-        learnt = int(self.frames_share * budget)
-        if learnt:
-            session.stage("frames", partial(self._learn_frames, images, backbone, train, session, learnt), images)
         with seeded(derive_seed(seed)):
-            network = self.assemble(images, backbone, inputs)
+            network = self.assemble(backbone.build(seed=seed), backbone, inputs)
             classifier = nn.Linear(self.dim(backbone), len(classes))
         network.to(session.device)
         if self.trained == "all":
-            self.train(LossOnClips(network, classifier), inputs, train, session, frames=budget - learnt)
+            self.train(LossOnClips(network, classifier), inputs, train, session)
         else:
-            self._adapt(network, classifier, inputs, train, session, budget - learnt)
+            self._adapt(network, classifier, inputs, train, session)
         return ClassifiedEncoder(ClassifiedNetwork(network, classifier, classes), inputs)
 
     def load(self, backbone: Backbone, folder: Path) -> Encoder:
@@ -165,25 +157,11 @@ class FrameMethod(GradientMethod):
         videos = epoch_videos(len(train), size, step, seed=seed, rank=rank, world=session.world)
         return videos, torch.Generator().manual_seed(derive_seed(seed, step, rank))
 
-    def _learn_frames(
-        self, images: nn.Module, backbone: Backbone, train: Split, session: Session, frames: int, stage: Stage
-    ) -> None:
-        method = Supervised(label=self.label)
-        with seeded(derive_seed(session.budget.seed)):
-            loss = method.build_loss(images, backbone.card.dim, train)
-        method.train(loss, backbone.inputs, train, session, stage=stage, frames=frames)
-
     def _adapt(
-        self,
-        network: FrameNetwork,
-        classifier: nn.Linear,
-        inputs: Inputs,
-        train: Split,
-        session: Session,
-        frames: int,
+        self, network: FrameNetwork, classifier: nn.Linear, inputs: Inputs, train: Split, session: Session
     ) -> None:
         """Train the new layers on maps from the disk; the image network stays as it is."""
-        size, steps = self.plan(self.view(inputs), session, frames)
+        size, steps = self.plan(self.view(inputs), session)
         network.frames.eval().requires_grad_(False)
         maps = FrameMaps(network.frames, inputs).of(train, rank=session.rank, world=session.world)
         session.gather(torch.zeros(1, device=session.device))  # until all processes have computed their share

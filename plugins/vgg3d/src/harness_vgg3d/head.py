@@ -48,21 +48,24 @@ class Head(nn.Module):
             msg = f"expected maps of at least {POOL} frames, rows and columns, got {tuple(sides)}"
             raise UsageError(msg)
         places = math.prod(side // pool for side, pool in zip(sides, POOL, strict=True))
+        convolution = nn.Conv3d(inputs, channels, (kernel, 3, 3), padding=(kernel // 2, 1, 1))
+        fc1, fc2 = nn.Linear(channels * places, units), nn.Linear(units, units)
+        for layer in (convolution, fc1, fc2):
+            assert layer.bias is not None
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
         layers = {
-            "convolution": nn.Conv3d(inputs, channels, (kernel, 3, 3), padding=(kernel // 2, 1, 1)),
+            "convolution": convolution,
             "relu": nn.ReLU(inplace=True),
             "pool": nn.MaxPool3d(POOL),
             "flatten": nn.Flatten(),
-            "fc1": nn.Linear(channels * places, units),
+            "fc1": fc1,
             "relu1": nn.ReLU(inplace=True),
             "dropout1": nn.Dropout(dropout),
-            "fc2": nn.Linear(units, units),
+            "fc2": fc2,
             "relu2": nn.ReLU(inplace=True),
             "dropout2": nn.Dropout(dropout),
         }
-        for layer in (layers["convolution"], layers["fc1"], layers["fc2"]):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
         network = nn.Sequential(OrderedDict(layers))
         self.layers: nn.Module = network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
