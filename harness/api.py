@@ -319,7 +319,7 @@ def _planned_cell(
     identity: CellSpec, view: PinnedView, plugins: Plugins, sources: DataSources, store: Store
 ) -> PlannedCell:
     learnt = () if identity.pretraining is None else (identity.pretraining,)
-    if not sources.ready(*learnt, *identity.data_of_parts, identity.data):
+    if not sources.ready(*learnt, *identity.further_data, identity.data):
         return PlannedCell(identity, "", "data not drawn yet")
     cell = plan_cell(identity, plugins, sources, view)
     if cell.not_applicable:

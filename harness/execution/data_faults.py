@@ -22,9 +22,9 @@ def data_faults(cell: CellSpec, sources: DataSources) -> dict[str, Any]:
     """Describe what is wrong with the data of a cell's score; empty where nothing is.
 
     Returns:
-        `shared`: for `train`, `pretraining`, and by its label each data set that a part learnt from, numbers of test
-        videos (`videos`) and of those that are in it, `equal` and `similar` ones; `absent`: for train and test and
-        each kind of label, classes that the other one has.
+        `shared`: for `train`, `pretraining`, and by its label each data set that a part or a fit to start from learnt
+        from, numbers of test videos (`videos`) and of those that are in it, `equal` and `similar` ones; `absent`: for
+        train and test and each kind of label, classes that the other one has.
 
     Raises:
         DataError: when a video does not decode.
@@ -36,7 +36,7 @@ def data_faults(cell: CellSpec, sources: DataSources) -> dict[str, Any]:
     learnt = {"train": splits["train"]}
     if cell.pretraining is not None and cell.pretraining != cell.data:
         learnt["pretraining"] = sources.split(cell.pretraining, "train")
-    learnt |= {one.label: sources.split(one, "train") for one in cell.data_of_parts if one != cell.data}
+    learnt |= {one.label: sources.split(one, "train") for one in cell.further_data if one != cell.data}
     shared = {name: count for name, split in learnt.items() if (count := shared_videos(split, splits["test"]))}
     absent = absent_classes(splits)
     return {**({"shared": shared} if shared else {}), **({"absent": absent} if absent else {})}

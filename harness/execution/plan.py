@@ -13,11 +13,24 @@ from typing import TYPE_CHECKING, Any
 from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
-from harness.execution.spelling import canonical, canonical_choice
+from harness.execution.spelling import canonical, canonical_choice, without_shared
+from harness.execution.starting_fits import expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
 from harness.execution.weights_files import located_start, portable_weights, weights_names
 from harness.store import keys
-from harness.store.records import Average, CellSpec, Choice, Composite, EncodeSpec, EvalSpec, FitSpec, Part, Row
+from harness.store.records import (
+    Average,
+    CellSpec,
+    Choice,
+    Composite,
+    EncodeSpec,
+    EvalSpec,
+    FitSpec,
+    Part,
+    Row,
+    starting_fit,
+    stored_parts,
+)
 from harness.store.reduction import ReducedFit
 from harness.suites.folds import folds, paired
 from harness.suites.schema import CompositeChoice, PinnedView, Suite
@@ -61,9 +74,7 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
 
     What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
     """
-    methods = {one.name: _reads(one.name, plugins) for one in suite.methods}
-    composites = {one.name: frozenset().union(*(_shares(part, plugins) for part in one.of)) for one in suite.composites}
-    read = {**methods, **composites}
+    written = (*suite.methods, *(composite.choice for composite in suite.composites))
     cells = (
         (
             CellSpec(
@@ -79,8 +90,9 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
         )
         for pretraining in suite.pretraining
         for backbone in suite.backbones
-        for method in (*suite.methods, *(composite.choice for composite in suite.composites))
-        for reads in [read[method.name]]
+        for alike in [pretraining if len(folds(pretraining)) == 1 else None]  # else folds would have several names
+        for method in (without_shared(one, alike, suite.frames) for one in written)
+        for reads in [_reads(method, plugins)]
         for seed in suite.seeds
         for data in suite.data or (pretraining,)
         for learnt, measured, average in paired(pretraining, data)
@@ -88,21 +100,28 @@ def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average |
     )
     seen: set[tuple[str, str]] = set()
     for cell, average in cells:
-        written = cell.model_dump_json(), average.model_dump_json() if average else ""
-        if written not in seen:
-            seen.add(written)
+        place = cell.model_dump_json(), average.model_dump_json() if average else ""
+        if place not in seen:
+            seen.add(place)
             yield cell, average
 
 
-def _reads(method: str, plugins: Plugins) -> frozenset[Read]:
-    reads: frozenset[Read] = plugins.methods.entry(method).card.reads
-    return reads
+def _reads(method: Choice, plugins: Plugins) -> frozenset[Read]:
+    """Reads of a method and of the fits that it starts from, or of a composite."""
+    parts = () if method.name in plugins.methods else stored_parts(method.options.get("of"))
+    if parts:
+        return frozenset().union(*(_shares(part, plugins) for part in parts))
+    reads: frozenset[Read] = plugins.methods.entry(method.name).card.reads
+    fit = starting_fit(method)
+    if fit is None or fit.frames is not None:
+        return reads
+    return reads | (_reads(fit.method, plugins) & {"budget"})
 
 
 def _shares(part: Part, plugins: Plugins) -> set[Read]:
     """Reads of a part, less those that it has of its own."""
     own = {"backbone": part.backbone, "pretraining": part.pretraining}
-    return {name for name in _reads(part.method.name, plugins) if own.get(name) is None}
+    return {name for name in _reads(part.method, plugins) if own.get(name) is None}
 
 
 def check(suite: Suite, plugins: Plugins) -> Suite:
@@ -125,6 +144,10 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
     for choice, backbone in ((choice, backbone) for choice, backbones in named.fitted for backbone in backbones):
         start = located_start(choice, backbone, plugins, named.paths)
         plugins.methods.draft(choice.name, plugins.methods.started(choice.name, choice.options, start))
+    for choice, _ in named.fitted:
+        if (fit := starting_fit(choice)) and fit.pretraining:
+            expect_one_fold(fit.pretraining, choice)
+            plugins.datasets.build(fit.pretraining.name, fit.pretraining.options, locations=suite.paths)
     for composite in named.composites:
         if composite.name in plugins.methods:
             msg = f"suite {suite.name!r}: composite {composite.name!r} has the name of a method; give it another"
@@ -161,7 +184,7 @@ def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locati
         UsageError: when its method does not read it, or a name or an option is unknown or wrong.
     """
     for name, choice in (("backbone", part.backbone), ("pretraining", part.pretraining)):
-        if choice is not None and name not in _reads(part.method.name, plugins):
+        if choice is not None and name not in _reads(part.method, plugins):
             msg = (
                 f"composite {composite.name!r}: method {part.method.name!r} reads no {name}, got {choice.label}; "
                 f"leave {name!r} of the part out"
@@ -200,7 +223,11 @@ def _plan_part(part: Part, cell: CellSpec, plugins: Plugins, sources: DataSource
 def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     """The fit of a cell."""
     methods, written = plugins.methods, cell.method
+    started = methods.fit_start(written.name, written.options)
+    after = None if started is None else plan_fit(fit_cell(started.fit, cell, plugins), plugins, sources)
     start = located_start(written, cell.backbone, plugins, sources.locations)
+    if started is not None and after is not None:
+        start = start_after(started, after)
     method = methods.draft(written.name, methods.started(written.name, written.options, start))
     card = method.card
     read = cell.backbone if "backbone" in card.reads else None
@@ -217,9 +244,10 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
         seed=cell.seed,
         supervised=card.supervised,
         start=start,
+        after=after,
         promise=promise,
         key=keys.fit_key(
-            method=_by_content(written, start, methods),
+            method=_by_content(written, start, after, methods),
             method_code=code_hash(*{type(method), methods.load(written.name)}),
             reads=card.reads,
             backbone=None if read is None else _completed(read, plugins.backbones),
@@ -232,9 +260,12 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     )
 
 
-def _by_content(method: Choice, start: Start | None, methods: MethodRegistry) -> Choice:
-    """Complete a method with its defaults, its weights known by their hash alone."""
-    placeless = None if start is None else replace(start, weights="-")
+def _by_content(method: Choice, start: Start | None, after: FitSpec | None, methods: MethodRegistry) -> Choice:
+    """Complete a method with its defaults, its weights known by content alone.
+
+    The content is the hash of the file, or the key of the fit.
+    """
+    placeless = None if start is None else replace(start, weights="-", sha256=after.key if after else start.sha256)
     options = methods.started(method.name, method.options, placeless)
     return _completed(Choice(name=method.name, options=options), methods)
 
@@ -259,7 +290,8 @@ def plan_cell(
     evaluator = plugins.evaluators.draft(cell.evaluator.name, cell.evaluator.options)
     data = sources.dataset(cell.data)
     missing = evaluator.card.needs - row.promise.offers
-    reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else _other_view(row, view)
+    reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else ""
+    reason = reason or _other_view(row, view) or _without_speed(row, evaluator)
     encodings = () if reason else plan_encodings(row, evaluator, data, cell, sources)
     protocol = plan_protocol(cell, evaluator, data, plugins, sources)
     key = keys.run_key(
@@ -276,6 +308,12 @@ def _other_view(row: Row, pinned: PinnedView) -> str:
             wanted = ", ".join(f"{name} {pinned[name]}" for name in wrong)
             return f"its encoder sees {in_words(view)}; the suite pins {wanted}"
     return ""
+
+
+def _without_speed(row: Row, evaluator: Evaluator) -> str:
+    """Reason why the speed of a row cannot be measured; empty where it can, or is not."""
+    joined = isinstance(row, Composite) and len(row.of) > 1
+    return "its parts see clips of their own; measure the speed of each" if joined and evaluator.card.time else ""
 
 
 def plan_encodings(

@@ -9,15 +9,17 @@ import datetime
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 import torch
 
 from harness.backbones.weights import load_weights
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
+from harness.encoders.network import WEIGHTS as NETWORK
 from harness.encoders.reduced import ReducedEncoder
 from harness.errors import DataError, DivergedError, HarnessError
 from harness.execution.data_faults import data_faults
@@ -29,15 +31,16 @@ from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.keys import encoding_code
-from harness.store.records import Choice, EncodeSpec, EvalSpec, FitSpec, Row, Run, Status
+from harness.store.records import FIT_OF, Choice, EncodeSpec, EvalSpec, FitSpec, Row, Run, StartingFit, Status
 from harness.store.reduction import ReducedFit
 from harness.system import files, progress
 from harness.system.environment import provenance
-from harness.system.hashing import digest
+from harness.system.hashing import digest, file_hash
 from harness.training.session import TrainingSession
 from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
+    from harness.backbones.start import Start
     from harness.interfaces import Backbone, Dataset, Method, Split
 
 WEIGHTS = "weights"
@@ -80,6 +83,10 @@ class Failure:
     reason: str
 
 
+class StartError(HarnessError):
+    """The fit that a network starts from failed, as its cause says."""
+
+
 class Workshop:
     """A workplace with the plugins loaded and the data sets at hand.
 
@@ -104,10 +111,22 @@ class Workshop:
     def build(self, spec: FitSpec) -> tuple[Method, Backbone]:
         """The method and the backbone of a fit."""
         methods, name = self.plugins.methods, spec.method.name
-        method = methods.build(name, methods.started(name, spec.method.options, spec.start))
+        method = methods.build(name, methods.started(name, spec.method.options, self.start(spec)))
         if spec.backbone is None:
             return method, unread("backbone", spec.method)
         return method, self.plugins.backbones.build(spec.backbone.name, spec.backbone.options)
+
+    def start(self, spec: FitSpec) -> Start | None:
+        """Weights that a fit starts from, with their place; None for random ones."""
+        if spec.start is None or spec.after is None:
+            return spec.start
+        return replace(spec.start, weights=str(self.folder(spec.after.key) / NETWORK))
+
+    def lock(self, key: str) -> filelock.BaseFileLock:
+        """Lock of a fit, which one process does at a time, whatever rows need it."""
+        folder = self.workplace.store / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / f"fit-{key}.lock")
 
     def training(self, spec: FitSpec) -> Split:
         """Training split that a fit learns from."""
@@ -174,13 +193,29 @@ def attempt(spec: EvalSpec, workshop: Workshop, failure: Failure | None = None) 
 def fit(spec: FitSpec, workshop: Workshop) -> None:
     """Fit the encoder of `spec` and store it, unless it is stored.
 
+    The fit that it starts from is done before, unless it is stored.
+
     Raises:
         HarnessError: as the method.
         PluginError: when the encoder is not what the method promised, or cannot be loaded again.
+        StartError: when the fit that it starts from failed.
     """
-    folder = workshop.folder(spec.key)
-    if (folder / FIT).exists():
+    complete = workshop.folder(spec.key) / FIT
+    if complete.exists():
         return
+    if spec.after is not None:
+        try:
+            fit(spec.after, workshop)
+        except (Exception, SystemExit) as error:
+            msg = f"the {_name(spec.after)} that it starts from"
+            raise StartError(msg) from error
+    with workshop.lock(spec.key):
+        if not complete.exists():
+            _fit(spec, workshop)
+
+
+def _fit(spec: FitSpec, workshop: Workshop) -> None:
+    folder = workshop.folder(spec.key)
     train = workshop.training(spec)
     method, backbone = workshop.build(spec)
     weights = loaded_weights(spec, workshop)
@@ -209,16 +244,29 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
 
 
 def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str]]:
-    """Describe how a fit's file of weights fits its network; empty without one.
+    """Describe how the weights that a fit starts from match; empty for random ones.
 
     Raises:
         DataError: when the file cannot be read, is not the expected one, or does not fit.
     """
-    if spec.start is None:
+    start = workshop.start(spec)
+    if start is None:
         return {}
+    path = Path(start.weights)
+    if spec.after is not None and not path.is_file():
+        msg = f"method {spec.after.method.name!r} saved no {NETWORK}, from which {spec.method.name!r} would start"
+        raise DataError(msg)
     _, backbone = workshop.build(spec)
-    match = load_weights(backbone.build(seed=0), spec.start, backbone)
-    return {Path(spec.start.weights).name: {"sha256": spec.start.sha256, "loaded": match.loaded, **match.differences}}
+    match = load_weights(backbone.build(seed=0), start, backbone)
+    loaded = {"loaded": match.loaded, **match.differences}
+    if spec.after is not None:
+        return {_name(spec.after): {"fit": spec.after.key, "sha256": file_hash(path), **loaded}}
+    return {path.name: {"sha256": start.sha256, **loaded}}
+
+
+def _name(after: FitSpec) -> str:
+    """Name of a fit that another one starts from."""
+    return FIT_OF + StartingFit(method=after.method, pretraining=after.pretraining, frames=after.frames).label
 
 
 def load(spec: FitSpec, workshop: Workshop) -> Encoder:
@@ -287,6 +335,9 @@ def measured(
 def failure_of(error: BaseException) -> Failure:
     """The status and one line for what a fit or an evaluation raised."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, StartError) and error.__cause__ is not None:
+        cause = failure_of(error.__cause__)
+        return Failure(cause.status, f"{text}: {cause.reason}")
     if isinstance(error, DivergedError):
         return Failure("diverged", text)
     if isinstance(error, DataError):
@@ -326,13 +377,13 @@ def _outcome(
     if evaluation.conditions:
         protocol["conditions"] = dict(evaluation.conditions)
     finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    fits = [workshop.folder(part.key) / FIT for part in spec.row.fits]
+    fits = [workshop.folder(one.key) / FIT for part in spec.row.fits for one in part.chain]
     beside = fits + [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
     parts = other_origins(workshop.provenance, beside)
     weights = {name: match for path in fits for name, match in read_record(path).get(WEIGHTS, {}).items()}
     pretraining = spec.identity.pretraining
     learnt = coverage(workshop.sources.split(pretraining, "train")) if pretraining else {}
-    own = {one.label: coverage(workshop.sources.split(one, "train")) for one in spec.identity.data_of_parts}
+    own = {one.label: coverage(workshop.sources.split(one, "train")) for one in spec.identity.further_data}
     of_parts = {label: share for label, share in own.items() if share}
     run = Run(
         key=spec.key,

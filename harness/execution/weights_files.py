@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
-from harness.store.records import Choice
+from harness.store.records import Choice, with_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ LIBRARY = "library"
 def located_start(
     method: Choice, backbone: Choice | None, plugins: Plugins, locations: Mapping[str, Path]
 ) -> Start | None:
-    """Weights that a fit starts from, with the place and the hash of their file.
+    """File that a fit starts from, with its place and hash; None without one.
 
     Args:
         method: which says from what it starts.
@@ -67,7 +67,7 @@ def _published(start: Start, backbone: Choice | None, *, download: bool = False)
 
 
 def _starts(suite: Suite, plugins: Plugins) -> list[tuple[Start, tuple[Choice, ...]]]:
-    """Weights that the methods of a suite start from, parts too, and their backbones."""
+    """Files that all methods of a suite start from, and their backbones."""
     starts = ((plugins.methods.start(one.name, one.options), backbones) for one, backbones in suite.fitted)
     return [(start, backbones) for start, backbones in starts if start is not None]
 
@@ -83,6 +83,8 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
     given = frozenset(places)
 
     def named(choice: Choice) -> Choice:
+        if started := plugins.methods.fit_start(choice.name, choice.options):
+            return with_fit(choice, started.fit.model_copy(update={"method": named(started.fit.method)}))
         start = plugins.methods.start(choice.name, choice.options)
         if start is None or _of_library(start):
             return choice

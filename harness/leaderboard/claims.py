@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pydantic
@@ -13,7 +13,7 @@ import yaml
 
 from harness.cards import Metric
 from harness.errors import DataError, UsageError, unknown
-from harness.execution.spelling import canonical_choice
+from harness.execution.spelling import canonical_choice, canonical_method, without_shared
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.statistics import Difference, Sample, compare
@@ -51,8 +51,11 @@ class Side(pydantic.BaseModel):
     def selects(self, row: CellSpec, evaluator: Choice, data: Choice) -> bool:
         """Check whether a row on a column is this cell, in any size and seed."""
         joined = "of" in row.method.options and not self.method.options
+        learnt = row.pretraining and _without_size(row.pretraining)
+        methods = (self.method, Choice(name=row.method.name) if joined else row.method)
+        one, other = (without_shared(_without_size(method), learnt, None) for method in methods)
         chosen = [
-            (self.method, Choice(name=row.method.name) if joined else row.method),
+            (one, other),
             (self.evaluator, evaluator),
             (self.data, data),
             (self.pretraining, row.pretraining),
@@ -182,7 +185,7 @@ def _spelt_side(side: Side, backbone: Choice | None, plugins: Plugins) -> Side:
         backbone = Choice(name=backbone.name, options={key: chosen.get(key) for key in backbone.options})
     return side.model_copy(
         update={
-            "method": side.method if composite else canonical_choice(side.method, plugins.methods),
+            "method": side.method if composite else canonical_method(side.method, plugins),
             "evaluator": canonical_choice(side.evaluator, plugins.evaluators),
             "backbone": backbone,
             "pretraining": pretraining,
@@ -192,7 +195,14 @@ def _spelt_side(side: Side, backbone: Choice | None, plugins: Plugins) -> Side:
 
 
 def _without_size(choice: Choice) -> Choice:
-    return Choice(name=choice.name, options={k: v for k, v in choice.options.items() if k not in OF_SIZE})
+    return Choice(name=choice.name, options=_sizeless(choice.options))
+
+
+def _sizeless(value: Any) -> Any:
+    """A value without options of size, also within its mappings."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _sizeless(one) for key, one in value.items() if key not in OF_SIZE}
 
 
 def measure(pair: Pair, boards: Mapping[str, Board], ending: str) -> Measured | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pydantic
 
@@ -25,7 +26,7 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import Average, CellSpec, EvalSpec, Run
+from harness.store.records import FIT_OF, Average, CellSpec, EvalSpec, Run
 from harness.store.runs import Store
 from harness.system import progress
 from harness.system.hashing import digest
@@ -172,9 +173,23 @@ def _rows(
     for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
         distinction = tuple(part for part in setting(first.shown) if part and part not in shared)
         complete = all(own[column.index].status == "done" for column in columns if column.ranks)
-        known = first.supervised, first.starts, first.sees
+        known = first.supervised, _shown_starts(first), first.sees
         rows.append(Row(index, first.shown, *known, distinction, complete, tuple(own)))
     return tuple(rows)
+
+
+def _shown_starts(cell: PlannedCell) -> tuple[Start, ...]:
+    """Starts of a row; a fit that learns from each fold has the name of all."""
+    own, shown = cell.identity.pretraining, cell.shown.pretraining
+    if own is None or shown is None or any(fit.pretraining == own for fit in cell.identity.starting_fits):
+        return cell.starts
+    together = {own.label: shown.label}
+    return tuple(
+        replace(one, learnt_from="+".join(together.get(name, name) for name in one.learnt_from.split("+")))
+        if one.weights.startswith(FIT_OF)
+        else one
+        for one in cell.starts
+    )
 
 
 def _folds_cell(

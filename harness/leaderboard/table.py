@@ -11,7 +11,7 @@ from harness.cards import EvaluatorCard, Metric
 from harness.datasets.shared_sources import shared_sources
 from harness.leaderboard import text
 from harness.leaderboard.statistics import Interval, Sample
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import FIT_OF, CellSpec, Choice, Run
 
 CellStatus = Literal["done", "failed", "diverged", "oom", "data", "stale", "mixed", "missing", "not applicable"]
 GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
@@ -141,9 +141,21 @@ class BoardCell:
             f"weights learnt from {learnt}: {relation}"
             for run in runs
             for start in run.starts
-            for learnt, relation in shared_sources(start.learnt_from, run.identity.data.name).items()
+            for learnt, relation in _related(start, run).items()
         ]
         return "; ".join(line for line in dict.fromkeys(texts) if line)
+
+
+def _related(start: Start, run: Run) -> dict[str, str]:
+    """Relations of what weights learnt from to the data measured on, by name.
+
+    Where a fit learnt from the data measured on, its videos are counted in place of this.
+    """
+    data = run.identity.data.name
+    if not start.weights.startswith(FIT_OF):
+        return shared_sources(start.learnt_from, data)
+    names = {fit.pretraining.name for fit in run.identity.starting_fits if fit.pretraining} - {data}
+    return shared_sources("+".join(sorted(names)), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +251,13 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The method, and what distinguishes it from other rows."""
-        return " · ".join([self.method, *self.distinction])
+        """The method, and what distinguishes it from other rows.
+
+        A row made of others has its name in the suite, and its parts without their options.
+        """
+        parts = " + ".join(part.short for part in self.identity.parts)
+        method = f"{self.identity.method.name}: {parts}" if parts else self.method
+        return " · ".join([method, *self.distinction])
 
     @property
     def labelled(self) -> bool:

@@ -1,4 +1,4 @@
-"""Registry of methods, which may start from given weights."""
+"""Registry of methods, which may start from given weights or from those of a fit."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.backbones.start import Start
 from harness.errors import UsageError, unknown
 from harness.plugins.options import spelt
 from harness.plugins.registry import Registry
+from harness.store.records import Choice, FitStart
 from harness.system.hashing import file_hash
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ STATED = {
     "learnt_from": "names of the data sets that the weights learnt from, joined by +",
     "labels": "true or false: whether they learnt from labels",
 }
-"""Parts of a start that have no default."""
+"""Parts of a start from a file that have no default."""
+FIT = "fit"
+"""Part of a start that names a fit in place of a file."""
 
 
 class MethodRegistry(Registry["Method"]):
@@ -36,15 +39,25 @@ class MethodRegistry(Registry["Method"]):
         super().__init__("method")
 
     def start(self, name: str, options: Mapping[str, Any]) -> Start | None:
-        """Weights that a method with these options starts from; None for random ones.
+        """File of weights that a method with these options starts from; None without one.
 
         Raises:
             UsageError: when the name is unknown, or an option is wrong.
             PluginError: when the class cannot be imported.
         """
         if not issubclass(self.load(name), Start):
-            return self._separated(name, options)[1]
+            start = self._separated(name, options)[1]
+            return start if isinstance(start, Start) else None
         return cast("Start", self.draft(name, options)).start
+
+    def fit_start(self, name: str, options: Mapping[str, Any]) -> FitStart | None:
+        """The fit that a method with these options starts from; None without one.
+
+        Raises:
+            UsageError, PluginError: as `start`.
+        """
+        start = self._separated(name, options)[1]
+        return start if isinstance(start, FitStart) else None
 
     def located(self, name: str, options: Mapping[str, Any], locations: Mapping[str, Path]) -> Start | None:
         """Weights that a method starts from, with absolute path and hash of the file.
@@ -81,7 +94,7 @@ class MethodRegistry(Registry["Method"]):
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options in one spelling, `start` too; see `Registry.completed`."""
         own, start = self._separated(name, options)
-        return {**super().completed(name, own), **({} if start is None else {START: spelt(start, Start)})}
+        return {**super().completed(name, own), **({} if start is None else {START: self._spelt_start(start)})}
 
     def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Options in one spelling, without defaults; see `Registry.canonical`."""
@@ -89,7 +102,7 @@ class MethodRegistry(Registry["Method"]):
         if self._separated(name, options)[1] is None:
             return chosen
         defaults = {field.name: spelt(field.default, Any) for field in dataclasses.fields(Start)}
-        start = {part: value for part, value in chosen[START].items() if value != defaults[part]}
+        start = {part: value for part, value in chosen[START].items() if part == FIT or value != defaults[part]}
         return {**chosen, START: dict(sorted(start.items()))}
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Method]) -> Method:
@@ -101,9 +114,21 @@ class MethodRegistry(Registry["Method"]):
             return method
         from harness.methods.start import WithStart  # loads torch, which listing does without
 
-        return WithStart(method, start)
+        if isinstance(start, Start):
+            return WithStart(method, start)
+        self.draft(start.fit.method.name, start.fit.method.options)
+        # It can load what was fitted; to fit, it is told in `started` where the weights are.
+        return WithStart(method, Start(weights=start.weights, learnt_from=start.fit.label, labels=False))
 
-    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Start | None]:
+    def _spelt_start(self, start: Start | FitStart) -> Any:
+        if isinstance(start, Start):
+            return spelt(start, Start)
+        method = start.fit.method
+        canonical = Choice(name=method.name, options=self.canonical(method.name, method.options))
+        fit = start.fit.model_copy(update={"method": canonical})
+        return start.model_copy(update={"fit": fit}).model_dump(mode="json")
+
+    def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Start | FitStart | None]:
         """Separate a method's own options from its start."""
         import pydantic
 
@@ -115,16 +140,45 @@ class MethodRegistry(Registry["Method"]):
             raise UsageError(msg)
         start = options[START]
         if not isinstance(start, Mapping):
-            raise self._wrong(name, START, start, f"expected a mapping with {', '.join(STATED)}")
-        self._expect_stated(name, start)
+            raise self._wrong(name, START, start, f"expected a mapping with {', '.join(STATED)}, or with {FIT}")
+        kind: type[Start | FitStart] = FitStart if FIT in start else Start
+        known = FitStart.model_fields if FIT in start else Start.__dataclass_fields__
+        if FIT in start:
+            self._expect_fit_alone(name, start)
+        else:
+            self._expect_stated(name, start)
         for part in start:
-            if part not in Start.__dataclass_fields__:
-                raise unknown(f"part of {START!r} of method {name!r}:", part, Start.__dataclass_fields__)
+            if part not in known:
+                raise unknown(f"part of {START!r} of method {name!r}:", part, known)
         try:
-            return own, pydantic.TypeAdapter(Start).validate_python(dict(start))
+            chosen = pydantic.TypeAdapter(kind).validate_python(dict(start))
         except pydantic.ValidationError as error:
             problem = error.errors()[0]
-            raise self._wrong(name, f"{START}.{problem['loc'][0]}", problem["input"], problem["msg"]) from error
+            place = ".".join(map(str, (START, *problem["loc"])))
+            raise self._wrong(name, place, problem["input"], problem["msg"]) from error
+        if isinstance(chosen, FitStart):
+            self._expect_read(name, chosen)
+        return own, chosen
+
+    def _expect_fit_alone(self, name: str, start: Mapping[str, Any]) -> None:
+        beside = [part for part in Start.__dataclass_fields__ if part in start and part not in FitStart.model_fields]
+        if beside:
+            msg = f"method {name!r}: a start from a fit is no file; leave {', '.join(beside)} out of {START!r}"
+            raise UsageError(msg)
+
+    def _expect_read(self, name: str, start: FitStart) -> None:
+        fit = start.fit
+        reads = self.entry(fit.method.name).card.reads
+        if "backbone" not in reads:
+            msg = f"method {name!r}: method {fit.method.name!r} fits no network that could be started from"
+            raise UsageError(msg)
+        for part, value, read in (("pretraining", fit.pretraining, "pretraining"), ("frames", fit.frames, "budget")):
+            if value is not None and read not in reads:
+                msg = (
+                    f"method {name!r}: method {fit.method.name!r} reads no {read}; "
+                    f"leave {part!r} of the fit that it starts from out"
+                )
+                raise UsageError(msg)
 
     def _expect_stated(self, name: str, start: Mapping[str, Any]) -> None:
         missing = {part: meaning for part, meaning in STATED.items() if start.get(part) in (None, "")}

@@ -63,7 +63,11 @@ def _shown(value: Any) -> str:
 
     >>> Choice(name="sfa", options={"start": {"weights": "a.pth", "labels": True}}).label
     'sfa(start=(labels=True, weights=a.pth))'
+    >>> Choice(name="sfa", options={"start": {"fit": {"method": "supervised"}, "strict": False}}).label
+    'sfa(start=(fit=supervised, strict=False))'
     """
+    if fit := _parse_fit(value):
+        return fit.label
     if isinstance(value, dict) and value:
         return f"({', '.join(f'{k}={_shown(v)}' for k, v in sorted(value.items()))})"
     parts = stored_parts(value)
@@ -111,10 +115,18 @@ class Part(pydantic.BaseModel):
     @property
     def label(self) -> str:
         """The method and what is the part's own, in one line."""
+        return self._in_words(self.method.label)
+
+    @property
+    def short(self) -> str:
+        """The label without options of the method."""
+        return self._in_words(self.method.name)
+
+    def _in_words(self, method: str) -> str:
         built = f" on {self.backbone.label}" if self.backbone else ""
         learnt = [f"learnt from {self.pretraining.label}"] if self.pretraining else []
         reduced = [str(self.reduction)] if self.reduction else []
-        return ", ".join([f"{self.method.label}{built}", *learnt, *reduced])
+        return ", ".join([f"{method}{built}", *learnt, *reduced])
 
 
 def _parse_part(value: Any) -> Any:
@@ -135,6 +147,82 @@ def stored_parts(value: Any) -> tuple[Part, ...]:
     if not all(isinstance(one, Mapping) and one.keys() == {"name", "options"} for one in methods):
         return ()
     return _PARTS.validate_python(listed)
+
+
+class StartingFit(pydantic.BaseModel):
+    """A fit that a network starts from, on the same backbone and with the same seed.
+
+    >>> StartingFit(method={"name": "supervised", "lr": 0.003}, pretraining="ucf101", frames=86400).label
+    'supervised(lr=0.003) on ucf101, 86400 frames'
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    method: WrittenChoice
+    pretraining: WrittenChoice | None = None
+    """The data set that it learns from, one fold of it; that of the row when None."""
+    frames: Annotated[int, pydantic.Field(gt=0)] | None = None
+    """Its budget; that of the row when None."""
+
+    @pydantic.model_serializer
+    def _stored(self) -> dict[str, Any]:
+        given = {name: value for name, value in self if value is not None}
+        return {name: one.model_dump() if isinstance(one, Choice) else one for name, one in given.items()}
+
+    @property
+    def label(self) -> str:
+        """Method, data set and budget in one line, as far as they are given."""
+        learnt = f" on {self.pretraining.label}" if self.pretraining else ""
+        return f"{self.method.label}{learnt}{f', {self.frames} frames' if self.frames else ''}"
+
+
+class FitStart(pydantic.BaseModel):
+    """Start from the weights of a fit, and how they are matched to a network."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    fit: StartingFit
+    strict: bool = True
+    """False loads the tensors that fit, and records how many do."""
+    ignore: tuple[str, ...] = ()
+    """Beginnings of names that the fit's network has and this one lacks."""
+
+    @property
+    def weights(self) -> str:
+        """The fit where the name of a file stands."""
+        return f"{FIT_OF}{self.fit.method.name}"
+
+
+FIT_OF = "fit of "
+"""Beginning of the name of weights that are those of a fit."""
+
+
+def starting_fit(method: Choice) -> StartingFit | None:
+    """The fit that a method starts from; None where it starts from a file, or random."""
+    start = method.options.get("start")
+    return _parse_fit(start.get("fit")) if isinstance(start, Mapping) else None
+
+
+def starting_fits(method: Choice) -> tuple[StartingFit, ...]:
+    """The fit that a method starts from, the one that this starts from, and so on."""
+    fit = starting_fit(method)
+    return () if fit is None else (fit, *starting_fits(fit.method))
+
+
+def with_fit(method: Choice, fit: StartingFit) -> Choice:
+    """A method that starts from a fit, with another fit in its place."""
+    start = {**method.options["start"], "fit": fit.model_dump()}
+    return Choice(name=method.name, options={**method.options, "start": start})
+
+
+def _parse_fit(value: Any) -> StartingFit | None:
+    """A fit as it is written or stored; None for another value."""
+    if not isinstance(value, Mapping) or "method" not in value:
+        return None
+    try:
+        return StartingFit.model_validate(value)
+    except pydantic.ValidationError:
+        return None
 
 
 class CellSpec(pydantic.BaseModel):
@@ -165,10 +253,20 @@ class CellSpec(pydantic.BaseModel):
         return stored_parts(self.method.options.get("of"))
 
     @property
-    def data_of_parts(self) -> tuple[Choice, ...]:
-        """Data sets that parts learn from in place of `pretraining`, each once."""
-        own = (part.pretraining for part in self.parts if part.pretraining not in (None, self.pretraining))
-        return tuple({one.model_dump_json(): one for one in own if one is not None}.values())
+    def further_data(self) -> tuple[Choice, ...]:
+        """Data sets learnt from beside `pretraining`, each once.
+
+        Those of parts, and of the fits that networks start from.
+        """
+        named = [*(part.pretraining for part in self.parts), *(fit.pretraining for fit in self.starting_fits)]
+        own = [one for one in named if one is not None and one != self.pretraining]
+        return tuple({one.model_dump_json(): one for one in own}.values())
+
+    @property
+    def starting_fits(self) -> tuple[StartingFit, ...]:
+        """Fits that the method or parts start from, and those that these start from."""
+        methods = (self.method, *(part.method for part in self.parts))
+        return tuple(fit for method in methods for fit in starting_fits(method))
 
 
 def _fit_label(method: Choice, backbone: Choice | None, seed: int) -> str:
@@ -241,11 +339,26 @@ class FitSpec:
     key: str
     start: Start | None = None
     """Weights that it starts from, with place and hash of the file; None for random."""
+    after: FitSpec | None = None
+    """The fit whose weights they are; None for those of a file."""
 
     @property
     def fits(self) -> tuple[FitSpec, ...]:
         """The fit itself."""
         return (self,)
+
+    @property
+    def chain(self) -> tuple[FitSpec, ...]:
+        """The fit, the one that it starts from, and so on."""
+        return (self,) if self.after is None else (self, *self.after.chain)
+
+    @property
+    def starts(self) -> tuple[Start, ...]:
+        """Weights that the chain starts from, by file name."""
+        started = ((fit, fit.start) for fit in self.chain if fit.start is not None)
+        return tuple(
+            start if fit.after else replace(start, weights=PurePath(start.weights).name) for fit, start in started
+        )
 
     @property
     def label(self) -> str:
@@ -316,8 +429,7 @@ class EvalSpec:
     @property
     def starts(self) -> tuple[Start, ...]:
         """Weights that its networks start from, by file name; random ones left out."""
-        starts = (fit.start for fit in self.row.fits if fit.start is not None)
-        return tuple(replace(start, weights=PurePath(start.weights).name) for start in starts)
+        return tuple(start for fit in self.row.fits for start in fit.starts)
 
     @property
     def fit_key(self) -> str:

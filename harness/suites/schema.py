@@ -11,7 +11,7 @@ import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.records import Choice, Part, WrittenChoice, WrittenPart
+from harness.store.records import Choice, Part, WrittenChoice, WrittenPart, starting_fits
 from harness.suites.folds import FOLD
 from harness.values import Join
 
@@ -100,10 +100,15 @@ class Suite(pydantic.BaseModel):
 
     @property
     def fitted(self) -> tuple[tuple[Choice, tuple[Choice, ...]], ...]:
-        """Methods, those of parts too, each with the backbones it is fitted on."""
+        """Methods, each with the backbones it is fitted on.
+
+        Those of parts too, and those whose fits others start from.
+        """
         parts = [part for composite in self.composites for part in composite.of]
         own = ((part.method, (part.backbone,) if part.backbone else self.backbones) for part in parts)
-        return (*((method, self.backbones) for method in self.methods), *own)
+        named = (*((method, self.backbones) for method in self.methods), *own)
+        fits = ((fit.method, backbones) for method, backbones in named for fit in starting_fits(method))
+        return (*named, *fits)
 
     def at(self, folder: Path) -> Suite:
         """The suite as a file in `folder` says it, from which relative paths start."""

@@ -197,6 +197,19 @@ def test_rows_without_a_backbone_or_made_of_others_are_sides(cell):
     assert not selects(side("neither", scene), both)
 
 
+def test_sizes_within_options_are_left_out_as_those_beside_them(cell):
+    """The mini of a row that starts from another fit is of the same row."""
+
+    def start(size, frames, method="supervised"):
+        learnt = {"name": "mocap-actions", "size": size}
+        return {"start": {"fit": {"method": method, "pretraining": learnt, "frames": frames}}, "frames": frames}
+
+    scene = {"name": "clustering", "label": "scene"}
+    mini = cell.model_copy(update={"method": Choice(name="sfa", options=start("mini", 100))})
+    assert selects(side({"name": "sfa", **start("full", 900)}, scene), mini)
+    assert not selects(side({"name": "sfa", **start("mini", 100, method="sfa")}, scene), mini)
+
+
 CLAIMS = {
     "backbone": "small_3d",
     "claims": [

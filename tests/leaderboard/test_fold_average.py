@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness.backbones.start import Start
 from harness.leaderboard.fold_average import fold_weights
 from harness.leaderboard.planned import assemble
 from harness.leaderboard.statistics import SEED, group_weights
+from harness.store.records import Choice
 
 FOLDS = (1, 2, 3)
 LIST = {"size": "mini", "fold": list(FOLDS)}
@@ -107,3 +109,19 @@ def test_few_groups_are_drawn_with_others_that_are_few():
     assert all(weights.std(0).min() > 0 for weights in drawn)  # no group is sure to be drawn once
     union = drawn[0].sum(1) + drawn[1][:, 1:].sum(1)
     assert set(union) == {5.0}
+
+
+def test_a_row_that_starts_from_a_fit_of_each_fold_names_all_of_them(folds, cards):
+    def started(cell, fit):
+        learnt = f"{cell.identity.pretraining.label}+kinetics400"
+        method = Choice(name="sfa", options={"start": {"fit": fit}})
+        start = Start(weights="fit of sfa", learnt_from=learnt, labels=True)
+        identity = cell.identity.model_copy(update={"method": method})
+        return cell.model_copy(update={"starts": (start,), "identity": identity, "run": None})
+
+    own = [cell for cell in folds if cell.identity.method.name == "sfa"]
+    _, (row,) = assemble([started(cell, {"method": "sfa"}) for cell in own], cards)
+    assert [start.learnt_from for start in row.starts] == ["mocap-actions(fold=[1, 2, 3], size=mini)+kinetics400"]
+    first = own[0].identity.pretraining
+    _, (row,) = assemble([started(cell, {"method": "sfa", "pretraining": first.model_dump()}) for cell in own], cards)
+    assert [start.learnt_from for start in row.starts] == [f"{first.label}+kinetics400"]

@@ -8,16 +8,29 @@ from dataclasses import replace
 
 import pytest
 
+from harness.backbones.start import Start
 from harness.leaderboard.details import details
 from harness.leaderboard.readme import readme
 from harness.leaderboard.render import board_files
 from harness.leaderboard.table_csv import table_csv
 from harness.leaderboard.text import markdown
+from harness.store.records import Choice
 
 
 def test_headings_name_the_data_set_where_there_are_several(board, small_board):
     assert board.columns[1].heading == "knn(k=5) · mocap-actions(size=mini)"
     assert small_board.columns[0].heading == "knn(k=5)"
+
+
+def test_a_row_made_of_others_is_told_by_its_name_and_short_parts(board):
+    parts = [
+        {"name": "sfa", "options": {"lr": 0.1}},
+        {"method": {"name": "supervised", "options": {"lr": 0.2}}, "backbone": {"name": "small_3d"}, "crops": 10},
+    ]
+    method = Choice(name="both", options={"of": parts, "by": "concat"})
+    row = replace(board.rows[0], identity=board.rows[0].identity.model_copy(update={"method": method}), distinction=())
+    assert row.label == "both: sfa + supervised on small_3d, 10 crops"
+    assert "sfa(lr=0.1)" in row.method
 
 
 def test_chance_spans_the_cells_of_a_column(board, troubled_board):
@@ -131,3 +144,24 @@ def test_faults_of_the_data_stand_beside_the_score_everywhere(make_plan, make_bo
     lines = {line["method"]: line["data_faults"] for line in csv.DictReader(io.StringIO(table_csv(board)))}
     assert lines == {"random_init": "", "sfa": NOTE}
     assert NOTE in board_files(board)["index.html"].decode()
+
+
+def test_a_fit_that_learnt_from_related_data_has_a_note(make_plan, make_board, fake):
+    """Whose own videos are counted, so that the same data set needs none."""
+    rows, columns, _ = fake
+    (planned,) = make_plan((rows("sfa", 0.5),), (columns("linear_probe"),), (0,))
+    start = Start(weights="fit of sfa", learnt_from="mocap-actions-unbiased(size=mini)+mocap-actions", labels=True)
+
+    def noted(*data):
+        fit = {"method": "sfa"}
+        for name in data:
+            fit = {"method": {"name": "sfa", "start": {"fit": fit}}, "pretraining": {"name": name, "size": "mini"}}
+        method = Choice(name="sfa", options={"start": {"fit": fit}})
+        identity = planned.identity.model_copy(update={"method": method})
+        run = planned.run.model_copy(update={"starts": (start,), "identity": identity})
+        return make_board([planned.model_copy(update={"run": run, "identity": identity})]).rows[0].cells[0].data_faults
+
+    assert planned.identity.data.name == "mocap-actions"
+    assert noted() == noted("mocap-actions") == noted("ucf101") == ""
+    relation = "both variants perform the same recorded motions"
+    assert noted("mocap-actions-unbiased", "mocap-actions") == f"weights learnt from mocap-actions-unbiased: {relation}"

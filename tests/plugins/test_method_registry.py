@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -85,3 +87,70 @@ def test_the_place_and_the_hash_of_the_file(tmp_path):
         METHODS.located("pretrained", {**STATED, "weights": str(tmp_path / "none.pth")}, {})
     with pytest.raises(UsageError, match=f"expected weights with the sha256 {'0' * 64}, got {start.sha256} of"):
         METHODS.located("pretrained", {**STATED, "sha256": "0" * 64}, {"a.pth": path})
+
+
+FIT = {"method": {"name": "supervised", "lr": 0.1}, "pretraining": "ucf101", "frames": 100}
+
+
+def test_a_start_from_a_fit():
+    options = {"start": {"fit": FIT, "strict": False, "ignore": ["fc."]}}
+    assert METHODS.start("supervised", options) is None
+    assert METHODS.located("supervised", options, {}) is None
+    start = METHODS.fit_start("supervised", options)
+    assert (start.weights, start.strict, start.ignore) == ("fit of supervised", False, ("fc.",))
+    assert start.fit.label == "supervised(lr=0.1) on ucf101, 100 frames"
+    assert METHODS.fit_start("supervised", {"start": STATED}) is METHODS.fit_start("supervised", {}) is None
+    method = METHODS.build("supervised", options)
+    assert isinstance(method, WithStart)  # of which what was fitted is loaded
+    assert method.card == Supervised.card
+
+
+def test_one_spelling_of_a_start_from_a_fit():
+    written = {"start": {"strict": True, "fit": {**FIT, "frames": "100", "method": {"name": "supervised", "lr": 3e-3}}}}
+    spelt = {
+        "method": {"name": "supervised", "options": {}},
+        "pretraining": {"name": "ucf101", "options": {}},
+        "frames": 100,
+    }
+    options = METHODS.canonical("supervised", written)
+    assert options == {"start": {"fit": spelt}}
+    assert METHODS.canonical("supervised", options) == options
+    label = Choice(name="supervised", options=options).label
+    assert label == "supervised(start=(fit=supervised on ucf101, 100 frames))"
+    assert METHODS.completed("supervised", written)["start"] == {"fit": spelt, "strict": True, "ignore": []}
+    bare = {"start": {"fit": {"method": "supervised"}}}
+    nested = {"start": {"fit": {"method": {"name": "supervised", "start": bare["start"], "lr": "0.1"}}}}
+    (inner,) = METHODS.canonical("supervised", nested)["start"].values()
+    assert inner["method"]["options"] == {"lr": 0.1, "start": METHODS.canonical("supervised", bare)["start"]}
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ({"fit": FIT, **STATED}, "no file; leave weights, learnt_from, labels out of 'start'"),
+        ({"fit": FIT, "labels": True}, "a start from a fit is no file; leave labels out of 'start'"),
+        ({"fit": FIT, "entry": "teacher", "sha256": "0"}, "leave entry, sha256 out of 'start'"),
+        ({"fit": FIT, "strikt": False}, "'strikt'; did you mean 'strict'"),
+        ({"fit": "supervised"}, "option start.fit='supervised'"),
+        ({"fit": {"frames": 3}}, "option start.fit.method="),
+        ({"fit": {**FIT, "frames": 0}}, "option start.fit.frames=0: Input should be greater than 0"),
+        ({"fit": {**FIT, "seed": 1}}, "option start.fit.seed=1: Extra inputs are not permitted"),
+        ({"fit": {**FIT, "method": "supervise"}}, "did you mean 'supervised'"),
+        ({"fit": {**FIT, "method": {"name": "supervised", "lrs": 1}}}, "did you mean 'lr'"),
+        ({"fit": {**FIT, "method": "random_init"}}, "method 'random_init' reads no pretraining; leave 'pretraining'"),
+        ({"fit": {"method": "random_init", "frames": 1}}, "method 'random_init' reads no budget; leave 'frames'"),
+        ({"fit": {"method": {"name": "random_init", "start": STATED}}}, "'random_init' trains no network"),
+    ],
+)
+def test_a_wrong_start_from_a_fit_is_refused_in_one_line(start, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        METHODS.draft("supervised", {"start": start})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_method_without_a_network_is_nothing_to_start_from(monkeypatch):
+    card = dataclasses.replace(METHODS.entry("random_init").card, reads=frozenset({"pretraining"}))
+    registered = dataclasses.replace(METHODS.entry("random_init"), card=card)
+    monkeypatch.setitem(METHODS._entries, "random_init", registered)
+    with pytest.raises(UsageError, match="method 'supervised': method 'random_init' fits no network that could be"):
+        METHODS.draft("supervised", {"start": {"fit": {"method": "random_init"}}})

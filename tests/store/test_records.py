@@ -8,7 +8,18 @@ import pickle
 import pytest
 
 from harness.cards import View, WholeVideo
-from harness.store.records import CellSpec, Choice, Composite, FitSpec, Part, stored_parts
+from harness.store.records import (
+    CellSpec,
+    Choice,
+    Composite,
+    FitSpec,
+    Part,
+    StartingFit,
+    starting_fit,
+    starting_fits,
+    stored_parts,
+    with_fit,
+)
 from harness.values import Promise
 
 
@@ -93,9 +104,9 @@ def test_a_cell_names_the_data_of_its_parts_once():
         seed=0,
     )
     assert [part.method.name for part in cell.parts] == ["a", "b", "c", "d"]
-    assert cell.data_of_parts == (Choice(name="ucf101"),)
+    assert cell.further_data == (Choice(name="ucf101"),)
     alone = cell.model_copy(update={"method": Choice(name="a", options={"of": [1]})})
-    assert (alone.parts, alone.data_of_parts) == ((), ())
+    assert (alone.parts, alone.further_data) == ((), ())
 
 
 PRETRAINED = [("a", None), ("b", "ucf101"), ("c", "blobs"), ("d", "ucf101")]
@@ -123,3 +134,34 @@ def test_a_composite_has_the_fits_of_its_parts_in_order():
 def test_specs_can_be_handed_to_another_process():
     row = Composite(of=(fit("a"), fit("b")), by="concat", key="x")
     assert pickle.loads(pickle.dumps(row)) == row
+
+
+STARTED = {"start": {"fit": {"method": {"name": "a", "start": {"fit": {"method": "b"}}}, "pretraining": "ucf101"}}}
+
+
+def test_fits_that_a_method_starts_from_are_found_whatever_else_it_has():
+    method = Choice(name="sfa", options=STARTED)
+    assert starting_fit(method).label == "a(start=(fit=b)) on ucf101"
+    assert [fit.method.name for fit in starting_fits(method)] == ["a", "b"]
+    changed = with_fit(method, StartingFit(method="c", frames=7))
+    assert changed.options == {"start": {"fit": {"method": {"name": "c", "options": {}}, "frames": 7}}}
+    for other in (None, "fit", {"fit": 3}, {"fit": {"metod": "a"}}, {"fit": {"method": 3}}, {"weights": "a.pth"}):
+        assert starting_fit(Choice(name="sfa", options={"start": other})) is None
+
+
+def test_a_cell_names_the_data_of_fits_that_parts_start_from():
+    parts = [Part(method="a", pretraining="blobs"), Part(method=Choice(name="b", options=STARTED))]
+    method = Choice(name="both", options={"of": [part.model_dump() for part in parts], "by": "concat"})
+    cell = CellSpec(
+        method=method,
+        backbone=None,
+        pretraining=None,
+        frames=1,
+        evaluator=Choice(name="knn"),
+        data=Choice(name="blobs"),
+        seed=0,
+    )
+    assert cell.further_data == (Choice(name="blobs"), Choice(name="ucf101"))
+    assert [fit.method.name for fit in cell.starting_fits] == ["a", "b"]
+    alone = cell.model_copy(update={"method": parts[1].method, "pretraining": Choice(name="ucf101")})
+    assert alone.further_data == ()

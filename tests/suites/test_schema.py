@@ -161,3 +161,16 @@ def test_wrong_parts_name_the_place(file, change, message):
     with pytest.raises(UsageError, match=message) as raised:
         read(file, GOOD + PARTS, change)
     assert "\n" not in str(raised.value)
+
+
+def test_methods_that_are_started_from_are_fitted_on_the_same_backbones(file):
+    started = "methods.0={name: sfa, start: {fit: {method: {name: supervised, start: {fit: {method: triplet}}}}}}"
+    part = "composites.1.of.2.method.start={fit: {method: quadruplet}}"
+    suite = read(file, GOOD + PARTS, "backbones=[small_2d, c3d]", started, part)
+    fitted = [(method.name, *(one.name for one in backbones)) for method, backbones in suite.fitted]
+    assert fitted[5:] == [
+        ("supervised", "small_3d"),
+        ("supervised", "small_2d", "c3d"),
+        ("triplet", "small_2d", "c3d"),
+        ("quadruplet", "small_3d"),
+    ]

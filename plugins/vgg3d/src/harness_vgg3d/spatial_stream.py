@@ -11,7 +11,7 @@ from harness.values import as_tokens
 from harness_vgg3d.cards import SPATIAL_STREAM
 from harness_vgg3d.frame_method import FrameMethod
 from harness_vgg3d.frame_network import FrameNetwork
-from harness_vgg3d.trunk import single_frames
+from harness_vgg3d.trunk import on_single_frames
 
 if TYPE_CHECKING:
     from harness.cards import MethodCard
@@ -50,7 +50,7 @@ class FrameVectors(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, dim, T)."""
-        vectors: Tensor = as_tokens(self.network(single_frames(clips))).mean(1)
+        vectors = on_single_frames(lambda frames: as_tokens(self.network(frames)).mean(1), clips)
         return vectors.view(clips.shape[0], clips.shape[2], -1).transpose(1, 2)
 
 
