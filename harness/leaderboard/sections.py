@@ -85,7 +85,8 @@ def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
     Supervised is the first reference of the same network and, where the row has them, data set and frames; empty where
     no row has one, or the metric is no accuracy.
     """
-    if column.metric.unit != "%" or column.metric.bounds != (0.0, 1.0):
+    alike = all(row.supervised for row in board.rows)
+    if alike or column.metric.unit != "%" or column.metric.bounds != (0.0, 1.0):
         return {}
     shares = {}
     for row in board.rows:

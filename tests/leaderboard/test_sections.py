@@ -53,6 +53,12 @@ def test_accuracies_are_told_in_percent_of_the_supervised_rows(curved_board, mak
     assert all(OF_SUPERVISED not in section.metrics for section in evaluator_sections(without))
 
 
+def test_nothing_is_told_in_percent_of_itself_where_all_rows_read_labels(curved_board):
+    rows = tuple(replace(row, supervised=True) for row in curved_board.rows)
+    few, _ = evaluator_sections(replace(curved_board, rows=rows))
+    assert OF_SUPERVISED not in few.metrics
+
+
 def test_the_page_has_a_cell_for_each_heading(curved_board):
     page = board_files(curved_board)["index.html"].decode()
     for table in page.split('<table class="metrics">')[1:]:
