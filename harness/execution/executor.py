@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import filelock
@@ -47,7 +48,7 @@ class Executor:
             while waiting:
                 key = self._claim(waiting)
                 cells = waiting.pop(key)
-                with self._lock(key):
+                with self._locked(cells):
                     todo = pending(cells)
                     bar.advance(len(cells) - len(todo))
                     for run in self._measure(todo):
@@ -59,21 +60,26 @@ class Executor:
         runs = (self._store.get(cell.key) for cell in cells)
         return [run for run in runs if run is not None]
 
-    def _lock(self, key: str) -> filelock.BaseFileLock:
+    @contextlib.contextmanager
+    def _locked(self, cells: Sequence[EvalSpec], timeout: float = -1) -> Iterator[None]:
+        """Lock the fits of a row, in one order: rows that share one share its features.
+
+        Raises:
+            filelock.Timeout: when another process is at one of them for longer than `timeout` seconds.
+        """
         folder = self._store.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(folder / f"{key}.lock", is_singleton=True)
+        with contextlib.ExitStack() as stack:
+            for key in sorted({fit.key for fit in cells[0].row.fits}):
+                lock = filelock.FileLock(folder / f"{key}.lock", is_singleton=True)
+                stack.enter_context(lock.acquire(timeout=timeout))
+            yield
 
     def _claim(self, waiting: dict[str, list[EvalSpec]]) -> str:
         """A row that no other process is at; when all are taken, the first, to wait for."""
-        for key in waiting:
-            lock = self._lock(key)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                continue
-            lock.release()
-            return key
+        for key, cells in waiting.items():
+            with contextlib.suppress(filelock.Timeout), self._locked(cells, timeout=0):
+                return key
         return next(iter(waiting))
 
     def _measure(self, cells: list[EvalSpec]) -> Iterator[Run]:

@@ -6,6 +6,7 @@ import json
 from importlib.metadata import version
 
 import pytest
+from filelock import FileLock
 
 from harness.errors import PluginError, UsageError
 from harness.execution.executor import Executor
@@ -142,6 +143,37 @@ def test_features_are_computed_once_for_all_evaluators(run):
         path.write_bytes(b"damaged")
     (found,), _ = run(evaluators=[{"name": "knn", "k": 7}])
     assert found.status == "done"
+
+
+def test_a_row_is_left_to_the_process_that_is_at_one_of_its_parts(toy):
+    """Both would encode the same videos by the same encoder."""
+    plugins = Plugins()
+    suite = Suite.model_validate(
+        {
+            "name": "toy",
+            "title": "Toy",
+            "frames": 512,
+            "methods": ["counted", "random_init"],
+            "composites": [{"name": "both", "of": ["counted", {"method": "random_init", "crops": 10}]}],
+            "backbones": ["small_2d"],
+            "pretraining": ["blobs"],
+            "evaluators": ["knn"],
+            "seeds": [0],
+        }
+    )
+    workshop = Workshop(Workplace(store=paths.store()), plugins)
+    rows = plan_suite(check(suite, plugins), plugins, workshop.sources).rows()
+    waiting = dict(sorted(rows.items(), key=lambda row: row[1][0].identity.method.name))  # both first
+    names = {key: cells[0].identity.method.name for key, cells in waiting.items()}
+    executor, (both, counted, alone) = Executor(workshop), waiting
+    assert list(names.values()) == ["both", "counted", "random_init"]
+    assert executor._claim(waiting) == both
+    (paths.store() / "locks").mkdir(parents=True, exist_ok=True)
+    with FileLock(paths.store() / "locks" / f"{counted}.lock"):
+        assert executor._claim(waiting) == alone
+        with FileLock(paths.store() / "locks" / f"{alone}.lock"):
+            assert executor._claim(waiting) == both  # to wait for
+    assert executor._claim(waiting) == both
 
 
 def test_a_damaged_encoder_says_what_to_do(run):
