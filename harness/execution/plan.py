@@ -152,6 +152,9 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
         if composite.name in plugins.methods:
             msg = f"suite {suite.name!r}: composite {composite.name!r} has the name of a method; give it another"
             raise UsageError(msg)
+        if sum(one.name == composite.name for one in named.composites) > 1:
+            msg = f"suite {suite.name!r}: two composites are named {composite.name!r}; give each a name of its own"
+            raise UsageError(msg)
         for part in composite.of:
             _check_part(part, composite, plugins, suite.paths)
     for choice in suite.evaluators:

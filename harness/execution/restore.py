@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.execution.sources import DataSources
 from harness.execution.unread import unread
 
@@ -22,11 +22,16 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
 
     Raises:
         FileNotFoundError: when the run came without it.
-        UsageError: when the method or the backbone is not installed.
+        UsageError: when the method or the backbone is not installed, or the row is made of parts.
         DataError: when what is stored cannot be read.
     """
     from harness.execution.stored_encoders import load_encoder  # imports torch, which listing does without
 
+    if run.identity.parts:
+        msg = (
+            f"run {run.key}: row {run.identity.method.name!r} is made of parts and has no encoder; choose a run of one"
+        )
+        raise UsageError(msg)
     method, backbone = _built(plugins, run.identity.method, run.identity.backbone)
     return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
 

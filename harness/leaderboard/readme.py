@@ -191,7 +191,9 @@ def _legend(board: Board) -> str:
     if any(row.labelled for row in board.rows):
         parts.append(f"*{LABELLED}*: ranked among themselves.")
     if board.shared:
-        parts.append(f"All rows: {markdown(', '.join(board.shared))}.")
+        own = any(part.backbone or part.pretraining for row in board.rows for part in row.identity.parts)
+        rows = "Where a row names no other" if own else "All rows"
+        parts.append(f"{rows}: {markdown(', '.join(board.shared))}.")
     if board.shared_data:
         parts.append(f"All columns: {markdown(board.shared_data)}.")
     if names := board.made_with.names:

@@ -10,7 +10,7 @@ from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.reduced import ReducedEncoder
 from harness.errors import UsageError
-from harness.execution import units
+from harness.execution import restore, units
 from harness.execution.plan import check, plan_cell, plan_suite
 from harness.execution.sources import DataSources
 from harness.execution.units import Workplace, Workshop
@@ -18,6 +18,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.records import Choice, Composite
 from harness.store.reduction import ReducedFit, Reduction
+from harness.store.runs import Store
 from harness.suites.schema import load
 from harness.system import paths
 from harness.values import Encoding
@@ -67,6 +68,18 @@ def test_a_composite_with_a_method_s_name_is_refused(suite):
     suite.write_text(SUITE.replace("name: both", "name: counted"))
     with pytest.raises(UsageError, match="composite 'counted' has the name of a method"):
         api.plan(suite)
+
+
+def test_a_composite_with_the_name_of_another_is_refused(suite):
+    suite.write_text(SUITE.replace("backbones:", "  - {name: both, of: [counted, random_init]}\nbackbones:"))
+    with pytest.raises(UsageError, match="two composites are named 'both'; give each a name of its own"):
+        api.plan(suite)
+
+
+def test_a_row_of_parts_has_no_encoder_to_show_or_export(suite, tmp_path):
+    (run,) = [run for run in api.run(suite).runs if run.identity.method.name == "both"]
+    with pytest.raises(UsageError, match="row 'both' is made of parts and has no encoder; choose a run of one"):
+        restore.stored_encoder(Plugins(), Store(paths.store()), run)
 
 
 def test_a_part_that_nobody_registered_is_refused(suite):
@@ -189,9 +202,9 @@ def test_parts_are_measured_as_planned_from_file_to_board(own, toy):
     assert toy.read_text().splitlines() == ["counted 0"]
     names = [row.label for row in result.board.rows]
     part = "counted on tiny, learnt from blobs(subset=24)"
-    assert f"other(by=concat, of={part})" in names
+    assert f"other: {part}" in names
     everything = f"random_init, maximum over 10 crops + {part}, 3 clips + random_init"
-    assert any(name.startswith(f"all(by=concat, of={everything})") for name in names)
+    assert any(name.startswith(f"all: {everything}") for name in names)
     features = {path: path.stat().st_mtime_ns for path in (paths.store() / "features").iterdir()}
     assert api.run(own).runs == result.runs
     for run in result.runs:

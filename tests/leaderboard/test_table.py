@@ -33,6 +33,17 @@ def test_a_row_made_of_others_is_told_by_its_name_and_short_parts(board):
     assert "sfa(lr=0.1)" in row.method
 
 
+def test_settings_that_a_part_does_not_share_are_not_said_of_all_rows(board):
+    part = {"method": {"name": "supervised", "options": {}}, "backbone": {"name": "r3d_18"}}
+    method = Choice(name="alone", options={"of": [part], "by": "concat"})
+    first, *others = board.rows
+    row = replace(first, identity=first.identity.model_copy(update={"method": method}))
+    assert "All rows: " in readme(board)
+    text = readme(replace(board, rows=(row, *others)))
+    assert "Where a row names no other: " in text
+    assert "All rows: " not in text
+
+
 def test_chance_spans_the_cells_of_a_column(board, troubled_board):
     entropy, pose = board.columns[2], troubled_board.columns[4]
     levels = [row.cell(entropy).primary.chance for row in board.rows]

@@ -33,6 +33,12 @@ CONVOLUTIONS = {
 }
 
 
+def test_clips_of_other_frames_are_refused():
+    """One frame would be sixteen times the same beside the mean volume."""
+    with pytest.raises(UsageError, match=r"c3d expects clips of \(16, 32, 32\) frames and pixels, got \(1, 32, 32\)"):
+        C3d(**TINY).build(seed=0)(torch.zeros(1, 3, 1, 32, 32))
+
+
 @conformance(C3d(**TINY), C3d(**TINY, output="fc7", mean=(90.25, 97.66, 101.41), pool5="padded"))
 def test_conformance(check):
     check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -133,6 +134,20 @@ def test_a_damaged_file_is_named(home):
     stored = frame_maps().of(TRAIN)
     stored.paths[2].write_bytes(b"\x93NUMPY")
     with pytest.raises(DataError, match=rf"^{stored.paths[2]}: the maps .* delete the file and run again"):
+        stored.read([2])
+
+
+def test_layers_of_equal_weights_and_shape_have_maps_of_their_own(home):
+    """A ReLU has no weights, and shows in no shape."""
+    network = torch.nn.Sequential(torch.nn.Conv3d(3, 4, (1, 3, 3)), torch.nn.ReLU(), torch.nn.AvgPool3d((1, 2, 2)))
+    folders = {FrameMaps(Trunk(copy.deepcopy(network), layer, 32), INPUTS).folder for layer in "012"}
+    assert len(folders) == 3
+
+
+def test_maps_of_other_frames_are_named(home):
+    stored = frame_maps().of(TRAIN)
+    np.save(stored.paths[2], np.zeros((3, 4, 4, 128), np.float16))
+    with pytest.raises(DataError, match=r"expected maps of 5 frames as float16, got \(3, 4, 4, 128\) float16; delete"):
         stored.read([2])
 
 

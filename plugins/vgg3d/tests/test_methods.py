@@ -161,9 +161,9 @@ class TestRefusals:
         with pytest.raises(UsageError, match=r"frames must be at least 1 and dropout in \[0, 1\), got"):
             kind(**options)
 
-    @pytest.mark.parametrize("options", [{"channels": 0}, {"units": 0}])
+    @pytest.mark.parametrize("options", [{"channels": 0}, {"units": 0}, {"frames": 2}])
     def test_an_empty_head(self, options):
-        with pytest.raises(UsageError, match="channels and units must be at least 1, got"):
+        with pytest.raises(UsageError, match="channels and units must be at least 1 and frames at least 3, got"):
             Vgg3d(**options)
 
     def test_a_backbone_without_a_spatial_layer(self):

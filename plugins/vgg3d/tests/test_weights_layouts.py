@@ -280,6 +280,9 @@ def test_c3d_at_other_sizes_takes_what_fits(tmp_path):
         (np.zeros((16, 3, 128, 171)), r"expected \(3, 16, height, width\) .* got \(16, 3, 128, 171\)"),
         (np.zeros(3), r"got \(3,\)"),
         (np.array([{}], dtype=object), "as .npy, got ValueError"),
+        (np.full((3, 16, 128, 171), np.nan), "expected finite numbers, got NaN"),
+        (np.zeros((3, 16, 128, 171), dtype=complex), "real numbers were expected, got complex128"),
+        (np.full((3, 16, 128, 171), "x"), "real numbers were expected, got <U1"),
     ],
 )
 def test_means_of_other_shapes_are_refused(tmp_path, volume, problem):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from harness.backbones.caffe import scaled
 from harness.cards import BackboneCard, View
+from harness.errors import UsageError
 from harness.system.seeding import seeded
 from harness.values import Inputs
 from harness_vgg3d.cards import C3D
@@ -143,6 +144,9 @@ class _LessMean(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, dim)."""
+        if clips.shape[2:] != self.mean.shape[1:]:
+            msg = f"c3d expects clips of {tuple(self.mean.shape[1:])} frames and pixels, got {tuple(clips.shape[2:])}"
+            raise UsageError(msg)
         values: Tensor = self.feature_map(clips - self.mean)
         for name in self._names:
             values = self.get_submodule(name)(values)

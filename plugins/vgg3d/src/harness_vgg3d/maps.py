@@ -53,8 +53,8 @@ class FrameMaps:
         """Folder of the network's files."""
         kinds = {type(module) for module in self.network.modules()}
         code = code_hash(__name__, *(kind for kind in kinds if not kind.__module__.startswith("torch.")))
-        content = {"weights": _weights(self.network), "inputs": asdict(self.inputs), "code": code}
-        return paths.home() / "frame_maps" / digest(content)
+        content = {"weights": _weights(self.network), "layers": repr(self.network), "inputs": asdict(self.inputs)}
+        return paths.home() / "frame_maps" / digest({**content, "code": code})
 
     def of(self, split: Split, *, rank: int = 0, world: int = 1) -> StoredMaps:
         """Maps of a split's videos, computing those that are not on disk.
@@ -69,7 +69,9 @@ class FrameMaps:
                 for half precision.
         """
         folder = self.folder
-        stored = StoredMaps(tuple(_path(folder, split, video) for video in split.videos))
+        assert isinstance(self.inputs.view, View)  # methods that concatenate frames make it
+        files_of_videos = tuple(_path(folder, split, video) for video in split.videos)
+        stored = StoredMaps(files_of_videos, self.inputs.view.frames)
         missing = [position for position, path in enumerate(stored.paths) if not path.exists()][rank::world]
         if missing:
             self._compute(Subset(split, missing), [stored.paths[position] for position in missing])
@@ -102,6 +104,8 @@ class StoredMaps:
     """Maps on disk of the videos of a split."""
 
     paths: tuple[Path, ...]
+    frames: int
+    """Frames of each."""
 
     def read(self, positions: Sequence[int]) -> Tensor:
         """Read maps as (B, c, T, ...) float16, channels last in memory.
@@ -118,6 +122,12 @@ class StoredMaps:
         except (OSError, ValueError, EOFError) as error:
             msg = f"{path}: the maps of a video cannot be read ({error}); delete the file and run again"
             raise DataError(msg) from error
+        if stored.dtype != np.float16 or stored.shape[:1] != (self.frames,):
+            msg = (
+                f"{path}: expected maps of {self.frames} frames as float16, got {stored.shape} {stored.dtype}; "
+                "delete the file and run again"
+            )
+            raise DataError(msg)
         return stored
 
 

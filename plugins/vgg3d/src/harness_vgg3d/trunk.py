@@ -37,6 +37,10 @@ class Trunk(nn.Module):
         self.shape = _cut(network, layer, size)
         """Shape of a frame's map: channels, height, width."""
 
+    def extra_repr(self) -> str:
+        """Layer and shape, which tell trunks of equal weights apart."""
+        return f"layer={self.layer!r}, shape={self.shape}"
+
     def forward(self, clips: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, c, T, h, w)."""
         maps = on_single_frames(lambda frames: output_of(self.network, self.layer, frames), clips)

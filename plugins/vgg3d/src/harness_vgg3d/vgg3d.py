@@ -12,7 +12,7 @@ from harness.errors import UsageError, unknown
 from harness_vgg3d.cards import VGG3D
 from harness_vgg3d.frame_method import FrameMethod
 from harness_vgg3d.frame_network import FrameNetwork
-from harness_vgg3d.head import Head
+from harness_vgg3d.head import POOL, Head
 from harness_vgg3d.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -54,8 +54,11 @@ class Vgg3d(FrameMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.channels, self.units) < 1:
-            msg = f"method {self.card.name!r}: channels and units must be at least 1, got {self.channels}, {self.units}"
+        if min(self.channels, self.units) < 1 or self.frames < POOL[0]:
+            msg = (
+                f"method {self.card.name!r}: channels and units must be at least 1 and frames at least {POOL[0]}, "
+                f"got {self.channels}, {self.units} and {self.frames}"
+            )
             raise UsageError(msg)
 
     def dim(self, backbone: Backbone) -> int:

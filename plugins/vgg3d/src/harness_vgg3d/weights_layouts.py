@@ -119,12 +119,19 @@ def _centre(path: str | Path, size: int) -> Tensor:
     """Centre of a mean volume, (3, 16, size, size)."""
     try:
         volume = np.load(path, allow_pickle=False)
+        if not isinstance(volume, np.ndarray) or not np.issubdtype(volume.dtype, np.floating):
+            kind = getattr(volume, "dtype", type(volume).__name__)
+            msg = f"real numbers were expected, got {kind}"
+            raise ValueError(msg)
     except (OSError, ValueError, EOFError) as error:
         msg = f"mean {path}: expected a volume (3, 16, height, width) as .npy, got {error!r}"
         raise DataError(msg) from error
     volume = volume[0] if volume.ndim == 5 and len(volume) == 1 else volume
     if volume.ndim != 4 or volume.shape[:2] != (3, 16) or min(volume.shape[2:]) < size:
         msg = f"mean {path}: expected (3, 16, height, width) of at least {size} pixels, got {volume.shape}"
+        raise DataError(msg)
+    if not np.isfinite(volume).all():
+        msg = f"mean {path}: expected finite numbers, got NaN or infinite ones"
         raise DataError(msg)
     top, left = ((side - size) // 2 for side in volume.shape[2:])
     centre = volume[..., top : top + size, left : left + size]
