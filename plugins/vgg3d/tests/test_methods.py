@@ -11,14 +11,17 @@ from harness.backbones.start import Start
 from harness.cards import BackboneCard, View
 from harness.encoders.frozen import CachedEncoder
 from harness.errors import DataError, UsageError
+from harness.methods.pretrained import Pretrained
 from harness.methods.start import WithStart
 from harness.testing import MovingSquares, TinyBackbone
 from harness.training import checkpoints
 from harness.training.session import TrainingSession
-from harness.values import Budget, Encoding, Inputs
+from harness.values import Budget, Encoding, Inputs, joined_promise
 from harness_vgg3d import frame_method
+from harness_vgg3d.c3d import C3d
 from harness_vgg3d.spatial_stream import SpatialStream
 from harness_vgg3d.vgg3d import Vgg3d
+from harness_vgg3d.vgg19 import Vgg19
 
 TRAIN, TEST = (MovingSquares().split(name) for name in ("train", "test"))
 SMALL = {"frames": 6, "batch_size": 8, "optimizer": "adamw", "lr": 0.003}
@@ -147,6 +150,13 @@ def test_the_network_of_frames_starts_from_given_weights(method, tmp_path):
     encoder = WithStart(method, start).fit(backbone, TRAIN, session(method, 1))
     kept, given = encoder.pretext.network.frames.network.state_dict(), backbone.build(seed=7).state_dict()
     assert all(torch.equal(tensor, given[name]) for name, tensor in kept.items())
+
+
+def test_beside_c3d_a_video_has_5120_numbers():
+    """1,024 of the maximum over crops and 4,096 of fc6."""
+    other = Pretrained(weights="c3d.safetensors", learnt_from="sports1m", labels=True)
+    parts = Vgg3d().promise(Vgg19()), other.promise(C3d())
+    assert joined_promise(parts, "concat").shape == (5120,)
 
 
 def test_short_videos_repeat_frames():
