@@ -14,7 +14,7 @@ from harness.cards import Read, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.spelling import canonical, canonical_choice, without_shared
-from harness.execution.starting_fits import expect_one_fold, fit_cell, start_after
+from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
 from harness.execution.weights_files import located_start, portable_weights, weights_names
 from harness.store import keys
@@ -237,6 +237,8 @@ def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
     learnt = cell.pretraining if "pretraining" in card.reads else None
     frames = cell.frames if "budget" in card.reads else None
     backbone = unread("backbone", cell.method) if read is None else plugins.backbones.draft(read.name, read.options)
+    if after is not None:
+        expect_network_of(backbone, after, written)
     with _contract_of("method", cell.method):
         promise = method.promise(backbone)
     return FitSpec(

@@ -10,6 +10,7 @@ from harness.execution.spelling import canonical_choice
 from harness.suites.folds import FOLD
 
 if TYPE_CHECKING:
+    from harness.interfaces import Backbone
     from harness.plugins.manager import Plugins
     from harness.store.records import CellSpec, Choice, FitSpec, FitStart, StartingFit
 
@@ -44,6 +45,26 @@ def fit_cell(fit: StartingFit, cell: CellSpec, plugins: Plugins) -> CellSpec:
     learnt = fit.pretraining and canonical_choice(fit.pretraining, plugins.datasets)
     own = {"method": fit.method, "pretraining": learnt or cell.pretraining, "frames": fit.frames or cell.frames}
     return cell.model_copy(update=own)
+
+
+def expect_network_of(backbone: Backbone, after: FitSpec, method: Choice) -> None:
+    """Expect the encoder of a fit to start from to be the backbone's own network.
+
+    Args:
+        backbone: of both fits.
+        after: the fit.
+        method: starts from it.
+
+    Raises:
+        UsageError: when its vectors are of another length, so that it is another network.
+    """
+    if after.promise.shape != backbone.card.shape:
+        msg = (
+            f"method {method.name!r}: expected to start from a fit whose encoder is the network of backbone "
+            f"{backbone.card.name!r}, which gives {backbone.card.shape}, got {after.method.name!r}, which promises "
+            f"{after.promise.shape}"
+        )
+        raise UsageError(msg)
 
 
 def start_after(started: FitStart, after: FitSpec) -> Start:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -381,6 +382,15 @@ def test_wrong_fits_are_refused_before_anything_runs(suite, start, message):
     with pytest.raises(UsageError, match=message) as caught:
         api.plan(suite, changes=[f"methods.0.start={start}"])
     assert "\n" not in str(caught.value)
+
+
+def test_a_fit_whose_encoder_is_another_network_is_refused_before_anything_runs(suite, monkeypatch):
+    kind = Plugins().methods.load("cannot_load")
+    promised = kind.promise
+    monkeypatch.setattr(kind, "promise", lambda self, backbone: replace(promised(self, backbone), shape=(3,)))
+    message = r"the network of backbone 'tiny', which gives \(16,\), got 'cannot_load', which promises \(3,\)"
+    with pytest.raises(UsageError, match=message):
+        api.plan(suite, changes=["methods.1.start.fit.method=cannot_load"])
 
 
 def test_a_side_of_a_claim_may_name_what_the_row_shares_with_its_fit(suite):
