@@ -27,11 +27,11 @@ from harness.store.records import (
     EvalSpec,
     FitSpec,
     Part,
+    ReducedFit,
     Row,
     starting_fit,
     stored_parts,
 )
-from harness.store.reduction import ReducedFit
 from harness.suites.folds import folds, paired
 from harness.suites.schema import CompositeChoice, PinnedView, Suite
 from harness.system.code import code_hash

@@ -31,8 +31,18 @@ from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.keys import encoding_code
-from harness.store.records import FIT_OF, Choice, EncodeSpec, EvalSpec, FitSpec, Row, Run, StartingFit, Status
-from harness.store.reduction import ReducedFit
+from harness.store.records import (
+    FIT_OF,
+    Choice,
+    EncodeSpec,
+    EvalSpec,
+    FitSpec,
+    ReducedFit,
+    Row,
+    Run,
+    StartingFit,
+    Status,
+)
 from harness.system import files, progress
 from harness.system.environment import provenance
 from harness.system.hashing import digest, file_hash

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from harness.backbones.start import Start
-from harness.store.reduction import Crops, ReducedFit, Reduction
+from harness.store.reduction import Crops, Reduction
 from harness.values import Aggregate, Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
@@ -364,6 +364,35 @@ class FitSpec:
     def label(self) -> str:
         """Method, backbone and seed in one line."""
         return _fit_label(self.method, self.backbone, self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReducedFit:
+    """A fit whose features have one vector a video before they are joined."""
+
+    of: FitSpec
+    by: Reduction
+    key: str
+
+    @property
+    def fits(self) -> tuple[FitSpec, ...]:
+        """The fit alone."""
+        return (self.of,)
+
+    @property
+    def label(self) -> str:
+        """The fit, its clips and crops in one line."""
+        return f"{self.of.label} / {self.by}"
+
+    @property
+    def supervised(self) -> bool:
+        """True if the fit read labels."""
+        return self.of.supervised
+
+    @property
+    def promise(self) -> Promise:
+        """Properties of the fit's encoder, which has vectors alone."""
+        return self.by.promise(self.of.promise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from harness.values import Aggregate, Encoding, Promise
-
-if TYPE_CHECKING:
-    from harness.store.records import FitSpec
 
 Crops = Literal[1, 3, 5, 10]
 """Numbers of crops that a clip may have."""
@@ -42,32 +39,3 @@ class Reduction:
     def promise(self, promise: Promise) -> Promise:
         """Properties of an encoder whose features are reduced: vectors alone."""
         return Promise(views=promise.views, shape=(promise.dim,))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReducedFit:
-    """A fit whose features have one vector a video before they are joined."""
-
-    of: FitSpec
-    by: Reduction
-    key: str
-
-    @property
-    def fits(self) -> tuple[FitSpec, ...]:
-        """The fit alone."""
-        return (self.of,)
-
-    @property
-    def label(self) -> str:
-        """The fit, its clips and crops in one line."""
-        return f"{self.of.label} / {self.by}"
-
-    @property
-    def supervised(self) -> bool:
-        """True if the fit read labels."""
-        return self.of.supervised
-
-    @property
-    def promise(self) -> Promise:
-        """Properties of the fit's encoder, which has vectors alone."""
-        return self.by.promise(self.of.promise)

@@ -16,8 +16,8 @@ from harness.execution.sources import DataSources
 from harness.execution.units import Workplace, Workshop
 from harness.plugins.manager import Plugins
 from harness.store import keys
-from harness.store.records import Choice, Composite
-from harness.store.reduction import ReducedFit, Reduction
+from harness.store.records import Choice, Composite, ReducedFit
+from harness.store.reduction import Reduction
 from harness.store.runs import Store
 from harness.suites.schema import load
 from harness.system import paths

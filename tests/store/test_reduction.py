@@ -7,8 +7,8 @@ import pickle
 import pytest
 
 from harness.cards import View
-from harness.store.records import Choice, Composite, FitSpec
-from harness.store.reduction import ReducedFit, Reduction
+from harness.store.records import Choice, Composite, FitSpec, ReducedFit
+from harness.store.reduction import Reduction
 from harness.values import Encoding, Promise
 
 TEN = Reduction(crops=10, aggregate="max")
