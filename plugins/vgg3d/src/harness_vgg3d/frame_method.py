@@ -108,7 +108,7 @@ class FrameMethod(GradientMethod):
         """All frames of a clip, whether they are read or their maps."""
         return self.frames
 
-    def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
+    def build_loss(self, network: nn.Module, dim: int, train: Split) -> LossOnClips:
         """The whole network with a new classifier."""
         assert isinstance(network, FrameNetwork)  # `fit` makes it
         return LossOnClips(network, nn.Linear(dim, len(self._classes(train))))
@@ -125,13 +125,13 @@ class FrameMethod(GradientMethod):
         inputs, classes = self.clip_inputs(backbone), self._classes(train)
         with seeded(derive_seed(seed)):
             network = self.assemble(backbone.build(seed=seed), backbone, inputs)
-            classifier = nn.Linear(self.dim(backbone), len(classes))
+            loss = self.build_loss(network, self.dim(backbone), train)
         network.to(session.device)
         if self.trained == "all":
-            self.train(LossOnClips(network, classifier), inputs, train, session)
+            self.train(loss, inputs, train, session)
         else:
-            self._adapt(network, classifier, inputs, train, session)
-        return ClassifiedEncoder(ClassifiedNetwork(network, classifier, classes), inputs)
+            self._adapt(network, loss.classifier, inputs, train, session)
+        return ClassifiedEncoder(ClassifiedNetwork(network, loss.classifier, classes), inputs)
 
     def load(self, backbone: Backbone, folder: Path) -> Encoder:
         """The encoder that was saved.
@@ -149,7 +149,7 @@ class FrameMethod(GradientMethod):
         if (orders := self.orders(size, generator)) is not None:
             frames = frames.gather(1, orders)
         clips = read_clips(train, videos, frames, size=view.size, generator=generator)
-        return Batch(random_flip(clips, generator), self._labels(train)[videos])
+        return Batch(random_flip(clips, generator), self._labels(train, videos))
 
     def _drawn(self, train: Split, size: int, step: int, session: Session) -> tuple[Tensor, torch.Generator]:
         """This process's videos of a step, (size,) int64, and the chance of the step."""
@@ -186,7 +186,7 @@ class FrameMethod(GradientMethod):
         if (orders := self.orders(size, generator)) is not None:
             read = reordered(read, orders)
         loss.waiting.append(read.pin_memory() if session.device.startswith("cuda") else read)
-        return Batch({}, self._labels(train)[videos], frames=size * self.frames)
+        return Batch({}, self._labels(train, videos), frames=size * self.frames)
 
     def _classes(self, train: Split) -> tuple[str, ...]:
         if self.label not in train.classes:
@@ -194,5 +194,5 @@ class FrameMethod(GradientMethod):
             raise DataError(msg)
         return tuple(train.classes[self.label])
 
-    def _labels(self, train: Split) -> Tensor:
-        return torch.tensor([video.labels[self.label] for video in train.videos])
+    def _labels(self, train: Split, videos: Tensor) -> Tensor:
+        return torch.tensor([train.videos[index].labels[self.label] for index in videos.tolist()])
