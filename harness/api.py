@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
-from harness.datasets import file_index
-from harness.errors import UsageError
-from harness.execution.plan import Plan, check, identities, plan_cell, plan_suite
+from harness.errors import DataError, UsageError
+from harness.execution.plan import Plan, Planner, check, identities, plan_cell, plan_suite
+from harness.execution.plugin_process import Job, PluginProcess
 from harness.execution.sources import DataSources
 from harness.execution.weights_files import fetch_weights
 from harness.plugins.manager import Plugins
+from harness.store.faults import expect_usable
 from harness.store.runs import Store
 from harness.suites import schema
 from harness.suites.command import run_command
 from harness.system import paths, progress
+from harness.system.children import Limits
 from harness.system.hashing import digest
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from harness.execution.verification import Verdict
-    from harness.leaderboard import Board
+    from harness.leaderboard import Board, PlannedSuite
     from harness.leaderboard.claims_table import MeasuredPair
-    from harness.store.records import CellSpec, Run
-    from harness.suites.schema import PinnedView, Suite
+    from harness.store.records import CellSpec, Choice, Run
+    from harness.suites.schema import Suite
+
+
+PLACES = {"paths", "threads", "limits"}
+"""Keys of a suite that say how it is computed here, and nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +61,81 @@ def run(
     suite: str | Path,
     *,
     changes: Sequence[str] = (),
-    plugins: Plugins | None = None,
     store: Store | None = None,
     device: str = "cpu",
+    jobs: int | None = None,
+    dask: str | None = None,
+    block: Sequence[str] = (),
+    strict: bool = False,
     retry_failed: bool = False,
     verify_data: bool = False,
     download: bool = False,
 ) -> SuiteResult:
     """Compute the cells of a suite that the store lacks; `publish` writes the board.
 
+    Fits and evaluations take place in processes of their own, as do the plugins' hooks: none is imported here.
+
     Args:
         suite: name of a suite, or a .yaml file.
         changes: `KEY=VALUE` as `--set` takes them.
-        plugins: where names are looked up; all that are installed unless given.
         store: where the runs are; the user's own unless given.
         device: "cpu" or "cuda".
+        jobs: rows that are computed at a time; one on each GPU, or as many as processors and memory allow, when None.
+        dask: address of a scheduler whose workers compute, or "local" for `jobs` workers here.
+        block: plugins that are not loaded.
+        strict: whether a plugin that does not load is an error.
         retry_failed: whether cells whose stored run failed are computed again.
         verify_data: whether every file is hashed again, also one whose size, times and inode are as they were.
         download: whether weights of libraries that are not here are fetched.
 
     Raises:
-        UsageError: when the suite, one of its names or an option is unknown or wrong.
+        UsageError: when the suite, one of its names or an option is unknown or wrong, or more jobs are asked for than
+            there are processors.
         PluginError: when a distribution that the suite requires is not installed.
         DataError: when data cannot be read.
+        StoreError: when the store cannot be read or written.
     """
+    from harness.execution.cluster import LOCAL, ClusterExecutor, scheduler
     from harness.execution.executor import Executor
-    from harness.execution.units import Workplace, Workshop
+    from harness.execution.workplaces import workplaces
 
-    plugins = Plugins() if plugins is None else plugins
-    loaded = _checked_suite(suite, changes, plugins, download=download)
     store = Store(paths.store()) if store is None else store
-    workshop = Workshop(Workplace(store=store.folder, device=device, locations=loaded.paths), plugins)
-    with file_index.verified() if verify_data else contextlib.nullcontext():
-        planned = plan_suite(loaded, plugins, workshop.sources)
-        runs = Executor(workshop).execute(planned, retry_failed=retry_failed)
-        board = _board_of_plan(planned, workshop.sources, plugins, store, command=run_command(suite, changes))
-    return SuiteResult(tuple(runs), board)
+    expect_usable(store.folder)
+    with contextlib.ExitStack() as stack:
+        address = ""
+        if dask is not None:
+            workers = workplaces(store=store.folder, device=device, jobs=jobs)
+            address = stack.enter_context(scheduler(dask, jobs=len(workers), device=device))
+        job = Job(
+            load=functools.partial(_checked_suite, suite, tuple(changes), download=download),
+            board=functools.partial(_board_of_plan, store=store, command=run_command(suite, changes)),
+            block=tuple(block),
+            strict=strict,
+            verify_data=verify_data,
+            scheduler=address,
+        )
+        plugin_process = stack.enter_context(PluginProcess(job))
+        planned = plugin_process.plan()
+        loaded = planned.plan.suite
+        places = workplaces(
+            store=store.folder,
+            device=device,
+            locations=loaded.paths,
+            block=tuple(block),
+            threads=loaded.threads,
+            jobs=jobs,
+        )
+        limits = Limits(hours=loaded.limits.fit_hours, memory_gb=loaded.limits.memory_gb)
+        executor: Executor | ClusterExecutor
+        if address:
+            processors = places[0].processors if dask == LOCAL else None  # other machines are others' to divide
+            place = replace(places[0], scheduler=address, processors=processors, variables=paths.variables())
+            executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell)
+        else:
+            executor = Executor(places, limits=limits, told=plugin_process.tell)
+        executor.execute(planned.units, title=f"suite {loaded.name}", retry_failed=retry_failed)
+        runs = (store.get(cell.key) for cell in planned.plan.cells)
+        return SuiteResult(tuple(run for run in runs if run is not None), plugin_process.board())
 
 
 def plan(
@@ -104,14 +150,16 @@ def plan(
     loaded = _checked_suite(suite, changes, plugins)
     sources = DataSources(plugins, loaded.paths)
     store = Store(paths.store()) if store is None else store
-    cells = identities(loaded, plugins)
-    return tuple(_planned_cell(identity, loaded.view, plugins, sources, store) for identity in cells)
+    planner, ready = Planner(plugins, sources, loaded.view), _readiness(sources)
+    return tuple(_planned_cell(identity, planner, ready, store) for identity in identities(loaded, plugins))
 
 
 def leaderboard(
     source: str | Path, *, changes: Sequence[str] = (), plugins: Plugins | None = None, store: Store | None = None
 ) -> Board:
     """Build a board from stored runs; `publish` writes it into a folder.
+
+    Where data of the suite is gone, the newest run of each cell is shown, and the board says that keys are unchecked.
 
     Args:
         source: name of a suite, a .yaml file, or the folder of a board, which is read from its own `results.json`.
@@ -122,7 +170,7 @@ def leaderboard(
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong.
         PluginError: when a distribution that the suite requires is not installed.
-        DataError: when data cannot be read, a stored run is broken, or the folder holds no board.
+        DataError: when data cannot be read and no run of it is stored, or the folder holds no board.
     """
     if Path(source).is_dir():
         from harness.leaderboard import load_results
@@ -132,8 +180,9 @@ def leaderboard(
     suite = _checked_suite(source, changes, plugins)
     sources = DataSources(plugins, suite.paths)
     store = Store(paths.store()) if store is None else store
-    planned = plan_suite(suite, plugins, sources)
-    return _board_of_plan(planned, sources, plugins, store, command=run_command(source, changes))
+    from harness.leaderboard import plan_readable
+
+    return _board(suite, plan_readable(suite, plugins, sources), sources, plugins, store, run_command(source, changes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +269,8 @@ def verify(
             if cell.key != run.key:
                 msg = f"run {run.key}: code or data are others than it was made with; run its suite again"
                 raise UsageError(msg)
-    cards = {
-        run.identity.evaluator.name: plugins.evaluators.entry(run.identity.evaluator.name).card for _, run in stored
-    }
     return verification.verify(
-        stored, cards, sample=sample, threads=threads, device=device, locations=locations, block=block
+        stored, plugins, sample=sample, threads=threads, device=device, locations=locations, block=block
     )
 
 
@@ -315,42 +361,66 @@ def _checked_suite(source: str | Path, changes: Sequence[str], plugins: Plugins,
     return check(suite, plugins)
 
 
-def _planned_cell(
-    identity: CellSpec, view: PinnedView, plugins: Plugins, sources: DataSources, store: Store
-) -> PlannedCell:
+def _readiness(sources: DataSources) -> Callable[[Choice], bool]:
+    """Tell of each data set, looked at once, whether it is read without drawing."""
+    known: dict[str, bool] = {}
+
+    def ready(data: Choice) -> bool:
+        name = data.model_dump_json()
+        if name not in known:
+            known[name] = sources.ready(data)
+        return known[name]
+
+    return ready
+
+
+def _planned_cell(identity: CellSpec, planner: Planner, ready: Callable[[Choice], bool], store: Store) -> PlannedCell:
     learnt = () if identity.pretraining is None else (identity.pretraining,)
-    if not sources.ready(*learnt, *identity.further_data, identity.data):
+    if not all(map(ready, (*learnt, *identity.further_data, identity.data))):
         return PlannedCell(identity, "", "data not drawn yet")
-    cell = plan_cell(identity, plugins, sources, view)
+    cell = planner.cell(identity)
     if cell.not_applicable:
         return PlannedCell(identity, cell.key, f"not applicable: {cell.not_applicable}")
-    stored = store.get(cell.key)
-    return PlannedCell(identity, cell.key, "to do" if stored is None else stored.status)
+    return PlannedCell(identity, cell.key, store.status(cell.key) or "to do")
 
 
 def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: Store, *, command: str) -> Board:
-    """Build the board of a plan, with pictures and published numbers."""
+    """Build the board of a plan."""
+    from harness.leaderboard import PlannedSuite
+
+    return _board(plan.suite, PlannedSuite(plan.cells, {}), sources, plugins, store, command)
+
+
+def _board(
+    suite: Suite, planned: PlannedSuite, sources: DataSources, plugins: Plugins, store: Store, command: str
+) -> Board:
+    """Build a board, with pictures and published numbers."""
     from harness.leaderboard import build_board, with_pictures, with_references, with_runs
     from harness.leaderboard.fold_confusion import accumulated_picture
     from harness.leaderboard.published import Matcher
     from harness.pictures.contact_sheet import contact_sheet
 
-    suite = plan.suite
-    shown = [(cell.average.data if cell.average else cell.identity.data, cell.identity.data) for cell in plan.cells]
+    cells = with_runs(planned.cells, store)
+    if planned.unchecked:
+        if all(cell.run is None for cell in cells):
+            raise DataError(f"suite {suite.name!r}: no run of it is stored, and " + next(iter(planned.gone.values())))
+        progress.say(planned.unchecked)
+    shown = [(cell.average.data if cell.average else cell.identity.data, cell.identity.data) for cell in planned.cells]
     datasets = {named.label: measured for named, measured in reversed(shown)}
-    labels = dict.fromkeys(named.label for named, _ in shown)
+    labels = dict.fromkeys(named.label for named, _ in shown if datasets[named.label].label not in planned.gone)
     board = build_board(
         title=suite.title,
         summary=suite.summary,
         suite=suite.name,
-        suite_hash=digest(suite.model_dump(mode="json", exclude={"paths"})),
+        suite_hash=digest(suite.model_dump(mode="json", exclude=PLACES)),
         command=command,
-        planned=with_runs(plan, store),
+        planned=cells,
         cards={choice.name: plugins.evaluators.entry(choice.name).card for choice in suite.evaluators},
         pictures={
             f"{label}: a row of test pictures for each class": contact_sheet(sources.split(datasets[label], "test"))
             for label in labels
         },
+        unchecked=planned.unchecked,
     )
     published, complaints = plugins.published()
     for complaint in complaints:

@@ -39,6 +39,13 @@ class DataError(HarnessError):
         self.reason = reason
 
 
+class StoreError(DataError):
+    """A store that cannot be read or written: a full disk, a missing permission.
+
+    It is nobody's failure: nothing is recorded, and the same command goes on once it is mended.
+    """
+
+
 class DivergedError(HarnessError):
     """A training whose loss became NaN or infinite."""
 

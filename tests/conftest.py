@@ -12,9 +12,17 @@ import torch
 
 from harness.datasets.mocap_actions.build import build_spec
 from harness.datasets.mocap_actions.plan import Spec
+from harness.execution import units
+from harness.execution.plan import plan_suite
+from harness.execution.units import Workplace, Workshop
+from harness.plugins.manager import Plugins
+from harness.store.runs import Store
+from harness.suites.schema import Suite
+from harness.system import paths
 from harness.testing import MovingSquares
 
 TOY = Path(__file__).parent / "toy_plugin"
+HOSTILE = Path(__file__).parent / "hostile_plugin"
 
 
 @pytest.fixture
@@ -34,6 +42,32 @@ def toy(home, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(TOY), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.syspath_prepend(TOY)
     return log
+
+
+@pytest.fixture
+def compute(toy):
+    """Compute a suite in this process, in place of processes of its own; gives its runs."""
+
+    def compute(suite):
+        plugins = Plugins()
+        workshop = Workshop(Workplace(store=paths.store()), plugins)
+        store, runs = Store(paths.store()), []
+        for cell in plan_suite(Suite.model_validate(suite), plugins, workshop.sources).cells:
+            for fit in cell.row.fits:
+                units.fit(fit, workshop)
+            done = units.measure(cell, workshop)
+            store.write(done.run, done.pictures)
+            runs.append(done.run)
+        return runs
+
+    return compute
+
+
+@pytest.fixture
+def hostile(toy, monkeypatch):
+    """The hostile plugin installed beside the toy one; `Plugins()` of this process would import it, and change it."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(HOSTILE), os.environ["PYTHONPATH"]]))
+    monkeypatch.syspath_prepend(HOSTILE)
 
 
 SMALL = Spec(clips=1, frames=8, fps=12.5, width=64, height=48, groups=22, classes=3)

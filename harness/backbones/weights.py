@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from harness.errors import DataError
 from harness.system.hashing import file_hash
+from harness.system.zips import expect_uncompressed
 
 if TYPE_CHECKING:
     from harness.backbones.start import Start
@@ -208,7 +209,7 @@ def match_weights(
         missing=tuple(name for name in network if name not in shared and not name.endswith(COUNTER)),
         unexpected=tuple(unexpected),
         reshaped=tuple(
-            f"{name} {tuple(renamed[name].shape)} for {tuple(network[name].shape)}"
+            f"{name}: expected {tuple(network[name].shape)}, got {tuple(renamed[name].shape)}"
             for name in network
             if name in shared and name not in tensors
         ),
@@ -246,6 +247,7 @@ def read_weights(path: Path, entry: str = "") -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(path))
+        expect_uncompressed(path)
         with torch.serialization.safe_globals(HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (MemoryError, KeyboardInterrupt):

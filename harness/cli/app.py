@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -13,8 +14,10 @@ import typer
 
 from harness.cli import bench, claims, dataset, doctor, export, leaderboard, listing, run, show, verify
 from harness.cli import map as map_verb
-from harness.cli.context import Context
+from harness.cli.context import Context, Verb
+from harness.cli.output import write
 from harness.errors import HarnessError
+from harness.system.text import without_escapes
 
 app = typer.Typer(
     name="harness",
@@ -24,15 +27,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("list")(listing.listing)
-app.command("show")(show.show)
-app.command("map")(map_verb.map_)
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
-app.command("leaderboard")(leaderboard.leaderboard)
-app.command("claims")(claims.claims)
-app.command("doctor")(doctor.doctor)
+app.command("run", cls=Verb)(run.run)
+app.command("list", cls=Verb)(listing.listing)
+app.command("show", cls=Verb)(show.show)
+app.command("map", cls=Verb)(map_verb.map_)
+app.command("export", cls=Verb)(export.export)
+app.command("verify", cls=Verb)(verify.verify)
+app.command("leaderboard", cls=Verb)(leaderboard.leaderboard)
+app.command("claims", cls=Verb)(claims.claims)
+app.command("doctor", cls=Verb)(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(bench.app, name="bench")
 
@@ -41,7 +44,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        sys.stdout.write(f"video-harness {version('video-harness')}\n")
+        write(f"video-harness {version('video-harness')}\n")
         raise typer.Exit
 
 
@@ -51,7 +54,7 @@ def options(
     block: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name of a plugin not to load; may be repeated. Also $HARNESS_BLOCK_PLUGINS, comma-separated."
+            help="Name of a plugin not to load; may be repeated. Also $HARNESS_BLOCK_PLUGINS, separated by commas."
         ),
     ] = None,
     strict_plugins: Annotated[
@@ -95,12 +98,23 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments)
     except (HarnessError, OSError) as error:
         if "--traceback" in arguments:
-            traceback.print_exc()
-        _complain(" ".join(str(error).split()))  # a library's message within ours may have lines of its own
+            sys.stderr.write(without_escapes(traceback.format_exc()))
+        _complain(" ".join(_words(error).split()))  # a library's message within ours may have lines of its own
         sys.exit(error.exit_code if isinstance(error, HarnessError) else 4)
     except _Stopped as stopped:
         _complain("stopped; what was finished is kept, and the same command goes on from here")
         sys.exit(128 + stopped.number)
+
+
+def _words(error: Exception) -> str:
+    """Message of an error; a fault of the store's disk names the variable to set."""
+    if isinstance(error, OSError) and error.filename is not None:
+        from harness.store.faults import store_fault
+        from harness.system import paths
+
+        with contextlib.suppress(HarnessError):
+            return store_fault(error, paths.store()) or str(error)
+    return str(error)
 
 
 def _complain(text: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json, print_table, usable_device
+from harness.cli.context import AsJson, Context, Verb, print_json, print_table, usable_device
 from harness.cli.dataset import Options, chosen
+from harness.cli.output import write
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset
@@ -22,7 +22,7 @@ def bench() -> None:
     """Keep `data` a command of its own, although it is alone so far."""
 
 
-@app.command()
+@app.command(cls=Verb)
 def data(
     context: typer.Context,
     name: Annotated[
@@ -84,7 +84,7 @@ def _print(report: Report, head: Pass | None) -> None:
     ]
     total = sum(report.milliseconds.values())
     print_table(("stage", "ms a clip", "share"), [*rows, ("all, one by one", f"{total:.3f}", "100.0 %")])
-    sys.stdout.write("\n")
+    write("\n")
     passes = {"first pass": report.first, "later pass": report.later, "linear head": head}
     lines: list[tuple[str, ...]] = [
         (title, str(one.clips), f"{one.clips_per_s:.1f}", f"{100 * one.waiting:.1f} %")
@@ -92,8 +92,8 @@ def _print(report: Report, head: Pass | None) -> None:
         if one is not None
     ]
     print_table(("pass", "clips", "clips/s", "waiting for data"), lines)
-    sys.stdout.write("\n")
+    write("\n")
     if report.frames_per_s:
-        sys.stdout.write(f"{report.frames_per_s:.0f} frames decoded a second by {report.decode_threads} threads\n")
-    sys.stdout.write(f"network on {report.device}, in batches of {report.batch_size}\n")
-    sys.stdout.write(f"processor {report.processor}, {report.threads} threads of torch\n")
+        write(f"{report.frames_per_s:.0f} frames decoded a second by {report.decode_threads} threads\n")
+    write(f"network on {report.device}, in batches of {report.batch_size}\n")
+    write(f"processor {report.processor}, {report.threads} threads of torch\n")

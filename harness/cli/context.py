@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+
+from harness.cli import output
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.leaderboard import Board
@@ -22,7 +26,21 @@ Changes = Annotated[
 BoardFolder = Annotated[
     Path | None, typer.Option("--output", "-o", help="Folder of the board; leaderboards/<suite> by default.")
 ]
+BOARDS = Path("leaderboards")
+"""Folder of boards, unless `-o` names another."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+
+
+class Verb(TyperCommand):
+    """Command whose standard output is its own."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        with output.reserved():
+            return super().invoke(ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +51,7 @@ class Context:
     strict: bool = False
 
     def plugins(self) -> Plugins:
-        """Load the plugins; each that is broken gets one line on stderr.
+        """Load the plugins; each fault gets one line on stderr.
 
         Raises:
             PluginError: when one is broken and `--strict-plugins` was given.
@@ -42,8 +60,8 @@ class Context:
         from harness.system import progress
 
         plugins = Plugins(block=self.block, strict=self.strict)
-        for status in plugins.failed:
-            progress.say(status.complaint)
+        for complaint in plugins.complaints:
+            progress.say(complaint)
         return plugins
 
 
@@ -57,6 +75,9 @@ def usable_device(name: str) -> str:
 
     from harness.errors import UsageError
 
+    if name != "auto" and not DEVICE.fullmatch(name):
+        msg = f"--device {name}: expected cpu, cuda, cuda:N or auto"
+        raise UsageError(msg)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -68,16 +89,22 @@ def usable_device(name: str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as one strict JSON document."""
-    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+    """Print `value` as one strict JSON document, of characters that show."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    if not output.takes(text):
+        text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    output.write(text + "\n")
 
 
 def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print left-aligned columns, two spaces apart, as wide as they need to be."""
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
+    shown = [tuple(map(printable, row)) for row in [header, *rows]]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(line.rstrip() + "\n")
+        output.write(line.rstrip() + "\n")
 
 
 def print_board(board: Board, *, as_json: bool) -> None:
@@ -88,4 +115,4 @@ def print_board(board: Board, *, as_json: bool) -> None:
     if as_json:
         print_json(table_values(board))
     else:
-        sys.stdout.write(tables(board) + "\n")
+        output.write(tables(board) + "\n")

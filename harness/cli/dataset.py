@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json, print_table
+from harness.cli.context import AsJson, Context, Verb, print_json, print_table
+from harness.cli.destination import expect_file
+from harness.cli.output import write
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.datasets.checking import Report, SplitReport
 
 FEW = 10
 """Number of files that are named in text; `--json` names all."""
+LONGEST = 4000
+"""Characters of a line, which may hold two paths."""
 
 app = typer.Typer(help="Say where data sets lie, check their files, look at them.", no_args_is_help=True)
 
@@ -24,7 +28,7 @@ Options = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Verb)
 def add(
     context: typer.Context,
     name: Name,
@@ -33,6 +37,7 @@ def add(
     """Remember where a data set lies."""
     from harness.datasets import locations
     from harness.errors import DataError, UsageError
+    from harness.system import progress
 
     options: Context = context.obj
     card: Any = options.plugins().datasets.entry(name).card
@@ -43,12 +48,14 @@ def add(
     if not place.exists():
         msg = f"{place}: nothing is there; give the folder in which {name} lies"
         raise DataError(msg)
-    locations.remember(name, place)
-    sys.stdout.write(f"{name} lies at {place}\n")
-    sys.stderr.write(f"`harness dataset check {name}` looks at every file\n")
+    replaced = locations.remember(name, place)
+    write(f"{name} lies at {place}\n")
+    if replaced not in (None, place):
+        progress.say(f"in place of {replaced}")
+    progress.say(f"`harness dataset check {name}` looks at every file")
 
 
-@app.command()
+@app.command(cls=Verb)
 def check(context: typer.Context, name: Name, changes: Options = None, as_json: AsJson = False) -> None:
     """Decode every file; exit with 1 when one is missing, corrupt or changed."""
     import dataclasses
@@ -67,7 +74,7 @@ def check(context: typer.Context, name: Name, changes: Options = None, as_json: 
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Verb)
 def show(
     context: typer.Context,
     name: Name,
@@ -80,10 +87,11 @@ def show(
     from harness.system import files
 
     options: Context = context.obj
-    dataset = options.plugins().datasets.build(name, chosen(changes))
     path = output or Path(f"{name}.png")
+    expect_file("-o", path)
+    dataset = options.plugins().datasets.build(name, chosen(changes))
     files.write_bytes(path, contact_sheet(dataset.split(split)))
-    sys.stdout.write(f"{path}\n")
+    write(f"{path}\n")
 
 
 def chosen(changes: list[str] | None) -> dict[str, Any]:
@@ -112,7 +120,7 @@ def _print(name: str, whole: Report) -> None:
     for split, kinds in whole.absent.items():
         for kind, names in kinds.items():
             _section(f"{split}: no video of {kind}", list(names))
-    sys.stdout.write(f"{name}: {'sound' if whole.sound else 'NOT sound'}\n")
+    write(f"{name}: {'sound' if whole.sound else 'NOT sound'}\n")
 
 
 def _line(name: str, report: SplitReport) -> tuple[str, ...]:
@@ -131,8 +139,9 @@ def _line(name: str, report: SplitReport) -> tuple[str, ...]:
 
 def _section(title: str, lines: list[str]) -> None:
     if lines:
-        sys.stdout.write(f"{title} ({len(lines)})\n" if len(lines) > 1 else f"{title}\n")
+        title = printable(title)
+        write(f"{title} ({len(lines)})\n" if len(lines) > 1 else f"{title}\n")
         for line in lines[:FEW]:
-            sys.stdout.write(f"  {line}\n")
+            write(f"  {printable(line, LONGEST)}\n")
         if len(lines) > FEW:
-            sys.stdout.write(f"  ... and {len(lines) - FEW} more: --json names all\n")
+            write(f"  ... and {len(lines) - FEW} more: --json names all\n")

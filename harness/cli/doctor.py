@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json, print_table
+from harness.system.text import printable
+
+IMPORTED_AS = {
+    "mmengine-lite": "mmengine",
+    "opencv-contrib-python-headless": "cv2",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "torchvision": "harness.backbones._torchvision",  # which makes it fit for a PyTorch without CUDA
+    "vl-convert-python": "vl_convert",
+}
+"""Modules of distributions that are not named like them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +34,27 @@ class Check:
     found: str
 
 
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    store: Annotated[
+        bool, typer.Option("--store", help="Read everything in the store too, and compare the checksums.")
+    ] = False,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="With --store: set aside what is damaged; `run` computes it again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check plugins, libraries, devices and the store.
 
-    Exits with 1 when something is wrong.
+    Exits with 1 when something is wrong, as `run` would fail.
     """
+    from harness.errors import UsageError
+
+    if mend and not store:
+        msg = "--mend sets aside what --store finds damaged; give both"
+        raise UsageError(msg)
     options: Context = context.obj
-    checks = list(_checks(options))
+    checks = [*_checks(options, whole_store=store), *(_whole_store(mend=mend) if store else ())]
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -36,17 +64,19 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _checks(options: Context) -> Iterator[Check]:
+def _checks(options: Context, *, whole_store: bool) -> Iterator[Check]:
+    yield from _libraries()
     yield _tried("torch", _torch)
     yield _tried("devices", _devices)
     yield _tried("video decoder", _decoder)
     yield _tried("image networks", _networks)
     yield _tried("training loop", _training)
-    yield _tried("store", _store)
+    yield _tried("locations of data sets", _locations)
+    yield from _store(runs=not whole_store)
     plugins = options.plugins()
     for status in plugins.statuses:
-        report = f"{status.error or status.status}, {status.origin}"
-        yield Check(f"plugin {status.name}", status.status != "failed", report)
+        report = f"{status.error or '; '.join(status.clashes) or status.status}, {status.origin}"
+        yield Check(f"plugin {status.name}", not status.complaints, report)
     published, complaints = plugins.published()
     count = sum(map(len, published.values()))
     yield Check("references", not complaints, "; ".join(complaints) or f"{count} published numbers")
@@ -88,23 +118,71 @@ def _networks() -> str:
 
 
 def _training() -> str:
-    import mmengine
+    from importlib.metadata import version
 
     from harness.training import loop
 
-    return f"mmengine {mmengine.__version__} behind {loop.__name__}"
+    return f"mmengine {version('mmengine-lite')} behind {loop.__name__}"
 
 
-def _store() -> str:
-    from harness.errors import DataError
-    from harness.store.runs import Store
+def _libraries() -> Iterator[Check]:
+    """Import every library that video-harness depends on; a check for each fault."""
+    from importlib import import_module
+    from importlib.metadata import requires
+
+    needed = [one.split(";")[0].strip() for one in requires("video-harness") or () if "extra ==" not in one]
+    wrong = []
+    for requirement in needed:
+        name = re.split(r"[^\w.-]", requirement)[0].lower()
+        try:
+            import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
+        except Exception as error:  # any fault of a library is a finding
+            missing = isinstance(error, ModuleNotFoundError)
+            install = f"pip install {'' if missing else '--force-reinstall '}'{requirement}'"
+            wrong.append(Check(f"library {name}", False, f"{type(error).__name__}: {error}; {install}"))
+    yield from wrong or [Check("libraries", True, f"{len(needed)} can be imported")]
+
+
+def _locations() -> str:
+    from harness.datasets.locations import remembered
     from harness.system import paths
 
-    folder = paths.home()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    store = Store(paths.store())
-    broken = store.broken()
-    if broken:
-        raise DataError("; ".join(broken))
-    free = shutil.disk_usage(existing).free / 2**30
-    return f"{folder}, {sum(1 for _ in store)} runs, {free:.0f} GiB free"
+    return f"{len(remembered())} in {paths.locations()}"
+
+
+def _store(*, runs: bool) -> Iterator[Check]:
+    """Check that the store can be written, and perhaps that its runs can be read."""
+    try:
+        from harness.store import faults
+        from harness.store.runs import Store
+        from harness.system import paths
+
+        home, store = paths.home(), Store(paths.store())
+        problem = faults.unusable(home, *faults.folders(store.folder))
+        problems = [problem] if problem else store.broken() if runs else []
+        count = sum(1 for _ in store.folder.glob("runs/*.json"))
+        existing = next(path for path in (home, *home.parents) if path.exists())
+        found = f"{home}, {count} runs, {shutil.disk_usage(existing).free / 2**30:.0f} GiB free"
+    except Exception as error:  # any fault is a finding
+        problems = [f"{type(error).__name__}: {error}"]
+    yield from [Check("store", False, problem) for problem in problems] or [Check("store", True, found)]
+
+
+def _whole_store(*, mend: bool) -> Iterator[Check]:
+    from harness.store import check
+    from harness.system import paths
+    from harness.video import flow_cache
+
+    flows = (check.Stored(path, "flow", flow_cache.damage) for path in sorted(paths.flow().glob("*/*.zip")))
+    report = check.check_store(paths.store(), flows)
+    for line in report.refused:
+        yield Check("store", False, line)
+    if mend:
+        for line in check.mend(paths.store(), report):
+            yield Check("mended", True, f"{line}; `harness run` of its suite computes it again")
+    else:
+        for one, problem in report.damaged:
+            remedy = "`harness doctor --store --mend` sets it aside, and `harness run` of its suite computes it again"
+            yield Check("store", False, f"{printable(str(one.path))}: damaged ({printable(problem)}); {remedy}")
+    old = f"; {report.unchecked} of older versions have no checksum" if report.unchecked else ""
+    yield Check("checksums", True, f"{report.whole} files and fits are as they were written{old}")

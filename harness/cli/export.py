@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json
+from harness.cli.destination import expect_folder
+from harness.cli.output import write
 
 
 def export(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="Key of a run or of its fit, or the first digits.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="New folder to write to.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="New folder to write to.")],
     as_json: AsJson = False,
 ) -> None:
     """Write a run's encoder as safetensors, with a model card and an example."""
     from harness.export.folder import export_encoder
 
     options: Context = context.obj
+    expect_folder("-o", output)
     written = export_encoder(key, output, plugins=options.plugins())
     if as_json:
         print_json([str(path) for path in written])
         return
-    sys.stdout.write("".join(f"{path}\n" for path in written))
+    write("".join(f"{path}\n" for path in written))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.context import AsJson, BoardFolder, Changes, Context, print_board
+from harness.cli.context import BOARDS, AsJson, BoardFolder, Changes, Context, print_board
+from harness.cli.destination import expect_folder
 
 
 def leaderboard(
@@ -33,6 +33,7 @@ def leaderboard(
         _check(Path(source))
         return
     options: Context = context.obj
+    expect_folder("-o", output or (Path(source) if Path(source).is_dir() else BOARDS))
     if (folder := Path(source)).is_dir():
         board = api.leaderboard(folder)
         api.publish(board, output or folder)
@@ -46,12 +47,13 @@ def _check(folder: Path) -> None:
     """Name the stale files of a board; exit with 1 when there are some."""
     from harness.errors import UsageError
     from harness.leaderboard import stale
+    from harness.system import progress
 
     if not folder.is_dir():
         msg = "--check compares a board's folder with its own results.json; give the folder"
         raise UsageError(msg)
     differing = stale(folder)
     for name in differing:
-        sys.stderr.write(f"{folder / name} is not what {folder / 'results.json'} gives\n")
+        progress.say(f"{folder / name} is not what {folder / 'results.json'} gives")
     if differing:
         raise typer.Exit(1)

@@ -12,7 +12,8 @@ from harness.cli.context import AsJson, Context, print_json, print_table
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
-    from harness.plugins.registry import Registration, Registry
+    from harness.plugins.names import Registration
+    from harness.plugins.registry import Registry
 
 
 class Kind(str, enum.Enum):
@@ -151,7 +152,7 @@ def _plugins(plugins: Plugins) -> list[dict[str, Any]]:
             "version": status.origin.version,
             "target": status.target,
             "status": status.status,
-            "error": status.error,
+            "error": status.error or "; ".join(status.clashes),
             "registered": status.registered,
             "from": str(status.origin),
         }

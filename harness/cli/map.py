@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json, usable_device
+from harness.cli.destination import expect_folder
+from harness.cli.output import write
 from harness.execution import restore
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 def map_(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="A run's key, or its first digits.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", file_okay=False, help="Folder to write to.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.")],
     points: Annotated[int, typer.Option(min=5, max=10_000, help="Largest number of points, drawn at random.")] = 1000,
     label: Annotated[
         str | None,
@@ -35,9 +34,10 @@ def map_(
     """Draw a run's t-SNE with thumbnails, and write files for TensorBoard's projector."""
     from harness.embeddings.export import embedding_files, subsample
     from harness.store.runs import Store
-    from harness.system import files, paths
+    from harness.system import files, paths, progress
 
     options: Context = context.obj
+    expect_folder("-o", output)
     store = Store(paths.store())
     run = store.find(key)
     samples = _samples(options.plugins(), store, run, label)
@@ -51,8 +51,8 @@ def map_(
         print_json([str(output / name) for name in written])
         return
     for name in written:
-        sys.stdout.write(f"{output / name}\n")
-    sys.stderr.write(f"`tensorboard --logdir {output}` shows them in three dimensions\n")
+        write(f"{output / name}\n")
+    progress.say(f"`tensorboard --logdir {output}` shows them in three dimensions")
 
 
 def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> ClusteringSamples:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.context import (
+    BOARDS,
     AsJson,
     BoardFolder,
     Changes,
@@ -18,6 +18,7 @@ from harness.cli.context import (
     print_table,
     usable_device,
 )
+from harness.cli.destination import expect_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,14 @@ def run(
     changes: Changes = None,
     output: BoardFolder = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto: a GPU where there is one.")] = "auto",
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Rows computed at a time; by default one a GPU, or as many as processors and memory allow."),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a dask.distributed scheduler whose workers compute; `local` starts one here."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and their keys; compute nothing.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute cells again whose stored run failed.")
@@ -51,15 +60,19 @@ def run(
     from harness import api
 
     options: Context = context.obj
-    plugins = options.plugins()
+    expect_folder("-o", output or BOARDS)
+    device = usable_device(device)
     if dry_run:
-        _print_plan(api.plan(suite, changes=changes or (), plugins=plugins), as_json=as_json)
+        _print_plan(api.plan(suite, changes=changes or (), plugins=options.plugins()), as_json=as_json)
         return
     result = api.run(
         suite,
         changes=changes or (),
-        plugins=plugins,
-        device=usable_device(device),
+        device=device,
+        jobs=jobs,
+        dask=dask,
+        block=options.block,
+        strict=options.strict,
         retry_failed=retry_failed,
         verify_data=verify_data,
         download=download,
@@ -72,6 +85,8 @@ def run(
 
 def _print_plan(cells: Sequence[PlannedCell], *, as_json: bool) -> None:
     """Print the cells, and where their data are there, their keys and states."""
+    from harness.system import progress
+
     rows = [
         {
             "method": cell.identity.method.label,
@@ -89,4 +104,4 @@ def _print_plan(cells: Sequence[PlannedCell], *, as_json: bool) -> None:
         print_json(rows)
     else:
         print_table(tuple(rows[0]), [tuple(map(str, row.values())) for row in rows])
-        sys.stderr.write(f"{len(rows)} cells; nothing was computed\n")
+        progress.say(f"{len(rows)} cells; nothing was computed")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json
+from harness.cli.destination import expect_folder
+from harness.cli.output import write
 from harness.execution import restore
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.store.records import Run
     from harness.store.runs import Store
+
+
+LONGEST = 4000
+"""Characters of one value."""
 
 
 def show(
@@ -27,13 +33,15 @@ def show(
 ) -> None:
     """Show a run: scores, protocol, provenance, reason of failure."""
     from harness.store.runs import Store
-    from harness.system import paths
+    from harness.system import paths, progress
 
+    if pictures is not None:
+        expect_folder("--pictures", pictures)
     store = Store(paths.store())
     run = store.find(key)
     if pictures is not None:
         for path in _pictures(context.obj, store, run, pictures):
-            sys.stderr.write(f"{path}\n")
+            progress.say(str(path))
     if as_json:
         print_json(run.model_dump(mode="json"))
         return
@@ -81,9 +89,9 @@ def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Pa
 
 
 def _section(title: str, content: dict[str, Any], indent: str = "") -> None:
-    sys.stdout.write(f"{indent}{title}\n")
+    write(f"{indent}{printable(title)}\n")
     for name, value in content.items():
         if isinstance(value, dict) and value:
             _section(name, value, indent + "  ")
         else:
-            sys.stdout.write(f"{indent}  {name}: {value}\n")
+            write(f"{indent}  {printable(name)}: {printable(str(value), LONGEST)}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,6 +30,7 @@ def verify(
     Nothing of the store is used or changed. Exits with 1 when a run is different.
     """
     from harness import api
+    from harness.system import progress
 
     options: Context = context.obj
     verdicts = api.verify(
@@ -48,7 +48,7 @@ def verify(
         print_table(("run", "cell", "verdict", "by"), [_line(verdict) for verdict in verdicts])
     counts = {outcome: sum(one.outcome == outcome for one in verdicts) for outcome in ("equal", "within tolerance")}
     different = len(verdicts) - sum(counts.values())
-    sys.stderr.write(", ".join(f"{n} {outcome}" for outcome, n in {**counts, "different": different}.items()) + "\n")
+    progress.say(", ".join(f"{n} {outcome}" for outcome, n in {**counts, "different": different}.items()))
     if different:
         raise typer.Exit(1)
 

@@ -141,7 +141,7 @@ def _changed(look: file_index.Look, digest: str) -> str:
         return f"cannot be used ({look.now.reason})"
     if look.now.sha256 != digest:
         return "another content than the data set's manifest says"
-    if look.before is not None and look.before.sha256 != look.now.sha256:
+    if look.before is not None and look.before.sha256 and look.before.sha256 != look.now.sha256:
         return "another content than when it was last looked at"
     return ""
 
@@ -155,8 +155,9 @@ def _unreadable(split: Split) -> dict[str, str]:
             except DataError as error:
                 unreadable[video.id] = str(error)
             else:
-                if shape[:3] != (video.frames, video.height, video.width):
-                    unreadable[video.id] = f"has {shape} (T, H, W, C), not what its record says"
+                recorded = (video.frames, video.height, video.width)
+                if shape[:3] != recorded:
+                    unreadable[video.id] = f"expected (T, H, W) {recorded} as its record says, got {shape[:3]}"
             bar.advance()
     return unreadable
 

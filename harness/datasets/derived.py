@@ -12,6 +12,7 @@ import numpy as np
 import pydantic
 
 from harness.datasets.concatenated_split import ConcatenatedSplit
+from harness.datasets.file_names import plain
 from harness.datasets.split_views import FrameImages, Relabelled, Subset
 from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
@@ -29,7 +30,7 @@ class Derivation(pydantic.BaseModel):
 
     subset: Count | None = None
     """Number of videos of `train`; a larger subset contains the smaller ones."""
-    subset_seed: int = 0
+    subset_seed: Annotated[int, pydantic.Field(ge=0)] = 0
     """Seed of the draw of the subset."""
     images: Count | None = None
     """Number of frames of each video, each as an image of its own."""
@@ -121,17 +122,21 @@ def _table(path: Path) -> tuple[str, dict[str, str]]:
     """Read a file of labels: its first column (`video` or `class`), and labels by it."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
+            rows = [[plain(cell) for cell in row] for row in csv.reader(file)]
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: the file of labels cannot be read ({error}); correct the path"
         raise DataError(msg) from error
     if not rows or rows[0] not in (["video", "label"], ["class", "label"]):
-        msg = f"{path}: the first line should be `video,label` or `class,label`"
+        first = rows[0] if rows else []
+        msg = f"{path}: the first line should be `video,label` or `class,label`, without spaces; its cells are {first}"
         raise DataError(msg)
     labels: dict[str, str] = {}
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) != 2 or not all(row) or row[0] in labels:
-            msg = f"{path}: line {number} should be a {rows[0][0]} that was not named before, and its label"
+        if len(row) != 2 or not all(row) or [cell.strip() for cell in row] != row or row[0] in labels:
+            msg = (
+                f"{path}: line {number} should be a {rows[0][0]} that was not named before, and its label, without "
+                f"spaces around them; its cells are {row}"
+            )
             raise DataError(msg)
         labels[row[0]] = row[1]
     return rows[0][0], labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harness.errors import DataError
 from harness.system import paths, processes, progress
+from harness.system.code import code_hash
 from harness.video import container
 from harness.video.archive import FileState
 from harness.video.probe import Record, probe, unusable
@@ -63,6 +65,9 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
     content as then. The others are, each in a worker process that may crash or hang without harm; each record is
     written down at once, so that a process that is killed loses only the files it was at.
 
+    That a file cannot be used is believed only of the code that looks at files here, and a crash never, for it may be
+    for want of memory or another fault of the machine.
+
     Args:
         folder: where the files lie.
         names: paths below it, with `/`.
@@ -100,7 +105,8 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
             made[name] = record
             if looks is not None:
                 looks[folder / name] = Look(known[name][1] if name in known else None, record)
-            write(name, todo[name], record)
+            if record.reason != "crashed":
+                write(name, todo[name], record)
             bar.advance(note=record.reason)
     return made
 
@@ -163,7 +169,7 @@ def _hash(path: Path) -> str:
 
 
 def _index_file(folder: Path) -> Path:
-    return paths.index() / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]}.jsonl"
+    return paths.index() / f"{hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20]}.jsonl"
 
 
 @contextlib.contextmanager
@@ -174,16 +180,18 @@ def _appending(folder: Path) -> Iterator[Callable[[str, FileState, Record], None
     with index_file.open("a", encoding="utf-8") as file:
 
         def write(name: str, state: FileState, record: Record) -> None:
-            file.write(json.dumps({"name": name, "stamp": state, **asdict(record)}) + "\n")
+            row = {"name": name, "stamp": state, "code": _looking_code(), **asdict(record)}
+            file.write(json.dumps(row) + "\n")
             file.flush()
 
         yield write
 
 
 def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
-    """Read everything written down, without a line that a killed process left half.
+    """Read everything written down that is believed.
 
-    Of a file whose state was written without time of change and inode, the state is None.
+    A line that a killed process left half is skipped. Of a file whose state was written without time of change and
+    inode, the state is None.
     """
     known: dict[str, tuple[FileState | None, Record]] = {}
     index_file = _index_file(folder)
@@ -191,7 +199,12 @@ def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
         for line in index_file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
-                name, stamp = row.pop("name"), row.pop("stamp")
+                name, stamp, code = row.pop("name"), row.pop("stamp"), row.pop("code", "")
+                if row["reason"] == "crashed":
+                    continue
+                if row["reason"] and code != _looking_code():
+                    known.pop(name, None)
+                    continue
                 state = FileState(*stamp) if len(stamp) == len(FileState._fields) else None
                 known[name] = state, Record(**{**row, "remarks": tuple(row["remarks"])})
             except (ValueError, KeyError, TypeError):
@@ -199,10 +212,17 @@ def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
     return known
 
 
+def _looking_code() -> str:
+    """Hash of the code that looks at files."""
+    return code_hash("harness.video.probe")
+
+
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """Make the record of each file, in order, in workers that may crash or hang."""
     outcomes = processes.imap_isolated(probe, [folder / name for name in names], timeout=PATIENCE)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
+        if isinstance(outcome, processes.CrashedError):  # perhaps of what the file before it left in the worker
+            ((_, outcome),) = processes.imap_isolated(probe, [path], timeout=PATIENCE, workers=1)
         if isinstance(outcome, processes.HungError):
             message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"
             outcome = unusable("hung", message)

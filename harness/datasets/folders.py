@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards
+from harness.datasets.file_names import plain
 from harness.datasets.listed_files import ListedFile, OnBadFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError, UsageError
@@ -74,14 +75,15 @@ class VideoFolders(ListedDataset):
     def _side(self, folder: Path, paths: dict[str, str], name: str) -> dict[str, str]:
         """Select the files of one class that are in the split `name`."""
         keys = sorted(
-            {group or path for path, group in paths.items()}, key=lambda key: hashlib.sha256(key.encode()).digest()
+            {group or plain(path) for path, group in paths.items()},
+            key=lambda key: hashlib.sha256(key.encode()).digest(),
         )
         if len(keys) < 2:
             msg = f"{folder}: a class needs two files or groups at least, to be split into train and test; this has one"
             raise DataError(msg)
         count = min(max(round(self.test_share * len(keys)), 1), len(keys) - 1)
         test = set(keys[:count])
-        return {path: group for path, group in paths.items() if ((group or path) in test) == (name == "test")}
+        return {path: group for path, group in paths.items() if ((group or plain(path)) in test) == (name == "test")}
 
 
 def visible(folder: Path) -> list[Path]:
@@ -91,10 +93,11 @@ def visible(folder: Path) -> list[Path]:
         DataError: when it is no folder, or cannot be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
         msg = f"{folder}: cannot be read as a folder ({error.strerror}); correct the path, or its permissions"
         raise DataError(msg) from error
+    return sorted(paths, key=lambda path: (plain(path.name), path))
 
 
 def media(paths: Iterable[Path]) -> list[Path]:
@@ -104,7 +107,7 @@ def media(paths: Iterable[Path]) -> list[Path]:
 
 def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
     """List the files of each class, as paths below `root`, each with its group."""
-    classes = {}
+    classes: dict[str, dict[str, str]] = {}
     for folder in visible(root / below):
         if not folder.is_dir():
             continue
@@ -112,12 +115,12 @@ def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
         paths = dict.fromkeys((_below(root, path) for path in media(inside)), "")
         for group in inside:
             if group.is_dir():
-                named = _below(root, group).removeprefix(below)
+                named = plain(_below(root, group).removeprefix(below))
                 paths |= dict.fromkeys((_below(root, path) for path in media(visible(group))), named)
         if not paths:
             msg = f"{folder}: no video or image in this class folder; fill it, or remove it"
             raise DataError(msg)
-        classes[folder.name] = paths
+        classes.setdefault(plain(folder.name), {}).update(paths)
     if not classes:
         msg = f"{root / below}: no folders of classes; put the files of each class into a folder of its own"
         raise DataError(msg)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards
 from harness.datasets.action_folds import FoldedDataset
+from harness.datasets.file_names import read_lines
 from harness.datasets.listed_files import ListedFile
 from harness.errors import DataError
 
@@ -104,17 +105,9 @@ class HMDB51(FoldedDataset):
 
 def _read(path: Path) -> list[tuple[str, str]]:
     """Read a list: names of clips, each with its split, empty for neither."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read ({error}); get the official lists again"
-        raise DataError(msg) from error
     rows: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        clip, _, mark = line.strip().rpartition(" ")
-        clip = clip.rstrip()
+    for number, line in read_lines(path, "get the official lists again").items():
+        clip, mark = (*line.rsplit(maxsplit=1), "")[:2]
         good = clip.endswith(".avi") and "/" not in clip and "\\" not in clip and "\0" not in clip
         if not good or mark not in MARKS or clip in rows:
             msg = f"{path}, line {number}: {line!r} should be '<clip>.avi <0, 1 or 2>', each clip once"

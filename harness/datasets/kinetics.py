@@ -6,10 +6,11 @@ import csv
 import os
 import re
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from harness.datasets import cards
+from harness.datasets.folders import VIDEOS
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
@@ -49,7 +50,8 @@ class Kinetics400(ListedDataset):
 
     Expected: `train.csv` and `validate.csv` (or `val.csv`) in the folder or in `annotations/`, and clips
     `<youtube_id>_<start, 6 digits>_<end, 6 digits>.mp4` or `<youtube_id>.mp4` anywhere below the folder:
-    `train/<label>/`, `<label>/`, all in one folder. The list gives the label, not the folder.
+    `train/<label>/`, `<label>/`, all in one folder. The list gives the label, not the folder. Clips as they came from
+    YouTube, `.mkv` or `.webm`, do as well, also with the suffix behind another one.
 
     The split `test` is the validation list, which everybody measures on: the labels of the test list are not public.
     Clips that are not there are left out, and the splits say so; a number from an incomplete copy is a number on
@@ -78,7 +80,10 @@ class Kinetics400(ListedDataset):
 
     @cached_property
     def _files(self) -> dict[str, str]:
-        """Paths of all clips by name without `.mp4`; of equal names the first path."""
+        """Paths of all clips by name without suffixes.
+
+        Of equal names the one of `.mp4` alone is taken, else the first.
+        """
         clips: dict[str, str] = {}
         walked = set()
         for folder, below, names in os.walk(self.folder, followlinks=True):
@@ -90,8 +95,11 @@ class Kinetics400(ListedDataset):
             below[:] = sorted(name for name in below if not name.startswith("."))
             prefix = os.path.relpath(folder, self.folder).replace(os.sep, "/") + "/"
             for name in sorted(names):
-                if name.endswith(".mp4") and not name.startswith("."):
-                    clips.setdefault(name[:-4], prefix.removeprefix("./") + name)
+                clip, *suffixes = name.split(".")
+                if clip and suffixes and VIDEOS.issuperset(f".{suffix.lower()}" for suffix in suffixes):
+                    known = clips.get(clip)
+                    if known is None or (name == f"{clip}.mp4" and PurePosixPath(known).name != name):
+                        clips[clip] = prefix.removeprefix("./") + name
         return clips
 
     @cached_property

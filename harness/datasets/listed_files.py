@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.datasets import file_index
+from harness.datasets.file_names import lookalike, plain, respelt
 from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.values import Box, Video
@@ -64,13 +66,13 @@ def read_split(
         msg = f"{folder}: the lists of data set {dataset!r} name no videos for split {name!r}; get the official lists"
         raise DataError(msg)
     if records is None:
-        records = file_index.records(folder, [entry.path for entry in listed], title=f"looking at {dataset} {name}")
+        listed, records = _looked_at(folder, listed, title=f"looking at {dataset} {name}")
     videos: dict[str, Video] = {}
     left_out: dict[str, str] = {}
     for entry in listed:
         record = records[entry.path]
         if record.reason:
-            left_out[entry.path] = record.reason
+            left_out[plain(entry.path)] = record.reason
             continue
         video = _video(entry, folder, record)
         if video.id in videos:
@@ -78,22 +80,49 @@ def read_split(
             raise DataError(msg)
         videos[video.id] = video
     absent = absent or bad
-    refused = {path: why for path, why in left_out.items() if (absent if why == "missing" else bad) == "error"}
+    refused = [
+        entry.path
+        for entry in listed
+        if (why := records[entry.path].reason) and (absent if why == "missing" else bad) == "error"
+    ]
     if refused or not videos:
-        raise _refusal(folder, dataset, name, refused or left_out, len(listed), records)
+        raise _refusal(folder, dataset, name, refused or [entry.path for entry in listed], len(listed), records)
     return VideoSplit(name, tuple(videos.values()), classes, left_out=left_out)
+
+
+def _looked_at(
+    folder: Path, listed: Sequence[ListedFile], *, title: str
+) -> tuple[Sequence[ListedFile], dict[str, Record]]:
+    """Make the records of files, which get the paths that they have on disk.
+
+    There accents may be written in another way than in the lists.
+    """
+    records = file_index.records(folder, [entry.path for entry in listed], title=title)
+    others = respelt(folder, [path for path, record in records.items() if record.reason == "missing"])
+    if not others:
+        return listed, records
+    records |= file_index.records(folder, list(others.values()), title=title)
+    moved = [
+        dataclasses.replace(entry, path=others[entry.path], id=_name(entry)) if entry.path in others else entry
+        for entry in listed
+    ]
+    return moved, records
+
+
+def _name(entry: ListedFile) -> str:
+    return plain(entry.id or entry.path.rpartition(".")[0])
 
 
 def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
     width, height = (record.width, record.height) if entry.box is None else entry.box.size
     return Video(
-        id=entry.id or entry.path.rpartition(".")[0],
+        id=_name(entry),
         path=folder / entry.path,
         frames=record.frames,
         fps=record.fps,
         width=width,
         height=height,
-        group=entry.group,
+        group=plain(entry.group),
         labels=entry.labels,
         joints=entry.joints,
         box=entry.box,
@@ -102,19 +131,23 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
 
 
 def _refusal(
-    folder: Path, dataset: str, name: str, refused: Mapping[str, str], listed: int, records: Mapping[str, Record]
+    folder: Path, dataset: str, name: str, refused: Sequence[str], listed: int, records: Mapping[str, Record]
 ) -> DataError:
-    counts = ", ".join(f"{count} {reason}" for reason, count in Counter(refused.values()).most_common())
-    first, reason = next(iter(refused.items()))
-    if len(refused) == listed and set(refused.values()) == {"missing"}:
+    counts = Counter(records[path].reason for path in refused)
+    first = refused[0]
+    reason = records[first].reason
+    near = lookalike(folder, first) if reason == "missing" else ""
+    instead = f"; there is {near!r} instead of {first!r}" if near else ""
+    if len(refused) == listed and {*counts} == {"missing"}:
         msg = (
             f"data set {dataset!r}: none of the {listed} videos of split {name!r} is below {folder} (the first is "
-            f"{first}); correct the path with `harness dataset add {dataset} /path`"
+            f"{first}{instead}); correct the path with `harness dataset add {dataset} /path`"
         )
     else:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
         msg = (
-            f"data set {dataset!r}: {len(refused)} of {listed} videos of split {name!r} cannot be used ({counts}); "
-            f"the first: {records[first].message}; `harness dataset check {dataset}` lists them, and the option "
-            "`bad: skip` leaves them out"
+            f"data set {dataset!r}: {len(refused)} of {listed} videos of split {name!r} cannot be used ({kinds}); "
+            f"the first: {records[first].message}{instead}; `harness dataset check {dataset}` lists them, and the "
+            "option `bad: skip` leaves them out"
         )
     return DataError(msg, reason=reason)

@@ -11,7 +11,7 @@ import filelock
 import yaml
 
 from harness.errors import DataError, UsageError
-from harness.system import files, paths
+from harness.system import files, paths, plain_yaml
 
 
 def variable(name: str) -> str:
@@ -45,7 +45,11 @@ def located(name: str, told: Path | None = None) -> Path:
             f"set ${variable(name)}, or write `paths: {{{name}: /path}}` into the suite"
         )
         raise UsageError(msg)
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        msg = f"data set {name!r}: {source} says that it lies at {text}, a home folder of nobody; write the path out"
+        raise DataError(msg) from error
     if not path.exists():
         msg = (
             f"data set {name!r}: {source} says that it lies at {path}, where nothing is; mount it, or correct the path"
@@ -77,13 +81,27 @@ def holding(name: str, location: Path, part: str, places: Sequence[str], remedy:
     raise DataError(msg)
 
 
-def remember(name: str, path: Path) -> None:
-    """Write the location of the data set `name` into the user's configuration."""
+def remember(name: str, path: Path) -> Path | None:
+    """Write a data set's location into the user's configuration; gives the old one.
+
+    Raises:
+        UsageError: when the path is not UTF-8, as the configuration is.
+        DataError: as `remembered`.
+    """
+    try:
+        text = str(path.absolute())
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{path}: the configuration holds names in UTF-8 alone; set ${variable(name)}, or rename the folder"
+        raise UsageError(msg) from error
     file = paths.locations()
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_name(f".{file.name}.lock")):
-        places = {**remembered(), name: str(path.absolute())}
-        files.write_text(file, yaml.safe_dump({"datasets": places}, sort_keys=True, allow_unicode=True))
+        places = remembered()
+        before = places.get(name)
+        written = yaml.safe_dump({"datasets": {**places, name: text}}, sort_keys=True, allow_unicode=True)
+        files.write_text(file, written)
+    return None if before is None else Path(before)
 
 
 def remembered() -> dict[str, str]:
@@ -96,11 +114,12 @@ def remembered() -> dict[str, str]:
     if not file.exists():
         return {}
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = plain_yaml.read(file) or {}
         places = content["datasets"]
         if not isinstance(places, dict) or not all(isinstance(text, str) for pair in places.items() for text in pair):
             raise TypeError
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
-        msg = f"{file}: should hold `datasets: {{name: /path}}` and nothing else; correct or delete it"
+    except (plain_yaml.NotPlainError, KeyError, TypeError) as error:
+        why = f"{error}; it" if isinstance(error, plain_yaml.NotPlainError) else "it"
+        msg = f"{file}: {why} should hold `datasets: {{name: /path}}` and nothing else; correct or delete it"
         raise DataError(msg) from error
     return dict(places)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
 from harness.datasets import cards
+from harness.datasets.file_names import plain
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
@@ -41,7 +42,8 @@ class Manifest(ListedDataset):
     Expected: the place that is told is the file, named `*.csv` (UTF-8, with a line of column names) or `*.json`. Its
     columns, or keys, are `path` (below the file's own folder, with `/`), `split` (`train` or `test`), `label` (the
     name of the class of kind `action`), where wanted `group` (may be empty), and `label:<kind>` for each further kind
-    of label. All are texts. Classes are in the order of their names, over both splits.
+    of label. All are texts without spaces around them. Classes are in the order of their names, over both splits, and
+    train has every `label` of test.
     """
 
     card = _Card()
@@ -95,11 +97,20 @@ class Manifest(ListedDataset):
             if problem:
                 msg = f"{file}, row {number}: {problem}; correct the manifest"
                 raise DataError(msg)
-            rows.append(dict(row))
+            rows.append({key: plain(text) for key, text in row.items()})
         if not rows:
             msg = f"{file}: names no videos; fill it with the columns {', '.join(REQUIRED)}"
             raise DataError(msg)
+        _expect_known_classes(file, rows)
         return rows
+
+
+def _expect_known_classes(file: Path, rows: list[dict[str, str]]) -> None:
+    known = {row["label"] for row in rows if row["split"] == "train"}
+    for number, row in enumerate(rows, start=1):
+        if known and row["label"] not in known:
+            msg = f"{file}, row {number}: no row of train has the label {row['label']!r}; add one, or remove this"
+            raise DataError(msg)
 
 
 def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
@@ -110,6 +121,8 @@ def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
             return f"unknown column {key!r}; there are {', '.join(REQUIRED)}, {GROUP} and {FURTHER}<kind>"
         if not isinstance(row[key], str):
             return f"{key!r} is not a text, but {row[key]!r}"
+        if row[key] != row[key].strip():
+            return f"{key!r} is {row[key]!r}, with spaces around it"
     for key in sorted({*REQUIRED, *(keys - {GROUP})}):
         if not row.get(key):
             return f"{key!r} is missing, or empty"
@@ -141,7 +154,8 @@ def _read(file: Path) -> Iterator[Mapping[str, Any]]:
 def _csv(text: str, file: Path) -> list[dict[str, str]]:
     header, *rows = [cells for cells in csv.reader(text.splitlines(keepends=True), strict=True) if cells] or [[]]
     if len(set(header)) != len(header) or not set(REQUIRED) <= set(header):
-        msg = f"{file}: the columns should be {', '.join(REQUIRED)}, each once; they are {', '.join(header) or 'none'}"
+        exactly = ", ".join(map(repr, header)) or "none"
+        msg = f"{file}: the columns should be {', '.join(REQUIRED)}, each once and without spaces; they are {exactly}"
         raise DataError(msg)
     for number, cells in enumerate(rows, start=1):
         if len(cells) != len(header):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from harness.datasets.file_names import read_lines
 from harness.datasets.listed_files import ListedFile
 from harness.errors import DataError, UsageError, unknown
 
@@ -23,7 +24,7 @@ def class_index(folder: Path) -> dict[str, int]:
     path = folder / LISTS / "classInd.txt"
     names: dict[str, int] = {}
     for line in _lines(path):
-        number, _, name = line.partition(" ")
+        number, name = (*line.split(maxsplit=1), "")[:2]
         if number != str(len(names) + 1) or not name or name in names:
             msg = f"{path}: line {line!r} should be '{len(names) + 1} <Class>', a class not named before"
             raise DataError(msg)
@@ -49,7 +50,7 @@ def read_list(folder: Path, name: str, fold: int) -> list[str]:
     classes = class_index(folder)
     videos: dict[str, None] = {}
     for line in _lines(path):
-        video, _, number = line.partition(" ")
+        video, number = (*line.split(maxsplit=1), "")[:2]
         parts = PurePosixPath(video).parts
         if len(parts) != 2 or parts[0] not in classes or video in videos or ".." in parts:
             msg = f"{path}: line {line!r} should be <Class>/<file> of a class in classInd.txt, named once"
@@ -123,9 +124,4 @@ def _group(path: str) -> str:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read ({error}); fetch or draw the data set again"
-        raise DataError(msg) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return list(read_lines(path, "fetch or draw the data set again").values())

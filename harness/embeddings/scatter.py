@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from harness.pictures.lettering import Lettering
 from harness.system import progress
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def scatter_plot(
     legend = _legend([(f"{classes[label]} ({count})", colour[label]) for label, count in shown.items()])
     canvas = Image.new("RGB", (WIDTH + legend.width + 3 * MARGIN, WIDTH + TITLE + 2 * MARGIN), "white")
     draw = ImageDraw.Draw(canvas)
-    draw.text((MARGIN, MARGIN), title, fill="black", font=ImageFont.load_default(size=28))
+    Lettering(28).write(draw, (MARGIN, MARGIN + TITLE / 4), title)
     start = MARGIN + (WIDTH - cells * side) // 2
     for point, (column, row) in enumerate(assign_cells(places, cells).tolist()):
         left, top = start + column * side, start + TITLE + row * side
@@ -167,13 +168,13 @@ def scatter_plot(
 
 
 def _legend(entries: Sequence[tuple[str, tuple[int, int, int]]]) -> Image.Image:
-    font = ImageFont.load_default(size=22)
+    lettering = Lettering(22)
     rows = WIDTH // LINE
-    width = LINE + MARGIN + math.ceil(max(font.getlength(text) for text, _ in entries))
+    width = LINE + MARGIN + math.ceil(max(lettering.width(text) for text, _ in entries))
     legend = Image.new("RGB", (width * math.ceil(len(entries) / rows), WIDTH), "white")
     draw = ImageDraw.Draw(legend)
     for index, (text, colour) in enumerate(entries):
         left, top = index // rows * width, index % rows * LINE
         draw.rectangle((left, top + 4, left + LINE - 8, top + LINE - 4), fill=colour)
-        draw.text((left + LINE, top + LINE / 2), text, fill="black", font=font, anchor="lm")
+        lettering.write(draw, (left + LINE, top + LINE / 2), text)
     return legend

@@ -65,6 +65,7 @@ class CachedEncoder:
         self._folder = folder
         self._asked = asked
         self._memory: dict[str, Array] = {}
+        self._fingerprint = fingerprint(encoder)
 
     @property
     def promise(self) -> Promise:
@@ -73,9 +74,11 @@ class CachedEncoder:
 
     def asking(self, asked: Encoding) -> CachedEncoder:
         """The same encoder, with `asked` for what an encoding leaves open."""
-        return CachedEncoder(
+        other = CachedEncoder(
             self._encoder, key=self.key, code=self._code, device=self.device, folder=self._folder, asked=asked
         )
+        other._fingerprint = self._fingerprint
+        return other
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
         """Encode every video of `split` unless stored; see `FrozenEncoder.features`."""
@@ -146,7 +149,7 @@ class CachedEncoder:
         else:
             rows, written = file.partial(shape, encoding.precision)
         try:
-            with unchanged(self._encoder):
+            with unchanged(self._encoder, self._fingerprint):
                 self._write(rows, written, split, view, encoding)
         except PluginError:
             if file is not None:
@@ -262,16 +265,24 @@ def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:
 
 
 @contextlib.contextmanager
-def unchanged(encoder: Encoder) -> Iterator[None]:
-    """Prove that `encoder` is after the block as it was before.
+def unchanged(encoder: Encoder, before: str) -> Iterator[None]:
+    """Prove that `encoder` is as it was, before the block and after it.
+
+    Args:
+        encoder: what encodes in the block.
+        before: its fingerprint when it was loaded.
 
     Raises:
         PluginError: when its weights or BN statistics changed.
     """
-    before = fingerprint(encoder)
+    _expect_unchanged(encoder, before, "before it encoded")
     yield
+    _expect_unchanged(encoder, before, "while encoding")
+
+
+def _expect_unchanged(encoder: Encoder, before: str, moment: str) -> None:
     if fingerprint(encoder) != before:
-        msg = f"encoder {type(encoder).__name__} changed while encoding; weights and BN statistics must stay"
+        msg = f"encoder {type(encoder).__name__} changed {moment}; weights and BN statistics must stay"
         raise PluginError(msg)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.evaluators import cards
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.scoring import score_variants
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class KNN:
     """Weighted vote of the most similar training videos, by cosine similarity.
 
-    `k` of them vote for the primary metric, and other numbers for the metrics that name them, where train has so many.
-    With a `k` above its size, which the notes give, the smallest class cannot win a vote alone. The baseline is train's
-    most frequent class.
+    `k` of them vote for the primary metric, or all where train has fewer, as the notes then say; other numbers vote for
+    the metrics that name them, where train has so many. With a `k` above its size, which the notes give, the smallest
+    class cannot win a vote alone. The baseline is train's most frequent class.
 
     Args:
         k: neighbours that vote.
@@ -57,19 +57,19 @@ class KNN:
         """Classify test by train; nothing here is random, so `seed` changes nothing.
 
         Raises:
-            DataError: as in `train_and_test`, or when train has fewer than `k` videos.
+            DataError: as in `train_and_test`.
         """
         train, test = train_and_test(encoder, data, self.label)
-        if self.k > len(train):
-            msg = f"{self.k} neighbours, but train of data set {data.card.name!r} has {len(train)} videos; lower k"
-            raise DataError(msg)
+        voting = min(self.k, len(train))
         possible = [k for k in cards.NEIGHBOURS if k <= len(train)]
-        similarities, index = nearest(train.vectors, test.vectors, k=max([self.k, *possible]))
+        similarities, index = nearest(train.vectors, test.vectors, k=max([voting, *possible]))
         neighbours = train.labels[index]
         predicted = {
-            k: vote(similarities[:, :k], neighbours[:, :k], temperature=self.temperature) for k in {self.k, *possible}
+            k: vote(similarities[:, :k], neighbours[:, :k], temperature=self.temperature) for k in {voting, *possible}
         }
         variants = {f"top1_{k}": predicted[k][None] for k in possible}
-        scores, predictions = score_variants(self.card, train, test, predicted[self.k][None], variants)
+        scores, predictions = score_variants(self.card, train, test, predicted[voting][None], variants)
         notes = {"videos_of_smallest_class": train.smallest_class[0], **split_notes(train, test)}
+        if voting < self.k:
+            notes["fewer_neighbours"] = f"k is {self.k}; train has {voting} videos, which all vote"
         return Evaluation(scores, predictions, notes)

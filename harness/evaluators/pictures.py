@@ -13,6 +13,7 @@ import torch
 import vl_convert
 
 from harness.pictures.sheet import Frame, moving_sheet, sheet
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
         for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
     ]
     step = 22 if len(classes) <= 30 else 10
-    names = [" ".join(name.split())[:24] for name in classes]
+    names = [printable(name, NAME) for name in classes]
     axis: dict[str, Any] = {
         "labelExpr": f"{json.dumps(names)}[datum.value]",
         "labelLimit": 150,
@@ -84,6 +85,8 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
     return content
 
 
+NAME = 24
+"""Characters of a class's name beside a confusion matrix."""
 ROWS, COLUMNS = 6, 8
 HEIGHT, MOVING_HEIGHT = 80, 64
 """Height of a frame in pixels, still and moving, of which a picture has many."""
@@ -145,7 +148,7 @@ def top_clusters(samples: ClusteringSamples, clusters: Tensor, *, seed: int) -> 
         share = float((own == name).double().mean())
         chosen = members[torch.randperm(len(members), generator=generator)[:COLUMNS]].sort().values.tolist()
         shown = [_clip(samples, one, other=int(labels[one]) != name, moving=moving) for one in chosen]
-        rows.append((f"{features.classes[name]}\n{share:.0%} of {len(members)}", shown))
+        rows.append((f"{printable(features.classes[name])}\n{share:.0%} of {len(members)}", shown))
     if moving:
         return moving_sheet(rows, MOVING_HEIGHT)
     return sheet([(text, [clip[0] for clip in clips]) for text, clips in rows], HEIGHT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,12 @@ def data_faults(cell: CellSpec, sources: DataSources) -> dict[str, Any]:
     return {**({"shared": shared} if shared else {}), **({"absent": absent} if absent else {})}
 
 
+@functools.cache
+def code() -> str:
+    """Hash the code that counts shared videos."""
+    return code_hash("harness.datasets.overlap")
+
+
 def shared_videos(first: Split, second: Split) -> dict[str, int]:
     """Count the videos of `second` that are in `first`; empty where none is.
 
@@ -50,7 +57,7 @@ def shared_videos(first: Split, second: Split) -> dict[str, int]:
     Raises:
         DataError: when a video does not decode.
     """
-    key = digest({"splits": [first.manifest, second.manifest], "code": code_hash("harness.datasets.overlap")})
+    key = digest({"splits": [first.manifest, second.manifest], "code": code()})
     file = paths.home() / "overlaps" / f"{key}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(file.with_suffix(".lock")):

@@ -1,112 +1,111 @@
-"""Orders units, shares them with other processes by locks, and reports."""
+"""Orders units, shares them with other processes by locks, stores and reports."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+import contextvars
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import filelock
 
-from harness.execution import units
-from harness.store.records import EvalSpec, Run
+from harness.execution.pending import PendingUnits
+from harness.execution.supervision import Recorder, Supervisor
 from harness.store.runs import Store
 from harness.system import progress
 
 if TYPE_CHECKING:
-    from harness.execution.plan import Plan
-    from harness.execution.units import Workshop
+    from harness.execution.failures import Failure
+    from harness.execution.units import Workplace
+    from harness.execution.work_units import Unit
+    from harness.store.records import EvalSpec, Run
+    from harness.system.children import Limits
+
+ELSEWHERE = 0.5
+"""Seconds between two looks at units that other processes are at."""
+
+Told = Callable[["EvalSpec", "Run | None"], None]
+"""Receiver of a cell that is about to be evaluated, and of it with its stored run."""
 
 
 class Executor:
-    """Computes the cells of a plan that the store does not have.
+    """Computes the cells that the store does not have, several units at a time.
 
     Args:
-        workshop: where the work is done; several processes may share its store.
+        workplaces: where units are done, one at a time in each; of one store, which other processes may share.
+        limits: of each child.
+        told: of cells; called by one thread at a time.
     """
 
-    def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
-        self._store = Store(workshop.workplace.store)
+    def __init__(
+        self, workplaces: Iterable[Workplace], *, limits: Limits | None = None, told: Told | None = None
+    ) -> None:
+        self._free = list(workplaces)
+        self._store = Store(self._free[0].store)
+        self._limits = limits
+        self._told = told or (lambda cell, run: None)
 
-    def execute(self, plan: Plan, *, retry_failed: bool = False) -> list[Run]:
-        """Compute what is not stored; the run of every applicable cell, in order.
+    def execute(self, units: Iterable[Unit], *, title: str, retry_failed: bool = False) -> None:
+        """Compute and store what is not stored.
 
         Args:
-            plan: what to compute.
+            units: each after those that it depends on.
+            title: of the work, for the progress.
             retry_failed: whether cells whose stored run failed are computed again.
-        """
-        retried = {run.key for run in self._runs(plan.cells) if run.status != "done"} if retry_failed else set()
-
-        def pending(cells: Iterable[EvalSpec]) -> list[EvalSpec]:
-            stored = {run.key for run in self._runs(cells)} - retried
-            waiting = {cell.key: cell for cell in cells if cell.key not in stored and not cell.not_applicable}
-            return list(waiting.values())
-
-        waiting = {key: todo for key, cells in plan.rows().items() if (todo := pending(cells))}
-        with progress.bar(f"suite {plan.suite.name}", total=sum(map(len, waiting.values()))) as bar:
-            while waiting:
-                key = self._claim(waiting)
-                cells = waiting.pop(key)
-                with self._locked(cells):
-                    todo = pending(cells)
-                    bar.advance(len(cells) - len(todo))
-                    for run in self._measure(todo):
-                        retried.discard(run.key)
-                        bar.advance()
-        return self._runs(plan.cells)
-
-    def _runs(self, cells: Iterable[EvalSpec]) -> list[Run]:
-        runs = (self._store.get(cell.key) for cell in cells)
-        return [run for run in runs if run is not None]
-
-    @contextlib.contextmanager
-    def _locked(self, cells: Sequence[EvalSpec], timeout: float = -1) -> Iterator[None]:
-        """Lock the fits of a row, in one order: rows that share one share its features.
 
         Raises:
-            filelock.Timeout: when another process is at one of them for longer than `timeout` seconds.
+            StoreError: when the store cannot be read or written.
         """
+        pending = PendingUnits(units, self._store, retry_failed=retry_failed)
+        supervisor = Supervisor(self._limits)
+        running: dict[Future[Failure | None], tuple[Unit, Workplace, contextlib.ExitStack]] = {}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(progress.one_at_a_time())
+            bar = stack.enter_context(progress.bar(title, total=pending.cells))
+            pool = stack.enter_context(ThreadPoolExecutor(len(self._free), thread_name_prefix="unit"))
+            stack.callback(supervisor.stop)  # before the pool waits for its threads
+            recorder = self._recorder(pending, bar)
+
+            def begin(unit: Unit, locks: contextlib.ExitStack) -> None:
+                todo = pending.take(unit)
+                bar.advance(len(unit.evaluations) - len(todo.evaluations))
+                place = self._free.pop()
+                context = contextvars.copy_context()
+                task = pool.submit(context.run, supervisor.do, todo, place, recorder, pending.failure_before(unit))
+                running[task] = unit, place, locks
+
+            while pending or running:
+                for unit in pending.ready():
+                    if not self._free:
+                        break
+                    if (locks := self._locked(unit)) is not None:
+                        begin(unit, locks)
+                if not running:
+                    time.sleep(ELSEWHERE)
+                for task in wait(running, ELSEWHERE if pending else None, FIRST_COMPLETED).done:
+                    unit, place, locks = running.pop(task)
+                    self._free.append(place)
+                    locks.close()
+                    pending.finish(unit, task.result())
+
+    def _recorder(self, pending: PendingUnits, bar: progress.Bar) -> Recorder:
+        def finished(cell: EvalSpec, run: Run, pictures: Mapping[str, bytes]) -> None:
+            self._store.write(run, pictures)
+            pending.computed(run.key)
+            self._told(cell, run)
+            bar.advance()
+
+        return Recorder(begun=lambda cell: self._told(cell, None), finished=finished)
+
+    def _locked(self, unit: Unit) -> contextlib.ExitStack | None:
+        """Lock a unit; None when another process is at it."""
         folder = self._store.folder / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as stack:
-            for key in sorted({fit.key for fit in cells[0].row.fits}):
-                lock = filelock.FileLock(folder / f"{key}.lock", is_singleton=True)
-                stack.enter_context(lock.acquire(timeout=timeout))
-            yield
-
-    def _claim(self, waiting: dict[str, list[EvalSpec]]) -> str:
-        """A row that no other process is at; when all are taken, the first, to wait for."""
-        for key, cells in waiting.items():
-            with contextlib.suppress(filelock.Timeout), self._locked(cells, timeout=0):
-                return key
-        return next(iter(waiting))
-
-    def _measure(self, cells: list[EvalSpec]) -> Iterator[Run]:
-        """Fit once, then evaluate and store every cell of one row.
-
-        A fit that fails is the failure of each cell.
-        """
-        if not cells:
-            return
-        title = cells[0].row.label
-        with progress.bar(title, total=len(cells)) as bar:
-            failure = units.attempt_fits(cells[0].row, self._workshop)
-            if failure is not None:
-                progress.say(f"{title}: {failure.status}: {failure.reason}")
-            for cell in cells:
-                yield self._store_run(cell, failure, title)
-                bar.advance(note=cell.identity.evaluator.label)
-
-    def _store_run(self, cell: EvalSpec, failure: units.Failure | None, title: str) -> Run:
-        plugins = self._workshop.plugins
-        for complaint in plugins.run_started(cell):
-            progress.say(complaint)
-        outcome = units.attempt(cell, self._workshop, failure)
-        run = outcome.run
-        if failure is None and run.status != "done":
-            progress.say(f"{title} / {cell.identity.evaluator.label}: {run.status}: {run.reason}")
-        self._store.write(run, outcome.pictures)
-        for complaint in plugins.run_finished(cell, run):
-            progress.say(complaint)
-        return run
+        locks = contextlib.ExitStack()
+        try:
+            locks.enter_context(filelock.FileLock(folder / f"{unit.key}.lock").acquire(timeout=0))
+        except filelock.Timeout:
+            return None
+        return locks

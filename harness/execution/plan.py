@@ -10,16 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import Read, in_words
+from harness.cards import in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
-from harness.execution.spelling import canonical, canonical_choice, without_shared
+from harness.execution.cells import method_reads, suite_cells
+from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
 from harness.execution.weights_files import located_start, portable_weights, weights_names
 from harness.store import keys
 from harness.store.records import (
-    Average,
     CellSpec,
     Choice,
     Composite,
@@ -30,9 +30,8 @@ from harness.store.records import (
     ReducedFit,
     Row,
     starting_fit,
-    stored_parts,
 )
-from harness.suites.folds import folds, paired
+from harness.suites.folds import folds
 from harness.suites.schema import CompositeChoice, PinnedView, Suite
 from harness.system.code import code_hash
 from harness.system.hashing import digest
@@ -66,62 +65,7 @@ class Plan:
 
 def identities(suite: Suite, plugins: Plugins) -> Iterator[CellSpec]:
     """The cells of a suite before anything is known of their data, each once."""
-    return iter({cell.model_dump_json(): cell for cell, _ in _cells(suite, plugins)}.values())
-
-
-def _cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Average | None]]:
-    """The cells of a suite, and the average over folds that each is part of.
-
-    What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
-    """
-    written = (*suite.methods, *(composite.choice for composite in suite.composites))
-    cells = (
-        (
-            CellSpec(
-                method=method,
-                backbone=backbone if "backbone" in reads else None,
-                pretraining=canonical_choice(learnt, plugins.datasets) if "pretraining" in reads else None,
-                frames=suite.frames if "budget" in reads else None,
-                evaluator=evaluator,
-                data=canonical_choice(measured, plugins.datasets),
-                seed=seed,
-            ),
-            average and average.model_copy(update={} if "pretraining" in reads else {"pretraining": None}),
-        )
-        for pretraining in suite.pretraining
-        for backbone in suite.backbones
-        for alike in [pretraining if len(folds(pretraining)) == 1 else None]  # else folds would have several names
-        for method in (without_shared(one, alike, suite.frames) for one in written)
-        for reads in [_reads(method, plugins)]
-        for seed in suite.seeds
-        for data in suite.data or (pretraining,)
-        for learnt, measured, average in paired(pretraining, data)
-        for evaluator in suite.evaluators
-    )
-    seen: set[tuple[str, str]] = set()
-    for cell, average in cells:
-        place = cell.model_dump_json(), average.model_dump_json() if average else ""
-        if place not in seen:
-            seen.add(place)
-            yield cell, average
-
-
-def _reads(method: Choice, plugins: Plugins) -> frozenset[Read]:
-    """Reads of a method and of the fits that it starts from, or of a composite."""
-    parts = () if method.name in plugins.methods else stored_parts(method.options.get("of"))
-    if parts:
-        return frozenset().union(*(_shares(part, plugins) for part in parts))
-    reads: frozenset[Read] = plugins.methods.entry(method.name).card.reads
-    fit = starting_fit(method)
-    if fit is None or fit.frames is not None:
-        return reads
-    return reads | (_reads(fit.method, plugins) & {"budget"})
-
-
-def _shares(part: Part, plugins: Plugins) -> set[Read]:
-    """Reads of a part, less those that it has of its own."""
-    own = {"backbone": part.backbone, "pretraining": part.pretraining}
-    return {name for name in _reads(part.method, plugins) if own.get(name) is None}
+    return iter({cell.model_dump_json(): cell for cell, _ in suite_cells(suite, plugins)}.values())
 
 
 def check(suite: Suite, plugins: Plugins) -> Suite:
@@ -187,7 +131,7 @@ def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locati
         UsageError: when its method does not read it, or a name or an option is unknown or wrong.
     """
     for name, choice in (("backbone", part.backbone), ("pretraining", part.pretraining)):
-        if choice is not None and name not in _reads(part.method, plugins):
+        if choice is not None and name not in method_reads(part.method, plugins):
             msg = (
                 f"composite {composite.name!r}: method {part.method.name!r} reads no {name}, got {choice.label}; "
                 f"leave {name!r} of the part out"
@@ -201,68 +145,188 @@ def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locati
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
     """All cells of a suite; draws or reads the data sets."""
-    cells = _cells(suite, plugins)
-    planned = (replace(plan_cell(cell, plugins, sources, suite.view), average=average) for cell, average in cells)
-    return Plan(suite, tuple(planned))
+    planner = Planner(plugins, sources, suite.view)
+    cells = suite_cells(suite, plugins)
+    return Plan(suite, tuple(replace(planner.cell(cell), average=average) for cell, average in cells))
 
 
-def plan_row(cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
-    """Plan the fit of a cell, or its composite."""
-    options = cell.method.options
-    if cell.method.name in plugins.methods or not {"of", "by"} <= options.keys():
-        return plan_fit(cell, plugins, sources)
-    parts = tuple(_plan_part(part, cell, plugins, sources) for part in cell.parts)
-    return Composite(of=parts, by=options["by"], key=keys.row_key(tuple(part.key for part in parts), options["by"]))
+def plan_cell(
+    cell: CellSpec, plugins: Plugins, sources: DataSources, view: PinnedView = MappingProxyType({})
+) -> EvalSpec:
+    """Keys, protocol and encodings of one cell; see `Planner`."""
+    return Planner(plugins, sources, view).cell(cell)
 
 
-def _plan_part(part: Part, cell: CellSpec, plugins: Plugins, sources: DataSources) -> Row:
-    own = {"backbone": part.backbone or cell.backbone, "pretraining": part.pretraining or cell.pretraining}
-    fit = plan_fit(cell.model_copy(update={"method": part.method, **own}), plugins, sources)
-    if part.reduction is None:
-        return fit
-    return ReducedFit(of=fit, by=part.reduction, key=keys.reduced_key(fit.key, part.reduction))
+class Planner:
+    """Plans cells one after the other; what they share is computed once.
 
+    Args:
+        plugins: where names are looked up.
+        sources: of the data.
+        view: what encoders have to see, where the suite pins it.
+    """
 
-def plan_fit(cell: CellSpec, plugins: Plugins, sources: DataSources) -> FitSpec:
-    """The fit of a cell."""
-    methods, written = plugins.methods, cell.method
-    started = methods.fit_start(written.name, written.options)
-    after = None if started is None else plan_fit(fit_cell(started.fit, cell, plugins), plugins, sources)
-    start = located_start(written, cell.backbone, plugins, sources.locations)
-    if started is not None and after is not None:
-        start = start_after(started, after)
-    method = methods.draft(written.name, methods.started(written.name, written.options, start))
-    card = method.card
-    read = cell.backbone if "backbone" in card.reads else None
-    learnt = cell.pretraining if "pretraining" in card.reads else None
-    frames = cell.frames if "budget" in card.reads else None
-    backbone = unread("backbone", cell.method) if read is None else plugins.backbones.draft(read.name, read.options)
-    if after is not None:
-        expect_network_of(backbone, after, written)
-    with _contract_of("method", cell.method):
-        promise = method.promise(backbone)
-    return FitSpec(
-        method=written,
-        backbone=read,
-        pretraining=learnt,
-        frames=frames,
-        seed=cell.seed,
-        supervised=card.supervised,
-        start=start,
-        after=after,
-        promise=promise,
-        key=keys.fit_key(
-            method=_by_content(written, start, after, methods),
-            method_code=code_hash(*{type(method), methods.load(written.name)}),
-            reads=card.reads,
-            backbone=None if read is None else _completed(read, plugins.backbones),
-            backbone_code="" if read is None else code_hash(type(backbone)),
-            training="" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
-            training_code="" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
+    def __init__(self, plugins: Plugins, sources: DataSources, view: PinnedView = MappingProxyType({})) -> None:
+        self._plugins = plugins
+        self._sources = sources
+        self._view = view
+        self._fits: dict[tuple[str, int], FitSpec] = {}
+        self._seedless: dict[str, tuple[FitSpec, dict[str, Any]]] = {}
+        self._evaluators: dict[str, Evaluator] = {}
+        self._protocols: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def cell(self, cell: CellSpec) -> EvalSpec:
+        """Keys, protocol and encodings of one cell."""
+        row = self.row(cell)
+        evaluator = self._evaluator(cell.evaluator)
+        data = self._sources.dataset(cell.data)
+        missing = evaluator.card.needs - row.promise.offers
+        reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else ""
+        reason = reason or _other_view(row, self._view) or _without_speed(row, evaluator)
+        encodings = () if reason else self._encodings(row, evaluator, data, cell)
+        protocol = self._protocol(cell, evaluator, data)
+        key = keys.run_key(
+            row=row.key, protocol=protocol, features=tuple(encoding.key for encoding in encodings), seed=cell.seed
+        )
+        return EvalSpec(
+            identity=cell,
+            row=row,
+            encodings=encodings,
+            encoding_code=keys.encoding_code(self._sources.kind(cell.data)),
+            protocol=protocol,
+            key=key,
+            not_applicable=reason,
+        )
+
+    def row(self, cell: CellSpec) -> Row:
+        """The fit of a cell, or its composite."""
+        options = cell.method.options
+        if cell.method.name in self._plugins.methods or not {"of", "by"} <= options.keys():
+            return self.fit(cell)
+        parts = tuple(self._part(part, cell) for part in cell.parts)
+        return Composite(of=parts, by=options["by"], key=keys.row_key(tuple(part.key for part in parts), options["by"]))
+
+    def _part(self, part: Part, cell: CellSpec) -> Row:
+        own = {"backbone": part.backbone or cell.backbone, "pretraining": part.pretraining or cell.pretraining}
+        fit = self.fit(cell.model_copy(update={"method": part.method, **own}))
+        if part.reduction is None:
+            return fit
+        return ReducedFit(of=fit, by=part.reduction, key=keys.reduced_key(fit.key, part.reduction))
+
+    def fit(self, cell: CellSpec) -> FitSpec:
+        """The fit of a cell; fits that differ in their seed alone share the rest."""
+        place = cell.model_dump_json(include={"method", "backbone", "pretraining", "frames"})
+        if (place, cell.seed) not in self._fits:
+            if place in self._seedless:
+                spec, known = self._seedless[place]
+                spec = replace(spec, seed=cell.seed, key=keys.fit_key(**known, seed=cell.seed))
+            else:
+                spec, known = self._fit(cell)
+                if spec.after is None:  # else the weights that it starts from are of a fit with the same seed
+                    self._seedless[place] = spec, known
+            self._fits[place, cell.seed] = spec
+        return self._fits[place, cell.seed]
+
+    def _fit(self, cell: CellSpec) -> tuple[FitSpec, dict[str, Any]]:
+        """A fit, and what its key is of beside the seed."""
+        plugins, sources = self._plugins, self._sources
+        methods, written = plugins.methods, cell.method
+        started = methods.fit_start(written.name, written.options)
+        after = None if started is None else self.fit(fit_cell(started.fit, cell, plugins))
+        start = located_start(written, cell.backbone, plugins, sources.locations)
+        if started is not None and after is not None:
+            start = start_after(started, after)
+        method = methods.draft(written.name, methods.started(written.name, written.options, start))
+        card = method.card
+        read = cell.backbone if "backbone" in card.reads else None
+        learnt = cell.pretraining if "pretraining" in card.reads else None
+        frames = cell.frames if "budget" in card.reads else None
+        backbone = unread("backbone", cell.method) if read is None else plugins.backbones.draft(read.name, read.options)
+        if after is not None:
+            expect_network_of(backbone, after, written)
+        with _contract_of("method", cell.method):
+            promise = method.promise(backbone)
+        known: dict[str, Any] = {
+            "method": _by_content(written, start, after, methods),
+            "method_code": code_hash(*{type(method), methods.load(written.name)}),
+            "reads": card.reads,
+            "backbone": None if read is None else _completed(read, plugins.backbones),
+            "backbone_code": "" if read is None else code_hash(type(backbone)),
+            "training": "" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
+            "training_code": "" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
+            "frames": frames,
+        }
+        spec = FitSpec(
+            method=written,
+            backbone=read,
+            pretraining=learnt,
             frames=frames,
             seed=cell.seed,
-        ),
-    )
+            supervised=card.supervised,
+            start=start,
+            after=after,
+            promise=promise,
+            key=keys.fit_key(**known, seed=cell.seed),
+        )
+        return spec, known
+
+    def _evaluator(self, choice: Choice) -> Evaluator:
+        written = choice.model_dump_json()
+        if written not in self._evaluators:
+            self._evaluators[written] = self._plugins.evaluators.draft(choice.name, choice.options)
+        return self._evaluators[written]
+
+    def _encodings(self, row: Row, evaluator: Evaluator, data: Dataset, cell: CellSpec) -> tuple[EncodeSpec, ...]:
+        """The features that an evaluator will ask for of every fit of a row.
+
+        None where it cannot measure the row with its options: evaluating it says why, which is recorded as its failure.
+        """
+        sources = self._sources
+        try:
+            with _contract_of("evaluator", cell.evaluator):
+                asked = [list(_by_fit(row, one)) for one in evaluator.encodings(row.promise, data, seed=cell.seed)]
+            encoded = [
+                (fit, keys.encoded(fit.promise, one)) for of_fit in zip(*asked, strict=True) for fit, one in of_fit
+            ]
+            views = [keys.shown(fit.promise, one) for fit, one in encoded]
+        except UsageError:
+            return ()
+        code = keys.encoding_code(sources.kind(cell.data))
+        return tuple(
+            EncodeSpec(
+                fit=fit,
+                data=cell.data,
+                encoding=encoding,
+                code=code,
+                key=keys.feature_key(
+                    fit=fit.key,
+                    view=view,
+                    encoding=encoding,
+                    manifest=encoded_split(cell.data, encoding, sources).manifest,
+                    code=code,
+                ),
+            )
+            for (fit, encoding), view in zip(encoded, views, strict=True)
+        )
+
+    def _protocol(self, cell: CellSpec, evaluator: Evaluator, data: Dataset) -> dict[str, Any]:
+        """Protocol of the cell's score, which all rows share."""
+        place = cell.evaluator.model_dump_json(), cell.data.model_dump_json()
+        if place not in self._protocols:
+            self._protocols[place] = self._new_protocol(cell, evaluator, data)
+        return self._protocols[place]
+
+    def _new_protocol(self, cell: CellSpec, evaluator: Evaluator, data: Dataset) -> dict[str, Any]:
+        plugins, sources = self._plugins, self._sources
+        splits = {name: sources.split(cell.data, name) for name in data.card.splits}
+        return keys.protocol(
+            evaluator=_completed(cell.evaluator, plugins.evaluators),
+            evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
+            source=evaluator.card.protocol,
+            data=_completed(cell.data, plugins.datasets),
+            manifests={name: split.manifest for name, split in splits.items()},
+            coverage={name: share for name, split in splits.items() if (share := coverage(split))},
+        )
 
 
 def _by_content(method: Choice, start: Start | None, after: FitSpec | None, methods: MethodRegistry) -> Choice:
@@ -280,31 +344,6 @@ def _completed(choice: Choice, registry: Registry[Any]) -> Choice:
     return Choice(name=choice.name, options=registry.completed(choice.name, choice.options))
 
 
-def plan_cell(
-    cell: CellSpec, plugins: Plugins, sources: DataSources, view: PinnedView = MappingProxyType({})
-) -> EvalSpec:
-    """Keys, protocol and encodings of one cell.
-
-    Args:
-        cell: its place in the suite.
-        plugins: where names are looked up.
-        sources: of the data.
-        view: what encoders have to see, where the suite pins it.
-    """
-    row = plan_row(cell, plugins, sources)
-    evaluator = plugins.evaluators.draft(cell.evaluator.name, cell.evaluator.options)
-    data = sources.dataset(cell.data)
-    missing = evaluator.card.needs - row.promise.offers
-    reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else ""
-    reason = reason or _other_view(row, view) or _without_speed(row, evaluator)
-    encodings = () if reason else plan_encodings(row, evaluator, data, cell, sources)
-    protocol = plan_protocol(cell, evaluator, data, plugins, sources)
-    key = keys.run_key(
-        row=row.key, protocol=protocol, features=tuple(encoding.key for encoding in encodings), seed=cell.seed
-    )
-    return EvalSpec(identity=cell, row=row, encodings=encodings, protocol=protocol, key=key, not_applicable=reason)
-
-
 def _other_view(row: Row, pinned: PinnedView) -> str:
     """Reason why a row is not of the pinned view; empty when it is."""
     for view in row.promise.views:
@@ -319,38 +358,6 @@ def _without_speed(row: Row, evaluator: Evaluator) -> str:
     """Reason why the speed of a row cannot be measured; empty where it can, or is not."""
     joined = isinstance(row, Composite) and len(row.of) > 1
     return "its parts see clips of their own; measure the speed of each" if joined and evaluator.card.time else ""
-
-
-def plan_encodings(
-    row: Row, evaluator: Evaluator, data: Dataset, cell: CellSpec, sources: DataSources
-) -> tuple[EncodeSpec, ...]:
-    """The features that an evaluator will ask for of every fit of a row.
-
-    None where it cannot measure the row with its options: evaluating it says why, which is recorded as its failure.
-    """
-    try:
-        with _contract_of("evaluator", cell.evaluator):
-            asked = [list(_by_fit(row, one)) for one in evaluator.encodings(row.promise, data, seed=cell.seed)]
-        encoded = [(fit, keys.encoded(fit.promise, one)) for of_fit in zip(*asked, strict=True) for fit, one in of_fit]
-        views = [keys.shown(fit.promise, one) for fit, one in encoded]
-    except UsageError:
-        return ()
-    code = keys.encoding_code(sources.kind(cell.data))
-    return tuple(
-        EncodeSpec(
-            fit=fit,
-            data=cell.data,
-            encoding=encoding,
-            key=keys.feature_key(
-                fit=fit.key,
-                view=view,
-                encoding=encoding,
-                manifest=encoded_split(cell.data, encoding, sources).manifest,
-                code=code,
-            ),
-        )
-        for (fit, encoding), view in zip(encoded, views, strict=True)
-    )
 
 
 def _by_fit(row: Row, asked: Encoding) -> Iterator[tuple[FitSpec, Encoding]]:
@@ -380,21 +387,6 @@ def encoded_split(data: Choice, encoding: Encoding, sources: DataSources) -> Spl
     """Split that an encoding asks for: videos, or single frames of them."""
     split = sources.split(data, encoding.split)
     return split if encoding.frames is None else FrameImages.every(split, encoding.frames)
-
-
-def plan_protocol(
-    cell: CellSpec, evaluator: Evaluator, data: Dataset, plugins: Plugins, sources: DataSources
-) -> dict[str, Any]:
-    """Protocol of the cell's score."""
-    splits = {name: sources.split(cell.data, name) for name in data.card.splits}
-    return keys.protocol(
-        evaluator=_completed(cell.evaluator, plugins.evaluators),
-        evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
-        source=evaluator.card.protocol,
-        data=_completed(cell.data, plugins.datasets),
-        manifests={name: split.manifest for name, split in splits.items()},
-        coverage={name: share for name, split in splits.items() if (share := coverage(split))},
-    )
 
 
 def coverage(split: Split) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.cards import WholeVideo
-from harness.errors import DataError, PluginError
+from harness.errors import PluginError, StoreError
+from harness.store import fits
+from harness.store.fits import FIT as FIT
 from harness.values import VideoBatch
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Encoder, Method
     from harness.values import Promise
 
-FIT = "fit.json"
-"""Written last, so that it marks a fit as complete."""
 TOLERANCE = 1e-3
 """Largest relative difference between two encodings of one clip.
 
@@ -27,17 +26,15 @@ The order of sums, which GPUs do not fix, changes some 1e-6.
 
 
 def load_encoder(folder: Path, method: Method, backbone: Backbone) -> Encoder:
-    """The encoder in the folder of a fit.
+    """The encoder in the folder of a fit; a damaged one is set aside.
 
     Raises:
         FileNotFoundError: when no complete one is there.
-        DataError: when what is there cannot be read.
+        StoreError: when the files are not as they were saved, or cannot be read.
     """
-    try:
-        json.loads((folder / FIT).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
-        raise DataError(msg) from error
+    if problem := fits.damage(folder):
+        msg = f"{fits.put_aside(folder, problem)}; run its suite again to fit it again"
+        raise StoreError(msg)
     return method.load(backbone, folder)
 
 

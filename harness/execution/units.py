@@ -1,11 +1,10 @@
-"""Units of work: fit, encode and evaluate, each a function of its spec.
+"""Fit, encode and evaluate, each a function of its spec.
 
 Their outputs are named by keys. Any process on any machine that shares the store may call them.
 """
 
 from __future__ import annotations
 
-import datetime
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,38 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
-import torch
 
 from harness.backbones.weights import load_weights
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.encoders.network import WEIGHTS as NETWORK
 from harness.encoders.reduced import ReducedEncoder
-from harness.errors import DataError, DivergedError, HarnessError
+from harness.errors import DataError, HarnessError
 from harness.execution.data_faults import data_faults
 from harness.execution.origins import origin, other_origins, read_record, write_origin
+from harness.execution.outcomes import expect_storable, new_run
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
 from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
-from harness.store.keys import encoding_code
-from harness.store.records import (
-    FIT_OF,
-    Choice,
-    EncodeSpec,
-    EvalSpec,
-    FitSpec,
-    ReducedFit,
-    Row,
-    Run,
-    StartingFit,
-    Status,
-)
-from harness.system import files, progress
+from harness.store.fits import CHECKSUMS, saved_checksums
+from harness.store.records import EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row, Run
+from harness.system import files
 from harness.system.environment import provenance
-from harness.system.hashing import digest, file_hash
+from harness.system.hashing import file_hash
 from harness.training.session import TrainingSession
 from harness.values import Budget, Evaluation
 
@@ -67,14 +55,14 @@ class Workplace:
     """Places of data sets that the suite names."""
     block: tuple[str, ...] = ()
     """Plugins that are not loaded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """One row with the evaluations that depend on it alone."""
-
-    row: Row
-    evaluations: tuple[EvalSpec, ...]
+    threads: int = 1
+    """Threads that libraries compute with."""
+    processors: int | None = None
+    """Processors that a unit may use beside others; all that are allowed when None."""
+    scheduler: str = ""
+    """Address of the Dask scheduler that files are shared with; empty for none."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment of the harness where it is not that of the parent process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +71,6 @@ class Outcome:
 
     run: Run
     pictures: Mapping[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Reason why a cell was not done, in one line."""
-
-    status: Status
-    reason: str
-
-
-class StartError(HarnessError):
-    """The fit that a network starts from failed, as its cause says."""
 
 
 class Workshop:
@@ -132,11 +108,11 @@ class Workshop:
             return spec.start
         return replace(spec.start, weights=str(self.folder(spec.after.key) / NETWORK))
 
-    def lock(self, key: str) -> filelock.BaseFileLock:
-        """Lock of a fit, which one process does at a time, whatever rows need it."""
+    def lock(self, kind: str, key: str) -> filelock.BaseFileLock:
+        """Lock of a fit or of features, which one process makes, whatever rows need them."""
         folder = self.workplace.store / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(folder / f"fit-{key}.lock")
+        return filelock.FileLock(folder / f"{kind}-{key}.lock")
 
     def training(self, spec: FitSpec) -> Split:
         """Training split that a fit learns from."""
@@ -145,9 +121,8 @@ class Workshop:
             return split
         return self.sources.training(spec.pretraining, supervised=spec.supervised)
 
-    def cached(self, encoder: Encoder, key: str, data: Choice) -> CachedEncoder:
-        """The encoder of a fit, with the features that the store has of it and a data set."""
-        code = encoding_code(self.sources.kind(data))
+    def cached(self, encoder: Encoder, key: str, code: str) -> CachedEncoder:
+        """The encoder of a fit, with the features that the store has of it by some code."""
         return CachedEncoder(encoder, key=key, code=code, device=self.workplace.device, folder=self.features)
 
     @property
@@ -156,48 +131,17 @@ class Workshop:
         return self.workplace.store / "features"
 
 
-def run(unit: Unit, workplace: Workplace, report: progress.Watcher) -> tuple[Outcome, ...]:
-    """Do a unit in this process, as a worker does that was handed it.
+def measure(spec: EvalSpec, workshop: Workshop) -> Outcome:
+    """Evaluate a cell, whose fits are stored, and describe it as a run.
 
-    Args:
-        unit: the work.
-        workplace: where it is done.
-        report: told of the progress.
+    Raises:
+        HarnessError: as `evaluate`.
     """
-    with progress.sent_to(report):
-        workshop = Workshop(workplace)
-        failure = attempt_fits(unit.row, workshop)
-        return tuple(attempt(spec, workshop, failure) for spec in unit.evaluations)
-
-
-def attempt_fits(row: Row, workshop: Workshop) -> Failure | None:
-    """Fit what a row is made of; the failure of one is that of the row."""
-    for spec in row.fits:
-        try:
-            fit(spec, workshop)
-        except (Exception, SystemExit) as error:
-            return failure_of(error)
-    return None
-
-
-def attempt(spec: EvalSpec, workshop: Workshop, failure: Failure | None = None) -> Outcome:
-    """Evaluate a cell; what goes wrong is recorded in its run.
-
-    Args:
-        spec: the cell.
-        workshop: where.
-        failure: of the fit, which is then the cell's.
-    """
-    started, seconds = time.monotonic(), 0.0
-    evaluation, faults = Evaluation(()), dict[str, Any]()
-    if failure is None:
-        try:
-            evaluation = evaluate(spec, workshop)
-            seconds = round(time.monotonic() - started, 3)
-            faults = data_faults(spec.identity, workshop.sources)
-        except (Exception, SystemExit) as error:
-            failure = failure_of(error)
-    return _outcome(spec, workshop, evaluation, failure, faults, seconds)
+    started = time.monotonic()
+    evaluation = evaluate(spec, workshop)
+    seconds = round(time.monotonic() - started, 3)
+    faults = data_faults(spec.identity, workshop.sources)
+    return Outcome(_run(spec, workshop, evaluation, faults, seconds), evaluation.pictures)
 
 
 def fit(spec: FitSpec, workshop: Workshop) -> None:
@@ -208,18 +152,13 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
     Raises:
         HarnessError: as the method.
         PluginError: when the encoder is not what the method promised, or cannot be loaded again.
-        StartError: when the fit that it starts from failed.
     """
     complete = workshop.folder(spec.key) / FIT
     if complete.exists():
         return
     if spec.after is not None:
-        try:
-            fit(spec.after, workshop)
-        except (Exception, SystemExit) as error:
-            msg = f"the {_name(spec.after)} that it starts from"
-            raise StartError(msg) from error
-    with workshop.lock(spec.key):
+        fit(spec.after, workshop)
+    with workshop.lock("fit", spec.key):
         if not complete.exists():
             _fit(spec, workshop)
 
@@ -249,6 +188,7 @@ def _fit(spec: FitSpec, workshop: Workshop) -> None:
     del encoder
     expect_loadable(spec.promise, folder, *workshop.build(spec), device=workshop.workplace.device)
     about = {"method": spec.method.model_dump(), "seed": spec.seed, "seconds": seconds, **origin(workshop.provenance)}
+    about[CHECKSUMS] = saved_checksums(folder)
     files.write_json(folder / FIT, about | ({WEIGHTS: weights} if weights else {}))
     shutil.rmtree(training / "checkpoints", ignore_errors=True)
 
@@ -270,13 +210,8 @@ def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str
     match = load_weights(backbone.build(seed=0), start, backbone)
     loaded = {"loaded": match.loaded, **match.differences}
     if spec.after is not None:
-        return {_name(spec.after): {"fit": spec.after.key, "sha256": file_hash(path), **loaded}}
+        return {spec.after.started_from: {"fit": spec.after.key, "sha256": file_hash(path), **loaded}}
     return {path.name: {"sha256": start.sha256, **loaded}}
-
-
-def _name(after: FitSpec) -> str:
-    """Name of a fit that another one starts from."""
-    return FIT_OF + StartingFit(method=after.method, pretraining=after.pretraining, frames=after.frames).label
 
 
 def load(spec: FitSpec, workshop: Workshop) -> Encoder:
@@ -297,7 +232,8 @@ def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
         PluginError: when the encoder breaks its promise or changes.
     """
     split = encoded_split(spec.data, spec.encoding, workshop.sources)
-    features = workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.data).features(split, spec.encoding)
+    with workshop.lock("features", spec.key):
+        features = workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.code).features(split, spec.encoding)
     write_origin(workshop.features / f"{spec.key}.json", workshop.provenance)
     return features
 
@@ -306,7 +242,7 @@ def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
     """Measure the row of `spec`, whose fits are stored.
 
     Raises:
-        HarnessError: as the evaluator; also when it changed the encoder, or gave a score that is not finite.
+        HarnessError: as the evaluator; also when it changed the encoder, or gave what cannot be stored.
     """
     for encoding in spec.encodings:
         encode(encoding, workshop)
@@ -314,7 +250,7 @@ def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
     data = workshop.sources.dataset(identity.data)
     evaluator = workshop.plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
     loaded = {part.key: load(part, workshop) for part in spec.row.fits}
-    encoder = _frozen(spec.row, loaded, identity.data, workshop)
+    encoder = _frozen(spec.row, loaded, spec.encoding_code, workshop)
     return measured(evaluator, encoder, list(loaded.values()), data, seed=identity.seed)
 
 
@@ -331,62 +267,30 @@ def measured(
         seed: of the evaluator.
 
     Raises:
-        HarnessError: as the evaluator; also when it changed the encoder, or gave a score that is not finite.
+        HarnessError: as the evaluator; also when it changed the encoder, or gave what cannot be stored.
     """
     before = [fingerprint(part) for part in parts]
     evaluation = evaluator.evaluate(encoder, data, seed=seed)
     if before != [fingerprint(part) for part in parts]:
         msg = f"evaluator {evaluator.card.name!r} changed the encoder it was given"
         raise HarnessError(msg)
-    _check_scores(evaluation, evaluator)
+    expect_storable(evaluation, evaluator.card)
     return evaluation
 
 
-def failure_of(error: BaseException) -> Failure:
-    """The status and one line for what a fit or an evaluation raised."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, StartError) and error.__cause__ is not None:
-        cause = failure_of(error.__cause__)
-        return Failure(cause.status, f"{text}: {cause.reason}")
-    if isinstance(error, DivergedError):
-        return Failure("diverged", text)
-    if isinstance(error, DataError):
-        return Failure("data", text)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return Failure("oom", text)
-    if isinstance(error, HarnessError):
-        return Failure("failed", text)
-    return Failure("failed", f"{type(error).__name__}: {text}")
-
-
-def _frozen(row: Row, loaded: Mapping[str, Encoder], data: Choice, workshop: Workshop) -> FrozenEncoder:
+def _frozen(row: Row, loaded: Mapping[str, Encoder], code: str, workshop: Workshop) -> FrozenEncoder:
     if isinstance(row, FitSpec):
-        return workshop.cached(loaded[row.key], row.key, data)
+        return workshop.cached(loaded[row.key], row.key, code)
     if isinstance(row, ReducedFit):
-        return ReducedEncoder(_frozen(row.of, loaded, data, workshop), by=row.by, key=row.key)
-    parts = tuple(_frozen(part, loaded, data, workshop) for part in row.of)
+        return ReducedEncoder(_frozen(row.of, loaded, code, workshop), by=row.by, key=row.key)
+    parts = tuple(_frozen(part, loaded, code, workshop) for part in row.of)
     return parts[0] if len(parts) == 1 else CompositeEncoder(parts, by=row.by, key=row.key)
 
 
-def _check_scores(evaluation: Evaluation, evaluator: Evaluator) -> None:
-    for score in evaluation.scores:
-        if not torch.isfinite(torch.tensor([score.value, score.baseline or 0.0])).all():
-            msg = f"evaluator {evaluator.card.name!r} gave {score.metric} = {score.value}, which is not finite"
-            raise HarnessError(msg)
-
-
-def _outcome(
-    spec: EvalSpec,
-    workshop: Workshop,
-    evaluation: Evaluation,
-    failure: Failure | None,
-    faults: Mapping[str, Any],
-    seconds: float,
-) -> Outcome:
+def _run(spec: EvalSpec, workshop: Workshop, evaluation: Evaluation, faults: Mapping[str, Any], seconds: float) -> Run:
     protocol = dict(spec.protocol)
     if evaluation.conditions:
         protocol["conditions"] = dict(evaluation.conditions)
-    finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     fits = [workshop.folder(one.key) / FIT for part in spec.row.fits for one in part.chain]
     beside = fits + [workshop.features / f"{encoding.key}.json" for encoding in spec.encodings]
     parts = other_origins(workshop.provenance, beside)
@@ -395,26 +299,14 @@ def _outcome(
     learnt = coverage(workshop.sources.split(pretraining, "train")) if pretraining else {}
     own = {one.label: coverage(workshop.sources.split(one, "train")) for one in spec.identity.further_data}
     of_parts = {label: share for label, share in own.items() if share}
-    run = Run(
-        key=spec.key,
-        fit_key=spec.row.key,
-        identity=spec.identity,
-        status=failure.status if failure else "done",
-        reason=failure.reason if failure else "",
-        supervised=spec.supervised,
-        sees=spec.row.promise.sees,
-        starts=spec.starts,
-        scores=evaluation.scores,
-        predictions=evaluation.predictions,
-        notes=dict(evaluation.notes),
-        pictures=tuple(evaluation.pictures),
+    return new_run(
+        spec,
+        evaluation,
         protocol=protocol,
-        protocol_id=digest(protocol),
-        provenance={**workshop.provenance, "evaluation_seconds": seconds, "finished": finished}
+        provenance={**workshop.provenance, "evaluation_seconds": seconds}
         | ({"parts": parts} if parts else {})
         | ({WEIGHTS: weights} if weights else {})
         | ({"pretraining_coverage": learnt} if learnt else {})
         | ({"coverage_of_parts": of_parts} if of_parts else {})
         | ({"data_faults": dict(faults)} if faults else {}),
     )
-    return Outcome(run, evaluation.pictures)

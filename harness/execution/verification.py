@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.execution.recompute import Job, compute
+from harness.execution.executor import Executor
+from harness.execution.units import Workplace
+from harness.execution.work_units import work_units
 from harness.store.runs import Store
 from harness.system import paths, progress
 from harness.system.environment import decisive
@@ -18,6 +20,7 @@ from harness.system.processes import allowed_processors
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, Metric
+    from harness.plugins.manager import Plugins
     from harness.store.records import EvalSpec, Run
 
 TOLERANCE = 0.005
@@ -27,6 +30,8 @@ Of the metric's range where it has one (half a point of an accuracy), of the lar
 """
 TIMES = ("clips/s", "MiB")
 """Units of metrics that no machine measures twice alike; they are not compared."""
+LINKED = ("datasets", "index")
+"""Folders of a home that are no results: drawn data, and records of files."""
 Outcome = Literal["equal", "within tolerance", "different"]
 
 
@@ -65,7 +70,7 @@ class Verdict:
 
 def verify(
     stored: Iterable[tuple[EvalSpec, Run]],
-    cards: Mapping[str, EvaluatorCard],
+    plugins: Plugins,
     *,
     sample: int | None = None,
     threads: int | None = None,
@@ -77,7 +82,7 @@ def verify(
 
     Args:
         stored: cells with their runs.
-        cards: of the evaluators, by name.
+        plugins: where names are looked up.
         sample: how many to draw at random; all when None.
         threads: that libraries compute with; those of the stored run when None.
         device: where networks run.
@@ -96,19 +101,20 @@ def verify(
     with progress.bar("verifying", total=len(cells)) as bar:
         for (_, count), group in groups.items():
             with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.home()) as folder:
-                home = Path(folder)
-                job = Job(
-                    cells=tuple(spec.identity for spec, _ in group),
-                    store=home / "store",
+                place = Workplace(
+                    store=Path(folder) / "store",
+                    variables={"HARNESS_HOME": str(_new_home(Path(folder)))},
                     device=device,
                     locations=dict(locations or {}),
                     block=tuple(block),
+                    threads=count,
                 )
-                code = compute(job, home, threads=count)
-                store = Store(job.store)
+                units = work_units([spec for spec, _ in group], plugins)
+                Executor([place]).execute(units, title="computing again")
+                store = Store(place.store)
                 for spec, run in group:
-                    computed = store.get(spec.key)
-                    verdicts.append(_verdict(run, computed, cards[run.identity.evaluator.name], code))
+                    card = plugins.evaluators.entry(run.identity.evaluator.name).card
+                    verdicts.append(_verdict(run, store.get(spec.key), card))
                     bar.advance(note=verdicts[-1].outcome)
     return tuple(verdicts)
 
@@ -154,11 +160,19 @@ def within_tolerance(metric: Metric, one: float | None, other: float | None) -> 
     return abs(one - other) <= TOLERANCE * scale + math.ulp(scale)
 
 
-def _verdict(stored: Run, computed: Run | None, card: EvaluatorCard, code: int) -> Verdict:
+def _new_home(folder: Path) -> Path:
+    """Make an empty home of the harness that has the data of this one."""
+    for name in LINKED:
+        own = paths.home() / name
+        own.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(own, target_is_directory=True)
+    return folder
+
+
+def _verdict(stored: Run, computed: Run | None, card: EvaluatorCard) -> Verdict:
     if computed is not None:
         return compare(stored, computed, card)
-    reason = f"the process that computes it again ended with exit code {code} and no run of this key"
-    return Verdict(run=stored, outcome="different", reason=reason, made_with={})
+    return Verdict(run=stored, outcome="different", reason="it cannot be measured any more", made_with={})
 
 
 def _value(run: Run, metric: str) -> float | None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.cards import EvaluatorCard
+from harness.leaderboard.comparisons import Comparisons
 from harness.leaderboard.fold_confusion import CONFUSION, accumulated_name, confused_folds
 from harness.leaderboard.made_with import MadeWith, made_with
 from harness.leaderboard.planned import PlannedCell, assemble
-from harness.leaderboard.ranking import Comparison, Division, rank
+from harness.leaderboard.ranking import Division, rank
 from harness.leaderboard.statistics import Covers
 from harness.leaderboard.table import BoardCell, Column, Row, shared_settings
-from harness.leaderboard.text import file_name, one_line
+from harness.leaderboard.text import drawn, file_name
 from harness.store.records import Run
 from harness.suites.references import Reference
 
+PLOTTED, PLOTTED_REFERENCES = 40, 8
+"""Number of rows that a plot shows at most, and of references among them."""
 LABELLED = "Weights learnt from labels"
 """Heading of rows that started from such."""
 
@@ -59,7 +63,7 @@ class RunPicture:
         return f"picture-{self.number}-{file_name(self.column.evaluator.name)}-{file_name(self.name)}.png"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """One suite's results; `build_board` makes it, `render` writes it."""
 
@@ -76,22 +80,29 @@ class Board:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     divisions: tuple[Division, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: Comparisons
     run_pictures: tuple[RunPicture, ...] = ()
+    unchecked: str = ""
+    """Note that the keys of runs could not be checked; empty where they were."""
     references: tuple[Reference, ...] = ()
     """Published numbers, each naming evaluator and data set as its column does."""
 
-    @property
+    @cached_property
+    def supervised_rows(self) -> tuple[Row, ...]:
+        """The references, in order."""
+        return tuple(row for row in self.rows if row.supervised)
+
+    @cached_property
     def ranking(self) -> tuple[Column, ...]:
         """The columns that rows are ranked by; those of speed stand apart."""
         return tuple(column for column in self.columns if column.ranks)
 
-    @property
+    @cached_property
     def seeds(self) -> tuple[int, ...]:
         """All seeds that the suite plans."""
         return tuple(sorted({cell.identity.seed for cell in self.planned}))
 
-    @property
+    @cached_property
     def covers(self) -> Covers:
         """Claim of its intervals, except where a cell names another."""
         return "new seeds, new groups" if len(self.seeds) > 1 else "this fit, new groups"
@@ -101,23 +112,23 @@ class Board:
         covers = cell.interval.covers if cell.interval else None
         return covers if covers and covers != self.covers else ""
 
-    @property
+    @cached_property
     def shared(self) -> tuple[str, ...]:
         """Backbone, pretraining and budget, those of them that all rows share."""
         return shared_settings([row.setting for row in self.rows])
 
-    @property
+    @cached_property
     def shared_data(self) -> str:
         """The data set of all columns; empty where they have several."""
         labels = {column.data.label for column in self.columns}
         return labels.pop() if len(labels) == 1 else ""
 
-    @property
+    @cached_property
     def made_with(self) -> MadeWith:
         """Versions, hardware and threads of its rows."""
         return made_with(self.rows)
 
-    @property
+    @cached_property
     def several_protocols(self) -> bool:
         """True where not all rows are of the same protocols."""
         return any(division.protocols for division in self.divisions)
@@ -127,20 +138,31 @@ class Board:
         protocols = f"Protocols {division.letter}" if self.several_protocols else ""
         return " · ".join(part for part in (protocols, LABELLED if division.labelled else "") if part)
 
-    @property
-    def ranked_rows(self) -> list[tuple[str, Row]]:
+    @cached_property
+    def ranked_rows(self) -> tuple[tuple[str, Row], ...]:
         """Rows in the order of their ranks, with unique labels, as an axis needs them."""
         rows: dict[str, Row] = {}
         for division in self.divisions:
             for standing in division.standings:
-                label = one_line(standing.row.label)
+                label = drawn(standing.row.label)
                 names = [division.letter] if self.several_protocols else []
                 names += ["labels"] if division.labelled else []
                 label = f"{label}  [{', '.join(names)}]" if names else label
                 while label in rows:
                     label += "′"
                 rows[label] = standing.row
-        return list(rows.items())
+        return tuple(rows.items())
+
+    @cached_property
+    def plotted_rows(self) -> tuple[tuple[str, Row], ...]:
+        """The rows that plots show: of many the first, and the first references."""
+        rows = self.ranked_rows
+        if len(rows) <= PLOTTED:
+            return rows
+        references = [one for one in rows if one[1].supervised][:PLOTTED_REFERENCES]
+        others = [one for one in rows if not one[1].supervised][: PLOTTED - len(references)]
+        kept = {label for label, _ in (*others, *references)}
+        return tuple(one for one in rows if one[0] in kept)
 
 
 def build_board(
@@ -153,6 +175,7 @@ def build_board(
     planned: Sequence[PlannedCell],
     cards: Mapping[str, EvaluatorCard],
     pictures: Mapping[str, bytes],
+    unchecked: str = "",
 ) -> Board:
     """Compute intervals, comparisons and ranks.
 
@@ -165,10 +188,11 @@ def build_board(
         planned: all cells of the suite; rows and columns are shown in their order.
         cards: of every evaluator planned, by its name.
         pictures: of the data, PNG bytes by caption.
+        unchecked: note that the keys of runs could not be checked.
 
     Raises:
         UsageError: when nothing is planned, an evaluator has no card, or its card names an unknown statistic.
-        DataError: when a finished run lacks its primary metric, or a row's seeds were not measured on the same videos.
+        DataError: when a value of a finished run is no number, or a row's seeds were not measured on the same videos.
     """
     columns, rows = assemble(planned, cards)
     divisions, comparisons = rank(columns, rows)
@@ -185,6 +209,7 @@ def build_board(
         rows=rows,
         divisions=divisions,
         comparisons=comparisons,
+        unchecked=unchecked,
     )
 
 

@@ -6,15 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import median, stdev
+from statistics import stdev
+
+import numpy as np
 
 from harness.cards import Metric
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.interval_ends import ERROR, student
-from harness.leaderboard.ranking import obstacle
+from harness.leaderboard.ranking import measured_on, obstacle
 from harness.leaderboard.statistics import FEWEST_GROUPS
-from harness.leaderboard.table import Column, Row
+from harness.leaderboard.table import BoardCell, Column, Row
 
 ENOUGH_SEEDS = 5
 """Number of seeds advised where there are fewer; elsewhere twice as many."""
@@ -32,7 +34,8 @@ class Caution:
 def cautions(board: Board) -> tuple[Caution, ...]:
     """List what limits the comparison of the board's rows."""
     notes = [_one_seed(board)] if len(board.seeds) == 1 else list(_wide_seeds(board))
-    return (*notes, *_few_groups(board), *_untested(board))
+    unchecked = [Caution(board.unchecked)] if board.unchecked else []
+    return (*unchecked, *notes, *_few_groups(board), *_untested(board))
 
 
 def more_seeds(board: Board) -> str:
@@ -65,10 +68,15 @@ def _widest(column: Column, rows: Sequence[Row]) -> str:
     if len(means) < 2 or not seeds:
         return ""
     row, values = max(seeds, key=lambda one: _margin(one[1]))
-    apart = median(abs(one - other) for one, other in combinations(means, 2))
-    if _margin(values) <= apart:
+    if _margin(values) <= _median_distance(means):
         return ""
     return f"{_amount(max(values) - min(values), column.metric)} in {column.heading} ({row.label})"
+
+
+def _median_distance(values: Sequence[float]) -> float:
+    """Median distance of all pairs of values."""
+    one, other = np.triu_indices(len(values), 1)
+    return float(np.median(np.abs(np.asarray(values)[one] - np.asarray(values)[other])))
 
 
 def _margin(values: Sequence[float]) -> float:
@@ -97,13 +105,22 @@ def _untested(board: Board) -> Iterator[Caution]:
     """Name the columns in which rows are not tested for another reason."""
     headings: dict[str, dict[str, None]] = {}
     for column in board.ranking:
-        pairs = [pair for rows in _ranked(board) for pair in combinations(rows, 2)]
-        for reason in {obstacle(one.cell(column), other.cell(column)) for one, other in pairs}:
+        for reason in {reason for rows in _ranked(board) for reason in _obstacles(rows, column)}:
             said = _too_few(column) or (reason == "one seed" and len(board.seeds) == 1)
             if reason and not said:
                 headings.setdefault(reason, {})[column.heading] = None
     for reason, columns in sorted(headings.items()):
         yield Caution(f"Not all rows are tested against each other in {', '.join(columns)}: {reason}.")
+
+
+def _obstacles(rows: Sequence[Row], column: Column) -> set[str]:
+    """Reasons why rows are not tested against each other; "" where some are."""
+    kinds: dict[object, list[BoardCell]] = {}
+    for row in rows:
+        kinds.setdefault(measured_on(row.cell(column)), []).append(row.cell(column))
+    pairs = [(cells[0], cells[1]) for cells in kinds.values() if len(cells) > 1]
+    pairs += [(one[0], other[0]) for one, other in combinations(kinds.values(), 2)]
+    return {obstacle(one, other) for one, other in pairs}
 
 
 def _ranked(board: Board) -> list[list[Row]]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import vl_convert
 
-from harness.leaderboard.text import one_line
+from harness.leaderboard.text import TITLE, one_line
 
 METHOD, REFERENCE, LABELLED, CHANCE = "#0072b2", "#d55e00", "#009e73", "#5f6b7a"
 """Colours of Okabe and Ito's palette that all colour vision tells apart, and grey."""
@@ -72,17 +72,19 @@ def figure(lines: Spec, title: alt.TitleParams, datasets: Datasets) -> Spec:
 def heading(text: str, *lines: str) -> alt.TitleParams:
     """Title of a whole plot, with lines of explanation under it."""
     return alt.TitleParams(
-        one_line(text), subtitle=[line for line in lines if line], fontSize=16, subtitleFontSize=12, offset=14
+        one_line(text, TITLE), subtitle=[line for line in lines if line], fontSize=16, subtitleFontSize=12, offset=14
     )
 
 
 def png(specification: Spec) -> bytes:
     """Draw a plot on white, two pixels a point."""
     content: bytes = vl_convert.vegalite_to_png(specification, scale=2)
-    # Written again, because OpenCV's compression makes boards that live in git four times smaller.
+    # Written again, because OpenCV's compression makes boards that live in git four times smaller; plots of few colours
+    # are smallest without a filter, and five times as fast at level 6 as at 9.
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
-    return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    smallest = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+    return cv2.imencode(".png", pixels, smallest)[1].tobytes()
 
 
 def wrapped(labels: Sequence[str], length: int) -> list[str]:

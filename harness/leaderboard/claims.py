@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pydantic
-import yaml
 
 from harness.cards import Metric
 from harness.errors import DataError, UsageError, unknown
@@ -20,6 +19,7 @@ from harness.leaderboard.statistics import Difference, Sample, compare
 from harness.leaderboard.table import Column, Row
 from harness.plugins.manager import Plugins
 from harness.store.records import CellSpec, Choice, WrittenChoice
+from harness.system import plain_yaml
 
 MINI = "-mini"
 """Ending of a suite's name in its small size."""
@@ -149,11 +149,11 @@ def load_claims(path: Path, plugins: Plugins) -> tuple[Claim, ...]:
         PluginError: when a class cannot be imported.
     """
     try:
-        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = _File.model_validate(plain_yaml.read(path))
     except OSError as error:
         msg = f"{path} cannot be read ({error.strerror}); give a file of claims"
         raise UsageError(msg) from error
-    except (yaml.YAMLError, pydantic.ValidationError) as error:
+    except (plain_yaml.NotPlainError, pydantic.ValidationError) as error:
         msg = f"{path} is no file of claims: {' '.join(str(error).split())[:300]}"
         raise UsageError(msg) from error
     return tuple(

@@ -15,7 +15,7 @@ from harness.cards import EvaluatorCard, Metric
 from harness.leaderboard import text
 from harness.leaderboard.charts import CHANCE, KINDS, LINE, REFERENCE, SOFT, Datasets, Record, chart_of, wrapped
 from harness.leaderboard.table import Column, MetricSummary, Row
-from harness.leaderboard.text import one_line
+from harness.leaderboard.text import drawn
 
 COLORS = ("#0072b2", "#007a5a", "#a8327d", "#5b4bb7", "#7a6a00", "#1c2530", "#3f94c4", "#b5586f", "#7b3f00", "#0f7f8c")
 """Colours of methods, dark enough for text; labels help colour vision."""
@@ -270,14 +270,14 @@ def _labels(
 
 def _x(curve: Curve, lines: Sequence[DrawnCurve]) -> alt.X:
     places = curve.places
-    drawn = [point.x for line in lines for point in line.points]
+    across = [point.x for line in lines for point in line.points]
     # Only numbers of ours: an expression, and expressions run.
     names = ["all" if math.isinf(point.at) else f"{point.at:g}" for point in curve.points]
     expression = "".join(
         f"datum.value < {(a + b) / 2:.6f} ? '{name}' : " for (a, b), name in zip(pairwise(places), names, strict=False)
     )
     axis = alt.Axis(
-        title=one_line(curve.axis),
+        title=drawn(curve.axis),
         values=places,
         labelExpr=f"{expression}'{names[-1]}'",
         labelOverlap="greedy",
@@ -289,13 +289,13 @@ def _x(curve: Curve, lines: Sequence[DrawnCurve]) -> alt.X:
         labelPadding=6,
     )
     return alt.X(
-        "x:Q", axis=axis, scale=alt.Scale(domain=[min(drawn) - 0.03, max(drawn) + 0.03], nice=False, zero=False)
+        "x:Q", axis=axis, scale=alt.Scale(domain=[min(across) - 0.03, max(across) + 0.03], nice=False, zero=False)
     )
 
 
 def _title(curve: Curve) -> alt.TitleParams:
     """Title of the metrics; the curve's name in front where their titles lack it."""
-    metric, shared, name = curve.points[0].metric, _shared_title(curve), one_line(curve.name)
+    metric, shared, name = curve.points[0].metric, _shared_title(curve), drawn(curve.name)
     told = name.lower() in shared.lower()
     unit = metric.unit if metric.unit != "1" else ""
     better = "higher is better" if metric.higher_is_better else "lower is better"
@@ -305,7 +305,7 @@ def _title(curve: Curve) -> alt.TitleParams:
 
 def _shared_title(curve: Curve) -> str:
     """First words of all titles: `Top-1 accuracy` of `Top-1 accuracy with 5 videos`."""
-    titles = [one_line(point.metric.title).split() for point in curve.points]
+    titles = [drawn(point.metric.title).split() for point in curve.points]
     shared = takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))
     words = [first for first, *_ in shared]
     while words and words[-1].strip(",;:").lower() in SMALL_WORDS:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
-from harness.leaderboard.ranking import Comparison
-from harness.leaderboard.statistics import Difference
+from harness.leaderboard.comparisons import Comparison
 from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row, SeedResult
 from harness.leaderboard.text import one_line
+
+NEAREST = 20
+"""Number of rows next to it in rank that a row is shown against at most."""
 
 
 def details(board: Board) -> list[dict[str, Any]]:
     """Make one JSON value for each row of the board."""
-    return [_cleaned(_row(board, row)) for row in board.rows]
+    near = _nearest(board)
+    return [_cleaned(_row(board, row, near.get(row.index, ()))) for row in board.rows]
+
+
+def _nearest(board: Board) -> dict[int, list[Row]]:
+    """Rows next to each ranked row in its division, in the board's order."""
+    near = {}
+    for division in board.divisions:
+        ranked = [standing.row for standing in division.standings if standing.rank]
+        for place, row in enumerate(ranked):
+            first = max(0, min(place - NEAREST // 2, len(ranked) - NEAREST - 1))
+            near[row.index] = sorted(ranked[first : first + NEAREST + 1], key=lambda one: one.index)
+    return near
 
 
 def _cleaned(value: Any) -> Any:
@@ -26,7 +41,7 @@ def _cleaned(value: Any) -> Any:
     return one_line(value) if isinstance(value, str) else value
 
 
-def _row(board: Board, row: Row) -> dict[str, Any]:
+def _row(board: Board, row: Row, near: Sequence[Row]) -> dict[str, Any]:
     runs = [seed.run for cell in row.cells for seed in cell.seeds if seed.run]
     backbone, pretraining, frames = row.setting
     return {
@@ -40,14 +55,13 @@ def _row(board: Board, row: Row) -> dict[str, Any]:
             "sees": row.sees,
             "fits": "; ".join(dict.fromkeys(run.fit_key for run in runs)) or "none",
         },
-        "cells": [_cell(board, row, column) for column in board.columns],
+        "cells": [_cell(board, row, column, near) for column in board.columns],
         "provenance": text.merge(run.provenance for run in runs),
     }
 
 
-def _cell(board: Board, row: Row, column: Column) -> dict[str, Any]:
+def _cell(board: Board, row: Row, column: Column, near: Sequence[Row]) -> dict[str, Any]:
     cell, metric = row.cell(column), column.metric
-    comparisons = [one for one in board.comparisons if one.column.index == column.index]
     return {
         "title": column.heading,
         "metric": text.metric_heading(metric),
@@ -56,7 +70,7 @@ def _cell(board: Board, row: Row, column: Column) -> dict[str, Any]:
         "facts": _facts(cell, _shares(board, row, column)),
         "seeds": [_seed(seed, column) for seed in cell.seeds],
         "metrics": [_metric(summary) for summary in cell.metrics if summary.interval] if len(cell.metrics) > 1 else [],
-        "comparisons": [_compared(one, row) for one in comparisons if row.index in (one.one.index, one.other.index)],
+        "comparisons": [_compared(one) for one in board.comparisons.of(row, column, near)],
         "protocol": text.flatten(cell.protocol) if cell.protocol else {},
     }
 
@@ -87,10 +101,10 @@ def _shares(board: Board, row: Row, column: Column) -> dict[str, str]:
     if metric.unit != "%" or not metric.higher_is_better:
         return {}
     shares = {}
-    for other in board.rows:
+    for other in board.supervised_rows:
         theirs = other.cell(column)
         same = (other.identity.backbone, other.identity.frames) == (row.identity.backbone, row.identity.frames)
-        comparable = other.supervised and same and theirs.status == "done" and theirs.protocol_id == cell.protocol_id
+        comparable = same and theirs.status == "done" and theirs.protocol_id == cell.protocol_id
         if comparable and theirs.interval is not None and theirs.interval.mean > 0:
             shares[f"of {other.method}"] = f"{100 * cell.interval.mean / theirs.interval.mean:.0f} %"
     return shares
@@ -119,15 +133,11 @@ def _metric(summary: MetricSummary) -> dict[str, str]:
     }
 
 
-def _compared(comparison: Comparison, row: Row) -> dict[str, Any]:
-    """Paired difference of a row to the other row of a comparison."""
-    other, difference = comparison.other, comparison.difference
-    if other.index == row.index:
-        other = comparison.one
-        difference = Difference(-difference.mean, -difference.high, -difference.low, difference.p)
+def _compared(comparison: Comparison) -> dict[str, Any]:
+    """Paired difference of a row to another."""
     return {
-        "other": other.label,
-        "difference": text.signed(difference, comparison.column.metric),
+        "other": comparison.other.label,
+        "difference": text.signed(comparison.difference, comparison.column.metric),
         "p": text.p_value(comparison.adjusted),
         "separable": comparison.separable,
     }

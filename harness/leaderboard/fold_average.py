@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,15 @@ from harness.system.hashing import digest
 
 FEW = 6
 """Fewest groups that are drawn among themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampled:
+    """A cell with the samples of all its metrics, of which the cell itself keeps one."""
+
+    cell: BoardCell
+    samples: tuple[Sample | None, ...] = ()
+    """One a metric; empty where nothing was measured."""
 
 
 def fold_weights(folds: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
@@ -42,16 +53,17 @@ def fold_weights(folds: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
     return [np.stack([counts[name] for name in groups], axis=1) for groups in folds]
 
 
-def averaged(cells: Sequence[BoardCell], card: EvaluatorCard) -> BoardCell:
+def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
     """Average the cells of all folds, which were drawn by `fold_weights` together.
 
     The number of a seed is the mean over its folds; its interval is for new groups and new seeds.
     """
+    cells = [fold.cell for fold in folds]
     statuses = [cell.status for cell in cells]
     status: CellStatus = next((one for one in GRAVEST if one in statuses), "done")
     groups = {group for cell in cells for group in cell.group_names}
     samples = [
-        _mean([cell.samples[index] if cell.samples else None for cell in cells], len(groups))
+        _mean([fold.samples[index] if fold.samples else None for fold in folds], len(groups))
         for index in range(len(card.metrics))
     ]
     return BoardCell(
@@ -64,9 +76,14 @@ def averaged(cells: Sequence[BoardCell], card: EvaluatorCard) -> BoardCell:
         ),
         protocol_id=digest({"folds": [cell.protocol_id for cell in cells]}) if status == "done" else "",
         videos=sum(cell.videos or 0 for cell in cells) or None,
-        samples=tuple(samples),
+        primary_sample=samples[0],
+        resample=functools.partial(_sample, cells, len(groups)),
         group_names=frozenset(groups),
     )
+
+
+def _sample(folds: Sequence[BoardCell], groups: int, metric: Metric) -> Sample | None:
+    return _mean([cell.resample(metric) for cell in folds], groups)
 
 
 def _mean(samples: Sequence[Sample | None], groups: int) -> Sample | None:

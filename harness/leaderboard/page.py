@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 import vl_convert
+from markupsafe import Markup
 
 from harness.leaderboard import published, text
 from harness.leaderboard.board import Board
@@ -24,6 +25,9 @@ from harness.leaderboard.table import BoardCell, Column
 from harness.leaderboard.table_csv import table_csv
 from harness.leaderboard.text import one_line
 
+MANY = 200
+"""Number of rows above which a page draws them as they are needed."""
+LATER = ".scripted-page .later { display: none; }\n"
 WHISKER = 104
 """Width in pixels of the small picture within each cell."""
 
@@ -94,6 +98,8 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
     style, script = (_source(environment, name) for name in ("page.css", "page.js"))
+    if len(board.rows) > MANY:
+        style, script = style + LATER, script + _source(environment, "many.js")
     island = {
         "rows": details(board),
         "csv": table_csv(board),
@@ -153,8 +159,8 @@ def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
     )
 
 
-def _inline(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _inline(png: bytes) -> Markup:
+    return Markup("data:image/png;base64,") + base64.b64encode(png).decode()  # no text from outside
 
 
 def _groups(board: Board) -> Iterator[RowGroup]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +12,10 @@ import pydantic
 from harness.backbones.start import Start
 from harness.cards import EvaluatorCard, Metric
 from harness.errors import DataError, UsageError, unknown
-from harness.execution.plan import Plan
-from harness.functional.statistics import STATISTICS
-from harness.leaderboard.fold_average import averaged, fold_weights
-from harness.leaderboard.statistics import Array, Sample, group_weights, interval, over_seeds, resample, sampled_groups
+from harness.leaderboard.bootstrap import Bootstrap
+from harness.leaderboard.fold_average import Resampled, averaged, fold_weights
+from harness.leaderboard.group_draws import GroupDraws
+from harness.leaderboard.statistics import Sample, group_weights, interval, over_seeds, sampled_groups
 from harness.leaderboard.table import (
     GRAVEST,
     BoardCell,
@@ -26,8 +27,7 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import FIT_OF, Average, CellSpec, EvalSpec, Run
-from harness.store.runs import Store
+from harness.store.records import FIT_OF, Average, CellSpec, Run
 from harness.system import progress
 from harness.system.hashing import digest
 from harness.values import Predictions
@@ -35,9 +35,9 @@ from harness.values import Predictions
 TOLERANCE = 1e-4
 """Greatest distance of a stored score from the one its stored predictions give."""
 
-Weights = dict[tuple[str, ...], Array]
-"""Bootstrap weights by the groups they are of, so that all cells share them."""
-FoldWeights = dict[tuple[tuple[str, ...], ...], list[Array]]
+Bootstraps = dict[tuple[str, ...], Bootstrap]
+"""Bootstraps by the groups they are of, so that all cells share them."""
+FoldBootstraps = dict[tuple[tuple[str, ...], ...], list[Bootstrap]]
 """The same for folds that are averaged, drawn together."""
 
 
@@ -80,37 +80,6 @@ class PlannedCell(pydantic.BaseModel):
         return self
 
 
-def with_runs(plan: Plan, store: Store) -> tuple[PlannedCell, ...]:
-    """Find the run of every cell: under its key, else the newest under an older one."""
-    runs = {cell.key: store.get(cell.key) for cell in plan.cells}
-    older: dict[str, Run] = {}
-    if None in runs.values():
-        for run in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
-            older[_written(run)] = run
-    return tuple(
-        PlannedCell(
-            identity=cell.identity,
-            key=cell.key,
-            supervised=cell.supervised,
-            run=None if cell.not_applicable else _of(cell.identity, runs[cell.key] or older.get(_written(cell))),
-            not_applicable=cell.not_applicable,
-            sees=cell.row.promise.sees,
-            starts=cell.starts,
-            average=cell.average,
-        )
-        for cell in plan.cells
-    )
-
-
-def _written(named: Run | EvalSpec) -> str:
-    return named.identity.model_dump_json()
-
-
-def _of(identity: CellSpec, run: Run | None) -> Run | None:
-    """The run as one of a cell, whose files may have been elsewhere when it was made."""
-    return None if run is None else run.model_copy(update={"identity": identity})
-
-
 def assemble(
     planned: Sequence[PlannedCell], cards: Mapping[str, EvaluatorCard]
 ) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
@@ -118,7 +87,7 @@ def assemble(
 
     Raises:
         UsageError: when nothing is planned, or an evaluator has no card.
-        DataError: when a finished run lacks its primary metric, or its value is no number.
+        DataError: when a value of a finished run is no number, or a row's seeds were not measured on the same videos.
     """
     if not planned:
         msg = "expected at least one cell, got none; give a suite with methods and evaluators"
@@ -135,15 +104,15 @@ def assemble(
         specs.setdefault(column, identity)
         firsts.setdefault(row, cell)
         cells_of.setdefault((row, column), {}).setdefault(cell.identity.model_dump_json(), cell)
-    weights: Weights = {}
-    together: FoldWeights = {}
+    alone: Bootstraps = {}
+    together: FoldBootstraps = {}
     cells: list[list[BoardCell]] = []
     with progress.bar("intervals", total=len(firsts) * len(specs)) as bar:
         for row in firsts:
             cells.append([])
             for column, spec in specs.items():
                 own = sorted(cells_of.get((row, column), {}).values(), key=lambda cell: cell.identity.seed)
-                cells[-1].append(_folds_cell(own, cards[spec.evaluator.name], weights, together))
+                cells[-1].append(_folds_cell(own, cards[spec.evaluator.name], alone, together))
                 bar.advance()
     columns = _columns(list(specs.values()), cards, list(zip(*cells, strict=True)))
     return columns, _rows(list(firsts.values()), columns, cells)
@@ -193,20 +162,21 @@ def _shown_starts(cell: PlannedCell) -> tuple[Start, ...]:
 
 
 def _folds_cell(
-    planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights, together: FoldWeights
+    planned: Sequence[PlannedCell], card: EvaluatorCard, alone: Bootstraps, together: FoldBootstraps
 ) -> BoardCell:
     """Summarise one row in one column, over the folds where it averages several."""
     folds: dict[str, list[PlannedCell]] = {}
     for cell in planned:
         folds.setdefault(digest(cell.identity.model_dump(include={"pretraining", "data"})), []).append(cell)
     if len(folds) < 2:
-        return _cell(planned, card, weights)
+        return _cell(planned, card, alone).cell
     groups = tuple(_groups(cells) for cells in folds.values())
-    drawn: list[Weights] = [{} for _ in groups]
+    drawn: list[Bootstraps] = [{} for _ in groups]
     if all(groups):  # a fold that is still to do, or without predictions, has none to draw
         if groups not in together:
-            together[groups] = fold_weights(groups)
-        drawn = [{own: draws} for own, draws in zip(groups, together[groups], strict=True)]
+            draws = map(GroupDraws.of, groups, fold_weights(groups))
+            together[groups] = [Bootstrap(one) for one in draws]
+        drawn = [{own: bootstrap} for own, bootstrap in zip(groups, together[groups], strict=True)]
     return averaged([_cell(cells, card, own) for cells, own in zip(folds.values(), drawn, strict=True)], card)
 
 
@@ -216,7 +186,7 @@ def _groups(planned: Sequence[PlannedCell]) -> tuple[str, ...]:
     return next((sampled_groups(run.predictions) for run in runs if run.predictions is not None), ())
 
 
-def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights) -> BoardCell:
+def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, bootstraps: Bootstraps) -> Resampled:
     """Summarise the seeds of one row in one column."""
     seeds = tuple(_seed(cell, card) for cell in planned)
     status, reason = _status(seeds)
@@ -224,26 +194,29 @@ def _cell(planned: Sequence[PlannedCell], card: EvaluatorCard, weights: Weights)
     used = [seed for seed in seeds if seed.status == "done"] or [seed for seed in seeds if seed.status == "stale"]
     runs = [seed.run for seed in used if seed.run is not None and seed.value(card.primary) is not None]
     if not runs:
-        return BoardCell(status, reason, seeds, blank)
+        return Resampled(BoardCell(status, reason, seeds, blank))
     protocols = sorted({run.protocol_id for run in runs})
     if len(protocols) > 1:
-        return BoardCell("mixed", "its seeds were measured under different protocols", seeds, blank)
-    sample = _sample(runs, card.primary, weights)
-    if sample is not None and not _agree(sample, runs, card.primary):
-        return BoardCell("data", "the stored scores are not those that the stored predictions give", seeds, blank)
-    samples = (sample, *(_sample(runs, metric, weights) for metric in card.metrics[1:]))
+        reason = "its seeds were measured under different protocols"
+        return Resampled(BoardCell("mixed", reason, seeds, blank))
+    samples = _samples(runs, card.metrics, bootstraps)
+    if samples[0] is not None and not _agree(samples[0], runs, card.primary):
+        reason = "the stored scores are not those that the stored predictions give"
+        return Resampled(BoardCell("data", reason, seeds, blank))
     predictions = runs[0].predictions
     groups = frozenset(sampled_groups(predictions) if predictions else ())
-    return BoardCell(
+    cell = BoardCell(
         status=status,
         reason=reason,
         seeds=seeds,
         metrics=tuple(_summary(metric, seeds, runs, one) for metric, one in zip(card.metrics, samples, strict=True)),
         protocol_id=protocols[0] if used[0].status == "done" else "",
         videos=len(predictions.videos) if predictions else None,
-        samples=samples,
+        primary_sample=samples[0],
+        resample=functools.partial(_sample, runs, bootstraps),
         group_names=groups,
     )
+    return Resampled(cell, samples)
 
 
 def _seed(cell: PlannedCell, card: EvaluatorCard) -> SeedResult:
@@ -261,8 +234,8 @@ def _seed(cell: PlannedCell, card: EvaluatorCard) -> SeedResult:
             msg = f"run {run.key} is done but has no finite {metric.id}, got {value}; delete it and run again"
             raise DataError(msg)
     if result.status == "done" and result.value(card.primary) is None:
-        msg = f"run {run.key} is done but has no {card.primary.id}; delete it and run again"
-        raise DataError(msg)
+        missing = f"run {run.key} has no {card.primary.id}, its evaluator's primary metric; delete it and run again"
+        return SeedResult(seed, run.key, "failed", missing, run)
     return result
 
 
@@ -300,25 +273,33 @@ def _agree(sample: Sample, runs: Sequence[Run], metric: Metric) -> bool:
     return all(abs(a - b) <= TOLERANCE for a, b in zip(sample.observed, values, strict=True))
 
 
-def _sample(runs: Sequence[Run], metric: Metric, weights: Weights) -> Sample | None:
-    """Resample a metric; None where it has no statistic, or a run not what that needs."""
-    if not metric.statistic:
-        return None
-    if metric.statistic not in STATISTICS:
-        raise unknown(f"statistic of metric {metric.id}:", metric.statistic, STATISTICS)
-    runs = [run for run in runs if run.score(metric.id)]
-    predictions = [run.predictions for run in runs if run.predictions and _supports(run.predictions, metric)]
-    if not runs or len(predictions) != len(runs):
-        return None
-    groups = sampled_groups(predictions[0])
-    if groups not in weights:
-        weights[groups] = group_weights(groups)
-    try:
-        return resample(predictions, metric, weights[groups])
-    except ValueError as error:
-        msg = f"runs {', '.join(run.key for run in runs)}: {error}; delete them and run again"
-        raise DataError(msg) from error
+def _sample(runs: Sequence[Run], bootstraps: Bootstraps, metric: Metric) -> Sample | None:
+    return _samples(runs, (metric,), bootstraps)[0]
 
 
-def _supports(predictions: Predictions, metric: Metric) -> bool:
+def _samples(runs: Sequence[Run], metrics: Sequence[Metric], bootstraps: Bootstraps) -> tuple[Sample | None, ...]:
+    """Resample metrics; None where one has no statistic, or a run not what that needs."""
+    samples: dict[str, Sample] = {}
+    together: dict[tuple[int, ...], list[Metric]] = {}
+    for metric in metrics:
+        scored = [place for place, run in enumerate(runs) if run.score(metric.id)]
+        if metric.statistic and scored and all(_supports(runs[place].predictions, metric) for place in scored):
+            together.setdefault(tuple(scored), []).append(metric)
+    for places, own in together.items():
+        predictions = [one for place in places if (one := runs[place].predictions) is not None]
+        groups = sampled_groups(predictions[0])
+        try:
+            if groups not in bootstraps:
+                bootstraps[groups] = Bootstrap(GroupDraws.of(groups, group_weights(groups)))
+            drawn = bootstraps[groups].resample(predictions, own)
+        except ValueError as error:
+            msg = f"runs {', '.join(runs[place].key for place in places)}: {error}; delete them and run again"
+            raise DataError(msg) from error
+        samples |= {metric.id: sample for metric, sample in zip(own, drawn, strict=True)}
+    return tuple(samples.get(metric.id) for metric in metrics)
+
+
+def _supports(predictions: Predictions | None, metric: Metric) -> bool:
+    if predictions is None:
+        return False
     return metric.id in predictions.values if metric.statistic == "mean" else bool(predictions.predicted)

@@ -13,7 +13,7 @@ from harness.leaderboard import charts, curves, text
 from harness.leaderboard.board import Board
 from harness.leaderboard.charts import LINE, Datasets, Record, Spec, wrapped
 from harness.leaderboard.table import Column, Row
-from harness.leaderboard.text import one_line
+from harness.leaderboard.text import drawn
 
 PANELS = 4
 """Greatest number of dot panels in a line."""
@@ -38,15 +38,15 @@ def board_plot(board: Board) -> Spec:
     """Plot every row in each column that ranks; a specification with its data."""
     datasets: Datasets = {}
     panels = [DotPanel(column, column.metric, _column_title(board, column)) for column in board.ranking]
-    lines = _grid(panels, board.ranked_rows, datasets)
-    title = charts.heading(board.title, _caption(panels), _legend(board, board.ranking))
+    lines = _grid(panels, board.plotted_rows, datasets)
+    title = charts.heading(board.title, _caption(panels), _legend(board, board.ranking), _left_out(board))
     return charts.figure(lines, title, datasets)
 
 
 def column_plot(board: Board, column: Column) -> Spec:
     """Plot every metric of a column that has a `plot_file`; with its data."""
     datasets: Datasets = {}
-    rows = board.ranked_rows
+    rows = board.plotted_rows
     parts: list[Spec] = []
     captions: list[str] = []
     measured = column.measured
@@ -64,19 +64,19 @@ def column_plot(board: Board, column: Column) -> Spec:
         captions.append(_caption(dots))
     if len({tuple(cell.conditions.items()) for cell in column.cells if cell.interval}) > 1:
         captions.append("Not all rows were measured under the same conditions; the table names them.")
-    captions.append(_legend(board, [column], curved=bool(drawn)))
+    captions += [_legend(board, [column], curved=bool(drawn)), _left_out(board)]
     return charts.figure(charts.below(parts, 34), charts.heading(column.heading, *captions), datasets)
 
 
 def _column_title(board: Board, column: Column) -> alt.TitleParams:
-    subtitle = [] if board.shared_data else [one_line(column.data.label)]
-    return alt.TitleParams(one_line(column.evaluator.label), subtitle=[*subtitle, text.metric_heading(column.metric)])
+    subtitle = [] if board.shared_data else [drawn(column.data.label)]
+    return alt.TitleParams(drawn(column.evaluator.label), subtitle=[*subtitle, text.metric_heading(column.metric)])
 
 
 def _metric_title(metric: Metric) -> alt.TitleParams:
     """Title of a metric, on lines as narrow as its panel."""
     better = "higher is better" if metric.higher_is_better else "lower is better"
-    lines = textwrap.wrap(one_line(metric.title), 28) or [metric.id]
+    lines = textwrap.wrap(drawn(metric.title), 28) or [metric.id]
     return alt.TitleParams(lines, subtitle=better if metric.unit == "1" else f"{metric.unit}, {better}")
 
 
@@ -90,6 +90,12 @@ def _legend(board: Board, columns: Iterable[Column], *, curved: bool = False) ->
     if any(cell.interval and cell.status != "done" for column in columns for cell in column.cells):
         meanings.append("pale: stale or incomplete")
     return f"{'; '.join(meanings)}.".capitalize() if meanings else ""
+
+
+def _left_out(board: Board) -> str:
+    """Say how many rows the plot leaves out; empty where it has all."""
+    shown, rows = len(board.plotted_rows), len(board.rows)
+    return "" if shown == rows else f"The first {shown:,} of {rows:,} rows, references included; the table has all."
 
 
 def _caption(panels: Sequence[DotPanel]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy import stats
 
 from harness.leaderboard import text
-from harness.leaderboard.interval_ends import ERROR
-from harness.leaderboard.statistics import FEWEST_GROUPS, Difference, compare, holm, rank_ranges
+from harness.leaderboard.comparisons import ComparedRows, Comparisons
+from harness.leaderboard.paired_tests import paired_tests
+from harness.leaderboard.statistics import FEWEST_GROUPS, holm, rank_ranges
 from harness.leaderboard.table import BoardCell, Column, Row
 
 RULE = (
@@ -23,23 +23,6 @@ RULE = (
     "stands surely behind another only if its mean rank is worse, it is separably worse in at least one column, and "
     "separably better in none. Overlapping ranges are ties."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two rows in one column: `one` minus `other`."""
-
-    column: Column
-    one: Row
-    other: Row
-    difference: Difference
-    adjusted: float
-    """The p-value after Holm's correction."""
-
-    @property
-    def separable(self) -> bool:
-        """True when the difference survives the correction."""
-        return self.adjusted < ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +99,7 @@ class Division:
         return next((text.flatten(protocol) for protocol in protocols if protocol is not None), None)
 
 
-def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division, ...], tuple[Comparison, ...]]:
+def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division, ...], Comparisons]:
     """Divide rows by protocol and labels, compare all pairs within, and rank."""
     ranking = [column for column in columns if column.ranks]
     kinds = [
@@ -128,7 +111,7 @@ def rank(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[tuple[Division
     groups = [members for _, _, members in kinds]
     able = [[row for row in group if row.complete and not row.supervised] for group in groups]
     competing = [group if len(group) > 1 else [] for group in able]
-    comparisons = _compare([pair for group in competing for pair in combinations(group, 2)], ranking)
+    comparisons = _compare(competing, ranking)
     divisions = []
     for index, ((protocols, labelled, group), competitors) in enumerate(zip(kinds, competing, strict=True)):
         ranked = [Standing(*pair) for pair in zip(competitors, _ranks(competitors, columns, comparisons), strict=True)]
@@ -155,23 +138,27 @@ def _divide(ranking: Sequence[Column], rows: Sequence[Row]) -> list[list[Row]]:
     return [sorted(members, key=lambda row: row.index) for _, members in groups]
 
 
-def _compare(pairs: Sequence[tuple[Row, Row]], ranking: Sequence[Column]) -> tuple[Comparison, ...]:
-    """Compare each pair in each column, and correct for the number of comparisons."""
-    differences = [
-        (column, one, other, difference)
-        for column in ranking
-        for one, other in pairs
-        if (difference := _difference(one.cell(column), other.cell(column))) is not None
-    ]
-    adjusted = holm([difference.p for *_, difference in differences])
-    return tuple(Comparison(*compared, p) for compared, p in zip(differences, adjusted, strict=True))
+def _compare(competing: Sequence[Sequence[Row]], ranking: Sequence[Column]) -> Comparisons:
+    """Compare the rows of each group in each column, with Holm's correction."""
+    tested = []
+    for column in ranking:
+        for group in competing:
+            for alike in _comparable(group, column):
+                samples = [sample for row in alike if (sample := row.cell(column).sample) is not None]
+                tested.append(ComparedRows(column, tuple(alike), paired_tests(samples)))
+    together = [one.upper(one.tests.p) for one in tested]
+    adjusted = holm(np.concatenate(together)) if together else np.empty(0)
+    parts = np.split(adjusted, np.cumsum([len(part) for part in together])[:-1]) if together else []
+    return Comparisons(tuple(one.corrected(part) for one, part in zip(tested, parts, strict=True)))
 
 
-def _difference(one: BoardCell, other: BoardCell) -> Difference | None:
-    """Compare two cells; None where nothing is tested."""
-    if obstacle(one, other) or one.sample is None or other.sample is None:
-        return None
-    return compare(one.sample, other.sample)
+def _comparable(rows: Sequence[Row], column: Column) -> list[list[Row]]:
+    """Group the rows that are tested against each other in a column."""
+    groups: dict[object, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(measured_on(row.cell(column)), []).append(row)
+    several = [group for group in groups.values() if len(group) > 1]
+    return [group for group in several if not obstacle(group[0].cell(column), group[1].cell(column))]
 
 
 def obstacle(one: BoardCell, other: BoardCell) -> str:
@@ -188,13 +175,20 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
     return "" if same else "other videos"
 
 
+def measured_on(cell: BoardCell) -> object:
+    """Seeds, videos and labels of a cell, equal for cells that are tested together."""
+    if cell.sample is None:
+        return None
+    return tuple(seed.seed for seed in cell.seeds), len(cell.sample.observed), cell.sample.groups, tuple(_tested(cell))
+
+
 def _tested(cell: BoardCell) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
     """Videos and labels that each seed was measured on."""
     runs = (seed.run for seed in cell.seeds)
     return [(run.predictions.videos, run.predictions.labels) for run in runs if run and run.predictions]
 
 
-def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Sequence[Comparison]) -> list[Rank]:
+def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Comparisons) -> list[Rank]:
     """Rank complete rows of one division."""
     if not rows:
         return []
@@ -204,14 +198,14 @@ def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Sequence
     by_column = stats.rankdata(-np.round(means * signs, 12), axis=0)
     mean_rank = by_column[:, [column.ranks for column in columns]].mean(axis=1)
     better = np.zeros((len(columns), count, count), dtype=bool)
-    for comparison in comparisons:
-        if comparison.separable and comparison.one.index in position:
-            one, other = position[comparison.one.index], position[comparison.other.index]
-            if comparison.difference.mean * signs[comparison.column.index] < 0:
-                one, other = other, one
-            better[comparison.column.index, one, other] = True
+    for tested in comparisons.tested:
+        known = [place for place, row in enumerate(tested.rows) if row.index in position]
+        places = [position[tested.rows[place].index] for place in known]
+        ahead_there = tested.better(int(signs[tested.column.index]))[np.ix_(known, known)]
+        better[tested.column.index][np.ix_(places, places)] |= ahead_there
     ahead = mean_rank[:, None] < mean_rank[None, :] - 1e-9
-    overall = rank_ranges(better.any(axis=0) & ~better.any(axis=0).T & ahead)
+    anywhere = better.any(axis=0)
+    overall = rank_ranges(anywhere & ~anywhere.T & ahead)
     ranges = [rank_ranges(matrix) for matrix in better]
     tied = [all(span == (1, count) for span in column) for column in ranges]
     return [

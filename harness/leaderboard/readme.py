@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from harness.cards import Paper
 from harness.leaderboard import published, text
@@ -17,6 +18,8 @@ from harness.leaderboard.text import code, markdown
 
 FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
 APART = "They started from weights that learnt from labels, so they are ranked among themselves."
+LINES = 200
+"""Number of lines of a table or a list, of which there may be thousands."""
 PLOT = "plot.png"
 """File name of the board's plot."""
 
@@ -39,7 +42,19 @@ def readme(board: Board) -> str:
     if board.pictures:
         blocks += ["## The data", *map(_picture, board.pictures)]
     blocks += ["## Reproduce", _reproduce(board)]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return "\n\n".join(_shortened(block) for block in blocks if block) + "\n"
+
+
+def _shortened(block: str) -> str:
+    """Cut long tables and lists, and say where the rest is."""
+    parts = []
+    for listed, lines in groupby(block.split("\n"), lambda line: line.startswith(("| ", "- "))):
+        shown = list(lines)
+        if listed and len(shown) > LINES:
+            rest = f"{len(shown) - LINES:,} more are in [index.html](index.html) and [table.csv](table.csv)."
+            shown = [*shown[:LINES], "", rest]
+        parts += shown
+    return "\n".join(parts)
 
 
 def _section(section: EvaluatorSection) -> Iterator[str]:
@@ -235,7 +250,8 @@ def remedy(board: Board, cell: BoardCell) -> str:
     """Command that measures a cell again; empty for one that cannot be measured."""
     if cell.status == "not applicable":
         return ""
-    return f"{board.command} --retry-failed" if cell.status in FAILED else board.command
+    failed = any(seed.run is not None and seed.run.status != "done" for seed in cell.seeds)
+    return f"{board.command} --retry-failed" if cell.status in FAILED and failed else board.command
 
 
 def _reproduce(board: Board) -> str:

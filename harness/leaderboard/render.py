@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from altair.utils.schemapi import debug_mode
 
 from harness.leaderboard import plots, results_file
 from harness.leaderboard.board import Board
+from harness.leaderboard.board_folder import replace_files
 from harness.leaderboard.charts import Spec, png
 from harness.leaderboard.page import page
 from harness.leaderboard.readme import PLOT, readme
 from harness.leaderboard.table_csv import table_csv
-from harness.system import files
+from harness.system.processes import allowed_processors
 
+FILES = (results_file.NAME, "README.md", "table.csv", "index.html", PLOT)
+"""Files of every board, its pictures aside."""
 OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*)\.png")
 """Files of which another version of the board may have had more."""
 
@@ -41,29 +45,27 @@ def board_files(board: Board) -> dict[str, bytes]:
     """
     results = results_file.dump(board)
     specification, own = specifications(board)
-    plot = png(specification)
+    with ThreadPoolExecutor(allowed_processors(), thread_name_prefix="plot") as pool:
+        plot, *plots_of_columns = pool.map(png, (specification, *own.values()))
     return {
         results_file.NAME: results.encode(),
         "README.md": readme(board).encode(),
         "table.csv": table_csv(board).encode(),
         "index.html": page(board, specification, plot, own).encode(),
         PLOT: plot,
-        **{name: png(column_specification) for name, column_specification in own.items()},
+        **dict(zip(own, plots_of_columns, strict=True)),
         **{picture.file: picture.png for picture in board.pictures},
         **{picture.file: picture.png for picture in board.run_pictures},
     }
 
 
 def render(board: Board, folder: Path) -> None:
-    """Write a board, each file whole or not at all; leftover plots and pictures go.
+    """Write a board, whole or not at all; what another version of it had more goes.
 
     Raises:
         DataError: when a run holds a number that JSON has no word for; nothing is written then.
     """
-    for name, body in board_files(board).items():
-        files.write_bytes(folder / name, body)
-    for name in leftover(board, folder):
-        (folder / name).unlink()
+    replace_files(folder, board_files(board), lambda name: name in FILES or OURS.fullmatch(name) is not None)
 
 
 def leftover(board: Board, folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -23,9 +24,12 @@ from harness.leaderboard.table import BoardCell, Column
 from harness.store.records import Average, CellSpec, Run
 from harness.suites.references import Reference
 from harness.system.hashing import digest
+from harness.values import Predictions
 
 NAME = "results.json"
 
+_OPTIONAL = ("references", "unchecked")
+"""Fields that a file has only where a board has something to say there."""
 _CARD = pydantic.TypeAdapter(EvaluatorCard)
 
 
@@ -85,6 +89,7 @@ class _File(pydantic.BaseModel):
     planned: tuple[_StoredCell, ...]
     pictures: tuple[_StoredPicture, ...]
     run_pictures: tuple[_StoredRunPicture, ...] = ()
+    unchecked: str = ""
     references: tuple[Reference, ...] = ()
     """Values as papers print them: percent where `table` has fractions."""
     table: list[dict[str, Any]]
@@ -97,7 +102,7 @@ def dump(board: Board) -> str:
     Raises:
         DataError: when a run holds a number that JSON has no word for.
     """
-    test_sets: dict[str, dict[str, Any]] = {}
+    test_sets = _TestSets()
     try:
         content = _File(
             title=board.title,
@@ -107,7 +112,7 @@ def dump(board: Board) -> str:
             command=board.command,
             evaluators={name: _card(card) for name, card in board.cards.items()},
             planned=tuple(_packed(cell, test_sets) for cell in board.planned),
-            test_sets=test_sets,
+            test_sets=test_sets.by_key,
             pictures=tuple(
                 _StoredPicture(caption=picture.caption, file=picture.file, sha256=_hash(picture.png))
                 for picture in board.pictures
@@ -116,11 +121,12 @@ def dump(board: Board) -> str:
                 _StoredRunPicture(key=picture.key, name=picture.name, file=picture.file, sha256=_hash(picture.png))
                 for picture in board.run_pictures
             ),
+            unchecked=board.unchecked,
             references=board.references,
             table=table_values(board),
         )
         # Not mode="json", which would quietly make null of NaN.
-        values = content.model_dump(mode="python", exclude=None if board.references else {"references"})
+        values = content.model_dump(mode="python", exclude={name for name in _OPTIONAL if not getattr(board, name)})
         return json.dumps(values, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         msg = f"a run of board {board.suite!r} holds NaN or infinity, which no file may; delete it and run again"
@@ -156,6 +162,7 @@ def load_results(path: Path) -> Board:
         planned=planned,
         cards=cards,
         pictures={picture.caption: _read(path.parent / picture.file, picture.sha256) for picture in content.pictures},
+        unchecked=content.unchecked,
     )
     pictures = {(picture.key, picture.name): picture for picture in content.run_pictures}
 
@@ -187,17 +194,33 @@ def _card(card: EvaluatorCard) -> dict[str, Any]:
     return {**_CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
 
 
-def _packed(cell: PlannedCell, test_sets: dict[str, dict[str, Any]]) -> _StoredCell:
+class _TestSets:
+    """Test sets of a board's runs by their hashes, each taken up once."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, dict[str, Any]] = {}
+        self._keys: dict[tuple[object, ...], str] = {}
+
+    def key(self, predictions: Predictions) -> str:
+        """Key of the videos, groups and labels that predictions are of."""
+        place = predictions.videos, predictions.groups, predictions.labels
+        if place not in self._keys:
+            whole = dict(zip(("videos", "groups", "labels"), place, strict=True))
+            self._keys[place] = digest(whole)
+            self.by_key[self._keys[place]] = whole
+        return self._keys[place]
+
+
+def _packed(cell: PlannedCell, test_sets: _TestSets) -> _StoredCell:
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
-        run = cell.run.model_dump(mode="python")
-        if cell.run.predictions is not None:
-            whole = dataclasses.asdict(cell.run.predictions)
-            run["predictions"] = [" ".join(map(str, row)) for row in whole.pop("predicted")]
-            values = {name: tuple(map(_to_line, rows)) for name, rows in whole.pop("values").items()}
-            key = digest(whole)
-            test_sets[key] = whole
+        run = cell.run.model_dump(mode="python", exclude={"predictions"})
+        run["predictions"] = None
+        if (predictions := cell.run.predictions) is not None:
+            run["predictions"] = [" ".join(map(str, row)) for row in predictions.predicted]
+            values = {name: tuple(map(_to_line, rows)) for name, rows in predictions.values.items()}
+            key = test_sets.key(predictions)
     return _StoredCell(
         identity=cell.identity,
         key=cell.key,
@@ -236,10 +259,17 @@ def _to_line(values: Sequence[float | None]) -> str:
     >>> _to_line([1.0, 0.1, None, 0.0])
     '1 0.1 - 0'
     """
-    if not all(value is None or math.isfinite(value) for value in values):
-        msg = f"expected finite values, got {values}"
+    return " ".join(map(_word, values))
+
+
+@functools.lru_cache(maxsize=2**16)
+def _word(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if not math.isfinite(value):
+        msg = f"expected finite values, got {value}"
         raise ValueError(msg)
-    return " ".join("-" if value is None else repr(float(value)).removesuffix(".0") for value in values)
+    return repr(float(value) + 0.0).removesuffix(".0")  # 0 for -0, which a cache takes for the same
 
 
 def _from_line(line: str) -> list[float | None]:

@@ -91,10 +91,10 @@ def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
     shares = {}
     for row in board.rows:
         own = row.cell(column).interval
-        for reference in board.rows:
+        for reference in board.supervised_rows:
             theirs = reference.cell(column).interval
             same = all(mine in ("", its) for mine, its in zip(row.setting, reference.setting, strict=True))
-            if reference.supervised and same and own and theirs and theirs.mean > 0:
+            if same and own and theirs and theirs.mean > 0:
                 shares[row.index] = f"{100 * own.mean / theirs.mean:.0f}"
                 break
     return shares

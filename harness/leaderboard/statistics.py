@@ -27,19 +27,15 @@ conditional entropy falls when groups repeat), whereas the spread does not care 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy import optimize
 
-from harness.cards import Metric
-from harness.functional.statistics import of_predictions
 from harness.leaderboard.interval_ends import ERROR, Bounds, interval_ends, student, trials_worth
+from harness.leaderboard.p_values import p_values
 from harness.values import Predictions
 
 Array = NDArray[np.float64]
@@ -50,8 +46,7 @@ DRAWS = 2000
 SEED = 0
 FEWEST_GROUPS = 6
 """Below, neither intervals nor tests: so few groups do not show how groups vary."""
-_LEAST_P = 1e-15
-_NOTHING = 1e-20
+NOTHING = 1e-20
 """A variance below is rounding."""
 
 
@@ -131,54 +126,6 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
     return weights
 
 
-def resample(seeds: Sequence[Predictions], metric: Metric, weights: Array) -> Sample:
-    """Compute the statistic of each seed on the test set and on every draw.
-
-    Args:
-        seeds: the predictions of one row's seeds, for the same videos in the same order.
-        metric: names the statistic.
-        weights: (B, N) of `group_weights`.
-
-    Raises:
-        ValueError: when the seeds' videos, groups or labels differ, `weights` has another number of videos, or the
-            predictions are not what the statistic needs.
-    """
-    first = seeds[0]
-    for other in seeds[1:]:
-        if (other.videos, other.groups, other.labels) != (first.videos, first.groups, first.labels):
-            msg = "expected predictions for the same videos in the same order from each seed of a row, got others"
-            raise ValueError(msg)
-    if weights.shape[1] != len(first.videos):
-        msg = f"expected weights for {len(first.videos)} videos, got {weights.shape[1]}"
-        raise ValueError(msg)
-    draws = torch.from_numpy(np.asfortranarray(weights))  # sums over videos read each video's draws in one piece
-    with _one_thread():
-        observed = [of_predictions(run, metric).mean().numpy() for run in seeds]
-        drawn = [of_predictions(run, metric, draws).mean(dim=0).numpy() for run in seeds]
-    # Rounded, so that equal predictions differ by exactly 0 on every machine.
-    return Sample(np.round(np.stack(observed), 12), np.round(np.stack(drawn), 12), len(_groups(seeds, metric)))
-
-
-def _groups(seeds: Sequence[Predictions], metric: Metric) -> set[str]:
-    """Groups of the videos that the metric counts in some seed."""
-    groups = sampled_groups(seeds[0])
-    if metric.statistic != "mean":
-        return set(groups)
-    rows = [row for run in seeds for row in run.values[metric.id]]
-    return {group for group, *values in zip(groups, *rows, strict=True) if any(value is not None for value in values)}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sum in one order on every machine; tensors this small are faster so, too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def spread(sample: Sample) -> tuple[float, float]:
     """Variances of the mean over seeds: between seeds, and between groups.
 
@@ -201,7 +148,7 @@ def _rest(sample: Sample, between_groups: float) -> float:
 
 
 def _or_nothing(variance: float) -> float:
-    return variance if variance > _NOTHING else 0.0
+    return variance if variance > NOTHING else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +174,14 @@ class _Parts:
         of_seeds = student(error, self.seed_freedom) ** 2
         both = of_seeds * self.seeds + of_groups * max(self.groups - self.rest, 0.0)
         return max(both, of_groups * self.groups)
+
+    def p_value(self, mean: float) -> float:
+        """Greatest error whose interval about `mean` leaves 0 out."""
+        parts = (mean, self.seeds, max(self.groups - self.rest, 0.0), self.groups)
+        found = p_values(
+            *(np.array([part]) for part in parts), seed_freedom=self.seed_freedom, group_freedom=self.group_freedom
+        )
+        return float(found[0])
 
 
 def interval(sample: Sample, bounds: Bounds = (None, None)) -> Interval:
@@ -272,40 +227,27 @@ def compare(one: Sample, other: Sample) -> Difference:
     parts = _Parts.of(difference)
     margin = parts.margin()
     if margin:
-        p = _p_value(mean, parts)
+        p = parts.p_value(mean)
     else:
         p = 2.0 ** (1 - min(groups, 50)) if mean else 1.0
         margin = (mean * student(ERROR, groups - 1) / student(p, groups - 1)) ** 2 if mean else 0.0
     return Difference(mean, mean - margin**0.5, mean + margin**0.5, p)
 
 
-def _p_value(mean: float, parts: _Parts) -> float:
-    """Greatest error whose interval about `mean` leaves 0 out."""
-
-    def excess(log_error: float) -> float:
-        return parts.margin(float(np.exp(log_error))) - mean**2
-
-    if excess(np.log(_LEAST_P)) <= 0:
-        return _LEAST_P
-    if excess(0.0) >= 0:
-        return 1.0
-    return float(np.exp(optimize.brentq(excess, np.log(_LEAST_P), 0.0, xtol=1e-10)))
-
-
-def holm(p: Sequence[float]) -> tuple[float, ...]:
+def holm(p: Sequence[float] | Array) -> Array:
     """Adjust p-values by Holm's method (1979).
 
     Rejecting those below 5 % errs anywhere with probability 5 % at most.
 
-    >>> holm([0.01, 0.04, 0.03])
-    (0.03, 0.06, 0.06)
+    >>> holm([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
     """
     values = np.asarray(p, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(stepped, 1.0)
-    return tuple(adjusted.tolist())
+    return adjusted
 
 
 def rank_ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -320,5 +262,4 @@ def rank_ranges(better: NDArray[np.bool_]) -> list[tuple[int, int]]:
     [(1, 2), (1, 2), (3, 3)]
     """
     matrix: Any = np.asarray(better, dtype=bool)
-    count = len(matrix)
-    return [(1 + int(matrix[:, i].sum()), count - int(matrix[i].sum())) for i in range(count)]
+    return list(zip((1 + matrix.sum(axis=0)).tolist(), (len(matrix) - matrix.sum(axis=1)).tolist(), strict=True))

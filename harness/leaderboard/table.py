@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,7 +32,8 @@ class SeedResult:
     @property
     def measured(self) -> Run | None:
         """The run, where it has scores: done, under the planned key or an older one."""
-        return self.run if self.run is not None and self.run.status == "done" else None
+        usable = self.status in ("done", "stale") and self.run is not None and self.run.status == "done"
+        return self.run if usable else None
 
     def value(self, metric: Metric) -> float | None:
         """Score of a metric; None where it was not measured."""
@@ -53,6 +54,10 @@ class MetricSummary:
     """Seed and score of every run that has the score."""
 
 
+def _no_sample(metric: Metric) -> None:
+    """Sample of a cell without predictions."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoardCell:
     """A row in a column: means over the seeds that are done, else over stale ones."""
@@ -69,8 +74,10 @@ class BoardCell:
     """Number of videos in the test set."""
     group_names: frozenset[str] = field(default=frozenset(), repr=False)
     """Groups that these videos are of."""
-    samples: tuple[Sample | None, ...] = field(default=(), repr=False, compare=False)
-    """Sample of each metric, done or not."""
+    primary_sample: Sample | None = field(default=None, repr=False, compare=False)
+    """Sample of the metric that ranks, done or not."""
+    resample: Callable[[Metric], Sample | None] = field(default=_no_sample, repr=False, compare=False)
+    """Samples of the other metrics, which only claims ask for."""
 
     @property
     def groups(self) -> int | None:
@@ -80,13 +87,13 @@ class BoardCell:
     @property
     def sample(self) -> Sample | None:
         """Input of paired comparisons; None without predictions, or when not done."""
-        return self.sample_of(self.primary.metric)
+        return self.primary_sample if self.status == "done" else None
 
     def sample_of(self, metric: Metric) -> Sample | None:
         """The same in one of the card's metrics."""
-        if not self.samples or self.status != "done":
-            return None
-        return self.samples[[one.metric.id for one in self.metrics].index(metric.id)]
+        if metric.id == self.primary.metric.id:
+            return self.sample
+        return self.resample(metric) if self.status == "done" else None
 
     @property
     def primary(self) -> MetricSummary:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.cards import Metric
 from harness.leaderboard.statistics import Difference, Interval
+from harness.system.text import printable
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&#$!@]|:(?=\S))")
 _AUTOLINK = re.compile(r"\bwww\.", re.IGNORECASE)
@@ -17,18 +17,28 @@ _BLOCK = re.compile(r"^(\d+)([.)])|^([-+=])")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _DIGITS = {"%": 1, "bits": 2, "nats": 3, "1": 3}
 """Decimals by unit; other units span orders of magnitude, and get three digits."""
+DRAWN, TITLE = 400, 160
+"""Characters of a label and of a title in a plot, whose size grows with them."""
 _FEW = 3
 """Number of distinct values up to which all are named."""
 
 
-def one_line(text: str) -> str:
-    r"""Remove line breaks, control characters and characters that reorder text.
+def one_line(text: str, limit: int = 4000) -> str:
+    r"""Write text as one printable line with single spaces.
 
-    >>> one_line("a\n b\x1b[31m\u202ec")
-    'a b [31m c'
+    >>> print(one_line("a\n b\x1b[31m\u202ec"))
+    a b\x1b[31m\u202ec
     """
-    printable = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c for c in text)
-    return re.sub(" +", " ", printable).strip()
+    return re.sub(" +", " ", printable(text, limit))
+
+
+def drawn(text: str) -> str:
+    """Write text as a label of a plot.
+
+    >>> len(drawn("x" * 20_000))
+    400
+    """
+    return one_line(text, DRAWN)
 
 
 def markdown(text: str) -> str:
@@ -119,7 +129,8 @@ def metric_heading(metric: Metric) -> str:
     """Name a metric with its unit and direction: `Top-1 accuracy, % ↑`."""
     # No line breaks before the arrow: it would stand alone in a narrow column.
     arrow = f"\u00a0{'↑' if metric.higher_is_better else '↓'}"
-    return f"{metric.title}{arrow}" if metric.unit == "1" else f"{metric.title}, {metric.unit}{arrow}"
+    title = drawn(metric.title)
+    return f"{title}{arrow}" if metric.unit == "1" else f"{title}, {drawn(metric.unit)}{arrow}"
 
 
 def rank_range(low: int, high: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.interfaces import Split
 from harness.pictures.sheet import Frame, sheet
+from harness.system.text import printable
 
 UNLABELLED = "unlabelled"
 """Text of the only row where there are no classes."""
@@ -36,7 +37,7 @@ def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, heig
     for position, video in enumerate(split.videos):
         members[video.labels[label]].append(position)
     rows = [
-        (name, _row(split, positions, index, columns))
+        (printable(name), _row(split, positions, index, columns))
         for index, (name, positions) in enumerate(zip(split.classes[label], members, strict=True))
         if positions
     ]

@@ -6,9 +6,10 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from harness.pictures.animation import animate
+from harness.pictures.lettering import Lettering
 
 MARGIN = 4
 """Pixels between frames."""
@@ -46,15 +47,15 @@ def moving_sheet(rows: Sequence[tuple[str, Sequence[Sequence[Frame]]]], height: 
 
 
 def _draw(rows: Sequence[tuple[str, Sequence[Frame]]], height: int) -> Image.Image:
-    font = ImageFont.load_default(size=height / 6)
+    lettering = Lettering(height / 6)
     shown = [(text, [_scaled(frame, height) for frame in frames]) for text, frames in rows]
-    left = round(max(font.getlength(line) for text, _ in rows for line in text.split("\n"))) + 4 * MARGIN
+    left = round(max(lettering.width(line) for text, _ in rows for line in text.split("\n"))) + 4 * MARGIN
     width = max(sum(frame.width + MARGIN for frame in frames) for _, frames in shown)
     picture = Image.new("RGB", (left + width, len(rows) * (height + MARGIN) + MARGIN), "white")
     draw = ImageDraw.Draw(picture)
     for row, (text, frames) in enumerate(shown):
         x, top = left, MARGIN + row * (height + MARGIN)
-        draw.text((left - 2 * MARGIN, top + height / 2), text, fill="black", font=font, anchor="rm", align="right")
+        lettering.write(draw, (left - 2 * MARGIN, top + height / 2), text, right=True)
         for frame in frames:
             picture.paste(frame, (x, top))
             x += frame.width + MARGIN

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from harness.backbones.cards import LibraryCard
 from harness.errors import HarnessError, UsageError, unknown
 from harness.interfaces import FromFiles
+from harness.plugins.names import Registration
 from harness.plugins.options import is_finite, is_json, written
-from harness.plugins.registry import Registration, Registry
+from harness.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from harness.cards import Card
@@ -199,7 +200,7 @@ class BackboneRegistry(Registry["Backbone"]):
     @property
     def libraries(self) -> Mapping[str, Registration]:
         """Libraries by name."""
-        return {name.rstrip(":"): entry for name, entry in sorted(self._entries.items()) if name.endswith(":")}
+        return {name.rstrip(":"): self.entry(name) for name in super().__iter__() if name.endswith(":")}
 
     def entry(self, name: str) -> Registration:
         """Card, target and origin of `name` or its library; see `Registry.entry`."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
-from harness.errors import PluginError
+from harness.errors import PluginError, unknown
 from harness.plugins import builtin, hookspecs
-from harness.plugins.file_registry import FileRegistry, ReferenceRegistry, SuiteRegistry
+from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
 from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
 from harness.plugins.method_registry import MethodRegistry
-from harness.plugins.registry import BUILTIN, Origin, Registry
+from harness.plugins.names import BUILTIN, Names, Origin
 
 if TYPE_CHECKING:
     from harness.store.records import EvalSpec, Run
@@ -35,27 +35,38 @@ class PluginStatus:
     status: Literal["loaded", "blocked", "failed"]
     error: str = ""
     registered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    clashes: tuple[str, ...] = ()
+    """A line for each name of its own that another plugin registered before."""
 
     @property
-    def complaint(self) -> str:
-        """One line for stderr."""
-        return f"plugin {self.name!r} of {self.origin} failed: {self.error} (--block {self.name} silences this)"
+    def complaints(self) -> tuple[str, ...]:
+        """Lines for stderr; none when nothing is wrong with it."""
+        if self.status != "failed":
+            return self.clashes
+        return (f"plugin {self.name!r} of {self.origin} failed: {self.error} (--block {self.name} silences this)",)
 
 
 class Plugins:
     """Plugins of this environment and their registries.
 
     Args:
-        block: names of plugins not to load, besides those in `$HARNESS_BLOCK_PLUGINS` (comma-separated).
+        block: names of plugins not to load, besides those in `$HARNESS_BLOCK_PLUGINS` (separated by commas).
         points: entry points to load, instead of the installed ones of group `harness`.
-        strict: raise for the first broken plugin instead of recording it.
+        strict: raise for the first plugin that is broken, or registers a taken name, instead of recording it.
+        only: names of the plugins to load, of which no other is imported; all when None.
 
     Raises:
-        PluginError: in strict mode, for the first plugin that does not load, or ships a broken file of references.
+        PluginError: in strict mode, for the first plugin that does not load, registers a name that another one has
+            registered, or ships a broken file of references.
     """
 
     def __init__(
-        self, *, block: Iterable[str] = (), points: Sequence[EntryPoint] | None = None, strict: bool = False
+        self,
+        *,
+        block: Iterable[str] = (),
+        points: Sequence[EntryPoint] | None = None,
+        strict: bool = False,
+        only: Collection[str] | None = None,
     ) -> None:
         self.methods = MethodRegistry()
         self.backbones = BackboneRegistry()
@@ -64,25 +75,29 @@ class Plugins:
         self.suites = SuiteRegistry()
         self.references = ReferenceRegistry()
         self.statuses: list[PluginStatus] = []
+        self.unknown_blocks: tuple[str, ...] = ()
+        """A line for each name of a plugin not to load that none has."""
         self._strict = strict
         self._manager = pluggy.PluginManager("harness")
         self._manager.add_hookspecs(hookspecs)
         self._add("builtin", builtin, BUILTIN, "harness.plugins.builtin")
-        environment = os.environ.get("HARNESS_BLOCK_PLUGINS", "").split(",")
-        self._load(entry_points(group=GROUP) if points is None else points, {*block, *environment})
+        environment = os.environ.get("HARNESS_BLOCK_PLUGINS", "")
+        blocked = {name.strip() for text in (*block, environment) for name in text.split(",")} - {""}
+        offered = entry_points(group=GROUP) if points is None else points
+        names = {point.name for point in offered}
+        self.unknown_blocks = tuple(
+            f"nothing to block: {unknown('plugin', name, names)}" for name in sorted(blocked - names)
+        )
+        self._load([point for point in offered if only is None or point.name in only], blocked)
         if strict:
             self.published()  # else a broken file would show once everything is computed
 
     def _load(self, points: Iterable[EntryPoint], blocked: set[str]) -> None:
-        seen: dict[str, Origin] = {}
         for point in sorted(set(points), key=lambda point: (_origin(point).distribution, point.name, point.value)):
             origin = _origin(point)
             if point.name in blocked:
                 self.statuses.append(PluginStatus(point.name, origin, point.value, "blocked"))
-            elif point.name in seen:
-                self._failed(point, origin, f"the name is taken by {seen[point.name]}")
             else:
-                seen[point.name] = origin
                 try:
                     plugin = point.load()
                 except (Exception, SystemExit) as error:
@@ -90,7 +105,7 @@ class Plugins:
                 else:
                     self._add(point.name, plugin, origin, point.value)
 
-    def _registries(self) -> dict[str, Registry[Any] | FileRegistry]:
+    def _registries(self) -> dict[str, Names]:
         return {
             "methods": self.methods,
             "backbones": self.backbones,
@@ -102,9 +117,10 @@ class Plugins:
 
     def _add(self, name: str, plugin: object, origin: Origin, target: str) -> None:
         registries = self._registries()
-        before: dict[str, dict[str, Any]] = {kind: registry.snapshot() for kind, registry in registries.items()}
+        before = {kind: registry.snapshot() for kind, registry in registries.items()}
+        place = f"{name!r} of {origin}"  # two distributions may have a plugin of one name each
         try:
-            self._manager.register(plugin, name=name)
+            self._manager.register(plugin, name=place)
             self._manager.check_pending()
             others = [other for other in self._manager.get_plugins() if other is not plugin]
             for kind, registry in registries.items():
@@ -113,20 +129,23 @@ class Plugins:
         except (Exception, SystemExit) as error:
             for kind, registry in registries.items():
                 registry.rollback(before[kind])
-            if self._manager.has_plugin(name):
-                self._manager.unregister(name=name)
+            if self._manager.has_plugin(place):
+                self._manager.unregister(name=place)
             if origin is BUILTIN:
                 raise
             self._failed(EntryPoint(name, target, GROUP), origin, _describe(error))
             return
-        added = {kind: tuple(n for n in registry if n not in before[kind]) for kind, registry in registries.items()}
-        self.statuses.append(PluginStatus(name, origin, target, "loaded", registered=added))
+        added = {kind: registry.added_since(before[kind]) for kind, registry in registries.items()}
+        clashes = tuple(line for kind, registry in registries.items() for line in registry.clashes_since(before[kind]))
+        self.statuses.append(PluginStatus(name, origin, target, "loaded", registered=added, clashes=clashes))
+        if self._strict and clashes:
+            raise PluginError(clashes[0])
 
     def _failed(self, point: EntryPoint, origin: Origin, error: str) -> None:
         status = PluginStatus(point.name, origin, point.value, "failed", error)
         self.statuses.append(status)
         if self._strict:
-            raise PluginError(status.complaint)
+            raise PluginError(status.complaints[0])
 
     @property
     def versions(self) -> dict[str, str]:
@@ -138,6 +157,11 @@ class Plugins:
     def failed(self) -> list[PluginStatus]:
         """The plugins that did not load."""
         return [status for status in self.statuses if status.status == "failed"]
+
+    @property
+    def complaints(self) -> list[str]:
+        """Lines for stderr: broken plugins, names that two register, unknown blocks."""
+        return [*self.unknown_blocks, *(line for status in self.statuses for line in status.complaints)]
 
     def published(self) -> tuple[dict[str, tuple[Reference, ...]], list[str]]:
         """Read published numbers by file, and a complaint for each broken file.
@@ -158,6 +182,12 @@ class Plugins:
                     raise PluginError(complaints[-1]) from error
         return published, complaints
 
+    @property
+    def listened(self) -> bool:
+        """True if a plugin hears of runs."""
+        hooks = (self._manager.hook.harness_run_started, self._manager.hook.harness_run_finished)
+        return any(hook.get_hookimpls() for hook in hooks)
+
     def run_started(self, cell: EvalSpec) -> list[str]:
         """Tell every plugin; returns a line for each that raised."""
         return self._tell("harness_run_started", cell=cell)
@@ -173,7 +203,7 @@ class Plugins:
             try:
                 self._manager.subset_hook_caller(hook, [p for p in plugins if p is not plugin])(**arguments)
             except (Exception, SystemExit) as error:
-                complaints.append(f"plugin {name!r} failed in {hook}: {_describe(error)}")
+                complaints.append(f"plugin {name} failed in {hook}: {_describe(error)}")
         return complaints
 
 

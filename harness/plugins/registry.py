@@ -6,45 +6,22 @@ import dataclasses
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from harness.cards import Card
 from harness.errors import PluginError, UsageError, unknown
+from harness.plugins.names import Names
 from harness.plugins.options import is_finite, is_json, option_types, spelt, typed, written
+from harness.system import paths
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Plugin and distribution that something came from."""
-
-    plugin: str
-    distribution: str = ""
-    version: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}" if self.distribution else self.plugin
-
-
-BUILTIN = Origin("builtin")
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """One registered name."""
-
-    card: Any
-    """Card of its kind."""
-    target: str
-    origin: Origin
-
-
 def strict_registry(kind: str) -> Any:
     """Make an mmengine registry of short names that imports nothing by path."""
+    paths.ensure_home()
     from mmengine import registry  # costs half a second, which listing need not pay
 
     class Strict(registry.Registry):  # type: ignore[misc]  # mmengine has no types
@@ -54,17 +31,12 @@ def strict_registry(kind: str) -> Any:
     return Strict(kind, scope="harness", locations=[])
 
 
-class Registry(Generic[T]):
+class Registry(Names, Generic[T]):
     """Methods, backbones, data sets or evaluators that the loaded plugins offer.
 
     Args:
         kind: what is registered, for messages: "method", "backbone", "data set", "evaluator".
     """
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.origin = BUILTIN
-        self._entries: dict[str, Registration] = {}
 
     @cached_property
     def _built(self) -> Any:
@@ -74,50 +46,16 @@ class Registry(Generic[T]):
         """Offer the class at `target` ("package.module:Class") under the card's name.
 
         Raises:
-            PluginError: when the name is taken, naming both origins, or `target` is not `module:attr`.
+            PluginError: when the plugin has registered the name before, or `target` is not `module:attr`.
         """
         self._enter(card.name, card, target)
 
     def _enter(self, name: str, card: Card, target: str) -> None:
-        taken = self._entries.get(name)
-        if taken is not None:
-            msg = (
-                f"{self.kind} {name!r} is registered by both {taken.origin} and {self.origin}; "
-                "uninstall one of them, or block it with --block NAME"
-            )
-            raise PluginError(msg)
         module, _, attribute = target.partition(":")
         if not module or not attribute.isidentifier():
             msg = f"{self.kind} {name!r} of {self.origin}: {target!r} is not of the form package.module:Class"
             raise PluginError(msg)
-        self._entries[name] = Registration(card, target, self.origin)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._entries))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
-    def entry(self, name: str) -> Registration:
-        """Card, target and origin registered as `name`.
-
-        Raises:
-            UsageError: when there is none, with the nearest names.
-        """
-        if name not in self._entries:
-            raise unknown(self.kind, name, self._entries)
-        return self._entries[name]
-
-    def snapshot(self) -> dict[str, Registration]:
-        """Registrations so far, to go back to."""
-        return dict(self._entries)
-
-    def rollback(self, snapshot: dict[str, Registration]) -> None:
-        """Forget everything registered since `snapshot`."""
-        self._entries = dict(snapshot)
+        super()._enter(name, card, target)
 
     def load(self, name: str) -> type[T]:
         """Import the class registered as `name`.

@@ -348,6 +348,11 @@ class FitSpec:
         return (self,)
 
     @property
+    def started_from(self) -> str:
+        """Name of the fit where others start from it."""
+        return FIT_OF + StartingFit(method=self.method, pretraining=self.pretraining, frames=self.frames).label
+
+    @property
     def chain(self) -> tuple[FitSpec, ...]:
         """The fit, the one that it starts from, and so on."""
         return (self,) if self.after is None else (self, *self.after.chain)
@@ -437,6 +442,8 @@ class EncodeSpec:
     fit: FitSpec
     data: Choice
     encoding: Encoding
+    code: str
+    """Hash of the code between the files of the data and stored features."""
     key: str
 
 
@@ -448,6 +455,8 @@ class EvalSpec:
     row: Row
     encodings: tuple[EncodeSpec, ...]
     """Features that the evaluator will ask for."""
+    encoding_code: str
+    """Hash of the code between the files of the data and stored features."""
     protocol: Mapping[str, Any]
     key: str
     not_applicable: str = ""

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from harness.system import plain_yaml
+
 
 def run_command(suite: str | Path, changes: Sequence[str] = ()) -> str:
     """Shell command that computes the runs of a suite.
@@ -34,7 +36,7 @@ def _locates(change: str) -> bool:
 
 def _shown(change: str) -> str:
     key, _, text = change.partition("=")
-    value = yaml.safe_load(text)
+    value = plain_yaml.parse(text)
     shown = _portable(value)
     if shown == value:
         return change

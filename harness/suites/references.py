@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pydantic
-import yaml
 
 from harness.cards import Paper
 from harness.errors import PluginError, unknown
 from harness.store.records import Choice, WrittenChoice
+from harness.system import plain_yaml
 
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 """Links that are safe in pages: no scripts, nothing that ends a link in Markdown."""
@@ -126,9 +126,9 @@ def parse(text: str, source: str) -> tuple[Reference, ...]:
         PluginError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
     """
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        msg = f"{source}: not plain YAML data: {' '.join(str(error).split())}"
+        content = plain_yaml.parse(text)
+    except plain_yaml.NotPlainError as error:
+        msg = f"{source}: {error}"
         raise PluginError(msg) from error
     try:
         file = _File.model_validate(content)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import pydantic
-import yaml
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
 from harness.store.records import Choice, Part, WrittenChoice, WrittenPart, starting_fits
 from harness.suites.folds import FOLD
+from harness.system import plain_yaml
+from harness.system.text import printable
 from harness.values import Join
 
 PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Literal["uniform"] | None]
 """Parts of a view, and what they have to be."""
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
+"""Seed that every generator in use takes."""
+_SUFFIXES = {".yaml", ".yml"}
 
 
 class CompositeChoice(pydantic.BaseModel):
@@ -58,6 +62,17 @@ class CompositeChoice(pydantic.BaseModel):
         return Choice(name=self.name, options={"of": [one.model_dump() for one in self.of], "by": self.by})
 
 
+class Limits(pydantic.BaseModel):
+    """Time and memory of a row's processes; beyond them it fails, and no other."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    fit_hours: float | None = pydantic.Field(default=None, gt=0, allow_inf_nan=False)
+    """Hours of a fit in one run; None for any."""
+    memory_gb: float | None = pydantic.Field(default=None, gt=0, allow_inf_nan=False)
+    """GiB of resident memory of a fit or evaluations with children; None for any."""
+
+
 class Suite(pydantic.BaseModel):
     """Methods x backbones x data sets x evaluators x seeds.
 
@@ -88,7 +103,11 @@ class Suite(pydantic.BaseModel):
     evaluators: tuple[WrittenChoice, ...] = pydantic.Field(min_length=1)
     view: PinnedView = {}
     """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
-    seeds: tuple[int, ...] = pydantic.Field(min_length=1)
+    seeds: tuple[Seed, ...] = pydantic.Field(min_length=1)
+    threads: int = pydantic.Field(default=1, gt=0)
+    """Threads that libraries compute a row with; in no key, and recorded."""
+    limits: Limits = pydantic.Field(default_factory=lambda: Limits())
+    """Time and memory that a row may take; in no key."""
     paths: dict[str, Path] = {}
     """Place of data sets and weights on this machine, by name; in no key."""
     _folder: Path = pydantic.PrivateAttr(default=Path())
@@ -139,17 +158,15 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
         UsageError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
     """
     path, folder = Path(source), Path()
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in _SUFFIXES:
         if not path.is_file():
             msg = f"suite file {source} does not exist"
             raise UsageError(msg)
-        text, folder = path.read_text(encoding="utf-8"), path.parent.absolute()
-    else:
-        text = suites.text(source)
+        folder = path.parent.absolute()
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        msg = f"suite {source}: not plain YAML data: {' '.join(str(error).split())}"
+        content = plain_yaml.read(path) if path.suffix in _SUFFIXES else plain_yaml.parse(suites.text(source))
+    except plain_yaml.NotPlainError as error:
+        msg = f"suite {source}: {error}"
         raise UsageError(msg) from error
     if not isinstance(content, dict):
         got = type(content).__name__
@@ -165,7 +182,8 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
-        msg = f"suite {source}: {where}: {problem['msg']}"
+        got = "" if problem["type"] == "missing" else f", got {printable(repr(problem['input']), 200)}"
+        msg = f"suite {source}: {where}: {problem['msg']}{got}"
         raise UsageError(msg) from error
 
 
@@ -180,9 +198,9 @@ def change(content: Any, setting: str) -> None:
         msg = f"--set {setting}: write key=value"
         raise UsageError(msg)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        msg = f"--set {setting}: the value is not plain YAML data"
+        value = plain_yaml.parse(text)
+    except plain_yaml.NotPlainError as error:
+        msg = f"--set {setting}: {error}"
         raise UsageError(msg) from error
     *path, last = key.split(".")
     try:

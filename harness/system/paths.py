@@ -7,11 +7,36 @@ from pathlib import Path
 
 import platformdirs
 
+from harness.errors import UsageError
+
 
 def home() -> Path:
-    """Root folder: `$HARNESS_HOME`, or the user's cache folder."""
+    """Root folder: `$HARNESS_HOME`, or the user's cache folder.
+
+    Raises:
+        UsageError: as `ensure_home`.
+    """
+    ensure_home()
     configured = os.environ.get("HARNESS_HOME")
     return Path(configured).expanduser() if configured else platformdirs.user_cache_path("video-harness")
+
+
+def ensure_home() -> None:
+    """Let `$HARNESS_HOME` be the home folder of a user whom the system knows none of.
+
+    Libraries ask for one, mmengine's when they are imported; jobs run under numbers that no user has.
+
+    Raises:
+        UsageError: when `$HARNESS_HOME` is not set either.
+    """
+    try:
+        Path.home()
+    except RuntimeError as error:
+        configured = os.environ.get("HARNESS_HOME")
+        if not configured or configured.startswith("~"):
+            msg = "this user has no home folder; set HARNESS_HOME (or HOME) to a folder that may be written to"
+            raise UsageError(msg) from error
+        os.environ["HOME"] = str(Path(configured).absolute())
 
 
 def datasets() -> Path:
@@ -35,7 +60,19 @@ def flow() -> Path:
 
 
 def locations() -> Path:
-    """File of data sets' folders: `$HARNESS_CONFIG`, or in the user's configuration."""
+    """File of data sets' folders: `$HARNESS_CONFIG`, or in the user's configuration.
+
+    Raises:
+        UsageError: as `ensure_home`.
+    """
+    ensure_home()
     configured = os.environ.get("HARNESS_CONFIG")
-    folder = platformdirs.user_config_path("video-harness")
-    return Path(configured).expanduser() if configured else folder / "datasets.yaml"
+    if configured:
+        return Path(configured).expanduser()
+    return platformdirs.user_config_path("video-harness") / "datasets.yaml"
+
+
+def variables() -> dict[str, str]:
+    """Environment that says where things are, for processes on other machines."""
+    named = {name: value for name, value in os.environ.items() if name.startswith("HARNESS_")}
+    return {**named, "HARNESS_HOME": str(home().absolute())}

@@ -1,4 +1,4 @@
-"""Read batches in another thread while the network computes."""
+"""Batches read in another thread and copied to the device."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import torch
+from torch import Tensor
 
 AHEAD = 2
 
@@ -41,3 +44,12 @@ class Batches:
                 if step < self._steps:
                     waiting.append(pool.submit(self._draw, step))
                 yield batch
+
+
+def to_device(batch: Tensor, device: torch.device | str) -> Tensor:
+    """Copy a batch to a device.
+
+    The computation goes on meanwhile only where that is safe: from pinned memory to CUDA.
+    """
+    device = torch.device(device)
+    return batch.to(device, non_blocking=device.type == "cuda" and batch.is_pinned())

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
+import threading
+import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import TypeVar
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, TypeVar
 
 import pebble
+
+from harness.errors import HarnessError, UsageError
 
 AHEAD = 4
 """Items that wait for each worker."""
@@ -28,7 +37,8 @@ class CrashedError(Exception):
     """
 
     def __init__(self, exit_code: int) -> None:
-        super().__init__(f"the worker crashed (exit code {exit_code})")
+        ending = f"exit code {exit_code}" if exit_code >= 0 else signal_name(-exit_code)
+        super().__init__(f"the worker crashed ({ending})")
 
 
 class HungError(Exception):
@@ -42,11 +52,32 @@ class HungError(Exception):
         super().__init__(f"the worker was not done in {timeout:g} s")
 
 
+def signal_name(number: int) -> str:
+    """Name a signal as in `signal 9, SIGKILL`.
+
+    >>> signal_name(11)
+    'signal 11, SIGSEGV'
+    """
+    known = {each.value: each.name for each in signal.Signals}
+    return f"signal {number}" + (f", {known[number]}" if number in known else "")
+
+
+_shares: list[int] = []
+_mappers: list[Callable[..., Iterator[tuple[Any, Any]]]] = []
+
+
 def allowed_processors() -> int:
     """Count the processors that this process may use."""
+    if _shares:
+        return _shares[-1]
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def share_processors(count: int) -> None:
+    """Let this process use `count` processors, for it works beside others."""
+    _shares[:] = [count]
 
 
 def imap_isolated(
@@ -55,28 +86,107 @@ def imap_isolated(
     """Map `work` over items in worker processes, in order.
 
     An exception, crash or hang is the item's result. Items are taken a few ahead of the workers, who compute with one
-    thread each and end with the iterator.
+    thread each and end with the iterator. The script of this process is run again in the workers only where `work` is
+    defined in it.
 
     Args:
         work: importable, as are its arguments and results.
         items: what is worked on.
         timeout: seconds that one item may take before its worker is killed.
         workers: processes; as many as there are allowed processors when None.
+
+    Raises:
+        UsageError: when the script that defines `work` calls this outside of `if __name__ == "__main__":`.
+        HarnessError: when no worker can start.
     """
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of the libraries in use
+    mapper = _mappers[-1] if _mappers else imap_here
+    yield from mapper(work, items, timeout=timeout, workers=workers)
+
+
+@contextlib.contextmanager
+def mapped_by(mapper: Callable[..., Iterator[tuple[Any, Any]]]) -> Iterator[None]:
+    """Let `mapper` do what `imap_isolated` is asked for in the block."""
+    _mappers.append(mapper)
+    try:
+        yield
+    finally:
+        _mappers.pop()
+
+
+def imap_here(
+    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """Map `work` over items in worker processes of this machine; see `imap_isolated`."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # a worker that runs its parent's script
+        raise UsageError(_UNGUARDED)
+    scripted = b"__main__" in pickle.dumps(work)
+    context = SpawnContext() if scripted else _WithoutScript()  # a fork would copy locks of the libraries in use
     count = workers or allowed_processors()
     pending: deque[tuple[Item, Future[Result | Exception]]] = deque()
     with pebble.ProcessPool(max_workers=count, context=context, initializer=_start) as pool:
         try:
             for item in items:
-                pending.append((item, pool.schedule(work, args=[item], timeout=timeout)))
+                pending.append((item, _scheduled(pool, work, item, timeout)))
                 if len(pending) > AHEAD * count:
                     yield _first(pending, timeout)
             while pending:
                 yield _first(pending, timeout)
+        except BrokenProcessPool as error:
+            pool.stop()  # type: ignore[no-untyped-call]
+            if scripted:
+                raise UsageError(_UNGUARDED) from error
+            msg = f"no worker process could start or answer ({error}), perhaps for want of memory; run it again"
+            raise HarnessError(msg) from error
         except BaseException:
             pool.stop()  # type: ignore[no-untyped-call]
             raise
+
+
+_UNGUARDED = (
+    "worker processes run the script again that defines their work: put what it does below "
+    '`if __name__ == "__main__":`, or the work into a module of its own'
+)
+_hiding = threading.RLock()
+
+
+@contextlib.contextmanager
+def without_script() -> Iterator[None]:
+    """Start processes in the block that do not run the script of this one again.
+
+    Threads that look something up in `__main__` meanwhile find it.
+    """
+    with _hiding:
+        script = sys.modules["__main__"]
+        hidden = types.ModuleType("__main__")
+        hidden.__dict__.update({name: value for name, value in vars(script).items() if name != "__file__"})
+        hidden.__spec__ = None
+        sys.modules["__main__"] = hidden
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Worker(SpawnProcess):
+    """Process that does not run its parent's script."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 - a name of multiprocessing
+        with without_script():
+            return SpawnProcess._Popen(process_obj)
+
+
+class _WithoutScript(SpawnContext):
+    Process = _Worker
+
+
+def _scheduled(
+    pool: pebble.ProcessPool, work: Callable[[Item], Result], item: Item, timeout: float
+) -> Future[Result | Exception]:
+    try:
+        return pool.schedule(work, args=[item], timeout=timeout)
+    except RuntimeError as error:  # all workers died before they took any work
+        raise BrokenProcessPool(str(error)) from error
 
 
 def _first(pending: deque[tuple[Item, Future[Result]]], timeout: float) -> tuple[Item, Result | Exception]:
@@ -87,6 +197,8 @@ def _first(pending: deque[tuple[Item, Future[Result]]], timeout: float) -> tuple
         return item, HungError(timeout)
     except pebble.ProcessExpired as error:
         return item, CrashedError(error.exitcode)
+    except BrokenProcessPool:
+        raise
     except Exception as error:
         return item, error
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.progress import (
@@ -19,6 +20,13 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from harness.system.text import printable
+
+LINE_LIMIT = 4000
+"""Characters of a line for people, which may list many names."""
+TASK_LIMIT = 200
+"""Characters of what a task is called, and of its note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Said:
 
 Event = Started | Advanced | Ended | Said
 Watcher = Callable[[Event], None]
+EVENTS: dict[str, Callable[..., Event]] = {kind.__name__: kind for kind in (Started, Advanced, Ended, Said)}
+"""Kinds of events by name."""
 
 _tasks = itertools.count()
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
@@ -115,6 +125,54 @@ def sent_to(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let several threads report in the block, each in a copy of its context."""
+    send, lock = _watcher.get() or _terminal, threading.Lock()
+
+    def locked(event: Event) -> None:
+        with lock:
+            send(event)
+
+    with sent_to(locked):
+        yield
+
+
+class Relay:
+    """Reporter of another process's events, whose tasks are numbered there.
+
+    >>> events = []
+    >>> with sent_to(events.append):
+    ...     relay = Relay()
+    ...     relay(Started(0, "fitting", 2))
+    ...     relay.close()
+    >>> [type(event).__name__ for event in events], events[0].task == events[1].task
+    (['Started', 'Ended'], True)
+    """
+
+    def __init__(self) -> None:
+        self._send = _watcher.get() or _terminal
+        self._numbers: dict[int, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Report one event."""
+        if isinstance(event, Started):
+            self._numbers[event.task] = next(_tasks)
+        if not isinstance(event, Said):
+            if event.task not in self._numbers:
+                return  # it began where nobody watched
+            event = replace(event, task=self._numbers[event.task])
+        self._send(event)
+        if isinstance(event, Ended):
+            self._numbers = {there: here for there, here in self._numbers.items() if here != event.task}
+
+    def close(self) -> None:
+        """End the tasks that a process which is no more had under way."""
+        for task in self._numbers.values():
+            self._send(Ended(task))
+        self._numbers = {}
+
+
 @dataclass
 class Terminal:
     """Display of events on stderr: live bars, or plain lines in a log."""
@@ -126,6 +184,7 @@ class Terminal:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        event = _printable(event)
         if isinstance(event, Said):
             (self._live.console if self._live else self.console).print(event.text, markup=False, soft_wrap=True)
         elif self.console.is_terminal:
@@ -136,14 +195,15 @@ class Terminal:
     def _show_bar(self, event: Started | Advanced | Ended) -> None:
         if self._live is None:  # one terminal has one live display, which nested bars share
             self._live = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self.console,
                 transient=True,
+                redirect_stdout=False,  # which is not for what people read
             )
             self._live.start()
         if isinstance(event, Started):
@@ -169,6 +229,14 @@ class Terminal:
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, soft_wrap=True)
+
+
+def _printable(event: Event) -> Event:
+    if isinstance(event, Said):
+        return Said(printable(event.text, LINE_LIMIT))
+    if isinstance(event, Started):
+        return replace(event, description=printable(event.description, TASK_LIMIT))
+    return replace(event, note=printable(event.note, TASK_LIMIT)) if isinstance(event, Advanced) else event
 
 
 @dataclass

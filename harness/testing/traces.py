@@ -4,41 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
-import torch
-
+from harness.system import global_state
 from harness.testing.checking import expect
-
-_GLOBALS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
-    "torch's random state": (
-        lambda: torch.get_rng_state().tolist(),
-        lambda state: torch.set_rng_state(torch.tensor(state, dtype=torch.uint8)),
-    ),
-    "NumPy's random state": (lambda: _plain(np.random.get_state()), np.random.set_state),  # noqa: NPY002
-    "Python's random state": (random.getstate, random.setstate),
-    "torch's gradient mode": (torch.is_grad_enabled, torch.set_grad_enabled),
-    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "torch's deterministic mode": (
-        torch.are_deterministic_algorithms_enabled,
-        torch.use_deterministic_algorithms,
-    ),
-    "cuDNN's benchmark mode": (
-        lambda: torch.backends.cudnn.benchmark,
-        lambda mode: setattr(torch.backends.cudnn, "benchmark", mode),
-    ),
-    "the working directory": (os.getcwd, os.chdir),
-}
-
-
-def _plain(state: Any) -> tuple[Any, ...]:
-    return tuple(part.tolist() if isinstance(part, np.ndarray) else part for part in state)
 
 
 @dataclass
@@ -55,6 +25,7 @@ class Traces:
 def traces() -> Iterator[Traces]:
     r"""Record output and changes of global state in the block; restore the state after.
 
+    >>> import torch
     >>> with traces() as left:
     ...     print("step 1")
     ...     _ = torch.manual_seed(0)
@@ -62,25 +33,18 @@ def traces() -> Iterator[Traces]:
     ('step 1\n', ["torch's random state"])
     """
     left, stdout = Traces(), io.StringIO()
-    before = {name: get() for name, (get, _) in _GLOBALS.items()}
     try:
-        with contextlib.redirect_stdout(stdout):
+        with global_state.kept() as left.changed, contextlib.redirect_stdout(stdout):
             yield left
     finally:
         left.printed = stdout.getvalue()
-        for name, (get, put) in _GLOBALS.items():
-            if get() != before[name]:
-                left.changed.append(name)
-                put(before[name])
 
 
 @contextlib.contextmanager
 def reseeded(seed: int) -> Iterator[None]:
     """Run the block with global random states of another seed, restored after."""
     with traces():
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
+        global_state.seed(seed)
         yield
 
 

@@ -6,6 +6,9 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 
+from harness.system import paths
+
+paths.ensure_home()  # which a dependency of mmengine asks for
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from mmengine.config import Config

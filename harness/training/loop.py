@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from harness.errors import PluginError
 from harness.system import progress
-from harness.system.prefetch import Batches
+from harness.system.prefetch import Batches, to_device
 from harness.system.seeding import derive_seed
 from harness.training._mmengine import (
     BaseModel,
@@ -176,7 +176,7 @@ class _Prepare(nn.Module):
         return {name: self._normalised(batch.inputs[name], one) for name, one in self._inputs.items()}, targets
 
     def _normalised(self, pixels: Tensor, inputs: Inputs) -> Tensor:
-        return normalise(pixels.to(self._device, non_blocking=True), inputs)
+        return normalise(to_device(pixels, self._device), inputs)
 
 
 class _Optimizer(OptimWrapper):  # type: ignore[misc]  # mmengine has no types

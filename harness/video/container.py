@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 from typing import TYPE_CHECKING
 
 import av
+from av.stream import Disposition
 
 from harness.errors import DataError
 from harness.video.archive import FileState, Member, member, state
@@ -14,10 +16,19 @@ from harness.video.archive import FileState, Member, member, state
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+
+MOST_PIXELS = 2**27
+"""Pixels of a picture, more than cameras take.
+
+A few bytes may claim any number, for which memory would be taken.
+"""
 
 
 @contextlib.contextmanager
@@ -39,17 +50,34 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         protocols = "subfile,file"
     try:
         # Else FFmpeg takes an image named x_%03d.jpg for a pattern, and reads the images beside it.
-        options = {"protocol_whitelist": protocols, "pattern_type": "none"}
+        options = {"protocol_whitelist": protocols, "pattern_type": "none", "max_pixels": str(MOST_PIXELS)}
         with av.open(address, options=options) as container:
-            stream = container.streams.best("video")
-            if stream is None or not stream.codec_context.width:
-                msg = f"{path}: the file has no video stream; fetch it again, or leave it out of the data set"
+            stream = _film(container)
+            if stream is None:
+                large = f" of at most {MOST_PIXELS / 1e6:.0f} million pixels a picture" if _films(container) else ""
+                msg = f"{path}: the file has no video stream{large}; fetch it again, or leave it out of the data set"
                 raise DataError(msg, reason="no-video-stream")
+            if stream.codec_context is None:
+                msg = f"{path}: no decoder here for its video; convert it, or leave it out of the data set"
+                raise DataError(msg, reason="no-frames")
             stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"max_pixels": options["max_pixels"]}
             yield container, stream
     except av.FFmpegError as error:
         msg = f"{path}: not a video that FFmpeg can read ({error.strerror}); fetch it again"
         raise DataError(msg, reason="not-video") from error
+
+
+def _film(container: InputContainer) -> VideoStream | None:
+    """Find the best video stream of a size that is read."""
+    best = container.streams.best("video")
+    films = sorted(_films(container), key=lambda one: one is not best)
+    return next((one for one in films if one.codec_context is None or one.codec_context.width), None)
+
+
+def _films(container: InputContainer) -> list[VideoStream]:
+    """List the video streams that are no cover picture of the sound."""
+    return [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
 
 
 def frames(
@@ -60,13 +88,31 @@ def frames(
     Packets that do not decode give none. Frames whose time stamp is `needless` may be missing, where no other frame
     depends on them.
     """
+    for _, decoded in packets(container, stream, needless):
+        yield from decoded or ()
+
+
+def packets(
+    container: InputContainer, stream: VideoStream, needless: Collection[int] = frozenset()
+) -> Iterator[tuple[Packet[VideoStream], list[VideoFrame] | None]]:
+    """Read packets, each with the frames that came out of the decoder.
+
+    These are None where it refused the packet. See `frames`.
+    """
     codec = stream.codec_context
     if not drops(stream):
         needless = frozenset()
     for packet in container.demux(stream):
+        if not packet.size and packet.dts is not None:
+            continue  # a repeated frame of Theora, which would be taken for the end
         codec.skip_frame = "NONREF" if packet.pts in needless else "DEFAULT"
-        with contextlib.suppress(av.error.InvalidDataError):
-            yield from packet.decode()
+        try:
+            decoded = packet.decode()
+        except av.FFmpegError as error:  # not all decoders call bad data bad data
+            if error.errno == errno.ENOMEM:
+                raise
+            decoded = None
+        yield packet, decoded
 
 
 def drops(stream: VideoStream) -> bool:
@@ -96,14 +142,27 @@ def digest(path: Path) -> tuple[str, int]:
         DataError: when there is no such file, or it is empty.
         OSError: when it cannot be read.
     """
-    place = _located(path) or Member(path, 0, path.stat().st_size)
-    sha, left = hashlib.sha256(), place.size
-    with place.archive.open("rb") as file:
-        file.seek(place.start)
+    sha = hashlib.sha256()
+    with stored(path) as (file, size):
+        left = size
         while left and (block := file.read(min(left, 2**20))):
             sha.update(block)
             left -= len(block)
-    return sha.hexdigest(), place.size
+    return sha.hexdigest(), size
+
+
+@contextlib.contextmanager
+def stored(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the file at its first byte, and tell how many bytes it has.
+
+    Raises:
+        DataError: when there is no such file, or it is empty.
+        OSError: when it cannot be read.
+    """
+    place = _located(path) or Member(path, 0, path.stat().st_size)
+    with place.archive.open("rb") as file:
+        file.seek(place.start)
+        yield file, place.size
 
 
 def _located(path: Path) -> Member | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import struct
 import zipfile
@@ -15,15 +16,20 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from harness.errors import DataError
 from harness.system import files, paths, progress
 from harness.system.code import code_hash
+from harness.system.damage import FOLDER, set_aside
 from harness.system.hashing import digest
 from harness.system.processes import HungError, imap_isolated
+from harness.system.text import printable
+from harness.system.zips import read_member
 from harness.video import container
 from harness.video.archive import FileState
+from harness.video.container import MOST_PIXELS
 from harness.video.decode import count_frames, decode, decoder
 from harness.video.flow import SMALLEST, Algorithm, flow, quantised
 
@@ -34,6 +40,8 @@ TIMEOUT = 1800.0
 _SEGMENT = 64
 """Pairs of frames in memory at a time."""
 _DESCRIPTION = "flow.json"
+_LARGEST_DESCRIPTION = 2**16
+"""Bytes of the description, of which it needs a few hundred."""
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -106,8 +114,10 @@ class FlowCache:
             return self._read(path, video, numbers)
         except FileNotFoundError:
             pass
+        except PermissionError:  # the disk's fault, not the file's
+            raise
         except _BROKEN as error:
-            progress.say(f"{path}: damaged flow of {video} ({error}); computing it again")
+            _set_aside(path, video, error)
         self._compute(path, video)
         return self._read(path, video, numbers)
 
@@ -144,13 +154,22 @@ class FlowCache:
         path = self.path(video)
         try:
             self._read(path, video, ())
-        except _BROKEN:
+        except FileNotFoundError:
+            self._compute(path, video)
+        except PermissionError:
+            raise
+        except _BROKEN as error:
+            _set_aside(path, video, error)
             self._compute(path, video)
 
     def _read(self, path: Path, video: Path, numbers: Sequence[int] | None) -> Tensor:
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read(_DESCRIPTION))
+            about = json.loads(read_member(archive, _DESCRIPTION, _LARGEST_DESCRIPTION))
             count, height, width = int(about["pairs"]), int(about["height"]), int(about["width"])
+            largest = 4 * height * width + _LARGEST_DESCRIPTION  # twice its pixels, of which a grey JPEG needs less
+            if not 0 < height * width <= MOST_PIXELS:
+                msg = f"pictures of {width} x {height}"
+                raise ValueError(msg)
             if len(archive.namelist()) != count + 1:
                 msg = f"{len(archive.namelist()) - 1} pictures of {count}"
                 raise ValueError(msg)
@@ -160,7 +179,11 @@ class FlowCache:
                 raise DataError(msg)
             fields = np.empty((len(wanted), 2, height, width), np.uint8)
             for field, number in zip(fields, wanted, strict=True):
-                picture = cv2.imdecode(np.frombuffer(archive.read(_name(number)), np.uint8), cv2.IMREAD_GRAYSCALE)
+                content = read_member(archive, _name(number), largest)
+                if Image.open(io.BytesIO(content)).size != (width, 2 * height):  # its header says it
+                    msg = f"picture {number} is not of {width} x {2 * height}"
+                    raise ValueError(msg)
+                picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
                 if picture is None:
                     msg = f"picture {number} is no JPEG"
                     raise ValueError(msg)
@@ -186,6 +209,22 @@ class FlowCache:
                     archive.writestr(zipfile.ZipInfo(_name(number)), encoded.tobytes())
             about = {"pairs": pairs, "height": part.shape[2], "width": part.shape[3], **self._description()}
             archive.writestr(zipfile.ZipInfo(_DESCRIPTION), json.dumps(about, indent=1, sort_keys=True))
+
+
+def damage(path: Path) -> str:
+    """Say how a file of flow is damaged; empty when its pictures have their checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = archive.testzip()
+            archive.getinfo(_DESCRIPTION)
+    except _BROKEN as error:
+        return str(error)
+    return f"{name} is not as it was written" if name else ""
+
+
+def _set_aside(path: Path, video: Path, error: Exception) -> None:
+    line = set_aside(path, paths.store() / FOLDER / "flow", str(error))
+    progress.say(f"{line}; computing the flow of {printable(str(video))} again")
 
 
 def _name(number: int) -> str:

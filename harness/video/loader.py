@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +14,16 @@ from torch import Tensor
 
 from harness.cards import View, WholeVideo
 from harness.interfaces import Split
-from harness.system.prefetch import Batches
+from harness.system.prefetch import Batches, to_device
+from harness.system.processes import allowed_processors
 from harness.system.seeding import derive_seed
 from harness.video.sampling import ClipSampling, clip_frames, sampled_frames
 from harness.video.transforms import crops, multi_scale_crop, random_crop
 
-THREADS = min(os.cpu_count() or 1, 8)
-AHEAD = 2 * THREADS
-"""Videos decoded before they are needed."""
+THREADS = 8
+"""Most threads that decode."""
+AHEAD = 2
+"""Videos that wait for each thread."""
 
 
 def read_clips(
@@ -164,9 +165,11 @@ def sampled_batches(
 def _read_ahead(split: Split, view: View | WholeVideo, first: int) -> Generator[Tensor, None, None]:
     """Clips of each video (n, C, T, H, W) in order, from position `first` on."""
     video, skipped = divmod(first, view.count)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+    threads = min(allowed_processors(), THREADS)
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         indices = iter(range(video, len(split)))
-        pending = deque(pool.submit(video_clips, split, index, view) for index in itertools.islice(indices, AHEAD))
+        first_ones = itertools.islice(indices, AHEAD * threads)
+        pending = deque(pool.submit(video_clips, split, index, view) for index in first_ones)
         try:
             while pending:
                 yield pending.popleft().result()[skipped:]
@@ -195,6 +198,4 @@ def _batched(read: Iterable[Tensor], batch_size: int) -> Iterator[tuple[Tensor, 
 
 
 def _to(batch: Tensor, device: str) -> Tensor:
-    if device.startswith("cuda"):
-        return batch.pin_memory().to(device, non_blocking=True)
-    return batch.to(device)
+    return to_device(batch.pin_memory() if device.startswith("cuda") else batch, device)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import DataError
-from harness.video import container
+from harness.video import container, matroska
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 REASONS = {
     "missing": "no such file",
@@ -21,7 +27,7 @@ REASONS = {
     "not-video": "nothing that FFmpeg knows as a video or image",
     "no-video-stream": "sound, subtitles or data alone",
     "no-frames": "a video of which no frame decodes",
-    "truncated": "fewer frames decode than its header declares",
+    "truncated": "frames that its video stream should hold are not there",
     "corrupt": "frames decode with errors",
     "crashed": "the decoder crashed on it",
     "hung": "the decoder did not come to an end",
@@ -42,6 +48,14 @@ LOST = 0.05
 
 Headers of whole files are wrong by a few.
 """
+
+
+SILENT = frozenset(("mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "vp8"))
+"""Codecs with packets that show no frame of their own."""
+
+
+PERIODIC = frozenset(("avi", "mxf"))
+"""Containers that count periods, and whose frames have no times of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,55 +99,134 @@ def probe(path: Path) -> Record:
 
 
 def _decode(path: Path, sha256: str, size: int) -> Record:
-    count, corrupt, turns, times = 0, 0, 0, []
+    seen = _Walk()
     with container.opened(path) as (file, stream):
-        for frame in container.frames(file, stream):
-            count += 1
-            corrupt += frame.is_corrupt
-            turns = round(frame.rotation / 90) % 4
-            times.append(frame.pts)
+        for packet, frames in container.packets(file, stream):
+            seen.add(packet, frames)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         width, height = stream.codec_context.width, stream.codec_context.height
-        length = stream.duration and stream.time_base and float(stream.duration * stream.time_base)
-        if not length and file.duration:
-            length = file.duration / 1e6
-        promised = stream.frames
-        declared = promised or round((length or 0) * rate)
-    if turns % 2:
+        structure = file.format.name
+        counts = _counts(seen, structure, stream)
+        declared = counts[0].declared if "mov" in structure else stream.frames
+    if seen.turns % 2:
         width, height = height, width
-    reason = message = ""
-    if not count:
-        reason, message = "no-frames", f"{path}: no frame decodes; fetch the file again"
-    elif count + 2 < declared * (1 - LOST):
-        reason = "truncated"
-        message = (
-            f"{path}: the header declares {declared} frames, {count} decode; the file is cut short: fetch it again"
-        )
-    elif corrupt:
-        reason, message = "corrupt", f"{path}: {corrupt} of {count} frames decode with errors; fetch it again"
+    reason, problem = _fault(seen, counts)
+    if not reason and "matroska" in structure:
+        with container.stored(path) as (content, _):
+            if matroska.frames_missing(content, size):
+                reason, problem = "truncated", f"{seen.frames} frames decode, others are cut off or overwritten"
     remarks = {
-        "one-frame": count == 1,
+        "one-frame": seen.frames == 1,
         "odd-size": bool(width % 2 or height % 2),
-        "rotated": bool(turns),
-        "variable-rate": _varies(times),
-        "miscounted": 1 < count != promised > 1,
+        "rotated": bool(seen.turns),
+        "variable-rate": seen.variable(periodic=structure in PERIODIC),
+        "miscounted": 1 < seen.frames != declared > 1,
     }
     return Record(
         sha256=sha256,
-        frames=count,
+        frames=seen.frames,
         fps=rate,
         width=width,
         height=height,
         bytes=size,
         reason=reason,
-        message=message,
+        message=f"{path}: {problem}: fetch it again" if reason else "",
         remarks=tuple(name for name, holds in remarks.items() if holds),
     )
 
 
-def _varies(times: list[int | None]) -> bool:
-    known = np.array([time for time in times if time is not None])
-    if len(known) < 3:
+@dataclass
+class _Walk:
+    """Packets and frames of a stream, from the first to the last."""
+
+    frames: int = 0
+    packets: int = 0
+    """Those with data that is to be shown."""
+    refused: int = 0
+    """Packets that the decoder refused."""
+    corrupt: int = 0
+    """Frames that decoded with errors."""
+    half: bool = False
+    """The last packet is not all there."""
+    end: int = 0
+    """Time at which the last packet ends, in units of the stream's time base."""
+    turns: int = 0
+    times: list[int | None] = field(default_factory=list)
+    """Time stamp of each frame."""
+    chunks: list[int | None] = field(default_factory=list)
+    """Decoding time of each packet: its place where the structure is `PERIODIC`."""
+
+    def add(self, packet: Packet[VideoStream], frames: list[VideoFrame] | None) -> None:
+        """Note a packet and the frames that came out with it."""
+        if packet.size:
+            self.chunks.append(packet.dts)
+            self.packets += not packet.is_discard
+            self.half = packet.is_corrupt
+            self.end = max(self.end, (packet.dts or 0) + (packet.duration or 0))
+        self.refused += frames is None
+        for frame in frames or ():
+            self.frames += 1
+            self.corrupt += frame.is_corrupt
+            self.turns = round(frame.rotation / 90) % 4
+            self.times.append(frame.pts)
+
+    def variable(self, *, periodic: bool) -> bool:
+        """Tell if frames are shown for different times.
+
+        Where the container counts periods, time stamps are made up of the places of packets, and either may have a gap
+        where the other has none.
+        """
+        if not periodic:
+            return _varies(self.times)
+        return _varies(self.chunks) and _varies(sorted(time for time in self.times if time is not None))
+
+
+class _Count(NamedTuple):
+    """Number that a file declares of its video stream, and the one that was found."""
+
+    declared: int
+    found: int
+
+    @property
+    def short(self) -> bool:
+        return self.found + 2 < self.declared * (1 - LOST)
+
+
+def _counts(seen: _Walk, structure: str, stream: VideoStream) -> tuple[_Count, ...]:
+    """Compare what a file says of its video stream with what was found.
+
+    What it says of its own length is about the longest of all streams, and proves nothing. A table of frames lacks what
+    an edit list hides. AVI counts the periods in which a frame was dropped, too.
+    """
+    table = sum(entry.size > 0 and not entry.is_discard for entry in stream.index_entries)
+    found = seen.packets - seen.refused if stream.codec_context.name in SILENT else seen.frames
+    periods = {"avi": stream.frames, "mxf": stream.duration or 0}.get(structure, 0)
+    rate = (stream.time_base or 0) * (stream.average_rate or 0)
+    return _Count(table, found), _Count(periods, max(round(seen.end * rate), seen.frames))
+
+
+def _fault(seen: _Walk, counts: Sequence[_Count]) -> tuple[str, str]:
+    """Reason why a file cannot be used, and its problem in words; empty where it can."""
+    if not seen.frames:
+        return "no-frames", "no frame decodes"
+    if any(count.short for count in counts):
+        declared = max(count.declared for count in counts)
+        return "truncated", f"the header declares {declared} frames, {seen.frames} decode; the file is cut short"
+    if seen.half and seen.frames < seen.packets:
+        return "truncated", f"{seen.frames} frames decode, then half of one; the file is cut short"
+    if seen.corrupt:
+        return "corrupt", f"{seen.corrupt} of {seen.frames} frames decode with errors"
+    if seen.refused > 2 + LOST * seen.packets:
+        return "corrupt", f"{seen.refused} of {seen.packets} packets do not decode"
+    return "", ""
+
+
+def _varies(times: Sequence[int | None]) -> bool:
+    """Tell if frames are shown for different times, as far as these are known."""
+    pairs = itertools.pairwise(times)
+    steps = np.array([after - before for before, after in pairs if before is not None and after is not None])
+    if len(steps) < 2:
         return False
-    steps = np.diff(known)
-    return bool(steps.max() - steps.min() > max(1.0, 0.1 * float(np.median(steps))))
+    usual = float(np.median(steps))
+    rounding = 1.0 if usual > 1 else 0.0  # of the time base, which is itself the time of a frame in AVI
+    return bool(steps.max() - steps.min() > max(rounding, 0.1 * usual))

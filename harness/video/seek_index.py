@@ -140,14 +140,20 @@ def _worth_a_scan(stream: VideoStream) -> bool:
 def _scan(container: InputContainer, stream: VideoStream, total: int) -> FrameIndex:
     """Build the index from the container's or from packets, without decoding.
 
-    It is empty where they are not exactly the `total` frames.
+    It is empty where they are not exactly the `total` frames, or do not tell the order in which frames are shown: AVI
+    has no times for that, and elsewhere those of frames out of order are out of order, or made up by FFmpeg.
     """
+    reordered = bool(stream.codec_context.has_b_frames)
+    if reordered and container.format.name == "avi":
+        return FrameIndex()
     entries = stream.index_entries
-    if len(entries) == total and not stream.codec_context.has_b_frames:  # else the index lacks the order of showing
+    if len(entries) == total and not reordered:  # else the container's index lacks the order of showing
         stamps = [(entry.timestamp, entry.is_keyframe) for entry in entries if entry.size and not entry.is_discard]
     else:
         packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
         stamps = [(packet.pts, packet.is_keyframe) for packet in packets if packet.pts is not None]
+        if reordered and stamps == sorted(stamps):
+            return FrameIndex()
     stamps.sort()
     times = [time for time, _ in stamps]
     if len(times) != total or any(one == other for one, other in itertools.pairwise(times)):

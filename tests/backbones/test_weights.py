@@ -124,7 +124,7 @@ def test_a_misfit_lists_what_is_missing_unexpected_and_of_another_shape(start):
     assert "do not fit 'five': 26.7 % of 30 parameters fit" in message  # 2 of 5 x 6
     assert "missing: 7 (1.bias, 2.weight, 2.bias, and 4 more)" in message
     assert "unexpected: 5 (other.0, other.1, other.2, and 2 more)" in message
-    assert "of another shape: 1 (0.bias (7,) for (2,))" in message
+    assert "of another shape: 1 (0.bias: expected (2,), got (7,))" in message
     assert message.endswith("`strict: false` loads what fits")
     assert "\n" not in message
     assert equal(network.state_dict(), state)

@@ -22,6 +22,9 @@ def test_a_place_is_told_once(harness, ucf101, config):
     added = harness("dataset", "add", "ucf101", str(ucf101))
     assert (added.returncode, added.stdout) == (0, f"ucf101 lies at {ucf101}\n")
     assert config.read_text() == f"datasets:\n  ucf101: {ucf101}\n"
+    assert "in place of" not in harness("dataset", "add", "ucf101", str(ucf101)).stderr
+    harness("dataset", "add", "ucf101", ".")
+    assert f"in place of {harness.folder}\n" in harness("dataset", "add", "ucf101", str(ucf101)).stderr
     checked = harness("dataset", "check", "ucf101", "--set", "fold=2")
     assert checked.returncode == 0, checked.stderr
     assert checked.stdout.splitlines()[1].split()[:5] == ["train", "45", "45", "100.0", "%"]

@@ -141,15 +141,24 @@ def test_what_is_no_library(harness, arguments, message):
 def test_broken_plugins_are_one_line_each_and_the_rest_works(harness_process, broken):
     done = harness_process("list", "methods")
     assert done.returncode == 0
-    assert "supervised" in done.stdout
     assert "counted" in done.stdout
-    assert "aaa" not in done.stdout
+    assert "aaa" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith("supervised ")]
     lines = done.stderr.splitlines()
     assert len(lines) == len(broken)
     for name in broken:
         (line,) = [line for line in lines if f"broken-{name} 2.0" in line]
         assert f"--block {name}" in line
     assert "method 'supervised' is registered by both builtin and broken-doubles 2.0" in done.stderr
+
+
+def test_a_name_that_two_distributions_register_ends_the_suites_that_use_it_with_3(harness_process, broken):
+    used = harness_process("run", "toy", "--dry-run", "--set", "methods=[supervised]")
+    assert (used.returncode, used.stdout) == (3, "")
+    line = used.stderr.splitlines()[-1]
+    assert line.startswith("harness: method 'supervised' is registered by both builtin and broken-doubles 2.0")
+    assert line.endswith("uninstall one of them, or leave it out: --block doubles")
+    assert harness_process("run", "toy", "--dry-run").returncode == 0
 
 
 def test_strict_plugins_exits_3(harness_process, broken):

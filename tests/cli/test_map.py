@@ -14,11 +14,7 @@ from typer.testing import CliRunner
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.execution import restore
-from harness.execution.executor import Executor
-from harness.execution.plan import plan_suite
-from harness.execution.units import Workplace, Workshop
 from harness.plugins.manager import Plugins
-from harness.suites.schema import Suite
 from harness.system import paths
 from harness.testing import MovingSquares
 
@@ -26,7 +22,7 @@ FILES = {"tsne.png", "tsne.csv", "tensors.tsv", "metadata.tsv", "sprite.png", "p
 
 
 @pytest.fixture
-def harness(toy, tmp_path):
+def harness(compute, tmp_path):
     """Run `harness` here; its `keys` are of runs of videos, of clips, and of a layer's clips of train in float16."""
     evaluators = [
         {"name": "knn", "k": 5},
@@ -34,11 +30,9 @@ def harness(toy, tmp_path):
         {"name": "clustering", "repeats": 1, "clips": 2, "layer": "colours", "precision": "float16", "split": "train"},
     ]
     common = {"name": "toy", "title": "Toy", "frames": 512, "methods": ["random_init"], "pretraining": ["blobs"]}
-    plugins, keys = Plugins(), []
+    keys = []
     for backbone, measured in (("small_2d", evaluators[:2]), ("two_layers", evaluators[2:])):
-        suite = Suite.model_validate({**common, "backbones": [backbone], "evaluators": measured, "seeds": [0]})
-        workshop = Workshop(Workplace(store=paths.store()), plugins)
-        runs = Executor(workshop).execute(plan_suite(suite, plugins, workshop.sources))
+        runs = compute({**common, "backbones": [backbone], "evaluators": measured, "seeds": [0]})
         assert [run.status for run in runs] == ["done"] * len(measured)
         keys += [run.key for run in runs]
 
@@ -115,4 +109,6 @@ def test_bad_input_is_one_line_and_leaves_nothing(harness, tmp_path, monkeypatch
     assert str(error) == f"run {key}: its encoder is not stored here; run its suite again to fit it"
 
     (tmp_path / "file").touch()
-    assert harness("map", key, "-o", tmp_path / "file").exit_code == 2
+    refused = harness("map", key, "-o", tmp_path / "file").exception
+    assert isinstance(refused, UsageError)
+    assert str(refused).startswith(f"-o {tmp_path / 'file'}: expected a folder")

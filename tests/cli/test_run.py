@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ import time
 
 import pytest
 
-from harness.datasets import file_index
 from harness.system import paths
 
 BOARD = {
@@ -115,7 +113,10 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
         (["run", "missing.yaml"], 2, "missing.yaml does not exist"),
         (["run", "toy", "--device", "cuda:99"], 2, "--device cuda:99"),
         (["run", "toy", "--devise", "cpu"], 2, "--devise"),
+        (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
+        (["run", "toy", "--set", "seeds=[-1]"], 2, "seeds.0: Input should be greater than or equal to 0, got -1"),
         (["show", "ffff"], 2, "no run starts with it"),
+        (["show", "ffff"], 2, "`harness run SUITE --dry-run --json` lists the keys of a suite"),
         (["leaderboard", "."], 4, "results.json does not exist"),
         (["list", "metods"], 2, "metods"),
     ],
@@ -176,19 +177,3 @@ def test_signals_stop_cleanly(harness, toy, number, code):
     assert process.returncode == code
     assert "the same command goes on from here" in stderr
     assert "Traceback" not in stderr
-
-
-def test_data_are_hashed_again_on_demand(harness, monkeypatch):
-    entered = []
-
-    @contextlib.contextmanager
-    def verified():
-        entered.append(True)
-        yield
-
-    monkeypatch.setattr(file_index, "verified", verified)
-    suite = ("run", "toy", *ONE_EVALUATOR, "--set", "methods=[counted]", "--set", "seeds=[0]")
-    assert harness(*suite).returncode == 0
-    assert entered == []
-    assert harness(*suite, "--verify-data").returncode == 0
-    assert entered == [True]

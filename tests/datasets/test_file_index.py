@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -11,7 +12,7 @@ import pytest
 from harness.datasets import file_index
 from harness.datasets.file_index import records
 from harness.video.archive import FileState
-from harness.video.probe import probe
+from harness.video.probe import probe, unusable
 
 DECODER = """
 import os, time
@@ -45,6 +46,30 @@ def test_crashing_and_hanging_decoders_are_survived(folder, tmp_path, monkeypatc
     assert reasons == {"a.avi": "", "b.avi": "", "crash.avi": "crashed", "hang.avi": "hung", "absent.avi": "missing"}
     assert found["a.avi"] == probe(folder / "a.avi")
     assert "exit code 3" in found["crash.avi"].message
+    monkeypatch.setattr(
+        file_index, "_inspected", lambda folder, names: ((name, probe(folder / name)) for name in names)
+    )
+    again = records(folder, ["crash.avi", "hang.avi"], title="looking")
+    assert {name: record.reason for name, record in again.items()} == {"crash.avi": "", "hang.avi": "hung"}
+
+
+def test_a_file_is_not_blamed_for_what_another_left_in_its_worker(folder, tmp_path, monkeypatch):
+    (tmp_path / "decoder_after_another.py").write_text("""
+import os
+from harness.video.probe import probe
+
+seen = []
+
+def fragile(path):
+    seen.append(path)
+    if len(seen) > 1:
+        os.abort()
+    return probe(path)
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(file_index, "probe", importlib.import_module("decoder_after_another").fragile)
+    found = records(folder, ["a.avi", "b.avi", "hang.avi"], title="looking")
+    assert {record.reason for record in found.values()} == {""}
 
 
 def overwrite(path):
@@ -115,6 +140,30 @@ class TestMemory:
         book.write_text(book.read_text()[:-20])
         assert records(folder, ["a.avi", "b.avi"], title="looking") == first
         assert self.seen == ["a.avi", "b.avi", "b.avi"]
+
+    def test_what_other_code_said_against_a_file_is_not_believed(self, folder):
+        first = records(folder, ["a.avi", "b.avi"], title="looking")
+        (index,) = file_index.paths.index().iterdir()
+        rows = [json.loads(line) for line in index.read_text().splitlines()]
+        rows[0].update(reason="truncated", message="the header declares more frames")
+        index.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert records(folder, ["a.avi"], title="looking")["a.avi"].reason == "truncated"  # by this code
+        for row in rows:
+            del row["code"]
+        index.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert records(folder, ["a.avi", "b.avi"], title="looking") == first
+        assert self.seen == ["a.avi", "b.avi", "a.avi"]
+
+    def test_a_crash_is_not_remembered(self, folder, monkeypatch):
+        crash = unusable("crashed", "the decoder crashed on it (All workers expired)")
+        with monkeypatch.context() as broken:
+            broken.setattr(file_index, "probe", lambda path: crash)
+            assert records(folder, ["a.avi"], title="looking") == {"a.avi": crash}
+        (index,) = file_index.paths.index().iterdir()
+        state = file_index.container.identity(folder / "a.avi")[1]
+        row = {"name": "a.avi", "stamp": state, "code": file_index._looking_code(), **dataclasses.asdict(crash)}
+        index.write_text(json.dumps(row) + "\n")
+        assert records(folder, ["a.avi"], title="looking")["a.avi"].reason == ""
 
     def test_a_file_changed_in_place_with_size_and_time_kept_is_noticed(self, folder):
         path = folder / "a.avi"

@@ -127,3 +127,11 @@ def test_no_such_split_and_no_place(hmdb51, place):
     place("hmdb51", hmdb51)
     with pytest.raises(UsageError, match="unknown split 'val'"):
         HMDB51().split("val")
+
+
+def test_lists_with_a_mark_and_other_spaces(hmdb51, place):
+    place("hmdb51", hmdb51)
+    plain = HMDB51().split("train").manifest
+    for path in (hmdb51 / LISTS).iterdir():
+        path.write_text("\ufeff" + path.read_text().replace(".avi ", ".avi \t").replace("\n", "\r\n"))
+    assert HMDB51().split("train").manifest == plain

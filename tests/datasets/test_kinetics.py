@@ -198,3 +198,14 @@ def test_a_large_folder_is_walked_once(copy, place, monkeypatch):
     assert len(data.split("test")) == 2
     assert time.perf_counter() - before < 5
     assert sorted(scan for scan in scans if scan.startswith(str(folder))) == sorted(folders)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4.mkv", ".mp4.webm", ".MP4"])
+def test_clips_as_they_came_from_youtube(copy, clip, place, suffix):
+    place("kinetics400", copy(*(name.replace(".mp4", suffix) for name in NESTED)))
+    for name, count in (("train", 3), ("test", 2)):
+        split = Kinetics400().split(name)
+        assert len(split) == count
+        assert {video.path.name.partition(".")[2] for video in split.videos} == {suffix[1:]}
+    place("kinetics400", copy(*NESTED))  # beside them
+    assert {video.path.suffix for video in Kinetics400().split("train").videos} == {".mp4"}

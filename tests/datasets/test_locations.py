@@ -41,6 +41,21 @@ def test_what_says_so_is_named_where_nothing_is(folders, monkeypatch):
     monkeypatch.setenv(locations.variable("ucf101"), "/nowhere")
     with pytest.raises(DataError, match=r"\$HARNESS_DATA_UCF101 says"):
         locations.located("ucf101")
+    with pytest.raises(DataError, match="lies at ~nobody-has-this-name/x, a home folder of nobody"):
+        locations.located("ucf101", Path("~nobody-has-this-name/x"))
+
+
+def test_remembering_gives_what_it_replaces(folders):
+    assert locations.remember("ucf101", folders[0]) == folders[2]
+    assert locations.remember("hmdb51", folders[0]) is None
+    assert locations.remembered() == {"ucf101": str(folders[0]), "hmdb51": str(folders[0])}
+
+
+def test_a_path_that_is_no_utf8_is_refused_before_the_configuration_is_touched(folders):
+    before = locations.remembered()
+    with pytest.raises(UsageError, match=r"in UTF-8 alone; set \$HARNESS_DATA_HMDB51, or rename"):
+        locations.remember("hmdb51", Path("/data/caf\udce9"))
+    assert locations.remembered() == before
 
 
 def test_a_data_set_takes_its_location_with_it_and_leaves_the_process_alone(folders):
@@ -53,8 +68,19 @@ def test_a_data_set_takes_its_location_with_it_and_leaves_the_process_alone(fold
 
 def test_a_configuration_that_is_wrong(folders, monkeypatch):
     monkeypatch.delenv(locations.variable("ucf101"))
-    locations.paths.locations().write_text("datasets: [ucf101]")
-    with pytest.raises(DataError, match=r"should hold `datasets: .name: /path.` and nothing else"):
+    for text in (
+        "datasets: [ucf101]",
+        "datasets: {ucf101: [x]}",
+        "- x",
+        "datasets: {a: b, a: c}",
+        "datasets: [",
+        "x: .nan",
+    ):
+        locations.paths.locations().write_text(text)
+        with pytest.raises(DataError, match=r"should hold `datasets: .name: /path.` and nothing else"):
+            locations.located("ucf101")
+    locations.paths.locations().write_bytes(b"datasets: {ucf101: caf\xe9}")
+    with pytest.raises(DataError, match=r"expected UTF-8, got the byte 0xe9.* should hold"):
         locations.located("ucf101")
 
 

@@ -120,7 +120,7 @@ def test_unknown_columns(rows, write, suffix, key):
 def test_missing_and_uneven_cells(rows, write):
     file = write(rows)
     file.write_text("path,label\na.avi,b\n")
-    with pytest.raises(DataError, match="columns should be path, split, label, each once; they are path, label"):
+    with pytest.raises(DataError, match=r"path, split, label, each once and without spaces; they are 'path', 'label'"):
         Manifest().split("train")
     file.write_text("path,split,label,label\n")
     with pytest.raises(DataError, match="columns should be"):
@@ -186,3 +186,27 @@ def test_files_that_cannot_be_used(rows, write, tmp_path):
     write([row for row in rows if row["split"] == "train"])
     with pytest.raises(DataError, match="name no videos for split 'test'"):
         Manifest().split("test")
+
+
+def test_spaces_are_named_exactly(rows, write):
+    file = write(rows)
+    file.write_text("path, split, label\na.avi, train, b\n")
+    with pytest.raises(DataError, match=r"without spaces; they are 'path', ' split', ' label'"):
+        Manifest().split("train")
+    for suffix in (".csv", ".json"):
+        write([rows[0], {**rows[1], "label": "Backflip "}], suffix)
+        with pytest.raises(DataError, match=r"row 2: 'label' is 'Backflip ', with spaces around it"):
+            Manifest().split("train")
+
+
+def test_a_class_of_test_that_train_lacks(rows, write):
+    write([*rows[:3], {**rows[5], "label": "Swim"}])
+    with pytest.raises(DataError, match="row 4: no row of train has the label 'Swim'; add one, or remove this"):
+        Manifest().split("test")
+    write([{**row, "split": "test"} for row in rows])  # nothing is learnt here
+    assert len(Manifest().split("test")) == len(rows)
+
+
+def test_accents_are_the_same_however_they_are_written(rows, write):
+    write([{**row, "label": ("e\u0301", "\u00e9")[row["split"] == "test"]} for row in rows], ".json")
+    assert Manifest().split("test").classes == {"action": ("\u00e9",)}

@@ -70,3 +70,10 @@ def test_missing_splits_folds_and_files(folder):
     (folder / "ucfTrainTestlist" / "testlist01.txt").unlink()
     with pytest.raises(DataError, match="cannot be read"):
         list_files(folder, "train", 1)
+
+
+def test_a_mark_and_more_spaces(folder):
+    usual = list_files(folder, "train", 1)
+    write(folder, "classInd.txt", "\ufeff1  Run\n2\tWalk \n")
+    write(folder, "trainlist01.txt", "\ufeff" + TRAIN.replace(" ", "  "))
+    assert list_files(folder, "train", 1) == usual

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.evaluators.knn import KNN
-from harness.testing import MovingSquares
 from harness.testing.evaluating import (
     ChangedSquares,
     NoisyEncoder,
@@ -52,9 +51,15 @@ def test_baselines_are_those_of_the_most_frequent_class_of_train():
     assert baselines(found) == pytest.approx(dict.fromkeys(("top1", "top1_1", "top1_10", "top1_20"), share))
 
 
-def test_more_neighbours_than_videos():
-    with pytest.raises(DataError, match=r"49 neighbours, but train .* has 48 videos"):
-        evaluate(KNN(k=49), data=MovingSquares())
+def test_all_videos_vote_where_there_are_fewer_than_neighbours_and_it_is_said():
+    fewer, all_of_them = (evaluate(KNN(k=k), NoisyEncoder()) for k in (49, 48))
+    assert fewer.scores == all_of_them.scores
+    assert fewer.predictions == all_of_them.predictions
+    assert fewer.notes["fewer_neighbours"] == "k is 49; train has 48 videos, which all vote"
+    assert "fewer_neighbours" not in all_of_them.notes
+    few = ChangedSquares(train=keep(lambda video: video.id.endswith(("0", "1"))))
+    assert 4 <= len(few.split("train")) < 20
+    assert "train has" in evaluate(KNN(), NoisyEncoder(), few).notes["fewer_neighbours"]
 
 
 @pytest.mark.parametrize("options", [{"k": 0}, {"temperature": 0.0}])

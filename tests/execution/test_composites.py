@@ -225,7 +225,7 @@ def test_the_encoder_that_is_measured_joins_what_the_parts_gave(own):
     def encoder(name):
         row = cells[name].row
         return units._frozen(
-            row, {fit.key: units.load(fit, workshop) for fit in row.fits}, Choice(name="blobs"), workshop
+            row, {fit.key: units.load(fit, workshop) for fit in row.fits}, cells[name].encoding_code, workshop
         )
 
     assert isinstance(encoder("other"), CachedEncoder)
@@ -263,10 +263,11 @@ def test_a_row_of_parts_is_computed_again_from_its_run_alone(own):
 def test_the_coverage_of_what_a_part_learnt_from_is_kept(own, monkeypatch):
     cell = by_name(planned(own).cells)["other"]
     workshop = Workshop(Workplace(store=paths.store()))
-    assert units.attempt_fits(cell.row, workshop) is None
-    assert "coverage_of_parts" not in units.attempt(cell, workshop).run.provenance
+    for fit in cell.row.fits:
+        units.fit(fit, workshop)
+    assert "coverage_of_parts" not in units.measure(cell, workshop).run.provenance
     monkeypatch.setattr(units, "coverage", lambda split: {"videos": len(split), "listed": 48})
-    provenance = units.attempt(cell, workshop).run.provenance
+    provenance = units.measure(cell, workshop).run.provenance
     assert provenance["coverage_of_parts"] == {"blobs(subset=24)": {"videos": 24, "listed": 48}}
     assert "pretraining_coverage" not in provenance
 
@@ -282,15 +283,18 @@ def test_data_of_a_part_that_is_not_drawn_yet_is_said(own, monkeypatch):
     }
 
 
-def test_more_clips_than_a_view_has_are_a_recorded_failure(own, monkeypatch):
+def test_more_clips_than_a_view_has_are_a_failure_of_the_cell(own, monkeypatch):
     plugins = Plugins()
     tiny = plugins.backbones.load("tiny")
     inputs = tiny.inputs
     view = type(inputs.view)(frames=4, stride="uniform", size=16)
     monkeypatch.setattr(tiny, "inputs", type(inputs)(view=view))
-    runs = [run for run in api.run(own).runs if run.identity.method.name == "all"]
-    assert {run.status for run in runs} == {"failed"}
-    assert "so that a video has one clip, got clips=3" in runs[0].reason
+    cell = by_name(planned(own).cells)["all"]
+    workshop = Workshop(Workplace(store=paths.store()))
+    for fit in cell.row.fits:
+        units.fit(fit, workshop)
+    with pytest.raises(UsageError, match="so that a video has one clip, got clips=3"):
+        units.measure(cell, workshop)
 
 
 @pytest.mark.parametrize(

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import pytest
 from filelock import FileLock
 
 from harness.errors import PluginError, UsageError
-from harness.execution.executor import Executor
-from harness.execution.plan import check, plan_suite
-from harness.execution.units import Workplace, Workshop
-from harness.plugins.manager import Plugins
 from harness.store.runs import Store
-from harness.suites.schema import Suite
 from harness.system import paths
-from harness.values import Evaluation, Score
-
-
-@pytest.fixture
-def run(toy):
-    """Run a suite of the toy plugin, changed by keywords; gives its runs, and the fits that took place."""
-
-    def run(*, retry_failed: bool = False, **changes: object):
-        content = {
-            "name": "toy",
-            "title": "Toy",
-            "frames": 512,
-            "methods": ["counted"],
-            "backbones": ["small_2d"],
-            "pretraining": ["blobs"],
-            "evaluators": [{"name": "knn", "k": 5}],
-            "seeds": [0],
-        }
-        plugins = Plugins()
-        suite = Suite.model_validate({**content, **changes})
-        check(suite, plugins)
-        workshop = Workshop(Workplace(store=paths.store()), plugins)
-        plan = plan_suite(suite, plugins, workshop.sources)
-        toy.write_text("")
-        runs = Executor(workshop).execute(plan, retry_failed=retry_failed)
-        return runs, toy.read_text().splitlines()
-
-    return run
 
 
 def test_a_run_has_scores_predictions_protocol_and_provenance(run):
@@ -114,17 +83,6 @@ def test_an_evaluation_that_fails_is_recorded_and_the_others_go_on(run):
         json.loads(path.read_text(), parse_constant=pytest.fail)
 
 
-def test_an_evaluation_that_changes_the_encoder_is_a_failure(run, monkeypatch):
-    def evaluate(self, encoder, data, *, seed):
-        next(encoder._encoder.module.parameters()).data.add_(1)
-        return Evaluation((Score("value", 1.0),))
-
-    monkeypatch.setattr("harness_toy.evaluators.Fragile.evaluate", evaluate)
-    (changed,), _ = run(evaluators=["fragile"])
-    assert changed.status == "failed"
-    assert changed.reason == "evaluator 'fragile' changed the encoder it was given"
-
-
 def test_what_cannot_be_measured_is_not_tried(run):
     runs, fits = run(evaluators=["trains"], backbones=["small_3d"])
     assert runs == []
@@ -145,35 +103,41 @@ def test_features_are_computed_once_for_all_evaluators(run):
     assert found.status == "done"
 
 
-def test_a_row_is_left_to_the_process_that_is_at_one_of_its_parts(toy):
-    """Both would encode the same videos by the same encoder."""
-    plugins = Plugins()
-    suite = Suite.model_validate(
-        {
-            "name": "toy",
-            "title": "Toy",
-            "frames": 512,
-            "methods": ["counted", "random_init"],
-            "composites": [{"name": "both", "of": ["counted", {"method": "random_init", "crops": 10}]}],
-            "backbones": ["small_2d"],
-            "pretraining": ["blobs"],
-            "evaluators": ["knn"],
-            "seeds": [0],
-        }
-    )
-    workshop = Workshop(Workplace(store=paths.store()), plugins)
-    rows = plan_suite(check(suite, plugins), plugins, workshop.sources).rows()
-    waiting = dict(sorted(rows.items(), key=lambda row: row[1][0].identity.method.name))  # both first
-    names = {key: cells[0].identity.method.name for key, cells in waiting.items()}
-    executor, (both, counted, alone) = Executor(workshop), waiting
-    assert list(names.values()) == ["both", "counted", "random_init"]
-    assert executor._claim(waiting) == both
-    (paths.store() / "locks").mkdir(parents=True, exist_ok=True)
-    with FileLock(paths.store() / "locks" / f"{counted}.lock"):
-        assert executor._claim(waiting) == alone
-        with FileLock(paths.store() / "locks" / f"{alone}.lock"):
-            assert executor._claim(waiting) == both  # to wait for
-    assert executor._claim(waiting) == both
+def test_a_row_is_left_to_the_process_that_is_at_it(run, toy):
+    (first,), _ = run()
+    Store(paths.store()).path(first.key).unlink()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(paths.store() / "locks" / f"{first.fit_key}.lock"):
+            waiting = pool.submit(run)
+            with pytest.raises(futures.TimeoutError):
+                waiting.result(timeout=2)
+            Store(paths.store()).write(first.model_copy(update={"notes": {"by": "the other"}}))
+        (second,), fits = waiting.result(timeout=60)
+    assert (second.notes, fits) == ({"by": "the other"}, [])
+
+
+def test_results_do_not_depend_on_the_number_of_jobs(run, tmp_path, monkeypatch):
+    suite = {"methods": ["counted", "random_init"], "seeds": [0, 1], "evaluators": ["linear_probe", "retrieval"]}
+    results = {}
+    for jobs in (1, 2):
+        monkeypatch.setenv("HARNESS_HOME", str(tmp_path / str(jobs)))
+        results[jobs], fits = run(jobs=jobs, **suite)
+        assert sorted(fits) == ["counted 0", "counted 1"]
+    assert [run.scores for run in results[1]] == [run.scores for run in results[2]]
+    assert [run.predictions for run in results[1]] == [run.predictions for run in results[2]]
+    assert {run.provenance["threads"] for run in results[2]} == {1}
+
+
+def test_a_composite_waits_for_its_parts_and_shares_their_fits(run):
+    composites = [{"name": "both", "of": ["counted", {"name": "counted", "scale": 0.5}]}]
+    runs, fits = run(composites=composites, jobs=2)
+    assert [run.status for run in runs] == ["done", "done"]
+    assert fits == ["counted 0"] * 2
+    failing = [{"name": "one", "of": ["raises", "counted"]}, {"name": "two", "of": ["raises", "random_init"]}]
+    runs, fits = run(composites=failing, jobs=2)
+    assert [run.status for run in runs] == ["done", "failed", "failed"]
+    assert runs[1].reason == runs[2].reason == "KeyError: 'missing'"
+    assert fits == ["raises 0"]  # once for both
 
 
 def test_a_damaged_encoder_says_what_to_do(run):

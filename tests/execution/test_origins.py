@@ -50,7 +50,7 @@ def test_a_run_names_the_origin_of_what_it_was_made_of(kind, toy, tmp_path, monk
     (spec,) = plan_suite(Suite.model_validate(suite), plugins, DataSources(plugins)).cells
     workshop = units.Workshop(units.Workplace(store=tmp_path / "store"), plugins)
     units.fit(spec.row, workshop)
-    first = units.attempt(spec, workshop).run
+    first = units.measure(spec, workshop).run
     assert "parts" not in first.provenance
     later = units.Workshop(units.Workplace(store=tmp_path / "store"), plugins)
     later.provenance = {**later.provenance, "threads": 99}
@@ -60,6 +60,6 @@ def test_a_run_names_the_origin_of_what_it_was_made_of(kind, toy, tmp_path, monk
     else:
         for path in later.features.iterdir():
             path.unlink()
-    second = units.attempt(spec, later).run
+    second = units.measure(spec, later).run
     assert second.provenance["parts"] == {"threads": [str(first.provenance["threads"])]}
     assert second.provenance["threads"] == 99

@@ -10,11 +10,12 @@ import pytest
 
 from harness.datasets import file_index, locations
 from harness.datasets.split_views import SplitView
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.evaluators.knn import KNN
+from harness.execution import cells as suite_cells
 from harness.execution import plan as planning
 from harness.execution import units
-from harness.execution.plan import canonical, check, coverage, identities, plan_cell, plan_suite
+from harness.execution.plan import Planner, canonical, check, coverage, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
 from harness.methods.random_init import RandomInit
 from harness.plugins.manager import Plugins
@@ -293,7 +294,7 @@ def test_a_method_has_one_row_for_all_that_it_does_not_read(toy, monkeypatch):
         ("small_2d", None, None),
         ("small_3d", None, None),
     ]
-    monkeypatch.setattr(planning, "_reads", lambda method, plugins: frozenset({"seed"}))
+    monkeypatch.setattr(suite_cells, "method_reads", lambda method, plugins: frozenset({"seed"}))
     assert [(cell.method.name, cell.backbone) for cell in identities(suite, plugins)] == [
         ("random_init", None),
         ("supervised", None),
@@ -305,15 +306,13 @@ def test_what_a_card_says_is_not_read_cannot_be(toy, tmp_path, monkeypatch):
     plugins = Plugins()
     identity = next(identities(check(Suite.model_validate(TWO_NETWORKS), plugins), plugins))
     spec = plan_cell(identity, plugins, DataSources(plugins))
-    workplace = units.Workplace(store=tmp_path)
-    (outcome,) = units.run(units.Unit(row=spec.row, evaluations=(spec,)), workplace, lambda event: None)
-    assert outcome.run.status == "done"
+    workshop = units.Workshop(units.Workplace(store=tmp_path), plugins)
+    units.fit(spec.row, workshop)
     fit = RandomInit.fit
     monkeypatch.setattr(RandomInit, "fit", lambda self, backbone, train, session: len(train) and fit(self))
-    workplace = units.Workplace(store=tmp_path / "other")
-    (outcome,) = units.run(units.Unit(row=spec.row, evaluations=(spec,)), workplace, lambda event: None)
-    assert outcome.run.status == "failed"
-    assert "'random_init' uses len() of its pretraining" in outcome.run.reason
+    workshop = units.Workshop(units.Workplace(store=tmp_path / "other"), plugins)
+    with pytest.raises(PluginError, match=r"'random_init' uses len\(\) of its pretraining"):
+        units.fit(spec.row, workshop)
 
 
 def test_a_pinned_view_leaves_out_what_sees_something_else(toy):
@@ -352,7 +351,7 @@ def test_tokens_are_planned_where_encoders_have_them(squares, monkeypatch):
         ("test", "feature_map", True),
     ]
     bare = dataclasses.replace(planned.row, promise=Promise(views=planned.row.promise.views, shape=(128,)))
-    monkeypatch.setattr(planning, "plan_row", lambda *arguments: bare)
+    monkeypatch.setattr(Planner, "row", lambda *arguments: bare)
     planned = plan_cell(probe, plugins, sources)
     assert (planned.not_applicable, planned.encodings) == ("its encoders offer no tokens", ())
 
@@ -381,3 +380,21 @@ def test_folds_have_one_spelling(written, spelt):
     data = [{"name": "mocap-actions", "size": "mini", "fold": written}]
     suite = canonical(Suite.model_validate({**TWO_NETWORKS, "pretraining": data, "data": []}), Plugins())
     assert suite.pretraining[0].options.get("fold") == spelt
+
+
+def test_cells_share_what_they_have_in_common_and_are_planned_as_alone(squares, monkeypatch):
+    plugins = Plugins()
+    sources = DataSources(plugins)
+    cells = [
+        squares.model_copy(update={"seed": seed, "evaluator": Choice(name=name)})
+        for seed in (0, 1, 2)
+        for name in ("knn", "linear_probe")
+    ]
+    alone = [plan_cell(cell, plugins, sources) for cell in cells]
+    drafted, draft = [], plugins.methods.draft
+    monkeypatch.setattr(plugins.methods, "draft", lambda name, options: drafted.append(name) or draft(name, options))
+    planner = Planner(plugins, sources)
+    assert [planner.cell(cell) for cell in cells] == alone
+    assert drafted == [squares.method.name]
+    assert len({cell.row.key for cell in alone}) == 3
+    assert len({cell.key for cell in alone}) == 6

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from harness import api
-from harness.errors import DivergedError, UsageError
+from harness.errors import DataError, UsageError
 from harness.execution import units
 from harness.execution.data_faults import data_faults
 from harness.execution.plan import check, plan_cell, plan_suite
@@ -214,8 +214,8 @@ def test_what_is_stored_needs_the_first_fit_no_more(suite, toy):
     units.fit(cell.row, workshop)
     for file in workshop.folder(cell.row.after.key).iterdir():
         file.unlink()
-    assert units.attempt_fits(cell.row, workshop) is None
-    assert units.attempt(cell, workshop).run.status == "done"
+    units.fit(cell.row, workshop)
+    assert units.measure(cell, workshop).run.status == "done"
     assert toy.read_text().splitlines() == ["counted 0"] * 2
 
 
@@ -242,7 +242,6 @@ def test_a_failure_deep_in_a_chain_is_named_by_all(suite):
     assert run.reason.endswith(
         "the fit of diverges on blobs, 512 frames that it starts from: loss became nan at step 3"
     )
-    assert units.failure_of(DivergedError("x")) == units.Failure("diverged", "x")
 
 
 def test_weights_that_do_not_fit_are_a_recorded_failure(suite):
@@ -252,9 +251,8 @@ def test_weights_that_do_not_fit_are_a_recorded_failure(suite):
     units.fit(cell.row.after, workshop)
     file = workshop.folder(cell.row.after.key) / "weights.safetensors"
     safetensors.torch.save_file({"elsewhere.weight": torch.ones(2)}, file)
-    failure = units.attempt_fits(cell.row, workshop)
-    assert failure.status == "data"
-    assert "do not fit 'tiny': 0.0 % of" in failure.reason
+    with pytest.raises(DataError, match=r"do not fit 'tiny': 0.0 % of"):
+        units.fit(cell.row, workshop)
     parts = ["methods.0.start.fit.method=drops_out", "methods.1.start.fit.method=cannot_load"]
     saves_none, cannot_load = api.run(suite, changes=parts).runs
     assert {saves_none.status, cannot_load.status} <= {"data", "failed"}
@@ -266,9 +264,8 @@ def test_a_method_that_saves_no_network_is_named(suite):
     workshop = Workshop(Workplace(store=paths.store()))
     units.fit(cell.row.after, workshop)
     (workshop.folder(cell.row.after.key) / "weights.safetensors").unlink()
-    failure = units.attempt_fits(cell.row, workshop)
-    expected = "method 'counted' saved no weights.safetensors, from which 'counted' would start"
-    assert failure == units.Failure("data", expected)
+    with pytest.raises(DataError, match=r"method 'counted' saved no weights.safetensors, from which 'counted' would"):
+        units.fit(cell.row, workshop)
 
 
 RUN = """
@@ -346,10 +343,10 @@ def test_data_that_a_fit_to_start_from_learns_from_are_data_of_the_row(suite, mo
     (cell, _) = planned(suite, OTHER)
     assert cell.identity.further_data == (LESS,)
     workshop = Workshop(Workplace(store=paths.store()))
-    assert units.attempt_fits(cell.row, workshop) is None
-    assert "coverage_of_parts" not in units.attempt(cell, workshop).run.provenance
+    units.fit(cell.row, workshop)
+    assert "coverage_of_parts" not in units.measure(cell, workshop).run.provenance
     monkeypatch.setattr(units, "coverage", lambda split: {"videos": len(split), "listed": 48})
-    provenance = units.attempt(cell, workshop).run.provenance
+    provenance = units.measure(cell, workshop).run.provenance
     assert provenance["coverage_of_parts"] == {LESS.label: {"videos": 24, "listed": 48}}
     counted = []
     module = "harness.execution.data_faults.shared_videos"

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
-import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -15,21 +11,12 @@ from harness.execution import units
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT
-from harness.execution.units import Unit, Workplace
+from harness.execution.units import Workplace
+from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.records import Composite
 from harness.suites.schema import Suite
-from harness.system import paths
-
-WORKER = (
-    "import pickle, sys\n"
-    "from harness.execution import units\n"
-    "events = []\n"
-    "outcomes = units.run(*pickle.load(sys.stdin.buffer), events.append)\n"
-    "sys.stdout.buffer.write(pickle.dumps((outcomes, events)))\n"
-)
-"""A process that is handed a unit and knows nothing else."""
 
 
 @pytest.fixture
@@ -50,23 +37,26 @@ def plan(toy):
             }
         )
         plugins = Plugins()
-        rows = plan_suite(suite, plugins, DataSources(plugins)).rows()
-        return [Unit(row=cells[0].row, evaluations=tuple(cells)) for cells in rows.values()]
+        return work_units(plan_suite(suite, plugins, DataSources(plugins)).cells, plugins)
 
     return plan
 
 
-def handed_over(unit, workplace):
-    """Outcomes of a unit that was pickled to a fresh interpreter, and the events that it sent."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORKER], input=pickle.dumps((unit, workplace)), capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr.decode()) == (0, "")
-    return pickle.loads(done.stdout)
+@pytest.fixture
+def one_thread():
+    """Compute with one thread, as child processes do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def quiet(event):
-    """Show nothing of the progress."""
+def here(unit, workplace):
+    """Runs of a unit that is done in this process, with their pictures."""
+    workshop = units.Workshop(workplace, Plugins(only=unit.plugins))
+    for fit in unit.row.fits:
+        units.fit(fit, workshop)
+    return [(done.run, dict(done.pictures)) for done in (units.measure(cell, workshop) for cell in unit.evaluations)]
 
 
 def timeless(run):
@@ -82,41 +72,36 @@ def joined(first, second):
     row = Composite(
         of=(first.row, second.row), by="concat", key=keys.row_key((first.row.key, second.row.key), "concat")
     )
+    cells = tuple(
+        dataclasses.replace(
+            one,
+            row=row,
+            encodings=(*one.encodings, *other.encodings),
+            key=keys.run_key(row=row.key, protocol=one.protocol, features=(one.key, other.key), seed=3),
+        )
+        for one, other in zip(first.evaluations, second.evaluations, strict=True)
+    )
     return Unit(
         row=row,
-        evaluations=tuple(
-            dataclasses.replace(
-                one,
-                row=row,
-                encodings=(*one.encodings, *other.encodings),
-                key=keys.run_key(row=row.key, protocol=one.protocol, features=(one.key, other.key), seed=3),
-            )
-            for one, other in zip(first.evaluations, second.evaluations, strict=True)
-        ),
+        evaluations=cells,
+        after=(first.row, second.row),
+        plugins=first.plugins,
+        evaluators={cell.key: first.plugins for cell in cells},
     )
 
 
-def both_ways(unit, tmp_path):
-    """Outcomes of a unit in this process, after those of another process are seen to be the same."""
-    events = []
-    here = units.run(unit, Workplace(store=tmp_path / "here"), events.append)
-    for remembered in ("fingerprints", "overlaps"):
-        shutil.rmtree(paths.home() / remembered, ignore_errors=True)  # a fit that fails leaves none
-    there, reported = handed_over(unit, Workplace(store=tmp_path / "there"))
-    assert [timeless(outcome.run) for outcome in there] == [timeless(outcome.run) for outcome in here]
-    assert [outcome.pictures for outcome in there] == [outcome.pictures for outcome in here]
-    assert list(map(type, reported)) == list(map(type, events))
-    return here
-
-
-def test_a_unit_that_is_handed_to_another_process_gives_the_same_runs(plan, toy, tmp_path):
+def test_a_unit_of_another_process_gives_the_same_runs(plan, do, toy, tmp_path, one_thread):
     (unit,) = plan("counted", backbone="small_2d")
-    knn, clustering = both_ways(unit, tmp_path)
+    there = do(unit, Workplace(store=tmp_path / "there"))
+    alike = here(unit, Workplace(store=tmp_path / "here"))
+    assert [timeless(run) for run, _ in there] == [timeless(run) for run, _ in alike]
+    assert [pictures for _, pictures in there] == [pictures for _, pictures in alike]
+    (knn, _), (clustering, pictures) = there
     assert toy.read_text().splitlines() == ["counted 3"] * 2  # each fitted in a store of its own
-    assert (knn.run.status, clustering.run.status) == ("done", "done")
-    assert [knn.run.key, clustering.run.key] == [spec.key for spec in unit.evaluations]
-    assert knn.run.protocol == unit.evaluations[0].protocol
-    assert list(clustering.pictures) == ["top-clusters"]
+    assert (knn.status, clustering.status) == ("done", "done")
+    assert [knn.key, clustering.key] == [spec.key for spec in unit.evaluations]
+    assert knn.protocol == unit.evaluations[0].protocol
+    assert list(pictures) == ["top-clusters"]
     planned = {encoding.key for spec in unit.evaluations for encoding in spec.encodings}
     assert len(planned) == 3  # train and test, and two clips of test
     for store in ("here", "there"):
@@ -124,10 +109,16 @@ def test_a_unit_that_is_handed_to_another_process_gives_the_same_runs(plan, toy,
         assert [path.name for path in (tmp_path / store / "fits").iterdir()] == [unit.row.key]
 
 
-def test_a_unit_of_a_composite_too(plan, tmp_path):
-    one, other = plan("counted", {"name": "counted", "scale": 0.5})
-    runs = [outcome.run for outcome in both_ways(joined(one, other), tmp_path)]
-    assert [run.status for run in runs] == ["done", "done"]
+def test_a_unit_of_a_composite_too(plan, do, tmp_path, one_thread):
+    parts = plan("counted", {"name": "counted", "scale": 0.5})
+    both = joined(*parts)
+    for part in parts:
+        do(part.only([]), Workplace(store=tmp_path / "there"))
+    there = do(both, Workplace(store=tmp_path / "there"))
+    assert [timeless(run) for run, _ in there] == [
+        timeless(run) for run, _ in here(both, Workplace(store=tmp_path / "here"))
+    ]
+    assert [run.status for run, _ in there] == ["done", "done"]
     assert len(list((tmp_path / "here" / "fits").iterdir())) == 2
 
 
@@ -142,46 +133,47 @@ def test_a_score_on_data_whose_test_videos_are_in_train_says_so(plan, tmp_path, 
         frames = (*split.frames[3:], *read(choice, "train").frames[:3]) if name == "test" else split.frames
         return dataclasses.replace(split, videos=copies, frames=frames)
 
-    assert units.attempt_fits(unit.row, workshop) is None
-    sound = units.attempt(unit.evaluations[0], workshop).run.provenance.get("data_faults", {})
+    units.fit(unit.row, workshop)
+    sound = units.measure(unit.evaluations[0], workshop).run.provenance.get("data_faults", {})
     assert not sound.get("shared", {}).get("train", {}).get("equal")
     monkeypatch.setattr(workshop.sources, "split", leaking)
-    faults = units.attempt(unit.evaluations[0], workshop).run.provenance["data_faults"]
+    faults = units.measure(unit.evaluations[0], workshop).run.provenance["data_faults"]
     assert faults["shared"]["train"]["equal"] == 3
 
 
-def test_what_goes_wrong_is_told_the_same_way(plan, tmp_path):
+def test_what_goes_wrong_is_told(plan, do, tmp_path):
     (unit,) = plan("diverges")
-    runs = [outcome.run for outcome in both_ways(unit, tmp_path)]
+    runs = [run for run, _ in do(unit, Workplace(store=tmp_path / "store"))]
     assert [(run.status, run.reason) for run in runs] == [("diverged", "loss became nan at step 3")] * 2
-    assert not any((tmp_path / "here" / "features").glob("*"))
+    assert not any((tmp_path / "store" / "features").glob("*"))
 
 
-def test_what_is_stored_is_not_done_again(plan, toy, tmp_path):
+def test_what_is_stored_is_not_done_again(plan, do, toy, tmp_path):
     (unit,) = plan("counted")
     workplace = Workplace(store=tmp_path / "store")
-    first = [outcome.run for outcome in units.run(unit, workplace, quiet)]
+    first = do(unit, workplace)
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*") if path.is_file()}
-    second = [outcome.run for outcome in units.run(unit, workplace, quiet)]
-    assert [timeless(run) for run in second] == [timeless(run) for run in first]
+    second = do(unit, workplace)
+    assert [timeless(run) for run, _ in second] == [timeless(run) for run, _ in first]
     assert toy.read_text().splitlines() == ["counted 3"]
-    assert {path: path.stat().st_mtime_ns for path in files} == files
+    changed = {path.suffix for path, time in files.items() if path.stat().st_mtime_ns != time}
+    assert changed <= {".lock"}
 
 
-def test_a_fit_that_is_not_complete_is_made_again(plan, toy, tmp_path):
+def test_a_fit_that_is_not_complete_is_made_again(plan, do, toy, tmp_path):
     (unit,) = plan("counted")
     workplace = Workplace(store=tmp_path / "store")
-    units.run(unit, workplace, quiet)
+    do(unit, workplace)
     (workplace.store / "fits" / unit.row.key / FIT).unlink()
-    assert [outcome.run.status for outcome in units.run(unit, workplace, quiet)] == ["done", "done"]
+    assert [run.status for run, _ in do(unit, workplace)] == ["done", "done"]
     assert toy.read_text().splitlines() == ["counted 3"] * 2
 
 
-def test_an_encoder_that_was_not_promised_is_found(plan, tmp_path):
+def test_an_encoder_that_was_not_promised_is_found(plan, do, tmp_path):
     (unit,) = plan("counted")
     promise = dataclasses.replace(unit.row.promise, shape=(7,))
-    unit = Unit(row=dataclasses.replace(unit.row, promise=promise), evaluations=unit.evaluations)
-    runs = [outcome.run for outcome in units.run(unit, Workplace(store=tmp_path / "store"), quiet)]
+    unit = dataclasses.replace(unit, row=dataclasses.replace(unit.row, promise=promise))
+    runs = [run for run, _ in do(unit, Workplace(store=tmp_path / "store"))]
     assert [run.status for run in runs] == ["failed", "failed"]
     assert "method 'counted' promised" in runs[0].reason
     assert not (tmp_path / "store" / "fits" / unit.row.key / FIT).exists()

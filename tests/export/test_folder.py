@@ -17,13 +17,9 @@ import harness
 from harness.backbones.small_3d import Small3D
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
-from harness.execution.executor import Executor
-from harness.execution.plan import plan_suite
-from harness.execution.units import Workplace, Workshop
 from harness.export import folder as exporting
 from harness.export.example import library_example
 from harness.plugins.manager import Plugins
-from harness.suites.schema import Suite
 from harness.system import paths
 from harness.values import VideoBatch
 
@@ -41,27 +37,29 @@ SMALL_3D = Small3D()
 FILES = ["README.md", "encoder.json", "example.py", "network.pt2", "weights.safetensors"]
 
 
-def measured(backbone, method="random_init", evaluators=("knn",)):
-    suite = Suite.model_validate(
-        {
-            "name": "toy",
-            "title": "Toy",
-            "frames": 512,
-            "methods": [method],
-            "backbones": [backbone],
-            "pretraining": ["blobs"],
-            "evaluators": list(evaluators),
-            "seeds": [3],
-        }
-    )
-    workshop = Workshop(Workplace(store=paths.store()), Plugins())
-    done = Executor(workshop).execute(plan_suite(suite, Plugins(), workshop.sources))
-    assert {run.status for run in done} == {"done"}
-    return done
+@pytest.fixture
+def measured(compute):
+    """Compute a suite of one row; gives its runs."""
+
+    def measured(backbone, method="random_init", evaluators=("knn",)):
+        return compute(
+            {
+                "name": "toy",
+                "title": "Toy",
+                "frames": 512,
+                "methods": [method],
+                "backbones": [backbone],
+                "pretraining": ["blobs"],
+                "evaluators": list(evaluators),
+                "seeds": [3],
+            }
+        )
+
+    return measured
 
 
 @pytest.fixture
-def runs(toy):
+def runs(measured):
     """Two evaluations of one fit."""
     return measured("small_3d", "supervised", ["knn", "linear_probe"])
 
@@ -90,7 +88,7 @@ def test_an_exported_network_gives_its_vectors_with_torch_alone(runs, tmp_path):
     torch.testing.assert_close(run_example(tmp_path / "encoder", pixels), vectors)
 
 
-def test_a_librarys_network_is_its_own_again(toy, tmp_path):
+def test_a_librarys_network_is_its_own_again(measured, tmp_path):
     [run] = measured({"name": "timm:test_resnet", "frames": 2, "size": 64})
     written = harness.export_encoder(run.key, tmp_path / "encoder")
     assert [path.name for path in written] == [name for name in FILES if name != "network.pt2"]
@@ -99,7 +97,7 @@ def test_a_librarys_network_is_its_own_again(toy, tmp_path):
     torch.testing.assert_close(run_example(tmp_path / "encoder", pixels), vectors, rtol=1e-4, atol=1e-5)
 
 
-def test_the_card_says_what_the_network_started_from(toy, tmp_path):
+def test_the_card_says_what_the_network_started_from(measured, tmp_path):
     torch.save(SMALL_3D.build(seed=1).state_dict(), tmp_path / "a.pth")
     weights = {"weights": str(tmp_path / "a.pth"), "learnt_from": "kinetics400", "labels": True}
     [run] = measured("small_3d", {"name": "pretrained", **weights})

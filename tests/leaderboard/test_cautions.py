@@ -52,7 +52,7 @@ def test_one_seed_is_said_with_the_command_that_adds_others(make_plan, make_boar
     [note] = cautions(board)
     assert note.text.startswith("One seed: intervals are for this fit on new groups")
     assert note.command == "harness run quickstart --set 'seeds=[0, 1, 2, 3, 4]'"
-    assert board.comparisons == ()
+    assert not board.comparisons
     assert {cell.interval.covers for row in board.rows for cell in row.cells} == {"this fit, new groups"}
     text = readme(board)
     assert f"> {note.text} `{note.command}`" in text
@@ -82,7 +82,7 @@ def test_few_groups_have_neither_interval_nor_test_and_the_board_says_so(make_pl
     assert [note.text for note in cautions(board)] == [
         "Fewer than 6 groups of videos: no intervals and no tests; knn has 5."
     ]
-    assert board.comparisons == ()
+    assert not board.comparisons
     assert [cell.interval.low for row in board.rows for cell in row.cells] == [None, None]
     enough = make_board(regrouped(make_plan(rows, knn), 6))
     assert len(enough.comparisons) == 1

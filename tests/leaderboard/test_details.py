@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.leaderboard import details as details_module
 from harness.leaderboard.details import details
 
 
@@ -44,3 +45,13 @@ def test_what_a_row_started_from(labelled_board):
     facts = {row["title"]: row["facts"] for row in details(labelled_board)}
     assert facts["best"]["starts from"] == "best.pth, learnt from Kinetics-400 with labels"
     assert "starts from" not in facts["random_init"]
+
+
+def test_of_many_rows_those_next_in_rank_are_compared(board, monkeypatch):
+    monkeypatch.setattr(details_module, "NEAREST", 2)
+    shown = {row.label: one for row, one in zip(board.rows, details(board), strict=True)}
+    ranked = [standing.row.label for standing in board.divisions[0].standings if standing.rank]
+    others = {label: {one["other"] for one in shown[label]["cells"][0]["comparisons"]} for label in ranked}
+    assert others[ranked[0]] == {ranked[1], ranked[2]}
+    assert others[ranked[2]] == {ranked[1], ranked[3]}
+    assert others[ranked[-1]] == {ranked[-2], ranked[-3]}

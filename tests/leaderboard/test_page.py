@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from harness.leaderboard import page as page_module
 from harness.leaderboard.details import details
 from harness.leaderboard.readme import tables
 from harness.leaderboard.render import board_files
@@ -230,3 +231,18 @@ def test_rows_of_labelled_weights_stand_apart(labelled_board):
     )
     assert [row.split()[:2] for row in rows[heading + 1 : heading + 3]] == [["1", "best"], ["2", "good"]]
     assert "both variants perform the same recorded motions" in rows[heading + 2]
+
+
+def test_rows_of_a_large_page_are_drawn_as_they_are_needed(board, monkeypatch):
+    small = Page(board_files(board)["index.html"].decode())
+    monkeypatch.setattr(page_module, "MANY", 5)
+    large = Page(board_files(board)["index.html"].decode())
+    assert "later" not in small.styles[0][1]
+    assert "IntersectionObserver" not in small.scripts[-1][1]
+    assert ".later { display: none; }" in large.styles[0][1]
+    assert large.scripts[-1][1].startswith(small.scripts[-1][1])
+    assert "IntersectionObserver" in large.scripts[-1][1]
+    hidden = base64.b64encode(hashlib.sha256(large.scripts[-1][1].encode()).digest()).decode()
+    (policy,) = (meta["content"] for tag, meta in large.tags if meta.get("http-equiv") == "Content-Security-Policy")
+    assert f"'sha256-{hidden}'" in policy
+    assert large.rows == small.rows, "without scripts all rows are there"

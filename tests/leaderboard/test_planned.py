@@ -7,73 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.cards import EvaluatorCard, View
+from harness.cards import EvaluatorCard
 from harness.errors import DataError, UsageError
-from harness.execution.plan import Plan
-from harness.leaderboard.planned import PlannedCell, assemble, with_runs
-from harness.store.records import EvalSpec, FitSpec
-from harness.store.runs import Store
-from harness.suites.schema import Suite
-from harness.values import Promise, Score
-
-SUITE = Suite(
-    name="tiny",
-    title="Tiny",
-    frames=1,
-    methods=("sfa",),
-    backbones=("small_3d",),
-    pretraining=("mocap-actions",),
-    evaluators=("knn",),
-    seeds=(0,),
-)
-
-
-@pytest.fixture
-def run(fake):
-    row, column, make = fake
-    return make(row("sfa", 0.4), column("knn"), 0)
-
-
-def plan_of(run, **changes):
-    identity = run.identity
-    fit = FitSpec(
-        method=identity.method,
-        backbone=identity.backbone,
-        pretraining=identity.pretraining,
-        frames=identity.frames,
-        seed=identity.seed,
-        supervised=False,
-        promise=Promise(views=(View(),), shape=(3,)),
-        key=run.fit_key,
-    )
-    values = {"key": run.key, "row": fit, "encodings": (), "protocol": {}, **changes}
-    return Plan(SUITE, (EvalSpec(identity=identity, **values),))
-
-
-def test_a_cell_gets_the_run_of_its_key(run, tmp_path):
-    store = Store(tmp_path)
-    [before] = with_runs(plan_of(run), store)
-    assert before.run is None
-    store.write(run)
-    assert with_runs(plan_of(run), store) == (
-        PlannedCell(identity=run.identity, key=run.key, supervised=False, run=store.get(run.key), sees="16×1, 112 px"),
-    )
-
-
-def test_else_the_newest_run_of_the_same_cell(run, tmp_path):
-    store = Store(tmp_path)
-    for key, finished in (("b" * 20, "2026-01-01"), ("a" * 20, "2026-01-02"), ("c" * 20, "2025-01-01")):
-        store.write(run.model_copy(update={"key": key, "provenance": {"finished": finished}}))
-    [planned] = with_runs(plan_of(run, key="f" * 20), store)
-    assert (planned.key, planned.run.key) == ("f" * 20, "a" * 20)
-
-
-def test_a_cell_that_cannot_be_says_why_and_takes_no_run(run, tmp_path):
-    store = Store(tmp_path)
-    store.write(run)
-    [planned] = with_runs(plan_of(run, not_applicable="its encoders offer no feature_map"), store)
-    assert planned.run is None
-    assert planned.not_applicable == "its encoders offer no feature_map"
+from harness.leaderboard.board import build_board
+from harness.leaderboard.planned import PlannedCell, assemble
+from harness.leaderboard.readme import readme, remedy
+from harness.values import Score
 
 
 def cell_of(planned, cards, method="sfa", column=0):
@@ -202,12 +141,37 @@ def test_a_score_that_its_predictions_do_not_give_is_not_shown(small, cards):
     assert "predictions" in cell.reason
 
 
-@pytest.mark.parametrize(
-    ("scores", "problem"), [((), "has no top1"), ((Score("top1", float("nan")),), "has no finite top1")]
-)
-def test_a_finished_run_without_its_metric_is_an_error_that_names_it(small, cards, scores, problem):
-    with pytest.raises(DataError, match=f"{small[0].run.key} is done but {problem}"):
-        assemble(replace_run(small, 0, scores=scores), cards)
+def test_a_score_that_is_no_number_is_an_error_that_names_the_run(small, cards):
+    with pytest.raises(DataError, match=f"{small[0].run.key} is done but has no finite top1"):
+        assemble(replace_run(small, 0, scores=(Score("top1", float("nan")),)), cards)
+
+
+def test_a_run_without_its_primary_metric_is_a_failure_of_its_cell_alone(small, cards):
+    without = replace_run(small, 0, scores=())
+    board = build_board(
+        title="T",
+        summary="",
+        suite="tiny",
+        suite_hash="0",
+        command="harness run tiny",
+        planned=without,
+        cards=cards,
+        pictures={},
+    )
+    cell = board.rows[0].cells[0]
+    key = small[0].run.key
+    assert (cell.status, cell.seeds[0].status, cell.seeds[1].status) == ("failed", "failed", "done")
+    assert cell.reason == f"seed 0: run {key} has no top1, its evaluator's primary metric; delete it and run again"
+    assert cell.interval.mean == pytest.approx(np.mean([one.run.scores[0].value for one in small[1:3]]))
+    assert [row.cells[0].status for row in board.rows[1:]] == ["done"] * (len(board.rows) - 1)
+    assert remedy(board, cell) == "harness run tiny", "a run that is stored as done is not tried again"
+    assert key in readme(board)
+    alone = [
+        cell if cell.run is None else cell.model_copy(update={"run": cell.run.model_copy(update={"scores": ()})})
+        for cell in small
+    ]
+    _, rows = assemble(alone, cards)
+    assert {row.cells[0].interval for row in rows} == {None}
 
 
 def test_predictions_for_other_videos_are_an_error_that_names_the_runs(small, cards):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from harness.leaderboard import board as board_module
 from harness.leaderboard.charts import png, wrapped
 from harness.leaderboard.plots import LABEL, board_plot
 
@@ -61,7 +63,7 @@ def test_what_is_not_measured_has_no_dot_and_what_is_stale_is_marked(troubled_bo
 def test_hostile_names_are_data_in_the_spec(hostile_board):
     text = json.dumps(board_plot(hostile_board), allow_nan=False)
     assert '"signal"' not in text
-    assert "\\u202e" not in text
+    assert "\u202e" not in str(json.loads(text))
     assert len(png(json.loads(text))) > 1000
 
 
@@ -88,3 +90,14 @@ def test_long_labels_take_lines_and_stay_different():
     assert len({len(label) for label in lines}) == 1
     assert max(len(line) for label in lines for line in label) <= LABEL
     assert lines[2] == ["", "random_init", ""]
+
+
+def test_of_many_rows_the_first_are_drawn_with_references_and_the_plot_says_so(board, monkeypatch):
+    monkeypatch.setattr(board_module, "PLOTTED", 4)
+    monkeypatch.setattr(board_module, "PLOTTED_REFERENCES", 1)
+    few = dataclasses.replace(board)
+    ranked = [standing.row.label for standing in board.divisions[0].standings]
+    specification = board_plot(few)
+    (first, *_) = panels(specification)
+    assert [value["row"] for value in records(specification, first) if "mean" in value] == [*ranked[:3], ranked[-1]]
+    assert "The first 4 of 6 rows, references included; the table has all." in specification["title"]["subtitle"]

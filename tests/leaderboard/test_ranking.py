@@ -131,7 +131,7 @@ def test_an_incomplete_row_stands_with_those_it_could_be_compared_to(troubled_bo
 def test_columns_without_predictions_separate_nobody(make_plan, fake, cards):
     row, column, _ = fake
     ranks, _, comparisons = ranked(make_plan([row("sfa", 0.4), row("frame_order", 0.9)], [column("pose")]), cards)
-    assert comparisons == ()
+    assert not comparisons
     assert [(rank.place, rank.low, rank.high) for rank in ranks.values()] == [(1, 1, 2), (2, 1, 2)]
 
 
@@ -142,7 +142,7 @@ def test_rows_with_other_seeds_are_not_paired(make_plan, fake, cards):
         *make_plan([row("late", 0.9)], [column("knn")], [0, 1, 3]),
     ]
     ranks, _, comparisons = ranked(planned, cards)
-    assert comparisons == ()
+    assert not comparisons
     assert [(rank.low, rank.high) for rank in ranks.values()] == [(1, 2), (1, 2)]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
+
 import pytest
 from markdown_it import MarkdownIt
 
+from harness.leaderboard import readme as readme_module
 from harness.leaderboard.ranking import RULE
 from harness.leaderboard.readme import readme, tables, troubled
 from harness.leaderboard.text import one_line
@@ -119,3 +123,20 @@ def test_a_number_on_what_the_weights_learnt_from_has_a_note(labelled_board):
     note = "<br>weights learnt from mocap-actions-unbiased: both variants perform the same recorded motions"
     assert noted["good"].endswith(note)
     assert not any("learnt" in cell for method, cell in noted.items() if method != "good")
+
+
+def listed_lines(text):
+    groups = groupby(text.split("\n"), lambda line: line.startswith(("| ", "- ")))
+    return [list(lines) for listed, lines in groups if listed]
+
+
+def test_long_tables_and_lists_are_cut_and_say_where_the_rest_is(troubled_board, text, monkeypatch):
+    monkeypatch.setattr(readme_module, "LINES", 4)
+    short = readme(troubled_board)
+    runs = listed_lines(short)
+    assert max(map(len, runs)) == 4
+    rest = re.findall(
+        r"^([0-9]+) more are in \[index.html\]\(index.html\) and \[table.csv\]\(table.csv\)\.$", short, re.MULTILINE
+    )
+    assert len(rest) == 2
+    assert sum(map(int, rest)) == sum(map(len, listed_lines(text))) - sum(map(len, runs))

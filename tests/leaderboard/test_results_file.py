@@ -33,7 +33,7 @@ def test_a_board_comes_back_as_it_was(small_board, troubled_board, labelled_boar
         assert back.planned == one.planned
         assert back.rows == one.rows
         assert back.divisions == one.divisions
-        assert back.comparisons == one.comparisons
+        assert list(back.comparisons) == list(one.comparisons)
         assert back.cards == one.cards
         assert back.pictures == one.pictures
 

@@ -43,9 +43,14 @@ def test_the_committed_table_has_the_whole_grid_and_the_figures_of_this_method(o
             assert figures[2] == pytest.approx(pair, abs=5)
 
 
+def of_normal(mean, seeds, rest_of_groups, groups, **freedom):
+    return 2 * stats.norm.sf(np.abs(mean) / np.sqrt(np.maximum(seeds + rest_of_groups, groups)))
+
+
 def test_a_variance_of_few_seeds_that_is_trusted_is_an_offence(monkeypatch):
     """Satterthwaite's degrees of freedom trust it, for example."""
     monkeypatch.setattr(statistics, "student", lambda error, freedom: -stats.norm.ppf(error / 2))
+    monkeypatch.setattr(statistics, "p_values", of_normal)
     said = offences([simulate(Design(105, 2, 0.06, 0.5), 250)])
     assert [("cover" in one, "false difference" in one) for one in said] == [(True, False), (False, True)]
 

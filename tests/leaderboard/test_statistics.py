@@ -25,11 +25,8 @@ from harness.leaderboard.statistics import (
     interval,
     over_seeds,
     rank_ranges,
-    resample,
-    sampled_groups,
     spread,
 )
-from harness.values import Predictions
 
 
 def metric(statistic):
@@ -89,64 +86,6 @@ def test_draws_depend_on_the_seed_and_on_nothing_else():
     picked = [int((bits >> 11) / 2**53 * 4) for bits in raw]
     expected = [[picked[4 * b : 4 * b + 4].count(k) for k in range(4)] for b in range(3)]
     assert group_weights(["a", "b", "c", "d"], draws=3, seed=7).tolist() == expected
-
-
-def test_resample_equals_a_slow_twin_that_copies_videos():
-    rng = np.random.default_rng(3)
-    groups = ["a", "a", "b", "c", "c", "c", "d"]
-    labels = rng.integers(0, 3, 7)
-    runs = [
-        Predictions(
-            videos=tuple(f"v{i}" for i in range(7)),
-            groups=tuple(groups),
-            labels=tuple(labels.tolist()),
-            predicted=tuple(tuple(row) for row in rng.integers(0, 3, (2, 7)).tolist()),
-        )
-        for _ in range(2)
-    ]
-    weights = group_weights(groups, draws=20)
-    for name in ("accuracy", "conditional_entropy"):
-        statistic, sample = STATISTICS[name], resample(runs, metric(name), weights)
-        for s, run in enumerate(runs):
-            for b, weight in enumerate(weights):
-                copies = np.repeat(np.arange(7), weight.astype(int))
-                repeats = [statistic(torch.tensor(labels[copies]), torch.tensor(row)[copies]) for row in run.predicted]
-                assert sample.drawn[s, b] == pytest.approx(float(torch.stack(repeats).mean()), abs=1e-9)
-            whole = [statistic(torch.tensor(labels), torch.tensor(row)) for row in run.predicted]
-            assert sample.observed[s] == pytest.approx(float(torch.stack(whole).mean()), abs=1e-9)
-
-
-def test_resample_equals_a_slow_twin_on_values_of_which_some_are_missing():
-    rng = np.random.default_rng(4)
-    groups = ["a", "a", "b", "c", "c", "c", "d"]
-    rows = rng.random((2, 7))
-    stored = [[None if (row, i) == (1, 2) else float(rows[row, i]) for i in range(7)] for row in range(2)]
-    run = Predictions(tuple("abcdefg"), tuple(groups), (0,) * 7, (), {"m": tuple(map(tuple, stored))})
-    weights = group_weights(groups, draws=20)
-    sample = resample([run], metric("mean"), weights)
-    rows[1, 2] = np.nan
-    for b, weight in enumerate(weights):
-        copies = rows[:, np.repeat(np.arange(7), weight.astype(int))]
-        assert sample.drawn[0, b] == pytest.approx(np.nanmean(copies, axis=1).mean())
-    assert sample.observed[0] == pytest.approx(np.nanmean(rows, axis=1).mean())
-
-
-def test_resample_wants_the_same_videos_in_every_seed():
-    one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
-    other = Predictions(("a", "c"), ("g", "h"), (0, 1), ((0, 1),))
-    with pytest.raises(ValueError, match="same videos"):
-        resample([one, other], metric("accuracy"), group_weights(one.groups, 5))
-    with pytest.raises(ValueError, match="weights for 2 videos, got 3"):
-        resample([one], metric("accuracy"), np.ones((5, 3)))
-
-
-def test_resample_leaves_the_number_of_threads_as_it_was():
-    before = torch.get_num_threads()
-    one = Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1),))
-    with pytest.raises(ValueError, match="labels"):
-        resample([Predictions(("a",), ("g",), (), ((0,),))], metric("accuracy"), np.ones((5, 1)))
-    resample([one], metric("accuracy"), group_weights(one.groups, 5))
-    assert torch.get_num_threads() == before
 
 
 def test_the_interval_of_one_seed_is_that_of_a_mean_over_groups():
@@ -401,19 +340,6 @@ def test_a_row_does_not_differ_from_itself_and_samples_of_other_draws_do_not_mix
         compare(sample, Sample(np.array([0.5, 0.5]), np.zeros((2, 31)), groups=9))
     with pytest.raises(ValueError, match="same seeds, draws and groups"):
         compare(sample, Sample(np.array([0.5, 0.5]), np.zeros((2, 30)), groups=8))
-
-
-def test_a_video_without_a_group_is_a_group_of_its_own():
-    rng = np.random.default_rng(18)
-    videos, labels = tuple(f"v{i}" for i in range(9)), tuple(rng.integers(0, 2, 9).tolist())
-    runs = [
-        Predictions(videos, groups, labels, (tuple(rng.integers(0, 2, 9).tolist()),))
-        for groups in (("",) * 9, videos, ("g", "g", "g", *("",) * 6))
-    ]
-    assert [len(set(sampled_groups(run))) for run in runs] == [9, 9, 7]
-    without, own, partly = (resample([run], metric("accuracy"), group_weights(sampled_groups(run))) for run in runs)
-    assert (without.groups, own.groups, partly.groups) == (9, 9, 7)
-    assert (group_weights(sampled_groups(runs[0])) == group_weights(videos)).all()
 
 
 def slow_holm(p):

@@ -34,7 +34,8 @@ def rendered(source):
 def test_one_line_has_no_line_breaks_and_no_controls(text):
     shown = one_line(text)
     assert shown.splitlines() in ([shown], [])
-    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Zl", "Zp"}
+    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}
+    assert not {character for character in shown if unicodedata.category(character) == "Cf"} - {*"\u200c\u200d"}
     assert one_line(shown) == shown
 
 

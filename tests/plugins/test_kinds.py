@@ -94,7 +94,7 @@ def test_wrong_names_and_options(registry, name, options, message):
 
 
 def test_a_library_has_one_name(registry):
-    with pytest.raises(PluginError, match="backbone 'shelf:' is registered by both"):
+    with pytest.raises(PluginError, match="backbone 'shelf:' is registered twice by builtin"):
         registry.register_library(SHELF, f"{__name__}:Shelf")
     registry.rollback({})
     assert not registry.libraries

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_a_plugin_registers(install):
 def test_a_plugin_that_fails_half_way_leaves_nothing(install, error):
     plugins = Plugins(points=[install("bad", harness_methods=methods(CARD, error=error)), install("other")])
     assert status(plugins, "bad").status == "failed"
-    assert type(error).__name__ in status(plugins, "bad").complaint
+    assert type(error).__name__ in status(plugins, "bad").complaints[0]
     assert "new" not in plugins.methods
     assert status(plugins, "other").status == "loaded"
 
@@ -78,8 +79,9 @@ def test_a_plugin_that_cannot_be_imported(tmp_path, monkeypatch):
     plugins = Plugins(points=[EntryPoint(n, f"plugin_{n}", "harness") for n in ("exits", "broken", "missing")])
     assert {s.name for s in plugins.failed} == {"exits", "broken", "missing"}
     assert "SystemExit: 7" in status(plugins, "exits").error
-    assert "a_module_nobody_has" in status(plugins, "broken").complaint
-    assert "\n" not in status(plugins, "broken").complaint
+    (complaint,) = status(plugins, "broken").complaints
+    assert "a_module_nobody_has" in complaint
+    assert "\n" not in complaint
 
 
 def test_interrupting_an_import_interrupts(tmp_path, monkeypatch):
@@ -90,18 +92,62 @@ def test_interrupting_an_import_interrupts(tmp_path, monkeypatch):
 
 
 def test_two_plugins_registering_one_name(install):
-    first, second = (install(name, harness_methods=methods(CARD)) for name in ("first", "second"))
+    first, second, third = (
+        install(name, harness_methods=methods(CARD, MethodCard(name=f"only_{name}", summary="Own.")))
+        for name in ("first", "second", "third")
+    )
     plugins = Plugins(points=[second, first])
-    assert status(plugins, "first").status == "loaded"
-    complaint = status(plugins, "second").complaint
-    assert "'new' is registered by both first and second" in complaint
+    assert plugins.failed == []
+    (complaint,) = plugins.complaints
+    assert complaint == (
+        "method 'new' is registered by both first and second, so that it is neither's; "
+        "uninstall one of them, or leave it out: --block first or --block second"
+    )
+    assert {"only_first", "only_second"} < set(plugins.methods)
+    assert "new" not in list(plugins.methods)
+    with pytest.raises(PluginError, match="'new' is registered by both first and second"):
+        plugins.methods.build("new")
+    assert Plugins(points=[second, first], block=["second"]).methods.entry("new").origin.plugin == "first"
+    assert "first and second and third" in Plugins(points=[second, first, third]).complaints[-1]
+    with pytest.raises(PluginError, match="'new' is registered by both"):
+        Plugins(points=[second, first], strict=True)
 
 
-def test_two_distributions_with_one_plugin_name(install):
-    points = [install("same"), EntryPoint("same", "somewhere_else", "harness")]
+def test_a_plugin_that_takes_a_builtin_name_keeps_its_others(install):
+    taken = install("taker", harness_methods=methods(MethodCard(name="supervised", summary="Taken."), CARD))
+    plugins = Plugins(points=[taken])
+    assert "new" in plugins.methods
+    with pytest.raises(PluginError, match=r"registered by both builtin and taker.* out: --block taker$"):
+        plugins.methods.entry("supervised")
+
+
+def test_a_plugin_that_fails_after_a_clash_leaves_the_name_to_the_other(install):
+    first = install("first", harness_methods=methods(CARD))
+    second = install("second", harness_methods=methods(CARD, error=RuntimeError("half way")))
+    plugins = Plugins(points=[first, second])
+    assert plugins.methods.entry("new").origin.plugin == "first"
+    assert [status.name for status in plugins.failed] == ["second"]
+
+
+def test_two_distributions_with_one_plugin_name(install, monkeypatch):
+    @hookimpl
+    def harness_run_started(cell):
+        raise RuntimeError
+
+    names = "one", "two"
+    points = []
+    for name in names:
+        hook = methods(MethodCard(name=name, summary="Own."))
+        install(name, harness_methods=hook, harness_run_started=harness_run_started)
+        distribution = SimpleNamespace(metadata={"Name": f"harness-{name}"}, version="1.0")
+        points.append(EntryPoint("same", f"plugin_{name}", "harness")._for(distribution))
     plugins = Plugins(points=points)
-    assert [s.status for s in plugins.statuses[1:]] in (["loaded", "failed"], ["failed", "loaded"])
-    assert "taken by" in plugins.failed[0].error
+    assert plugins.complaints == []
+    assert {*names} < set(plugins.methods)
+    assert [line.partition(" failed")[0] for line in plugins.run_started(None)] == [
+        f"plugin 'same' of harness-{name} 1.0" for name in names
+    ]
+    assert not {*names} & set(Plugins(points=points, block=["same"]).methods)
 
 
 def test_strict_raises(install):
@@ -112,8 +158,14 @@ def test_strict_raises(install):
 def test_blocked_plugins_are_not_imported(monkeypatch):
     point = EntryPoint("blocked", "plugin_that_does_not_exist", "harness")
     assert status(Plugins(points=[point], block=["blocked"]), "blocked").status == "blocked"
-    monkeypatch.setenv("HARNESS_BLOCK_PLUGINS", "x,blocked")
-    assert status(Plugins(points=[point]), "blocked").status == "blocked"
+    monkeypatch.setenv("HARNESS_BLOCK_PLUGINS", "x, blocked ,,")
+    plugins = Plugins(points=[point])
+    assert status(plugins, "blocked").status == "blocked"
+    assert plugins.complaints == ["nothing to block: unknown plugin 'x'; known: blocked"]
+    monkeypatch.delenv("HARNESS_BLOCK_PLUGINS")
+    plugins = Plugins(points=[point], block=["blocked, blokced"])
+    assert plugins.complaints == ["nothing to block: unknown plugin 'blokced'; did you mean 'blocked'?"]
+    assert status(plugins, "blocked").status == "blocked"
 
 
 def test_misspelled_hook_and_argument_are_refused(install):

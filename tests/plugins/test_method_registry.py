@@ -151,6 +151,6 @@ def test_a_wrong_start_from_a_fit_is_refused_in_one_line(start, message):
 def test_a_method_without_a_network_is_nothing_to_start_from(monkeypatch):
     card = dataclasses.replace(METHODS.entry("random_init").card, reads=frozenset({"pretraining"}))
     registered = dataclasses.replace(METHODS.entry("random_init"), card=card)
-    monkeypatch.setitem(METHODS._entries, "random_init", registered)
+    monkeypatch.setitem(METHODS._entries, "random_init", (registered,))
     with pytest.raises(UsageError, match="method 'supervised': method 'random_init' fits no network that could be"):
         METHODS.draft("supervised", {"start": {"fit": {"method": "random_init"}}})

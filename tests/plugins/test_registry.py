@@ -15,7 +15,8 @@ from harness.cards import DatasetCard, MethodCard
 from harness.errors import PluginError, UsageError
 from harness.plugins.file_registry import SuiteRegistry
 from harness.plugins.kinds import DatasetRegistry
-from harness.plugins.registry import Origin, Registry
+from harness.plugins.names import Origin
+from harness.plugins.registry import Registry
 from harness.testing.fixtures import MovingSquares
 
 if TYPE_CHECKING:
@@ -117,8 +118,15 @@ def test_option_of_the_wrong_value(registry):
 
 def test_clash_names_both_origins(registry):
     registry.origin = Origin("other", "harness-other", "1.2")
-    with pytest.raises(PluginError, match=r"builtin and harness-other 1\.2"):
-        registry.register(CARD, "somewhere:Else")
+    registry.register(CARD, "somewhere:Else")
+    for use in (registry.entry, registry.load, registry.build, registry.draft):
+        with pytest.raises(PluginError, match=r"builtin and harness-other 1\.2"):
+            use("thing")
+    assert "thing" in registry
+    assert "thing" not in list(registry)
+    assert len(registry) == len(list(registry))
+    with pytest.raises(PluginError, match=r"method 'thing' is registered twice by harness-other 1\.2"):
+        registry.register(CARD, "somewhere:Third")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "a.b:c.d", ":C", "a.b:"])
@@ -153,7 +161,7 @@ def test_suites():
     suites = SuiteRegistry()
     suites.register("quickstart", "harness.suites:quickstart.yaml")
     assert "methods:" in suites.text("quickstart")
-    with pytest.raises(PluginError, match="both"):
+    with pytest.raises(PluginError, match="suite 'quickstart' is registered twice by builtin"):
         suites.register("quickstart", "a:b.yaml")
     with pytest.raises(PluginError, match="not of the form"):
         suites.register("more", "b.yaml")

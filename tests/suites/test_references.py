@@ -76,7 +76,7 @@ def broken(*path, value=None):
         (broken("groups", 0, "numbers", value=[]), r"groups\.0\.numbers: "),
         (broken("groups", 0, "numbers", 0, "value", value="3.39 +- 0.01"), r"numbers\.0\.value: "),
         (broken("groups", 0, "numbers", 0, "value", value=True), r"numbers\.0\.value: "),
-        (broken("groups", 0, "numbers", 0, "value", value=float("nan")), r"numbers\.0\.value: "),
+        (broken("groups", 0, "numbers", 0, "value", value=float("nan")), "line 12: expected a finite number"),
         (broken("groups", 0, "numbers", 0, "std", value=-0.1), r"numbers\.0\.std: "),
         (broken("groups", 0, "numbers", 0, "metric", value="nmi"), r"numbers\.0\.metric: Extra"),
     ],

@@ -58,6 +58,14 @@ def test_set_changes_values_in_order(file):
         (GOOD.replace("name: tiny", "name: ../x"), "name"),
         ("- a\n- b\n", "expected a mapping"),
         ("a: [\n", "not plain YAML"),
+        (GOOD + "frames: 2000\n", "line 10: the key 'frames' comes twice; keep one"),
+        (GOOD.replace("[0, 1]", "[-1]"), r"seeds\.0: .*greater than or equal to 0, got -1"),
+        (GOOD.replace("[0, 1]", "[0, 4294967296]"), r"seeds\.1: .*less than 4294967296, got 4294967296"),
+        (GOOD.replace("[0, 1]", "[0.5]"), r"seeds\.0: .*got 0\.5"),
+        (GOOD.replace("margin: 1", "margin: .nan"), "line 5: expected a finite number, got .nan"),
+        (GOOD.replace("margin: 1", "margin: -.inf"), "expected a finite number, got -.inf"),
+        (GOOD.replace("Tiny", '"\\ud800"'), "half of a character"),
+        (GOOD + "paths: " + 60 * "[", "expected at most 50 lists and mappings in each other"),
     ],
 )
 def test_wrong_suites_name_the_place(file, text, message):
@@ -75,6 +83,20 @@ def test_yaml_that_would_execute_is_refused(file, tmp_path, tag):
     with pytest.raises(UsageError, match="not plain YAML data"):
         read(file, GOOD, f"summary={tag.format(canary)}")
     assert not canary.exists()
+
+
+def test_a_file_that_is_no_utf8(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_bytes(GOOD.replace("Tiny", "caf\xe9").encode("latin-1"))
+    with pytest.raises(UsageError, match=r"suite .*suite.yaml: expected UTF-8, got the byte 0xe9"):
+        load(str(path), SuiteRegistry())
+
+
+def test_set_of_what_is_no_plain_value(file):
+    with pytest.raises(UsageError, match=r"--set frames=.inf: line 1: expected a finite number, got \.inf"):
+        read(file, GOOD, "frames=.inf")
+    with pytest.raises(UsageError, match="the key 'a' comes twice"):
+        read(file, GOOD, "paths={a: x, a: y}")
 
 
 @pytest.mark.parametrize("change", ["frames", "methods.9.margin=1", "methods.0.margin=1", "no.such=1", "methods.x=1"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +44,42 @@ def test_a_full_disk_keeps_the_old_content(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", write_half)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as error:
         files.write_text(path, "something new")
+    assert error.value.filename == str(path)  # Python itself tells none
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_written_where_folders_cannot_be_opened(tmp_path, monkeypatch):
+    """As on Windows."""
+    opened = os.open
+
+    def windows(path, flags, *rest, **named):
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, flags, *rest, **named)
+
+    monkeypatch.setattr(files.os, "open", windows)
+    files.write_text(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("number", "written"), [(errno.EINVAL, True), (errno.EBADF, True), (errno.EIO, False)])
+def test_written_where_folders_cannot_be_synced(tmp_path, monkeypatch, number, written):
+    """As on some network disks; what may be lost is told."""
+    sync = os.fsync
+
+    def no_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", no_folders)
+    with contextlib.nullcontext() if written else pytest.raises(OSError, match="Input/output error"):
+        files.write_text(tmp_path / "file", "new")
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_killed_in_the_middle_of_writing(tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import os
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.system.processes import CrashedError, HungError, allowed_processors, imap_isolated
 
 
@@ -24,10 +29,51 @@ def test_a_crash_and_a_hang_are_results_and_the_others_go_on():
     crashed = dict(imap_isolated(os._exit, [7], timeout=60, workers=1))
     assert isinstance(crashed[7], CrashedError)
     assert "exit code 7" in str(crashed[7])
+    killed = dict(imap_isolated(signal.raise_signal, [signal.SIGABRT], timeout=60, workers=1))
+    assert "signal 6, SIGABRT" in str(killed[signal.SIGABRT])
     hung = dict(imap_isolated(time.sleep, [60, 0], timeout=2, workers=1))
     assert isinstance(hung[60], HungError)
     assert str(hung[60]) == "the worker was not done in 2 s"
     assert hung[0] is None
+
+
+def run(script, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_script_without_a_main_guard_is_not_run_again(tmp_path):
+    script = """
+import math
+from harness.system.processes import imap_isolated
+print("begun", [result for _, result in imap_isolated(math.sqrt, [4.0, 9.0], timeout=60, workers=2)])
+"""
+    ended = run(script, tmp_path)
+    assert ended.stdout.splitlines() == ["begun [2.0, 3.0]"], ended.stderr
+
+
+def test_work_that_a_script_defines_needs_a_main_guard(tmp_path):
+    script = """
+from harness.system.processes import imap_isolated
+def double(number):
+    return 2 * number
+{guard}
+    print([result for _, result in imap_isolated(double, range(40), timeout=60, workers=2)])
+"""
+    unguarded = run(script.format(guard="if True:"), tmp_path)
+    assert unguarded.returncode == 1
+    last = unguarded.stderr.splitlines()[-1]
+    assert last.startswith("harness.errors.UsageError")
+    assert 'below `if __name__ == "__main__":`' in last
+    guarded = run(script.format(guard='if __name__ == "__main__":'), tmp_path)
+    assert guarded.stdout.split() == f"[{', '.join(str(2 * n) for n in range(40))}]".split(), guarded.stderr
+
+
+def test_workers_that_cannot_start_are_no_result_of_an_item(monkeypatch):
+    monkeypatch.setattr("harness.system.processes._start", functools.partial(os._exit, 1))
+    with pytest.raises(HarnessError, match="no worker process could start"):
+        list(imap_isolated(math.sqrt, [4.0] * 40, timeout=60, workers=2))
 
 
 def test_workers_compute_with_one_thread():

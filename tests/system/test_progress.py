@@ -63,6 +63,21 @@ def test_a_log_gets_a_line_at_the_start_and_at_each_quarter():
     ]
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_text_from_outside_is_one_printable_line(terminal):
+    evil = "\x1b]0;title\x07\nJump\udce9 [red]"
+    text, _ = shown([Started(1, evil, 4), Advanced(1, 2, evil), Said(evil), Ended(1)], terminal=terminal)
+    assert "\x07" not in text
+    assert "\x1b]" not in text
+    text.encode()
+    assert text.count(r"\x1b]0;title\x07 Jump\xe9 [red]") >= 1
+
+
+def test_a_line_may_be_long_but_not_endless():
+    text, _ = shown([Said("x" * 100_000)], terminal=False)
+    assert len(text.strip()) == progress.LINE_LIMIT
+
+
 def test_a_terminal_gets_one_live_display_that_ends_with_the_last_task():
     text, show = shown([EVENTS[0], Started(2, "encoding", 1), *EVENTS[1:], Ended(2)], terminal=True)
     assert "fitting" in text

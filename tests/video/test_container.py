@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import struct
 import wave
+import zlib
 
 import av
 import numpy as np
@@ -120,3 +122,24 @@ def test_a_name_with_a_colon_is_a_file(tmp_path):
     path = tmp_path / "concat:a b%d.avi"
     write_video(path, drift(count=2), 25)
     assert decode(path).shape == (2, 96, 128, 3)
+
+
+def test_a_picture_of_too_many_pixels_takes_no_memory(tmp_path):
+    """650 kB that would become 680 MB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    side = 15_000
+    packed = zlib.compressobj(1)
+    rows = b"".join(packed.compress(bytes(side * 3 + 1)) for _ in range(side)) + packed.flush()
+    parts = (
+        chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        chunk(b"IDAT", rows),
+        chunk(b"IEND", b""),
+    )
+    path = tmp_path / "bomb.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    with pytest.raises(DataError, match="has no video stream of at most 134 million pixels a picture") as error:
+        count_frames(path)
+    assert error.value.reason == "no-video-stream"

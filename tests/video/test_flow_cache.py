@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from harness.errors import DataError
+from harness.system import paths
 from harness.system.processes import CrashedError, HungError
 from harness.video import flow_cache
 from harness.video.decode import decode
@@ -115,6 +116,7 @@ def test_no_damage_is_ever_read(files, computed, cache, capsys):
     path = cache.path(video)
     intact = path.read_bytes()
     random = np.random.default_rng(0)
+    assert flow_cache.damage(path) == ""
     damaged = [b"", b"not a zip", intact[: len(intact) // 2], intact[:-1], intact[100:]]
     places = random.integers(0, len(intact), 40)
     damaged += [intact[:place] + bytes([intact[place] ^ 0x55]) + intact[place + 1 :] for place in places]
@@ -123,7 +125,11 @@ def test_no_damage_is_ever_read(files, computed, cache, capsys):
         assert torch.equal(cache.read(video), whole)
     assert len(computed) > 6 + 20
     assert path.read_bytes() == intact
-    assert "damaged flow of" in capsys.readouterr().err
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"{path}: damaged (")]
+    aside = paths.store() / "damaged" / "flow"
+    assert len(lines) == len(list(aside.iterdir())) == len(computed) - 1
+    assert lines[1].endswith(f"; set aside as {aside / path.name}.2; computing the flow of {video} again")
+    assert (aside / path.name).read_bytes() == damaged[0]
 
 
 def test_a_file_that_lacks_pictures_is_not_used(files, computed, cache):

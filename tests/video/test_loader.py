@@ -11,10 +11,12 @@ import torch
 from harness.cards import View, WholeVideo
 from harness.errors import DataError
 from harness.testing import MovingSquares
-from harness.video.loader import AHEAD, clips, sampled_batches, sampled_clips, video_clips
+from harness.video import loader
+from harness.video.loader import clips, sampled_batches, sampled_clips, video_clips
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crops
 
+AHEAD = loader.AHEAD * loader.THREADS
 VIEW = View(frames=4, stride=2, size=32)  # a clip spans 7 of the 24 frames
 
 
@@ -72,6 +74,18 @@ def test_video_after_video_clip_after_clip_crop_after_crop(view, batch_size):
                 assert clip[2, 0, 0].tolist() == list(range(left, left + 6))
                 expected += 1
     assert sorted(split.reads) == list(range(len(split)))
+
+
+def test_threads_by_the_processors_allowed(monkeypatch):
+    def threads(allowed):
+        monkeypatch.setattr(loader, "allowed_processors", lambda: allowed)
+        split = Numbered(frames=(5,) * 40)
+        next(clips(split, View(frames=2, size=6), batch_size=1))
+        return len(split.reads)
+
+    assert threads(1) <= loader.AHEAD + 1
+    assert threads(1) < threads(4) <= 4 * loader.AHEAD + 1
+    assert threads(64) <= loader.THREADS * loader.AHEAD + 1
 
 
 def test_an_error_in_a_thread_reaches_the_consumer():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import wave
+from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from harness.datasets.listed_files import ListedFile, read_split
 from harness.errors import DataError
+from harness.video.decode import decode
 from harness.video.probe import REASONS, REMARKS, probe
 from harness.video.write import write_video
 
@@ -154,3 +157,144 @@ def test_a_file_that_the_system_does_not_let_be_read(tmp_path, monkeypatch):
     record = probe(tmp_path / "video.avi")
     assert record.reason == "unreadable"
     assert "Permission denied" in record.message
+
+
+def remuxed(source, path, *, start=0, sound=0.0, options=None):
+    """The same packets in another file, from a time before 0 on, with seconds of sound."""
+    with av.open(str(source)) as old, av.open(str(path), "w", options=options or {}) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        voice = new.add_stream("libopus" if path.suffix == ".webm" else "aac", rate=48000) if sound else None
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= round(start / packet.time_base)
+                packet.dts -= round(start / packet.time_base)
+                packet.stream = stream
+                new.mux(packet)
+        for begin in range(0, round(sound * 48000), 960):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48000, begin
+            new.mux(voice.encode(frame))
+        if voice:
+            new.mux(voice.encode())
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    write_video(path, drift(100, 48, 64), 25, "libx264")
+    return path
+
+
+def decoded_by_pyav(path):
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_what_an_edit_list_hides_is_not_missing(film, tmp_path):
+    remuxed(film, tmp_path / "cut.mp4", start=1.2)
+    record = probe(tmp_path / "cut.mp4")
+    with av.open(str(tmp_path / "cut.mp4")) as container:
+        assert container.streams.video[0].frames == 100
+    assert record.frames == decoded_by_pyav(tmp_path / "cut.mp4") == 70
+    assert (record.reason, record.remarks) == ("", ())
+
+
+def test_a_file_with_an_edit_list_that_is_cut_short(film, tmp_path):
+    remuxed(film, tmp_path / "cut.mp4", start=1.2, options={"movflags": "+faststart"})
+    whole = (tmp_path / "cut.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 7 // 10])
+    record = probe(tmp_path / "cut.mp4")
+    assert record.reason == "truncated"
+    assert "declares 70 frames" in record.message
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_sound_that_is_longer_than_the_picture(film, tmp_path, suffix):
+    remuxed(film, tmp_path / f"film{suffix}", sound=6.0)
+    record = probe(tmp_path / f"film{suffix}")
+    assert (record.frames, record.reason, record.remarks) == (100, "", ())
+
+
+def encoded(path, codec, times, *, rate=25, b_frames=0):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = 64, 48
+        stream.codec_context.max_b_frames = b_frames
+        for time, picture in zip(times, drift(len(times), 48, 64), strict=True):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.webm", "libvpx-vp9"), ("a.mkv", "libx264"), ("a.ts", "mpeg2video"), ("a.avi", "mpeg4"), ("a.mp4", "libx264")],
+)
+def test_frames_that_the_camera_dropped_are_not_missing(tmp_path, name, codec):
+    encoded(tmp_path / name, codec, [time for time in range(100) if time % 7])
+    record = probe(tmp_path / name)
+    assert (record.frames, record.reason) == (85, "")
+    assert "variable-rate" in record.remarks
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_out_of_order_in_avi_are_of_a_constant_rate(tmp_path, codec):
+    encoded(tmp_path / "a.avi", codec, range(50), b_frames=2)
+    record = probe(tmp_path / "a.avi")
+    assert (record.frames, record.reason) == (50, "")
+    assert "variable-rate" not in record.remarks
+
+
+def with_cover(path, film=None):
+    """Sound, a cover picture, and a film where there is one."""
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 320, 240, "yuvj420p"
+        cover.codec_context.color_range = 2
+        cover.disposition = Disposition.attached_pic
+        voice = container.add_stream("aac", rate=48000)
+        old = av.open(str(film)) if film else None
+        stream = container.add_stream_from_template(old.streams.video[0]) if old else None
+        picture = av.VideoFrame.from_ndarray(np.full((240, 320, 3), 90, np.uint8), format="rgb24")
+        container.mux(cover.encode(picture.reformat(format="yuvj420p")))
+        container.mux(cover.encode())
+        for packet in old.demux(video=0) if old else ():
+            if packet.dts is not None:
+                packet.stream = stream
+                container.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 48000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 48000
+        container.mux(voice.encode(frame))
+        container.mux(voice.encode())
+    if old:
+        old.close()
+
+
+def test_a_cover_picture_is_no_video(film, tmp_path):
+    with_cover(tmp_path / "song.mp4")
+    with av.open(str(tmp_path / "song.mp4")) as container:
+        assert container.streams.video[0].disposition & Disposition.attached_pic
+    record = probe(tmp_path / "song.mp4")
+    assert record.reason == "no-video-stream"
+    assert "no video stream" in record.message
+    with pytest.raises(DataError, match="no video stream"):
+        decode(tmp_path / "song.mp4")
+    with_cover(tmp_path / "film.mp4", film)
+    record = probe(tmp_path / "film.mp4")
+    assert (record.frames, record.width, record.height, record.reason) == (100, 64, 48, "")
+    assert decode(tmp_path / "film.mp4", [5]).shape == (1, 48, 64, 3)
+
+
+@pytest.mark.parametrize("part", ["end", "middle"])
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.avi", "mpeg4")])
+def test_a_file_with_zeros_in_place_of_frames(tmp_path, name, codec, part):
+    """As a download that reserved its room and did not come to an end."""
+    encoded(tmp_path / name, codec, range(100))
+    with av.open(str(tmp_path / name)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    content = bytearray((tmp_path / name).read_bytes())
+    for place, size in places[70:] if part == "end" else places[40:60]:
+        content[place : place + size] = bytes(size)
+    (tmp_path / name).write_bytes(content)
+    assert probe(tmp_path / name).reason in {"truncated", "corrupt"}

@@ -8,8 +8,6 @@ import functools
 import hashlib
 import io
 import json
-import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -34,14 +32,16 @@ from harness.datasets.mocap_actions.plan import (
     tests,
 )
 from harness.datasets.mocap_actions.scene import clip, scene
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, StoreError, UsageError
 from harness.system import files, progress
 from harness.system.code import code_hash
-from harness.system.processes import CrashedError, HungError, imap_isolated
+from harness.system.processes import CrashedError, HungError, allowed_processors, imap_isolated
 from harness.video.write import write_video
 
 NAME = "mocap-actions"
 LISTS = "ucfTrainTestlist"
+DATA, IDENTITY = "data", "identity.json"
+"""In the folder of a drawing that goes on: what is drawn, and of what."""
 PATIENCE = 600.0
 """Seconds that a worker may take for one group before it is killed."""
 Record = dict[str, Any]
@@ -60,7 +60,8 @@ def build(
 
     `folder` then holds `videos/<Class>/v_<Class>_gXX_cYY.avi`, `ucfTrainTestlist/` with the class index and three
     train and test lists, `scenes.csv`, `joints/<Class>/v_<Class>_gXX_cYY.npz` and `manifest.json`. Drawing goes on
-    beside it, and it appears when everything is drawn; a second process waits for the first.
+    beside it, and it appears when everything is drawn; a second process waits for the first. A drawing that is stopped,
+    by `kill -9` too, is gone on with group after group, to the same bytes.
 
     Args:
         folder: Where; its parent is made if need be.
@@ -68,14 +69,14 @@ def build(
         biased: Whether place and clothes tell the action in most groups.
         version: 1 performs the recordings themselves, 2 a take of its own in every group.
         seed: Another seed draws other people, places and clips.
-        workers: Processes; as many as there are processors when None.
+        workers: Processes; as many as there are allowed processors when None.
 
     Returns:
         `folder`.
 
     Raises:
         UsageError: `folder` holds something else.
-        DataError: The files cannot be written.
+        DataError: The files cannot be written, or a process that draws crashed.
     """
     spec = replace(SIZES[size], version=version)
     return build_spec(folder, spec, biased=biased, seed=seed, workers=workers)
@@ -90,9 +91,9 @@ def build_spec(folder: Path, spec: Spec, *, biased: bool, seed: int = 0, workers
         if complete(folder, spec, biased=biased, seed=seed):
             return folder
         _refuse_foreign(folder)
-        with _beside(folder) as draft:
-            _draw(draft, spec, biased=biased, seed=seed, workers=workers or os.cpu_count() or 1)
-            _swap(draft, folder)
+        with _beside(folder, _identity(spec, biased=biased, seed=seed)) as draft:
+            _draw(draft, spec, biased=biased, seed=seed, workers=workers or allowed_processors())
+            _swap(draft / DATA, folder)
     return folder
 
 
@@ -143,10 +144,6 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            # This is a worker that imports its parent's script, and the parent, which draws, waits for the worker.
-            msg = f"{folder}: a script that draws it must do so below `if __name__ == '__main__':`"
-            raise UsageError(msg) from None
         progress.say(f"{folder}: waiting for another process that is drawing it")
         lock.acquire()
     try:
@@ -156,57 +153,91 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """Make an empty folder beside `folder`, gone afterwards.
+def _beside(folder: Path, identity: Record) -> Iterator[Path]:
+    """Make a folder beside `folder` for the drawing, gone once it is done.
 
-    What a killed process left there is thrown away.
+    Where a drawing of the same identity was stopped, this is its folder with what it had drawn.
 
     Raises:
-        DataError: The disk is full, or files cannot be written there.
+        StoreError: The disk is full, or files cannot be written there.
     """
     draft = folder.parent / f".{folder.name}.drawing"
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir()
+        if not _goes_on(draft, identity):
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir()
+            files.write_json(draft / IDENTITY, identity)
         yield draft
     except OSError as error:
-        msg = f"{folder}: cannot be drawn ({error.strerror or error}); make room there, or set HARNESS_HOME elsewhere"
-        raise DataError(msg) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        msg = (
+            f"{folder}: cannot be drawn ({error.strerror or error}); make room there, or set HARNESS_HOME elsewhere; "
+            "drawing goes on from here"
+        )
+        raise StoreError(msg) from error
+    shutil.rmtree(draft, ignore_errors=True)
 
 
-def _swap(draft: Path, folder: Path) -> None:
+def _goes_on(draft: Path, identity: Record) -> bool:
+    try:
+        return bool(json.loads((draft / IDENTITY).read_text(encoding="utf-8")) == identity)
+    except (OSError, ValueError):
+        return False
+
+
+def _swap(drawn: Path, folder: Path) -> None:
     if folder.exists():
         outdated = folder.parent / f".{folder.name}.outdated"
         shutil.rmtree(outdated, ignore_errors=True)
         folder.rename(outdated)
-        draft.rename(folder)
+        drawn.rename(folder)
         shutil.rmtree(outdated, ignore_errors=True)
     else:
-        draft.rename(folder)
+        drawn.rename(folder)
 
 
 def _draw(draft: Path, spec: Spec, *, biased: bool, seed: int, workers: int) -> None:
     planned = list(groups(spec, biased=biased, seed=seed))
-    for name in class_names()[: spec.classes]:
-        (draft / "videos" / name).mkdir(parents=True)
-        (draft / "joints" / name).mkdir(parents=True)
-    videos: list[Record] = []
+    data = draft / DATA
+    for half in data.rglob(".*.tmp"):  # of a process that was killed while it wrote a file
+        half.unlink()
+    kept = {group: records for group in planned if (records := _kept(draft, group))}
+    todo = [group for group in planned if group not in kept]
+    videos: list[Record] = [record for records in kept.values() for record in records]
     variant = NAME if biased else f"{NAME}-unbiased"
     with progress.bar(f"drawing {variant}", total=len(planned) * spec.clips) as bar:
-        for records in _drawn(draft, planned, spec, seed, min(workers, len(planned))):
+        bar.advance(len(videos))
+        for records in _drawn(draft, todo, spec, seed, min(workers, len(todo))):
             videos += records
             bar.advance(len(records))
     videos.sort(key=lambda record: record["path"])
-    _write_lists(draft, videos)
-    _write_scenes(draft, videos, planned)
-    files.write_json(draft / "manifest.json", {**_identity(spec, biased=biased, seed=seed), "videos": videos})
+    _write_lists(data, videos)
+    _write_scenes(data, videos, planned)
+    files.write_json(data / "manifest.json", {**_identity(spec, biased=biased, seed=seed), "videos": videos})
+
+
+def _kept(draft: Path, group: Group) -> list[Record]:
+    """Records of a group that an earlier process drew whole; none where it did not."""
+    try:
+        records: list[Record] = json.loads(_records_file(draft, group).read_text(encoding="utf-8"))
+        whole = all(_whole(draft / DATA, record) for record in records)
+    except (OSError, ValueError):
+        return []
+    return records if whole else []
+
+
+def _whole(data: Path, record: Record) -> bool:
+    video, size = str(record["path"]), int(record["bytes"])
+    joints = video.replace("videos/", "joints/").replace(".avi", ".npz")
+    return (data / video).stat().st_size == size and (data / joints).stat().st_size > 0
+
+
+def _records_file(draft: Path, group: Group) -> Path:
+    return draft / "groups" / f"{group.class_name}_g{group.number:02d}.json"
 
 
 def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: int) -> Iterator[list[Record]]:
     """Draw the groups; yields each one's records in order, as soon as they are there."""
-    if workers == 1:
+    if workers <= 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(0)
         try:
@@ -218,7 +249,7 @@ def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: in
     work = functools.partial(draw_group, draft, spec=spec, seed=seed)
     for _, outcome in imap_isolated(work, planned, timeout=PATIENCE, workers=workers):
         if isinstance(outcome, CrashedError | HungError):
-            msg = f"{draft.parent}: {outcome} while drawing, perhaps for want of memory; run it again"
+            msg = f"{draft.parent}: {outcome} while drawing, perhaps for want of memory; run it again, and it goes on"
             raise DataError(msg) from outcome
         if isinstance(outcome, Exception):
             raise outcome
@@ -226,16 +257,21 @@ def _drawn(draft: Path, planned: list[Group], spec: Spec, seed: int, workers: in
 
 
 def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]:
-    """Draw all clips of a group, write them with their joints; returns the records."""
+    """Draw and write all clips of a group with their joints; returns the records.
+
+    The file of the records is written last, and says that the others are whole.
+    """
     where = scene(group, spec, seed)
     records = []
     for number in range(1, spec.clips + 1):
         drawn, video = clip(where, number, spec, seed), group.video(number)
-        path = draft / "videos" / f"{video}.avi"
+        path = draft / DATA / "videos" / f"{video}.avi"
         write_video(path, drawn.frames, spec.fps)
         joints = io.BytesIO()
         np.savez_compressed(joints, joints=drawn.joints, visible=drawn.visible)
-        (draft / "joints" / f"{video}.npz").write_bytes(joints.getvalue())
+        target = draft / DATA / "joints" / f"{video}.npz"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(joints.getvalue())
         content = path.read_bytes()
         records.append(
             {
@@ -251,12 +287,13 @@ def draw_group(draft: Path, group: Group, spec: Spec, seed: int) -> list[Record]
                 "tested_by": list(tests(group.number)),
             }
         )
+    files.write_json(_records_file(draft, group), records)
     return records
 
 
-def _write_lists(draft: Path, videos: list[Record]) -> None:
+def _write_lists(data: Path, videos: list[Record]) -> None:
     """Write `classInd.txt`, and `trainlist0N.txt` and `testlist0N.txt` of each split."""
-    folder = draft / LISTS
+    folder = data / LISTS
     present = {video["class"] for video in videos}
     numbers = {name: number for number, name in enumerate(class_names(), start=1) if name in present}
     listed = [(video["path"].removeprefix("videos/"), video) for video in videos]
@@ -268,7 +305,7 @@ def _write_lists(draft: Path, videos: list[Record]) -> None:
         files.write_text(folder / f"testlist{split:02d}.txt", "".join(test))
 
 
-def _write_scenes(draft: Path, videos: list[Record], planned: list[Group]) -> None:
+def _write_scenes(data: Path, videos: list[Record], planned: list[Group]) -> None:
     kinds = {(group.class_name, f"g{group.number:02d}"): group.kind for group in planned}
     order = list(KINDS)
     text = io.StringIO()
@@ -277,4 +314,4 @@ def _write_scenes(draft: Path, videos: list[Record], planned: list[Group]) -> No
     for video in videos:
         kind = kinds[video["class"], video["group"]]
         table.writerow([video["path"].removeprefix("videos/").removesuffix(".avi"), kind, order.index(kind)])
-    files.write_text(draft / "scenes.csv", text.getvalue())
+    files.write_text(data / "scenes.csv", text.getvalue())

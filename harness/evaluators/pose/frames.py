@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.errors import DataError
 from harness.functional.pose import JOINTS, TORSO
+from harness.system.zips import read_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,11 +27,12 @@ PER_VIDEO = 2
 EXPANSION = 3.0
 """Side of the square, in longer sides of the torso's box."""
 
+MOST_BYTES = 2**12
+"""Bytes of the joints of a frame, many times what they have."""
 UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error),
-    *(TypeError, AttributeError),  # a lone array, which is no archive
 )
-"""Exceptions of numpy for a file that is no archive of these arrays."""
+"""Exceptions for a file that is no archive of these arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,8 @@ def read_joints(video: Video) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         msg = f"video {video.id!r} has no joints, though its data set's card says so"
         raise DataError(msg)
     try:
-        # Opened here, because numpy leaves the file of a broken archive open.
-        with video.joints.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            joints, visible = arrays["joints"], arrays["visible"]
+        largest = MOST_BYTES * max(video.frames, 1)
+        joints, visible = read_arrays(video.joints, ("joints", "visible"), largest).values()
     except UNREADABLE as error:
         msg = f"{video.joints}: the joints of video {video.id!r} cannot be read ({error}); fetch or draw them again"
         raise DataError(msg) from error

@@ -6,9 +6,11 @@ import io
 from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from harness.evaluators.pose.feature_maps import squares
+from harness.pictures.lettering import Lettering
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,18 +59,18 @@ def skeletons(frames: Frames, predicted: Tensor) -> bytes:
     height = rows * (CELL + MARGIN + CAPTION) + MARGIN + CAPTION
     sheet = Image.new("RGB", (FINE * width, FINE * height), "white")
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=FINE * 11)
+    lettering = Lettering(FINE * 11)
     legend = "thin on black: true. bold: predicted. the person's left side orange, right side blue, across it yellow"
-    draw.text((FINE * MARGIN, FINE * MARGIN), legend, fill="black", font=font)
+    lettering.write(draw, (FINE * MARGIN, FINE * (MARGIN + 6)), legend)
     truth, shares = frames.to_shares(frames.truth), frames.to_shares(predicted)
     for place, index in enumerate(chosen.tolist()):
         left = MARGIN + place % COLUMNS * (CELL + MARGIN)
         top = MARGIN + CAPTION + place // COLUMNS * (CELL + MARGIN + CAPTION)
         sheet.paste(_picture(frames, index, truth[index], shares[index]), (FINE * left, FINE * top))
-        title = f"{frames.split.videos[int(frames.videos[index])].id}, frame {int(frames.numbers[index])}"
-        while font.getlength(title) > FINE * CELL:
+        title = f"{printable(frames.split.videos[int(frames.videos[index])].id)}, frame {int(frames.numbers[index])}"
+        while lettering.width(title) > FINE * CELL:
             title = title[:-2] + "…"
-        draw.text((FINE * left, FINE * (top + CELL + 1)), title, fill="black", font=font)
+        lettering.write(draw, (FINE * left, FINE * (top + CELL + 7)), title)
     png = io.BytesIO()
     small = sheet.resize((width, height), Image.Resampling.BOX)
     # A quarter of the bytes; an octree, because a median cut would turn a few yellow pixels among many into orange.

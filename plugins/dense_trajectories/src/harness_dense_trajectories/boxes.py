@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DataError
 from harness.system import paths
+from harness.system.zips import read_arrays
 
 if TYPE_CHECKING:
     from harness.values import Video
@@ -21,6 +22,8 @@ Boxes = Sequence[NDArray[np.float32]]
 """For each frame (k, 4): left, top, right, bottom in pixels."""
 JOINTS = "joints"
 """Name of the boxes around a data set's joints, which `joint_boxes` writes."""
+MOST_BYTES = 2**26
+"""Bytes of the boxes of a video: four million of them."""
 _FORMATS = (
     "a .json list with one list of [left, top, right, bottom] a frame, or a .npz of `frame` (m,) and `box` (m, 4)"
 )
@@ -96,8 +99,8 @@ def _from_json(path: Path) -> list[NDArray[np.float32]]:
 
 
 def _from_npz(path: Path, frames: int) -> list[NDArray[np.float32]]:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        frame, box = archive["frame"], check_boxes(archive["box"])
+    arrays = read_arrays(path, ("frame", "box"), MOST_BYTES)
+    frame, box = arrays["frame"], check_boxes(arrays["box"])
     if frame.shape != (len(box),) or (len(frame) and not 0 <= frame.min() <= frame.max() < frames):
         msg = f"`frame` must name one of the {frames} frames for each of {len(box)} boxes, got {frame.tolist()[:9]}"
         raise ValueError(msg)

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from harness.system.prefetch import to_device
+
 
 class Adapted(Protocol):
     """Layers on maps of a clip's frames: maps (B, c, T, ...) -> (B, dim)."""
@@ -78,7 +80,7 @@ class LossOnMaps(nn.Module):
 
     def forward(self, _: object, labels: Tensor) -> Tensor:
         """(B,) labels of the first maps that wait -> ()."""
-        maps = self.waiting.popleft().to(labels.device, non_blocking=True)
+        maps = to_device(self.waiting.popleft(), labels.device)
         return label_loss(self.adapted, self.classifier, maps.float(), labels)
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from harness.evaluators.pictures import COLOUR, with_confusion
+from harness.pictures.lettering import Lettering
 from harness.pictures.sheet import Frame, sheet
 
 if TYPE_CHECKING:
@@ -132,15 +133,16 @@ def _padded(frames: Sequence[Frame]) -> list[Frame]:
 def _bars(names: Sequence[str], likeliest: Sequence[int], probabilities: Sequence[float], true: int) -> Frame:
     """Draw a bar for each of the likeliest classes, between its name and its share."""
     step = (HEIGHT - 2 * SPACE) / LIKELIEST
-    font = ImageFont.load_default(size=0.72 * step)
-    left = round(max(font.getlength(name) for name in names)) + 12
-    picture = Image.new("RGB", (left + BARS + round(font.getlength(" 100 %")) + 8, HEIGHT), "white")
+    lettering = Lettering(0.72 * step)
+    left = round(max(lettering.width(name) for name in names)) + 12
+    picture = Image.new("RGB", (left + BARS + round(lettering.width(" 100 %")) + 8, HEIGHT), "white")
     draw = ImageDraw.Draw(picture)
     for place, (number, probability) in enumerate(zip(likeliest, probabilities, strict=True)):
         middle = SPACE + (place + 0.5) * step
         colour = TRUE if number == true else COLOUR if place == 0 else OTHER
         end = left + BARS * probability
-        draw.text((left - 6, middle), names[number], fill=TRUE if number == true else INK, font=font, anchor="rm")
+        ink = TRUE if number == true else INK
+        lettering.write(draw, (left - 6, middle), names[number], fill=ink, right=True)
         draw.rectangle((left, middle - 0.32 * step, max(end, left + 1), middle + 0.32 * step), fill=colour)
-        draw.text((end + 5, middle), f"{probability:.0%}".replace("%", " %"), fill=INK, font=font, anchor="lm")
+        lettering.write(draw, (end + 5, middle), f"{probability:.0%}".replace("%", " %"), fill=INK)
     return np.asarray(picture)

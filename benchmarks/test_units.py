@@ -1,0 +1,71 @@
+"""A unit in processes of its own, beside the same work in this one; a plan of empty units on a cluster."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+
+import pytest
+
+from harness.execution import units
+from harness.execution.plan import plan_suite
+from harness.execution.sources import DataSources
+from harness.execution.supervision import Recorder, Supervisor
+from harness.execution.units import Workplace, Workshop
+from harness.execution.work_units import work_units
+from harness.plugins.manager import Plugins
+from harness.suites.schema import Suite
+
+SUITE = {
+    "name": "units",
+    "title": "Units",
+    "frames": 16,
+    "methods": ["random_init"],
+    "backbones": ["small_2d"],
+    "pretraining": [{"name": "mocap-actions", "size": "mini"}],
+    "evaluators": [{"name": "knn", "k": 5}],
+    "seeds": [0, 1, 2, 3, 4, 5],
+}
+LONGEST = 0.5
+"""Seconds that the processes of a fit may cost."""
+
+
+@pytest.fixture
+def planned():
+    """Plan fits that take no time, each with an evaluation."""
+    plugins = Plugins(only=())
+    return plugins, work_units(plan_suite(Suite.model_validate(SUITE), plugins, DataSources(plugins)).cells, plugins)
+
+
+def test_processes_of_a_fit(benchmark, planned, tmp_path):
+    plugins, (first, *others) = planned
+    supervisor, scores = Supervisor(), {}
+    recorder = Recorder(lambda cell: None, lambda cell, run, pictures: scores.update({cell.key: run.scores}))
+    apart = Workplace(store=tmp_path / "apart")
+    supervisor.do(first, apart, recorder)  # starts the server, and reads the data
+    workshop = Workshop(Workplace(store=tmp_path / "here"), plugins)
+    alike = {}
+
+    def here(unit):
+        units.fit(unit.fit, workshop)
+        (cell,) = unit.evaluations
+        alike[cell.key] = units.measure(cell, workshop).run.scores
+
+    here(first)
+    todo = iter(others)
+    times = []
+
+    def do():
+        unit = next(todo)
+        start = time.perf_counter()
+        here(unit)
+        middle = time.perf_counter()
+        supervisor.do(unit, apart, recorder)
+        times.append(time.perf_counter() - middle - (middle - start))
+
+    benchmark.pedantic(do, rounds=len(others))
+    assert scores == alike
+    overhead = statistics.median(times)
+    benchmark.extra_info.update(seconds_of_processes=round(overhead, 3), processors=len(os.sched_getaffinity(0)))
+    assert overhead <= LONGEST

@@ -1,0 +1,87 @@
+"""Work on many files as tasks of a Dask cluster, which this process takes part in."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.system import processes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+SMALLEST = 8
+"""Files of a task at least, since each begins worker processes."""
+TASKS = 4
+"""Tasks for each thread of the workers, so that a slow one is not waited for."""
+FIRST = 1_000_000
+"""Priority over units, which may wait for these files."""
+
+
+@contextlib.contextmanager
+def shared_with(address: str) -> Iterator[None]:
+    """Share what `imap_isolated` does in the block with the workers of a scheduler.
+
+    Args:
+        address: of the scheduler; its workers find files at the same paths.
+    """
+    with processes.mapped_by(functools.partial(_map, functools.cache(_connected), address)):
+        yield
+
+
+def _connected(address: str) -> Client:
+    from distributed import Client
+
+    return Client(address, set_as_default=False)
+
+
+def _map(
+    connected: Callable[[str], Client],
+    address: str,
+    work: Callable[[Any], Any],
+    items: Iterable[Any],
+    *,
+    timeout: float,
+    workers: int | None,
+) -> Iterator[tuple[Any, Any]]:
+    """Map `work` over items in order; this process takes them from the last on."""
+    items = list(items)
+    if len(items) < 2 * SMALLEST:
+        yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
+        return
+    client = connected(address)
+    threads = sum(client.nthreads().values())
+    size = max(SMALLEST, -(-len(items) // (TASKS * (threads + 1))))
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    name = uuid.uuid4().hex
+    tasks = [
+        client.submit(do_files, work, part, timeout, key=f"files-{name}-{number}", priority=FIRST, pure=False)
+        for number, part in enumerate(parts)
+    ]
+    here: dict[int, list[tuple[Any, Any]]] = {}
+    left = len(parts)
+    try:
+        for number, task in enumerate(tasks):
+            while number not in here and task.status != "finished":
+                if task.status == "pending":  # at the last the part itself, which may wait behind this process
+                    mine = left = left - 1
+                else:  # its workers died, or the scheduler is gone
+                    mine = number
+                client.cancel([tasks[mine]])
+                here[mine] = list(processes.imap_here(work, parts[mine], timeout=timeout, workers=workers))
+            yield from here.pop(number) if number in here else task.result()
+    finally:
+        client.cancel(tasks)
+
+
+def do_files(work: Callable[[Any], Any], part: list[Any], timeout: float) -> list[tuple[Any, Any]]:
+    """Work on files in a worker's own processes, as many as are its share."""
+    from distributed import get_worker
+
+    multiprocessing.current_process().daemon = False  # else it might have no children
+    share = max(1, processes.allowed_processors() // get_worker().state.nthreads)
+    return list(processes.imap_here(work, part, timeout=timeout, workers=share))

@@ -1,0 +1,109 @@
+"""Checks of what an evaluator gave, and the run that is made of it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import HarnessError
+from harness.store.records import Run, Status
+from harness.system.hashing import digest
+from harness.values import Evaluation
+
+if TYPE_CHECKING:
+    from harness.cards import EvaluatorCard
+    from harness.store.records import EvalSpec
+
+
+def expect_storable(evaluation: Evaluation, card: EvaluatorCard) -> None:
+    """Expect finite scores with the primary metric, and JSON values elsewhere.
+
+    Raises:
+        HarnessError: naming what is not.
+    """
+    name = f"evaluator {card.name!r}"
+    if not isinstance(evaluation, Evaluation):
+        msg = f"{name} gave {type(evaluation).__name__}; expected an Evaluation"
+        raise HarnessError(msg)
+    for score in evaluation.scores:
+        for part, value in ((score.metric, score.value), (f"a baseline of {score.metric}", score.baseline)):
+            if problem := _problem(value):
+                msg = f"{name} gave {part} = {value}, {problem}"
+                raise HarnessError(msg)
+    given = [score.metric for score in evaluation.scores]
+    if card.primary.id not in given:
+        msg = f"{name} gave no {card.primary.id!r}, its primary metric; it gave {', '.join(given) or 'no score'}"
+        raise HarnessError(msg)
+    for part, value in _parts(evaluation):
+        if problem := _problem(value):
+            msg = f"{name} gave {part}, {problem}"
+            raise HarnessError(msg)
+
+
+def _parts(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
+    for kind in ("notes", "conditions"):
+        for name, value in getattr(evaluation, kind).items():
+            yield f"{kind} with {str(name)!r}", {name: value}
+    predictions = evaluation.predictions
+    if predictions is not None:
+        for name in ("videos", "groups", "labels", "predicted"):
+            yield f"predictions with {name}", getattr(predictions, name)
+        for name, value in predictions.values.items():
+            yield f"predictions with values of {str(name)!r}", {name: value}
+
+
+def _problem(value: Any) -> str:
+    """Reason why a value is none of JSON; empty where it is one."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "a text that is no Unicode"
+    except TypeError as error:
+        return f"which is no JSON value ({error}); expected numbers of Python, text, lists and mappings"
+    except ValueError:
+        return "which is not finite"
+    except RecursionError:
+        return "which is nested too deeply"
+    return ""
+
+
+def new_run(
+    spec: EvalSpec,
+    evaluation: Evaluation = Evaluation(()),  # noqa: B008 - frozen
+    *,
+    status: Status = "done",
+    reason: str = "",
+    protocol: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any],
+) -> Run:
+    """Build the run of a cell, which is finished now.
+
+    Args:
+        spec: the cell.
+        evaluation: what the evaluator gave; nothing where it failed.
+        status: `done`, or how it failed.
+        reason: of the failure, in one line.
+        protocol: as it was kept to; that of the cell when None.
+        provenance: versions, hardware and seconds.
+    """
+    protocol = dict(spec.protocol if protocol is None else protocol)
+    finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return Run(
+        key=spec.key,
+        fit_key=spec.row.key,
+        identity=spec.identity,
+        status=status,
+        reason=reason,
+        supervised=spec.supervised,
+        sees=spec.row.promise.sees,
+        starts=spec.starts,
+        scores=evaluation.scores,
+        predictions=evaluation.predictions,
+        notes=dict(evaluation.notes),
+        pictures=tuple(evaluation.pictures),
+        protocol=protocol,
+        protocol_id=digest(protocol),
+        provenance={**provenance, "finished": finished},
+    )

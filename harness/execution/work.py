@@ -1,0 +1,125 @@
+"""Work of child processes: a fit, or the evaluations of one row.
+
+Each sets what results depend on, so that nothing which a plugin changed reaches another's result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.errors import PluginError, StoreError
+from harness.execution import units
+from harness.execution.failures import Failure, failure_of
+from harness.execution.file_tasks import shared_with
+from harness.plugins.manager import Plugins
+from harness.store.faults import store_fault
+from harness.system import global_state
+from harness.system.seeding import derive_seed
+
+if TYPE_CHECKING:
+    from harness.execution.units import Workplace
+    from harness.store.records import EvalSpec, FitSpec
+    from harness.system.child_process import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A cell whose evaluation begins, by its place among those that were handed over."""
+
+    cell: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A cell that is done; its run as JSON, free of a plugin's own classes."""
+
+    run: str
+    pictures: Mapping[str, bytes]
+
+
+def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace) -> None:
+    """Fit an encoder with the plugins that it needs; tells a `Failure`, or None.
+
+    Raises:
+        StoreError: when the store cannot be written.
+    """
+    state = _state(workplace)
+    try:
+        workshop = _workshop(workplace, plugins)
+        _settle(state, spec.seed)
+        with _files_shared(workplace):
+            units.fit(spec, workshop)
+    except BaseException as error:
+        link.send(_failure(error, workplace))
+    else:
+        link.send(None)
+
+
+def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], workplace: Workplace) -> None:
+    """Evaluate cells of one row; tells of each that it begins, and its outcome.
+
+    Raises:
+        StoreError: when the store cannot be written.
+    """
+    state = _state(workplace)
+    workshop = None
+    for place, cell in enumerate(cells):
+        link.send(Begun(place))
+        outcome: Measured | Failure
+        try:
+            workshop = workshop or _workshop(workplace, plugins)
+            _settle(state, cell.identity.seed)
+            with _files_shared(workplace):
+                done = units.measure(cell, workshop)
+            outcome = Measured(done.run.model_dump_json(), {name: bytes(png) for name, png in done.pictures.items()})
+        except BaseException as error:
+            outcome = _failure(error, workplace)
+        link.send(outcome)
+
+
+def describe(link: Link, plugins: frozenset[str], workplace: Workplace) -> None:
+    """Tell the provenance of what is done here with some plugins."""
+    link.send(_workshop(workplace, plugins).provenance)
+
+
+def _workshop(workplace: Workplace, plugins: frozenset[str]) -> units.Workshop:
+    """A workshop with the plugins that are needed and no other.
+
+    Raises:
+        PluginError: when one of them does not load, which did where the work was planned.
+    """
+    loaded = Plugins(block=workplace.block, only=plugins)
+    for status in loaded.failed:
+        raise PluginError(status.complaints[0])
+    return units.Workshop(workplace, loaded)
+
+
+def _state(workplace: Workplace) -> global_state.State:
+    """The state of this process before a plugin is loaded."""
+    os.environ.update(workplace.variables)
+    return global_state.current()
+
+
+def _files_shared(workplace: Workplace) -> contextlib.AbstractContextManager[None]:
+    return shared_with(workplace.scheduler) if workplace.scheduler else contextlib.nullcontext()
+
+
+def _settle(state: global_state.State, seed: int) -> None:
+    """Set what results depend on, whatever ran in this process before."""
+    global_state.restore(state)
+    global_state.seed(derive_seed(seed))
+
+
+def _failure(error: BaseException, workplace: Workplace) -> Failure:
+    """The failure of a cell; never for a fault of the store.
+
+    Raises:
+        StoreError: for that.
+    """
+    if fault := store_fault(error, workplace.store):
+        raise StoreError(fault) from error
+    return failure_of(error)

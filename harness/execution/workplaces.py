@@ -1,0 +1,80 @@
+"""Places of this machine in which units are done at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from harness.errors import UsageError
+from harness.execution.units import Workplace
+from harness.system.processes import allowed_processors
+
+MEMORY_OF_JOB = 2 * 2**30
+"""Bytes that one row is expected to need, where no number of jobs is given."""
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def workplaces(
+    *,
+    store: Path,
+    device: str,
+    locations: Mapping[str, Path] | None = None,
+    block: tuple[str, ...] = (),
+    threads: int = 1,
+    jobs: int | None = None,
+) -> list[Workplace]:
+    """Divide this machine: a place on each GPU, or for each `threads` processors.
+
+    Args:
+        store: of all places.
+        device: "cpu", "cuda" for all GPUs, or one such as "cuda:1".
+        locations: of data sets, by name.
+        block: plugins that are not loaded.
+        threads: that libraries compute with in each place.
+        jobs: number of places; one a GPU, or as many as processors and memory allow, when None.
+
+    Raises:
+        UsageError: when jobs and threads need more processors than there are.
+    """
+    processors = allowed_processors()
+    devices = _devices(device)
+    if jobs is None:
+        jobs = min(processors // threads, _free_memory() // MEMORY_OF_JOB)
+        jobs = len(devices) if device.startswith("cuda") else jobs
+        jobs = 1 if int(os.environ.get("WORLD_SIZE", "1")) > 1 else max(jobs, 1)  # ranks do the same unit at a time
+    elif jobs < 1 or (jobs > 1 and jobs * threads > processors):
+        msg = f"--jobs {jobs} with {threads} threads each needs {jobs * threads} processors; {processors} are allowed"
+        raise UsageError(msg if jobs > 0 else f"--jobs {jobs}: expected at least 1")
+    return [
+        Workplace(
+            store=store,
+            device=devices[place % len(devices)],
+            locations=locations or {},
+            block=block,
+            threads=min(threads, processors),
+            processors=max(processors // jobs, 1),
+        )
+        for place in range(jobs)
+    ]
+
+
+def _devices(device: str) -> list[str]:
+    if device != "cuda":
+        return [device]
+    import torch
+
+    count = torch.cuda.device_count()
+    return [device] if count < 2 else [f"cuda:{index}" for index in range(count)]
+
+
+def _free_memory() -> int:
+    """Bytes of free memory, of a container where it has a limit."""
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = ((_CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):
+        return free

@@ -1,0 +1,138 @@
+"""Replacement of all files of a board at once."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from harness.system import files
+
+_EXCHANGE = 2
+"""RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS."""
+_AT_FDCWD = -100
+
+
+def replace_files(folder: Path, content: Mapping[str, bytes], ours: Callable[[str], bool]) -> None:
+    """Replace all files of a folder at once.
+
+    Who looks at it, or kills this, finds all the old files or all the new ones.
+
+    The new files are written into a folder beside it, which then changes places with it. Files of others stay. Where
+    that cannot be done (the folder has folders in it, is where a process stands or where a disk is mounted, or the
+    system cannot exchange two folders), each file is replaced on its own, the old ones that are left over last.
+
+    Args:
+        folder: made if need be.
+        content: the new files by name.
+        ours: whether a file of this name is one of the old ones, which go.
+
+    Raises:
+        OSError: when the files cannot be written; the folder is as it was.
+    """
+    folder = folder.absolute()
+    with contextlib.suppress(_NotPossibleError), _drafted(folder, content, ours) as draft:
+        if not folder.exists():
+            draft.rename(folder)
+        elif not _exchange(draft, folder):
+            raise _NotPossibleError
+        files.sync_folder(folder.parent)
+        return
+    for name, body in content.items():
+        files.write_bytes(folder / name, body)
+    for path in folder.iterdir():
+        if path.name not in content and ours(path.name):
+            path.unlink()
+
+
+class _NotPossibleError(Exception):
+    """A folder that cannot be replaced as a whole."""
+
+
+@contextlib.contextmanager
+def _drafted(folder: Path, content: Mapping[str, bytes], ours: Callable[[str], bool]) -> Iterator[Path]:
+    """Write the new files into a draft beside `folder`; what is left of it goes.
+
+    Raises:
+        _NotPossibleError: when `folder` cannot be replaced by another.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder)
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    others = (
+        [path for path in folder.iterdir() if path.name not in content and not ours(path.name)]
+        if folder.exists()
+        else []
+    )
+    if folder.is_symlink() or folder.is_mount() or _stands_in(folder) or any(path.is_dir() for path in others):
+        raise _NotPossibleError
+    try:
+        draft.mkdir()
+    except OSError as error:
+        raise _NotPossibleError from error  # the folder may be one's own, and the one above it not
+    try:
+        for name, body in content.items():
+            files.write_bytes(draft / name, body)
+        for path in others:
+            _carry(path, draft / path.name)
+        if folder.exists():
+            draft.chmod(stat.S_IMODE(folder.stat().st_mode))
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _stands_in(folder: Path) -> bool:
+    """Tell whether this process stands in a folder, and would lose its place."""
+    with contextlib.suppress(OSError):
+        return Path.cwd().is_relative_to(folder.resolve())
+    return False
+
+
+def _carry(path: Path, place: Path) -> None:
+    """Have a file of others in the new folder, too."""
+    try:
+        os.link(path, place, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(path, place, follow_symlinks=False)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove drafts of processes that are gone."""
+    for draft in folder.parent.glob(f".{_literal(folder.name)}.*.tmp"):
+        number = draft.name.removesuffix(".tmp").rpartition(".")[2]
+        if draft.is_dir() and number.isdecimal() and not _runs(int(number)):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _literal(name: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def _runs(process: int) -> bool:
+    if sys.platform == "win32":  # where signal 0 ends a process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places at once; False where the system cannot."""
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, _EXCHANGE) == 0)
+        return bool(library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0)
+    except (AttributeError, OSError, TypeError):  # no such function, or no such library
+        return False

@@ -1,0 +1,81 @@
+"""Files of stored fits, with checksums beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness.store.faults import storing
+from harness.system import progress
+from harness.system.checksums import file_checksum
+from harness.system.damage import FOLDER, set_aside
+
+FIT = "fit.json"
+"""Written last, so that it marks a fit as complete."""
+CHECKSUMS = "checksums"
+"""Name in it of the checksums of the files that the encoder saved."""
+TRAINING = "training"
+"""Folder of a fit with its logs and checkpoints, which nobody loads."""
+
+
+def saved_checksums(folder: Path) -> dict[str, str]:
+    """Checksums of the files that an encoder saved into the folder of a fit, by name."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    own = {name: path for name, path in names.items() if name != FIT and not name.startswith(f"{TRAINING}/")}
+    return {name: file_checksum(path) for name, path in own.items()}
+
+
+def damage(folder: Path) -> str:
+    """Say how the files of a fit differ from those saved; empty when they do not.
+
+    Raises:
+        FileNotFoundError: when no complete fit is there.
+        StoreError: when a file cannot be read.
+    """
+    with storing(folder.parent.parent):
+        return _damage(folder)
+
+
+def _damage(folder: Path) -> str:
+    text = (folder / FIT).read_bytes()
+    try:
+        about = json.loads(text)
+        expected = dict(about.get(CHECKSUMS, {}))
+    except (ValueError, TypeError, AttributeError) as error:
+        return f"{FIT} is no record of a fit: {error}"
+    for name, value in expected.items():
+        try:
+            found = file_checksum(folder / name)
+        except FileNotFoundError:
+            return f"{name} is missing"
+        if found != value:
+            return f"{name} is not as it was saved"
+    return ""
+
+
+def is_checked(folder: Path) -> bool:
+    """True for a complete fit that has checksums; those of older versions have none."""
+    return CHECKSUMS in json.loads((folder / FIT).read_bytes())
+
+
+def is_stored(folder: Path) -> bool:
+    """True for a complete fit whose files are as they were saved.
+
+    A damaged one is named and set aside.
+
+    Raises:
+        StoreError: when a file cannot be read.
+    """
+    try:
+        problem = damage(folder)
+    except FileNotFoundError:
+        return False
+    if problem:
+        progress.say(f"{put_aside(folder, problem)}; it is fitted again")
+    return not problem
+
+
+def put_aside(folder: Path, problem: str) -> str:
+    """Set the folder of a damaged fit aside; one line that says so."""
+    return set_aside(folder, folder.parent.parent / FOLDER / folder.parent.name, problem)

@@ -1,0 +1,142 @@
+"""Function under way in a child process; the parent's side is `children`."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection
+from typing import TYPE_CHECKING, Any, TextIO
+
+from harness.errors import HarnessError
+from harness.system import processes, progress
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+THREADS = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("OPENCV_FOR_THREADS_NUM", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+)
+"""Variables that libraries read when they are loaded."""
+
+
+class Link:
+    """A child's end of the connection to its parent.
+
+    Args:
+        pipe: to the parent.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def send(self, value: Any) -> None:
+        """Send a value to the parent."""
+        self.put("told", value)
+
+    def receive(self) -> Any:
+        """Wait for a value of the parent.
+
+        Raises:
+            EOFError: when it wants no more.
+        """
+        return self._pipe.recv()
+
+    def put(self, kind: str, value: Any) -> None:
+        """Send a message of a kind."""
+        with self._lock:
+            self._pipe.send((kind, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Environment, folder, threads and processors of a child; None leaves its own."""
+
+    environment: dict[str, str]
+    folder: str
+    threads: int | None
+    processors: int | None
+
+
+def main(pipe: Connection, output: Connection, settings: Settings, work: Callable[..., Any], arguments: Any) -> None:
+    """Run `work` in the child."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # signals of the terminal are the parent's, and the whole group can be ended
+    _end_with_parent()
+    sys.stdout, sys.stderr = (_printing_to(output, stream) for stream in (1, 2))
+    os.environ.clear()
+    os.environ.update(settings.environment)
+    os.chdir(settings.folder)
+    if settings.processors is not None:
+        processes.share_processors(settings.processors)
+    if settings.threads is not None:
+        _compute_with(settings.threads)
+    link = Link(pipe)
+    with progress.sent_to(lambda event: link.put("event", event)):
+        try:
+            work(link, *arguments)
+        except HarnessError as error:
+            link.put("raised", (_kind(error), (str(error),), traceback.format_exc()))
+        except OSError as error:
+            name = error.filename if isinstance(error.filename, str) else None
+            link.put("raised", (OSError, (error.errno, error.strerror or str(error), name), traceback.format_exc()))
+        except BaseException:
+            link.put("raised", (RuntimeError, (traceback.format_exc(),), ""))
+        else:
+            link.put("done", None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _printing_to(output: Connection, stream: int) -> TextIO:
+    """Let a standard stream print to the parent."""
+    os.dup2(output.fileno(), stream)
+    return open(stream, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def _compute_with(threads: int) -> None:
+    """Set the number of threads, of libraries that are loaded and of those to come."""
+    import threadpoolctl
+    import torch
+
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    torch.set_num_threads(threads)
+    threadpoolctl.threadpool_limits(threads)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(threads)
+
+
+def _end_with_parent() -> None:
+    """End this process and its children when the parent is no more."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        kill_group(os.getpid())
+
+    threading.Thread(target=watch, name="end with parent", daemon=True).start()
+
+
+def kill_group(pid: int | None) -> None:
+    """Kill a process with its group, which it leads once it has begun."""
+    if pid is None:
+        return
+    end = signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM
+    for kill in (getattr(os, "killpg", os.kill), os.kill):
+        with contextlib.suppress(OSError):
+            kill(pid, end)
+
+
+def _kind(error: HarnessError) -> type[HarnessError]:
+    """The class of the core that an error is of; the parent may not know a plugin's."""
+    return next(kind for kind in type(error).__mro__ if kind.__module__ == HarnessError.__module__)

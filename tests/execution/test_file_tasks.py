@@ -1,0 +1,49 @@
+"""Work on files, shared with the workers of a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from harness.execution.file_tasks import shared_with
+from harness.system.processes import imap_isolated
+
+distributed = pytest.importorskip("distributed")
+
+
+def squared(number):
+    if number == 13:
+        raise ValueError("unlucky")
+    time.sleep(0.01)
+    return number**2, os.getppid()
+
+
+@pytest.fixture
+def cluster():
+    """One worker in a process of its own."""
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_files_are_done_once_in_order_by_workers_and_here(cluster):
+    with shared_with(cluster.scheduler_address):
+        outcomes = list(imap_isolated(squared, range(200), timeout=60))
+    assert [item for item, _ in outcomes] == list(range(200))
+    assert isinstance(outcomes[13][1], ValueError)
+    assert [outcome[0] for item, outcome in outcomes if item != 13] == [n**2 for n in range(200) if n != 13]
+    parents = {outcome[1] for item, outcome in outcomes if item != 13}
+    assert os.getpid() in parents
+    assert len(parents) == 2
+
+
+def test_a_worker_that_is_busy_is_not_waited_for(cluster):
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        busy = client.submit(time.sleep, 120)
+        start = time.monotonic()
+        with shared_with(cluster.scheduler_address):
+            outcomes = list(imap_isolated(squared, range(40), timeout=60))
+        assert time.monotonic() - start < 60
+        assert len(outcomes) == 40
+        busy.cancel()

@@ -1,0 +1,158 @@
+"""Processes of units: whatever one of them does, the others' results are as ever."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.execution.executor import Executor
+from harness.execution.units import Workplace
+from harness.execution.work_units import Unit
+from harness.store.runs import Store
+from harness.system import paths
+from harness.system.children import Limits
+
+PLANNING = (
+    "import pickle, sys\n"
+    "from harness.execution.plan import check, plan_suite\n"
+    "from harness.execution.sources import DataSources\n"
+    "from harness.execution.work_units import work_units\n"
+    "from harness.plugins.manager import Plugins\n"
+    "from harness.suites.schema import Suite\n"
+    "plugins = Plugins()\n"
+    "suite = check(Suite.model_validate(pickle.load(sys.stdin.buffer)), plugins)\n"
+    "units = work_units(plan_suite(suite, plugins, DataSources(plugins)).cells, plugins)\n"
+    "open(sys.argv[1], 'wb').write(pickle.dumps(units))\n"
+)
+"""A process that imports the hostile plugin, so that this one need not."""
+
+
+@pytest.fixture
+def units(hostile, tmp_path):
+    """Plan a suite of the hostile plugin's in a process of its own."""
+
+    def units(**changes) -> tuple[Unit, ...]:
+        suite = {
+            "name": "hostile",
+            "title": "Hostile",
+            "frames": 512,
+            "methods": ["random_init"],
+            "backbones": ["small_2d"],
+            "pretraining": ["blobs"],
+            "evaluators": [{"name": "knn", "k": 5}],
+            "seeds": [0],
+        }
+        file = tmp_path / "units.pickle"
+        content = pickle.dumps({**suite, **changes})
+        subprocess.run([sys.executable, "-c", PLANNING, str(file)], input=content, check=True, capture_output=True)
+        return pickle.loads(file.read_bytes())
+
+    return units
+
+
+@pytest.fixture
+def execute(units):
+    """Execute a suite of the hostile plugin's; gives its runs by method and evaluator."""
+
+    def execute(*, jobs=1, limits=None, **changes):
+        planned = units(**changes)
+        Executor([Workplace(store=paths.store())] * jobs, limits=limits).execute(planned, title="hostile")
+        runs = [Store(paths.store()).get(cell.key) for unit in planned for cell in unit.evaluations]
+        return {(run.identity.method.name, run.identity.evaluator.name): run for run in runs}
+
+    return execute
+
+
+def test_an_evaluator_that_changes_the_encoder_fails_and_the_next_gets_the_stored_one(execute, tmp_path, monkeypatch):
+    knn = {"name": "knn", "k": 5}
+    changed = execute(evaluators=["changes_the_encoder", knn])
+    failed = changed["random_init", "changes_the_encoder"]
+    assert failed.status == "failed"
+    assert failed.reason == "evaluator 'changes_the_encoder' changed the encoder it was given"
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path / "alone"))
+    alone = execute(evaluators=[knn])
+    assert changed["random_init", "knn"].scores == alone["random_init", "knn"].scores
+    assert changed["random_init", "knn"].predictions == alone["random_init", "knn"].predictions
+
+
+def test_a_fit_that_ends_its_process_is_recorded_and_the_rows_behind_it_go_on(execute, capfd):
+    methods = ["aborts", "ends_itself", "is_interrupted", "says_half_letters", "random_init"]
+    runs = execute(methods=methods)
+    status = {method: runs[method, "knn"].status for method in methods}
+    assert status == {**dict.fromkeys(methods, "failed"), "random_init": "done"}
+    assert "ended by signal 6, SIGABRT" in runs["aborts", "knn"].reason
+    assert "ended with exit code 3" in runs["ends_itself", "knn"].reason
+    assert runs["is_interrupted", "knn"].reason == "KeyboardInterrupt: KeyboardInterrupt"
+    assert runs["says_half_letters", "knn"].reason == r"RuntimeError: caf\xe9 \x1b[31mred\x07"
+    assert runs["aborts", "knn"].provenance["libraries"]["torch"]
+    assert runs["aborts", "knn"].provenance["plugins"]["harness-hostile"] == "1.0"
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "hostile is imported" in err
+    assert "hostile writes" in err
+    assert "\x1b" not in err
+    assert "\x07" not in err
+
+
+def test_an_evaluation_that_ends_its_process_is_one_cell(execute):
+    runs = execute(evaluators=[{"name": "knn", "k": 5}, "aborts_too", "retrieval", "is_told_state"])
+    assert [run.status for run in runs.values()] == ["done", "failed", "done", "done"]
+    assert "ended by signal 6, SIGABRT" in runs["random_init", "aborts_too"].reason
+
+
+def test_what_cannot_be_stored_fails_its_cell_in_one_line(execute):
+    reasons = {
+        "gives_numpy": "gave notes with 'strength', which is no JSON value (Object of type float32",
+        "gives_a_tensor": "gave value = 1.0, which is no JSON value (Object of type Tensor",
+        "gives_nan": "gave predictions with values of 'value', which is not finite",
+        "gives_half_letters": "gave notes with 'name', a text that is no Unicode",
+        "has_no_primary": "gave no 'value', its primary metric; it gave other",
+        "gives_a_word": "gave str; expected an Evaluation",
+    }
+    runs = execute(evaluators=[*reasons, "is_told_state"])
+    assert runs["random_init", "is_told_state"].status == "done"
+    for name, reason in reasons.items():
+        run = runs["random_init", name]
+        assert run.status == "failed"
+        assert run.reason.startswith(f"evaluator {name!r} {reason}")
+        assert "\n" not in run.reason
+
+
+def test_state_that_a_plugin_sets_reaches_no_result(execute, tmp_path):
+    runs = execute(methods=["random_init", "changes_everything"], evaluators=["is_told_state", "is_told_state_again"])
+    states = [run.notes for run in runs.values()]
+    assert states == [states[0]] * 4
+    assert states[0] == {
+        "dtype": "torch.float32",
+        "threads": 1,
+        "deterministic": False,
+        "precision": "highest",
+        "random": states[0]["random"],
+        "environment": "",
+        "folder": str(Path.cwd()),
+        "relu": "relu",
+    }
+
+
+def test_a_plugin_is_loaded_only_where_a_cell_needs_it(execute, capfd):
+    execute(methods=["random_init"], evaluators=[{"name": "knn", "k": 5}])
+    assert "hostile" not in capfd.readouterr().err.replace("hostile ...", "").replace("hostile 100 %", "")
+
+
+def test_limits_end_what_hangs_or_swells(execute):
+    limits = Limits(hours=2 / 3600, memory_gb=2.0)
+    runs = execute(methods=["hangs", "swells", "random_init"], limits=limits, jobs=2)
+    hung, swollen, sound = runs.values()
+    assert (hung.status, hung.reason) == ("failed", "ended after 0.000555556 hours, the limit (limits.fit_hours)")
+    assert swollen.status in {"oom", "failed"}
+    assert sound.status == "done"
+
+
+def test_memory_that_runs_out_is_told(execute):
+    runs = execute(methods=["swells"], limits=Limits(memory_gb=1.5))
+    assert runs["swells", "knn"].status == "oom"
+    assert "GiB of resident memory; the limit is 1.5 (limits.memory_gb)" in runs["swells", "knn"].reason

@@ -1,0 +1,53 @@
+"""This machine, divided."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UsageError
+from harness.execution import workplaces as module
+from harness.execution.workplaces import workplaces
+
+
+@pytest.fixture
+def divided(monkeypatch, tmp_path):
+    """Divide a machine of 8 processors and some memory."""
+
+    def divided(*, memory=64, **options):
+        monkeypatch.setattr(module, "allowed_processors", lambda: 8)
+        monkeypatch.setattr(module, "_free_memory", lambda: memory * 2**30)
+        monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+        return workplaces(store=tmp_path, locations={}, **{"device": "cpu", **options})
+
+    return divided
+
+
+def test_as_many_as_processors_and_memory_allow(divided):
+    assert [(place.threads, place.processors) for place in divided()] == [(1, 1)] * 8
+    assert [(place.threads, place.processors) for place in divided(threads=3)] == [(3, 4)] * 2
+    assert len(divided(memory=7)) == 3
+    assert len(divided(memory=0)) == 1
+    assert [place.processors for place in divided(jobs=2)] == [4, 4]
+
+
+def test_one_on_each_gpu(divided):
+    assert [(place.device, place.processors) for place in divided(device="cuda")] == [("cuda:0", 4), ("cuda:1", 4)]
+    assert [place.device for place in divided(device="cuda:1")] == ["cuda:1"]
+    assert [place.device for place in divided(device="cuda", jobs=3)] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_ranks_that_share_a_fit_do_one_unit_at_a_time(divided, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert len(divided()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jobs": 0}, "--jobs 0: expected at least 1"),
+        ({"jobs": 5, "threads": 2}, "--jobs 5 with 2 threads each needs 10 processors; 8 are allowed"),
+    ],
+)
+def test_more_than_there_is(divided, options, message):
+    with pytest.raises(UsageError, match=message):
+        divided(**options)
