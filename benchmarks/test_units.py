@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from dataclasses import replace
 
 import pytest
 
 from harness.execution import units
+from harness.execution.cluster import ClusterExecutor
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
 from harness.execution.supervision import Recorder, Supervisor
 from harness.execution.units import Workplace, Workshop
-from harness.execution.work_units import work_units
+from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.suites.schema import Suite
 
@@ -69,3 +71,35 @@ def test_processes_of_a_fit(benchmark, planned, tmp_path):
     overhead = statistics.median(times)
     benchmark.extra_info.update(seconds_of_processes=round(overhead, 3), processors=len(os.sched_getaffinity(0)))
     assert overhead <= LONGEST
+
+
+@pytest.mark.parametrize("count", [1_000, 10_000])
+def test_empty_units_on_a_cluster(benchmark, planned, tmp_path, count):
+    """Units of fits that are stored: what is left is the scheduler's work, which grows with their number alone."""
+    distributed = pytest.importorskip("distributed")
+    _, (first, *_) = planned
+    folder = tmp_path / "store" / "fits"
+    units_of = []
+    for number in range(count):
+        row = replace(first.fit, key=f"{number:020d}")
+        (cell,) = first.evaluations
+        units_of.append(
+            Unit(row=row, evaluations=(replace(cell, row=row, key=row.key),), evaluators={row.key: frozenset()})
+        )
+    (folder / units_of[0].key).mkdir(parents=True)
+    done = []
+    with (
+        distributed.LocalCluster(
+            n_workers=100, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(Supervisor, "do", lambda self, unit, *others: done.append(unit.key))
+        executor = ClusterExecutor(cluster.scheduler_address, Workplace(store=tmp_path / "store"))
+        start = time.perf_counter()
+        executor.execute(units_of, title="empty")
+        seconds = time.perf_counter() - start
+    assert sorted(done) == [unit.key for unit in units_of]
+    benchmark.extra_info.update(units=count, milliseconds_a_unit=round(1000 * seconds / count, 2))
+    benchmark.pedantic(lambda: None)
+    assert seconds / count <= 0.05

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+ENVIRONMENT = "the environment"
+
 _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's random state": (
         lambda: torch.get_rng_state().tolist(),
@@ -43,7 +45,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     ),
     "NumPy's handling of floating-point errors": (np.geterr, lambda handling: np.seterr(**handling)),
     "the working directory": (os.getcwd, os.chdir),
-    "the environment": (lambda: dict(os.environ), lambda variables: _put_environment(variables)),
+    ENVIRONMENT: (lambda: dict(os.environ), lambda variables: _put_environment(variables)),
 }
 """By its name, how a setting is read, and how it is put back."""
 

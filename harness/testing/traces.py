@@ -6,9 +6,17 @@ import contextlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch.nn
 
 from harness.system import global_state
 from harness.testing.checking import expect
+
+PATCHED = (torch.nn, torch.nn.functional, np)
+"""Modules of which no attribute may be replaced."""
 
 
 @dataclass
@@ -18,7 +26,7 @@ class Traces:
     printed: str = ""
     """Text on stdout."""
     changed: list[str] = field(default_factory=list)
-    """Names of the global states that changed."""
+    """Names of the global states, and of attributes of modules, that changed."""
 
 
 @contextlib.contextmanager
@@ -32,12 +40,23 @@ def traces() -> Iterator[Traces]:
     >>> left.printed, left.changed
     ('step 1\n', ["torch's random state"])
     """
-    left, stdout = Traces(), io.StringIO()
+    left, stdout, functions = Traces(), io.StringIO(), _functions()
     try:
-        with global_state.kept() as left.changed, contextlib.redirect_stdout(stdout):
+        with global_state.kept() as changed, contextlib.redirect_stdout(stdout):
             yield left
     finally:
         left.printed = stdout.getvalue()
+        # OpenCV and PyTorch set variables when they are first imported.
+        left.changed = [name for name in changed if name != global_state.ENVIRONMENT]
+        for (module, name), value in functions.items():
+            if getattr(module, name, None) is not value:
+                left.changed.append(f"{module.__name__}.{name}")
+                setattr(module, name, value)
+
+
+def _functions() -> dict[tuple[ModuleType, str], Any]:
+    """Public attributes of the modules that patches are made of."""
+    return {(module, name): value for module in PATCHED for name, value in vars(module).items() if name[0] != "_"}
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.execution import restore
-from harness.plugins.manager import Plugins
 from harness.system import paths
 from harness.testing import MovingSquares
 

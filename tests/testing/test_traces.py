@@ -33,6 +33,12 @@ from harness.testing.traces import expect_no_traces, reseeded, traces
             "cuDNN's benchmark mode",
         ),
         (lambda: os.chdir("/"), os.getcwd, "the working directory"),
+        (lambda: torch.set_default_device("meta"), torch.get_default_device, "torch's default device"),
+        (
+            lambda: setattr(torch.nn.functional, "relu", abs),
+            lambda: torch.nn.functional.relu,
+            r"torch.nn.functional.relu",
+        ),
     ],
 )
 def test_a_change_is_named_and_undone(change, look, name):

@@ -29,9 +29,7 @@ EXPANSION = 3.0
 
 MOST_BYTES = 2**12
 """Bytes of the joints of a frame, many times what they have."""
-UNREADABLE = (
-    *(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error),
-)
+UNREADABLE = (*(OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error),)
 """Exceptions for a file that is no archive of these arrays."""
 
 
