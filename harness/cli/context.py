@@ -69,7 +69,7 @@ def usable_device(name: str) -> str:
     """Resolve `auto` to a GPU where there is one, and check any other device.
 
     Raises:
-        UsageError: when nothing can be put there.
+        UsageError: when there is none.
     """
     import torch
 
@@ -80,11 +80,11 @@ def usable_device(name: str) -> str:
         raise UsageError(msg)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        msg = f"--device {name}: {str(error).splitlines()[0]}"
-        raise UsageError(msg) from error
+    wanted = torch.device(name)
+    count = torch.cuda.device_count()  # a tensor there would take its memory from the processes that compute
+    if wanted.type == "cuda" and not (torch.cuda.is_available() and (wanted.index or 0) < count):
+        msg = f"--device {name}: PyTorch {torch.__version__} finds {count} GPUs here"
+        raise UsageError(msg)
     return name
 
 

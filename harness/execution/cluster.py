@@ -169,6 +169,9 @@ def scheduler(address: str, *, jobs: int, device: str) -> Iterator[str]:
         msg = "--dask needs dask.distributed: pip install 'video-harness[dask]'"
         raise UsageError(msg) from None
     if address != LOCAL:
+        if not address.rpartition(":")[2].isdigit():
+            msg = f"--dask {address}: expected `local`, or the address of a scheduler as in tcp://host:8786"
+            raise UsageError(msg)
         with _connected(address):
             pass
         yield address
@@ -234,8 +237,10 @@ def do_unit(
     telling = _Telling(tell)
     recorder = Recorder(begun=lambda cell: tell(BEGUN, cell.key), finished=finished)
     with progress.sent_to(telling), _stopping(supervisor, worker), _locked(unit, workplace):
-        todo = unit.only(cell.key for cell in unit.evaluations if cell.key in retried or store.get(cell.key) is None)
-        for key in {cell.key for cell in unit.evaluations} - {cell.key for cell in todo.evaluations}:
+        keys = {cell.key for cell in unit.evaluations}
+        missing = {key for key in keys if key in retried or store.status(key) is None}
+        todo = unit.only(missing)
+        for key in keys - missing:
             tell(FINISHED, key)
         try:
             return supervisor.do(todo, workplace, recorder, unit.failure_after(before))

@@ -36,6 +36,9 @@ def expect_storable(evaluation: Evaluation, card: EvaluatorCard) -> None:
     if card.primary.id not in given:
         msg = f"{name} gave no {card.primary.id!r}, its primary metric; it gave {', '.join(given) or 'no score'}"
         raise HarnessError(msg)
+    if len(set(given)) < len(given):
+        msg = f"{name} gave two scores of one metric; it gave {', '.join(given)}"
+        raise HarnessError(msg)
     for part, value in _parts(evaluation):
         if problem := _problem(value):
             msg = f"{name} gave {part}, {problem}"

@@ -26,11 +26,9 @@ class PendingUnits:
     def __init__(self, units: Iterable[Unit], store: Store, *, retry_failed: bool = False) -> None:
         self._store = store
         units = list(units)
-        stored = {cell.key: store.get(cell.key) for unit in units for cell in unit.evaluations}
-        self._retried = {
-            key for key, run in stored.items() if retry_failed and run is not None and run.status != "done"
-        }
-        missing = {key for key, run in stored.items() if run is None} | self._retried
+        stored = {cell.key: store.status(cell.key) for unit in units for cell in unit.evaluations}
+        self._retried = {key for key, status in stored.items() if retry_failed and status not in {None, "done"}}
+        missing = {key for key, status in stored.items() if status is None} | self._retried
         self._failures: dict[str, Failure] = {}
         self._waiting: dict[str, Unit] = {}
         wanted: set[str] = set()
@@ -61,7 +59,7 @@ class PendingUnits:
         """Begin a unit: what of it is not stored by now, perhaps by another process."""
         del self._waiting[unit.key], self._ready[unit.key]
         keys = [cell.key for cell in unit.evaluations]
-        return unit.only(key for key in keys if key in self._retried or self._store.get(key) is None)
+        return unit.only({key for key in keys if key in self._retried or self._store.status(key) is None})
 
     def computed(self, key: str) -> None:
         """Note that a run is stored."""

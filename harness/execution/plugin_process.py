@@ -96,7 +96,7 @@ class PluginProcess:
             try:
                 for complaint in self._ask("tell", cell, run):
                     progress.say(complaint)
-            except DiedError as error:
+            except (DiedError, RuntimeError) as error:
                 self._listened = False
                 progress.say(f"the plugins are told of no further run: {error}")
 
@@ -122,8 +122,12 @@ class PluginProcess:
                 raise
             if begun_before:  # it may have died of something that it was told
                 return self._ask(*question)
-            msg = f"{error} while the plugins were loaded or asked; `harness doctor` and --block find which one"
+            msg = f"{error} while the plugins were loaded or asked; --block NAME finds which one"
             raise PluginError(msg) from error
+        except Exception:
+            self._child.stop()
+            self._child = None
+            raise
 
 
 def _serve(link: Link, job: Job) -> None:

@@ -17,6 +17,7 @@ from harness.store.fits import is_stored
 from harness.store.records import Run
 from harness.system import progress
 from harness.system.children import Child, DiedError, Limits
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.execution.units import Workplace
@@ -90,7 +91,7 @@ class Supervisor:
             return None
         try:
             failure: Failure | None = self._call(work.fit, fit, unit.plugins, workplace)
-        except DiedError as error:
+        except (DiedError, RuntimeError) as error:
             failure = self._failure(error)
         return failure
 
@@ -109,18 +110,20 @@ class Supervisor:
             try:
                 with self._child(work.evaluate, here, plugins, workplace, limits=limits) as child:
                     for message in child.messages():
+                        cell = here[message.cell]
                         if isinstance(message, work.Begun):
-                            recorder.begun(here[message.cell])
+                            recorder.begun(cell)
                             continue
-                        cell = left.pop(0)
-                        if isinstance(message, Failure):
-                            self._say(cell, message)
-                            self._fail([cell], message, unit, workplace, recorder)
+                        left.remove(cell)
+                        outcome = message.outcome
+                        if isinstance(outcome, Failure):
+                            self._say(cell, outcome)
+                            self._fail([cell], outcome, unit, workplace, recorder)
                         else:
-                            run = Run.model_validate_json(message.run)
-                            recorder.finished(cell, run, message.pictures)
+                            run = Run.model_validate_json(outcome.run)
+                            recorder.finished(cell, run, outcome.pictures)
                 return
-            except DiedError as error:
+            except (DiedError, RuntimeError) as error:
                 failure = self._failure(error)
                 if left:
                     self._say(left[0], failure)
@@ -174,11 +177,13 @@ class Supervisor:
             msg = "stopped"
             raise DiedError(msg)
 
-    def _failure(self, error: DiedError) -> Failure:
+    def _failure(self, error: DiedError | RuntimeError) -> Failure:
         """The failure of a child that died, unless it was made to."""
         if self._stopped:
             raise error
-        return Failure(error.status, str(error))
+        if isinstance(error, DiedError):
+            return Failure(error.status, str(error))
+        return Failure("failed", printable(str(error).strip().rpartition("\n")[2]))
 
 
 def _advancing(recorder: Recorder, bar: progress.Bar) -> Recorder:

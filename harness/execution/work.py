@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError, StoreError
 from harness.execution import units
@@ -31,6 +31,14 @@ class Begun:
     """A cell whose evaluation begins, by its place among those that were handed over."""
 
     cell: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A cell, by its place among those that were handed over, with its outcome."""
+
+    cell: int
+    outcome: Measured | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
             outcome = Measured(done.run.model_dump_json(), {name: bytes(png) for name, png in done.pictures.items()})
         except BaseException as error:
             outcome = _failure(error, workplace)
-        link.send(outcome)
+        link.send(Ended(place, outcome))
 
 
 def describe(link: Link, plugins: frozenset[str], workplace: Workplace) -> None:
@@ -114,12 +122,25 @@ def _settle(state: global_state.State, seed: int) -> None:
     global_state.seed(derive_seed(seed))
 
 
+def _longest_file() -> Any:
+    """Limit of this process on the length of a file, which a plugin may have set."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    return resource.getrlimit(resource.RLIMIT_FSIZE)
+
+
+_LONGEST_FILE = _longest_file()
+
+
 def _failure(error: BaseException, workplace: Workplace) -> Failure:
     """The failure of a cell; never for a fault of the store.
 
     Raises:
         StoreError: for that.
     """
-    if fault := store_fault(error, workplace.store):
+    fault = store_fault(error, workplace.store)
+    if fault and _longest_file() == _LONGEST_FILE:
         raise StoreError(fault) from error
     return failure_of(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -43,10 +43,9 @@ class Unit:
             groups.setdefault(self.evaluators[cell.key], []).append(cell)
         return [(plugins, tuple(cells)) for plugins, cells in groups.items()]
 
-    def only(self, keys: Iterable[str]) -> Unit:
+    def only(self, keys: Container[str]) -> Unit:
         """The unit with some of its evaluations."""
-        wanted = set(keys)
-        return replace(self, evaluations=tuple(cell for cell in self.evaluations if cell.key in wanted))
+        return replace(self, evaluations=tuple(cell for cell in self.evaluations if cell.key in keys))
 
     def failure_after(self, failures: Mapping[str, Failure | None]) -> Failure | None:
         """Failure of a fit that it depends on, as its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import traceback
 from collections.abc import Collection, Iterable, Sequence
@@ -100,7 +101,7 @@ class Plugins:
             else:
                 try:
                     plugin = point.load()
-                except (Exception, SystemExit) as error:
+                except _faults() as error:
                     self._failed(point, origin, _describe(error))
                 else:
                     self._add(point.name, plugin, origin, point.value)
@@ -126,7 +127,7 @@ class Plugins:
             for kind, registry in registries.items():
                 registry.origin = origin
                 self._manager.subset_hook_caller(f"harness_{kind}", others)(registry=registry)
-        except (Exception, SystemExit) as error:
+        except _faults() as error:
             for kind, registry in registries.items():
                 registry.rollback(before[kind])
             if self._manager.has_plugin(place):
@@ -176,7 +177,7 @@ class Plugins:
             origin = self.references.origin_of(name)
             try:
                 published[name] = parse(self.references.text(name), f"references {name!r} of {origin}")
-            except (Exception, SystemExit) as error:
+            except _faults() as error:
                 complaints.append(f"{_describe(error)} (--block {origin.plugin} silences this)")
                 if self._strict:
                     raise PluginError(complaints[-1]) from error
@@ -202,7 +203,7 @@ class Plugins:
         for name, plugin in self._manager.list_name_plugin():
             try:
                 self._manager.subset_hook_caller(hook, [p for p in plugins if p is not plugin])(**arguments)
-            except (Exception, SystemExit) as error:
+            except _faults() as error:
                 complaints.append(f"plugin {name} failed in {hook}: {_describe(error)}")
         return complaints
 
@@ -212,6 +213,11 @@ def _origin(point: EntryPoint) -> Origin:
     if distribution is None:
         return Origin(point.name)
     return Origin(point.name, distribution.metadata["Name"], distribution.version)
+
+
+def _faults() -> type[BaseException] | tuple[type[BaseException], ...]:
+    """What a plugin may raise; in a child process no signal of the terminal is among it."""
+    return (Exception, SystemExit) if multiprocessing.parent_process() is None else BaseException
 
 
 def _describe(error: BaseException) -> str:

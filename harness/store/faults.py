@@ -147,7 +147,7 @@ def _number(error: BaseException) -> int | None:
     """Number of the system's error, also where a library has only its words."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    text = str(error)
+    text = _text(error)
     if told := _NUMBER.search(text):
         return int(told[1])
     if _SHORT_WRITE.search(text):
@@ -161,8 +161,15 @@ def _path(error: BaseException) -> Path | None:
     """File that an error names."""
     if isinstance(error, OSError) and isinstance(error.filename, (str, bytes, os.PathLike)):
         return Path(os.fsdecode(error.filename))
-    named = _PATH.search(str(error))
+    named = _PATH.search(_text(error))
     return Path(named[1]) if named else None
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a plugin's, which cannot say what it is
+        return ""
 
 
 def _within(path: Path, folder: Path) -> bool:

@@ -36,6 +36,7 @@ class Link:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
+        self._owner = os.getpid()
         self._lock = threading.Lock()
 
     def send(self, value: Any) -> None:
@@ -52,6 +53,8 @@ class Link:
 
     def put(self, kind: str, value: Any) -> None:
         """Send a message of a kind."""
+        if os.getpid() != self._owner:
+            os._exit(1)  # a copy of the child that a plugin forked, and let go on
         with self._lock:
             self._pipe.send((kind, value))
 

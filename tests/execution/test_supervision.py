@@ -99,9 +99,10 @@ def test_a_fit_that_ends_its_process_is_recorded_and_the_rows_behind_it_go_on(ex
 
 
 def test_an_evaluation_that_ends_its_process_is_one_cell(execute):
-    runs = execute(evaluators=[{"name": "knn", "k": 5}, "aborts_too", "retrieval", "is_told_state"])
-    assert [run.status for run in runs.values()] == ["done", "failed", "done", "done"]
+    runs = execute(evaluators=["forks", {"name": "knn", "k": 5}, "aborts_too", "says_nothing", "is_told_state"])
+    assert [run.status for run in runs.values()] == ["done", "done", "failed", "failed", "done"]
     assert "ended by signal 6, SIGABRT" in runs["random_init", "aborts_too"].reason
+    assert runs["random_init", "says_nothing"].reason == "NamelessError: NamelessError"
 
 
 def test_what_cannot_be_stored_fails_its_cell_in_one_line(execute):
@@ -112,6 +113,7 @@ def test_what_cannot_be_stored_fails_its_cell_in_one_line(execute):
         "gives_half_letters": "gave notes with 'name', a text that is no Unicode",
         "has_no_primary": "gave no 'value', its primary metric; it gave other",
         "gives_a_word": "gave str; expected an Evaluation",
+        "gives_two": "gave two scores of one metric; it gave value, value",
     }
     runs = execute(evaluators=[*reasons, "is_told_state"])
     assert runs["random_init", "is_told_state"].status == "done"

@@ -38,7 +38,15 @@ EVALUATORS = {
     )
     for name in (
         *("changes_the_encoder", "aborts_too", "gives_numpy", "gives_a_tensor", "gives_nan", "gives_half_letters"),
-        *("has_no_primary", "is_told_state", "is_told_state_again", "gives_a_word"),
+        *(
+            "has_no_primary",
+            "is_told_state",
+            "is_told_state_again",
+            "gives_a_word",
+            "forks",
+            "says_nothing",
+            "gives_two",
+        ),
     )
 }
 

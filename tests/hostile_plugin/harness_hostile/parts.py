@@ -173,3 +173,30 @@ class IsToldState(_Evaluator):
 
 class IsToldStateAgain(IsToldState):
     card = EVALUATORS["is_told_state_again"]
+
+
+class Forks(_Evaluator):
+    card = EVALUATORS["forks"]
+
+    def evaluate(self, encoder, data, *, seed):
+        os.fork()  # and both go on
+        return super().evaluate(encoder, data, seed=seed)
+
+
+class NamelessError(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+class SaysNothing(_Evaluator):
+    card = EVALUATORS["says_nothing"]
+
+    def evaluate(self, encoder, data, *, seed):
+        raise NamelessError
+
+
+class GivesTwo(_Evaluator):
+    card = EVALUATORS["gives_two"]
+
+    def evaluate(self, encoder, data, *, seed):
+        return Evaluation((Score("value", 1.0), Score("value", 2.0)))
