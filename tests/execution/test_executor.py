@@ -140,14 +140,15 @@ def test_a_composite_waits_for_its_parts_and_shares_their_fits(run):
     assert fits == ["raises 0"]  # once for both
 
 
-def test_a_damaged_encoder_says_what_to_do(run):
+def test_a_damaged_encoder_is_set_aside_and_fitted_again(run):
     (first,), _ = run()
     weights = paths.store() / "fits" / first.fit_key / "weights.safetensors"
     weights.write_bytes(b"damaged")
     (found,), fits = run(evaluators=[{"name": "knn", "k": 3}])
-    assert fits == []
-    assert found.status == "data"
-    assert "delete the folder and run again" in found.reason
+    assert fits == ["counted 0"]
+    assert found.status == "done"
+    (aside,) = (paths.store() / "damaged" / "fits").glob("*/weights.safetensors")
+    assert aside.read_bytes() == b"damaged"
 
 
 def test_a_damaged_run_is_computed_again(run):
