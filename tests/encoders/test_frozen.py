@@ -389,7 +389,9 @@ class TestResume:
         features = cached(rest, key="x", folder=folder).features(SPLIT, encoding)
         assert [len(batch) for batch in rest.seen] == ([10] * 6 + [4])[batches:]
         assert torch.equal(features.per_clip(), whole.per_clip())
-        stored, complete = ([path.read_bytes() for path in where.glob("*.npy")] for where in (folder, tmp_path / "whole"))
+        stored, complete = (
+            [path.read_bytes() for path in where.glob("*.npy")] for where in (folder, tmp_path / "whole")
+        )
         assert stored == complete
 
     def test_a_batch_half_written_is_encoded_as_a_whole(self, tmp_path):
