@@ -23,6 +23,7 @@ from harness.testing import MovingSquares
 
 TOY = Path(__file__).parent / "toy_plugin"
 HOSTILE = Path(__file__).parent / "hostile_plugin"
+collect_ignore = ["hostile_plugin"]  # importing it changes the process
 
 
 @pytest.fixture
