@@ -69,7 +69,7 @@ def harness_references(registry: ReferenceRegistry) -> None:
 
 @hookspec
 def harness_run_started(cell: EvalSpec) -> None:
-    """Observe a cell; called when its evaluation begins, in a process of plugins alone.
+    """Observe a cell; called when its evaluation begins, in a process of plugins.
 
     An exception here is reported and does not fail the run.
 
@@ -79,7 +79,7 @@ def harness_run_started(cell: EvalSpec) -> None:
 
 @hookspec
 def harness_run_finished(cell: EvalSpec, run: Run) -> None:
-    """Observe a run; called after it is stored, in a process of plugins alone.
+    """Observe a run; called after it is stored, in a process of plugins.
 
     An exception here is reported and does not fail the run.
 

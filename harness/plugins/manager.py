@@ -216,7 +216,7 @@ def _origin(point: EntryPoint) -> Origin:
 
 
 def _faults() -> type[BaseException] | tuple[type[BaseException], ...]:
-    """What a plugin may raise; in a child process no signal of the terminal is among it."""
+    """Exceptions of a plugin; in a child process no signal is among them."""
     return (Exception, SystemExit) if multiprocessing.parent_process() is None else BaseException
 
 

@@ -29,7 +29,7 @@ _CHECKSUM = "checksum"
 _SEALED = re.compile(rb'\{\n "checksum": "([0-9a-f]+)",\n')
 """Beginning of a file of a run: the checksum is of the file without this line."""
 _STATUS = re.compile(rb'\n "status": "(\w+)",\n(?: .*\n)* "version": %d\n' % SCHEMA)
-"""End of a file of a run of this version: no other line begins with one space and this name."""
+"""End of a file of a run; no other line begins with one space and this name."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """Types of pydantic's errors for unknown fields, of models and of dataclasses."""
 

@@ -152,7 +152,7 @@ print("unusable", "|", unusable(folder))
 def test_a_missing_permission_is_known(store):
     """As another user than root, who passes every permission."""
     for folder in (store, *store.parents):
-        if str(folder).startswith(str(store.parent.parent.parent.parent)):
+        if not folder.stat().st_mode & 0o001:  # closed to that user
             folder.chmod(0o755)
     store.chmod(0o555)
     done = subprocess.run([sys.executable, "-c", DENIED, str(store)], capture_output=True, text=True, check=True)
