@@ -90,7 +90,7 @@ def test_empty_units_on_a_cluster(benchmark, planned, tmp_path, count):
     done = []
     with (
         distributed.LocalCluster(
-            n_workers=100, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=100, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         pytest.MonkeyPatch.context() as patch,
     ):

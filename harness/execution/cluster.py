@@ -178,7 +178,7 @@ def scheduler(address: str, *, jobs: int, device: str) -> Iterator[str]:
         return
     resources = {"GPU": 1} if device.startswith("cuda") else {}
     with without_script():
-        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, resources=resources, dashboard_address=None)
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, resources=resources, dashboard_address=":0")
     with cluster:
         yield cluster.scheduler_address
 

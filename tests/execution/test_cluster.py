@@ -49,7 +49,9 @@ class Cluster:
             free.bind(("127.0.0.1", 0))
             self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
         self._stack = stack
-        self.scheduler = self._start("dask_scheduler", "--port", self.address.rpartition(":")[2], "--no-dashboard")
+        self.scheduler = self._start(
+            "dask_scheduler", "--port", self.address.rpartition(":")[2], "--dashboard-address", ":0"
+        )
         self.workers = []
 
     def _start(self, command, *arguments):
@@ -60,7 +62,7 @@ class Cluster:
         return process
 
     def add_worker(self):
-        worker = self._start("dask_worker", self.address, "--no-nanny", "--no-dashboard", "--nthreads", "1")
+        worker = self._start("dask_worker", self.address, "--no-nanny", "--dashboard-address", ":0", "--nthreads", "1")
         self.workers.append(worker)
         return worker
 

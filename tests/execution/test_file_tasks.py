@@ -23,7 +23,7 @@ def squared(number):
 @pytest.fixture
 def cluster():
     """One worker in a process of its own."""
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster:
         yield cluster
 
 
