@@ -121,7 +121,6 @@ def run(
             store=store.folder,
             device=device,
             locations=loaded.paths,
-            block=tuple(block),
             threads=loaded.threads,
             jobs=jobs,
         )
@@ -229,7 +228,6 @@ def verify(
     plugins: Plugins | None = None,
     store: Store | None = None,
     device: str = "cpu",
-    block: Sequence[str] = (),
 ) -> tuple[Verdict, ...]:
     """Compute stored runs again from nothing, in temporary stores, and compare.
 
@@ -241,7 +239,6 @@ def verify(
         plugins: where names are looked up; all that are installed unless given.
         store: where the runs are; the user's own unless given.
         device: "cpu" or "cuda".
-        block: plugins that the computing processes do not load.
 
     Raises:
         UsageError: when the suite or a key is unknown, no run of it is stored, or code or data are others by now.
@@ -269,9 +266,7 @@ def verify(
             if cell.key != run.key:
                 msg = f"run {run.key}: code or data are others than it was made with; run its suite again"
                 raise UsageError(msg)
-    return verification.verify(
-        stored, plugins, sample=sample, threads=threads, device=device, locations=locations, block=block
-    )
+    return verification.verify(stored, plugins, sample=sample, threads=threads, device=device, locations=locations)
 
 
 def publish(board: Board, folder: Path | None = None) -> Path:

@@ -40,7 +40,6 @@ def verify(
         threads=threads,
         plugins=options.plugins(),
         device=usable_device(device),
-        block=options.block,
     )
     if as_json:
         print_json([_values(verdict) for verdict in verdicts])

@@ -46,6 +46,7 @@ class CachedEncoder:
         device: where it encodes.
         folder: where features are kept between runs; None keeps them in memory.
         asked: layer, precision, clips, crops and aggregate of an encoding that leaves them open.
+        loaded: fingerprint of the encoder as it was loaded, where somebody may have changed it since.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class CachedEncoder:
         device: str = "cpu",
         folder: Path | None = None,
         asked: Encoding = Encoding(),  # noqa: B008 - frozen
+        loaded: str | None = None,
     ) -> None:
         self._encoder = encoder
         self.key = key
@@ -64,8 +66,8 @@ class CachedEncoder:
         self.device = device
         self._folder = folder
         self._asked = asked
+        self._loaded = loaded
         self._memory: dict[str, Array] = {}
-        self._fingerprint = fingerprint(encoder)
 
     @property
     def promise(self) -> Promise:
@@ -74,11 +76,15 @@ class CachedEncoder:
 
     def asking(self, asked: Encoding) -> CachedEncoder:
         """The same encoder, with `asked` for what an encoding leaves open."""
-        other = CachedEncoder(
-            self._encoder, key=self.key, code=self._code, device=self.device, folder=self._folder, asked=asked
+        return CachedEncoder(
+            self._encoder,
+            key=self.key,
+            code=self._code,
+            device=self.device,
+            folder=self._folder,
+            asked=asked,
+            loaded=self._loaded,
         )
-        other._fingerprint = self._fingerprint
-        return other
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
         """Encode every video of `split` unless stored; see `FrozenEncoder.features`."""
@@ -149,7 +155,7 @@ class CachedEncoder:
         else:
             rows, written = file.partial(shape, encoding.precision)
         try:
-            with unchanged(self._encoder, self._fingerprint):
+            with unchanged(self._encoder, fingerprint(self._encoder) if self._loaded is None else self._loaded):
                 self._write(rows, written, split, view, encoding)
         except PluginError:
             if file is not None:

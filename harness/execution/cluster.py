@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from harness.errors import HarnessError, UsageError
 from harness.execution.failures import Failure
 from harness.execution.outcomes import new_run
 from harness.execution.pending import PendingUnits
 from harness.execution.supervision import Recorder, Supervisor
+from harness.store.locks import lock
 from harness.store.runs import Store
 from harness.system import progress
 from harness.system.processes import without_script
@@ -130,7 +129,7 @@ class ClusterExecutor:
                     if self._store.get(cell.key) is None:
                         run = new_run(cell, status=failure.status, reason=failure.reason, provenance={})
                         self._store.write(run)
-                        screen((0.0, (tasks[task].key, FINISHED, cell.key)))
+                        screen.put(tasks[task].key, FINISHED, cell.key)
             except (CancelledError, OSError, TimeoutError) as error:
                 msg = f"scheduler {self._address} is gone; the same command goes on with what is stored"
                 raise HarnessError(msg) from error
@@ -236,7 +235,7 @@ def do_unit(
 
     telling = _Telling(tell)
     recorder = Recorder(begun=lambda cell: tell(BEGUN, cell.key), finished=finished)
-    with progress.sent_to(telling), _stopping(supervisor, worker), _locked(unit, workplace):
+    with progress.sent_to(telling), _stopping(supervisor, worker), lock(workplace.store, unit.key):
         keys = {cell.key for cell in unit.evaluations}
         missing = {key for key in keys if key in retried or store.status(key) is None}
         todo = unit.only(missing)
@@ -247,14 +246,6 @@ def do_unit(
         finally:
             telling.flush()
             tell(ENDED)
-
-
-@contextlib.contextmanager
-def _locked(unit: Unit, workplace: Workplace) -> Iterator[None]:
-    folder = workplace.store / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / f"{unit.key}.lock"):
-        yield
 
 
 @contextlib.contextmanager
@@ -328,8 +319,12 @@ class _Screen:
         self._thread.start()
 
     def __call__(self, event: tuple[float, tuple[Any, ...]]) -> None:
-        """Take an event in the client's own thread, which has no time to lose."""
-        self._events.put(event[1])
+        """Take an event, with its time, in the client's own thread."""
+        self.put(*event[1])
+
+    def put(self, unit: str, kind: str, *values: Any) -> None:
+        """Take what happened in a unit, to be shown in a thread that has the time."""
+        self._events.put((unit, kind, *values))
 
     def close(self) -> None:
         """Show what came so far."""

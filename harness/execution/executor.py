@@ -13,6 +13,7 @@ import filelock
 
 from harness.execution.pending import PendingUnits
 from harness.execution.supervision import Recorder, Supervisor
+from harness.store.locks import lock
 from harness.store.runs import Store
 from harness.system import progress
 
@@ -60,52 +61,49 @@ class Executor:
         """
         pending = PendingUnits(units, self._store, retry_failed=retry_failed)
         supervisor = Supervisor(self._limits)
-        running: dict[Future[Failure | None], tuple[Unit, Workplace, contextlib.ExitStack]] = {}
+        running: dict[Future[Failure | None], tuple[Unit, Workplace, filelock.BaseFileLock]] = {}
         with contextlib.ExitStack() as stack:
             stack.enter_context(progress.one_at_a_time())
             bar = stack.enter_context(progress.bar(title, total=pending.cells))
             pool = stack.enter_context(ThreadPoolExecutor(len(self._free), thread_name_prefix="unit"))
             stack.callback(supervisor.stop)  # before the pool waits for its threads
-            recorder = self._recorder(pending, bar)
+            recorder = self._recorder(bar)
 
-            def begin(unit: Unit, locks: contextlib.ExitStack) -> None:
+            def begin(unit: Unit, held: filelock.BaseFileLock) -> None:
                 todo = pending.take(unit)
                 bar.advance(len(unit.evaluations) - len(todo.evaluations))
                 place = self._free.pop()
                 context = contextvars.copy_context()
                 task = pool.submit(context.run, supervisor.do, todo, place, recorder, pending.failure_before(unit))
-                running[task] = unit, place, locks
+                running[task] = unit, place, held
 
             while pending or running:
                 for unit in pending.ready():
                     if not self._free:
                         break
-                    if (locks := self._locked(unit)) is not None:
-                        begin(unit, locks)
+                    if (held := self._locked(unit)) is not None:
+                        begin(unit, held)
                 if not running:
                     time.sleep(ELSEWHERE)
                 for task in wait(running, ELSEWHERE if pending else None, FIRST_COMPLETED).done:
-                    unit, place, locks = running.pop(task)
+                    unit, place, held = running.pop(task)
                     self._free.append(place)
-                    locks.close()
+                    held.release()
                     pending.finish(unit, task.result())
 
-    def _recorder(self, pending: PendingUnits, bar: progress.Bar) -> Recorder:
+    def _recorder(self, bar: progress.Bar) -> Recorder:
         def finished(cell: EvalSpec, run: Run, pictures: Mapping[str, bytes]) -> None:
             self._store.write(run, pictures)
-            pending.computed(run.key)
             self._told(cell, run)
             bar.advance()
 
         return Recorder(begun=lambda cell: self._told(cell, None), finished=finished)
 
-    def _locked(self, unit: Unit) -> contextlib.ExitStack | None:
+    def _locked(self, unit: Unit) -> filelock.BaseFileLock | None:
         """Lock a unit; None when another process is at it."""
-        folder = self._store.folder / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        locks = contextlib.ExitStack()
+        held = lock(self._store.folder, unit.key)
         try:
-            locks.enter_context(filelock.FileLock(folder / f"{unit.key}.lock").acquire(timeout=0))
+            held.acquire(timeout=0)
         except filelock.Timeout:
             return None
-        return locks
+        return held

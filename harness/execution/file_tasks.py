@@ -29,19 +29,20 @@ def shared_with(address: str) -> Iterator[None]:
     Args:
         address: of the scheduler; its workers find files at the same paths.
     """
-    with processes.mapped_by(functools.partial(_map, functools.cache(_connected), address)):
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def connected() -> Client:  # when the first files come
+            from distributed import Client
+
+            return stack.enter_context(Client(address, set_as_default=False))
+
+        stack.enter_context(processes.mapped_by(functools.partial(_map, connected)))
         yield
 
 
-def _connected(address: str) -> Client:
-    from distributed import Client
-
-    return Client(address, set_as_default=False)
-
-
 def _map(
-    connected: Callable[[str], Client],
-    address: str,
+    connected: Callable[[], Client],
     work: Callable[[Any], Any],
     items: Iterable[Any],
     *,
@@ -53,7 +54,7 @@ def _map(
     if len(items) < 2 * SMALLEST:
         yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
         return
-    client = connected(address)
+    client = connected()
     threads = sum(client.nthreads().values())
     size = max(SMALLEST, -(-len(items) // (TASKS * (threads + 1))))
     parts = [items[start : start + size] for start in range(0, len(items), size)]

@@ -61,10 +61,6 @@ class PendingUnits:
         keys = [cell.key for cell in unit.evaluations]
         return unit.only({key for key in keys if key in self._retried or self._store.status(key) is None})
 
-    def computed(self, key: str) -> None:
-        """Note that a run is stored."""
-        self._retried.discard(key)
-
     def failure_before(self, unit: Unit) -> Failure | None:
         """Failure of a fit that a unit depends on."""
         return unit.failure_after(self._failures)

@@ -24,8 +24,6 @@ from harness.system.child_process import Link
 from harness.system.children import Child, DiedError
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from harness.suites.schema import Suite
@@ -72,9 +70,7 @@ class PluginProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.stop()
 

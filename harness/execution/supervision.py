@@ -16,7 +16,7 @@ from harness.execution.outcomes import new_run
 from harness.store.fits import is_stored
 from harness.store.records import Run
 from harness.system import progress
-from harness.system.children import Child, DiedError, Limits
+from harness.system.children import Child, DiedError, Limits, preload
 from harness.system.text import printable
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Supervisor:
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
+        preload("harness.execution.preloaded")
         self._limits = limits or Limits()
         self._children: set[Child] = set()
         self._described: dict[tuple[frozenset[str], str], dict[str, Any]] = {}

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
 from harness.backbones.weights import load_weights
 from harness.encoders.composite import CompositeEncoder
 from harness.encoders.frozen import CachedEncoder, fingerprint
@@ -30,6 +28,7 @@ from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
 from harness.store.fits import CHECKSUMS, saved_checksums
+from harness.store.locks import lock
 from harness.store.records import EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row, Run
 from harness.system import files
 from harness.system.environment import provenance
@@ -38,6 +37,8 @@ from harness.training.session import TrainingSession
 from harness.values import Budget, Evaluation
 
 if TYPE_CHECKING:
+    import filelock
+
     from harness.backbones.start import Start
     from harness.interfaces import Backbone, Dataset, Method, Split
 
@@ -53,8 +54,6 @@ class Workplace:
     device: str = "cpu"
     locations: Mapping[str, Path] = field(default_factory=dict)
     """Places of data sets that the suite names."""
-    block: tuple[str, ...] = ()
-    """Plugins that are not loaded."""
     threads: int = 1
     """Threads that libraries compute with."""
     processors: int | None = None
@@ -78,7 +77,7 @@ class Workshop:
 
     Args:
         workplace: where the work is done.
-        plugins: loaded here when None.
+        plugins: all that are installed when None.
         sources: data sets that are built already.
     """
 
@@ -86,7 +85,7 @@ class Workshop:
         self, workplace: Workplace, plugins: Plugins | None = None, sources: DataSources | None = None
     ) -> None:
         self.workplace = workplace
-        self.plugins = plugins or Plugins(block=workplace.block)
+        self.plugins = plugins or Plugins()
         self.sources = sources or DataSources(self.plugins, workplace.locations)
         self.provenance = provenance(self.plugins.versions, workplace.device)
 
@@ -108,11 +107,9 @@ class Workshop:
             return spec.start
         return replace(spec.start, weights=str(self.folder(spec.after.key) / NETWORK))
 
-    def lock(self, kind: str, key: str) -> filelock.BaseFileLock:
+    def lock(self, name: str) -> filelock.BaseFileLock:
         """Lock of a fit or of features, which one process makes, whatever rows need them."""
-        folder = self.workplace.store / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return filelock.FileLock(folder / f"{kind}-{key}.lock")
+        return lock(self.workplace.store, name)
 
     def training(self, spec: FitSpec) -> Split:
         """Training split that a fit learns from."""
@@ -121,9 +118,17 @@ class Workshop:
             return split
         return self.sources.training(spec.pretraining, supervised=spec.supervised)
 
-    def cached(self, encoder: Encoder, key: str, code: str) -> CachedEncoder:
-        """The encoder of a fit, with the features that the store has of it by some code."""
-        return CachedEncoder(encoder, key=key, code=code, device=self.workplace.device, folder=self.features)
+    def cached(self, encoder: Encoder, key: str, code: str, loaded: str | None = None) -> CachedEncoder:
+        """The encoder of a fit, with the features that the store has of it by some code.
+
+        Args:
+            encoder: the encoder.
+            key: of the fit.
+            code: see `CachedEncoder`.
+            loaded: see `CachedEncoder`.
+        """
+        place = self.workplace
+        return CachedEncoder(encoder, key=key, code=code, device=place.device, folder=self.features, loaded=loaded)
 
     @property
     def features(self) -> Path:
@@ -158,7 +163,7 @@ def fit(spec: FitSpec, workshop: Workshop) -> None:
         return
     if spec.after is not None:
         fit(spec.after, workshop)
-    with workshop.lock("fit", spec.key):
+    with workshop.lock(f"fit-{spec.key}"):
         if not complete.exists():
             _fit(spec, workshop)
 
@@ -232,7 +237,7 @@ def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
         PluginError: when the encoder breaks its promise or changes.
     """
     split = encoded_split(spec.data, spec.encoding, workshop.sources)
-    with workshop.lock("features", spec.key):
+    with workshop.lock(f"features-{spec.key}"):
         features = workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.code).features(split, spec.encoding)
     write_origin(workshop.features / f"{spec.key}.json", workshop.provenance)
     return features
@@ -280,7 +285,7 @@ def measured(
 
 def _frozen(row: Row, loaded: Mapping[str, Encoder], code: str, workshop: Workshop) -> FrozenEncoder:
     if isinstance(row, FitSpec):
-        return workshop.cached(loaded[row.key], row.key, code)
+        return workshop.cached(loaded[row.key], row.key, code, fingerprint(loaded[row.key]))
     if isinstance(row, ReducedFit):
         return ReducedEncoder(_frozen(row.of, loaded, code, workshop), by=row.by, key=row.key)
     parts = tuple(_frozen(part, loaded, code, workshop) for part in row.of)

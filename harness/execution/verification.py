@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -76,7 +76,6 @@ def verify(
     threads: int | None = None,
     device: str = "cpu",
     locations: Mapping[str, Path] | None = None,
-    block: Sequence[str] = (),
 ) -> tuple[Verdict, ...]:
     """Compute runs again, each row in a process and a store of its own, and compare.
 
@@ -87,7 +86,6 @@ def verify(
         threads: that libraries compute with; those of the stored run when None.
         device: where networks run.
         locations: of data sets, by name.
-        block: plugins that are not loaded.
     """
     cells = list(stored)
     if sample is not None and sample < len(cells):
@@ -106,7 +104,6 @@ def verify(
                     variables={"HARNESS_HOME": str(_new_home(Path(folder)))},
                     device=device,
                     locations=dict(locations or {}),
-                    block=tuple(block),
                     threads=count,
                 )
                 units = work_units([spec for spec, _ in group], plugins)

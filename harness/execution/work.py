@@ -57,9 +57,9 @@ def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace
     """
     state = _state(workplace)
     try:
-        workshop = _workshop(workplace, plugins)
-        _settle(state, spec.seed)
         with _files_shared(workplace):
+            workshop = _workshop(workplace, plugins)
+            _settle(state, spec.seed)
             units.fit(spec, workshop)
     except BaseException as error:
         link.send(_failure(error, workplace))
@@ -75,18 +75,19 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
     """
     state = _state(workplace)
     workshop = None
-    for place, cell in enumerate(cells):
-        link.send(Begun(place))
-        outcome: Measured | Failure
-        try:
-            workshop = workshop or _workshop(workplace, plugins)
-            _settle(state, cell.identity.seed)
-            with _files_shared(workplace):
+    with _files_shared(workplace):
+        for place, cell in enumerate(cells):
+            link.send(Begun(place))
+            outcome: Measured | Failure
+            try:
+                workshop = workshop or _workshop(workplace, plugins)
+                _settle(state, cell.identity.seed)
                 done = units.measure(cell, workshop)
-            outcome = Measured(done.run.model_dump_json(), {name: bytes(png) for name, png in done.pictures.items()})
-        except BaseException as error:
-            outcome = _failure(error, workplace)
-        link.send(Ended(place, outcome))
+                pictures = {name: bytes(png) for name, png in done.pictures.items()}
+                outcome = Measured(done.run.model_dump_json(), pictures)
+            except BaseException as error:
+                outcome = _failure(error, workplace)
+            link.send(Ended(place, outcome))
 
 
 def describe(link: Link, plugins: frozenset[str], workplace: Workplace) -> None:
@@ -100,7 +101,7 @@ def _workshop(workplace: Workplace, plugins: frozenset[str]) -> units.Workshop:
     Raises:
         PluginError: when one of them does not load, which did where the work was planned.
     """
-    loaded = Plugins(block=workplace.block, only=plugins)
+    loaded = Plugins(only=plugins)
     for status in loaded.failed:
         raise PluginError(status.complaints[0])
     return units.Workshop(workplace, loaded)

@@ -22,7 +22,6 @@ def workplaces(
     store: Path,
     device: str,
     locations: Mapping[str, Path] | None = None,
-    block: tuple[str, ...] = (),
     threads: int = 1,
     jobs: int | None = None,
 ) -> list[Workplace]:
@@ -32,7 +31,6 @@ def workplaces(
         store: of all places.
         device: "cpu", "cuda" for all GPUs, or one such as "cuda:1".
         locations: of data sets, by name.
-        block: plugins that are not loaded.
         threads: that libraries compute with in each place.
         jobs: number of places; one a GPU, or as many as processors and memory allow, when None.
 
@@ -53,7 +51,6 @@ def workplaces(
             store=store,
             device=devices[place % len(devices)],
             locations=locations or {},
-            block=block,
             threads=min(threads, processors),
             processors=max(processors // jobs, 1),
         )

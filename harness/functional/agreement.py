@@ -62,7 +62,7 @@ def adjusted_mutual_information(labels: Tensor, predicted: Tensor, weights: Tens
     >>> [round(score, 4) for score in scores.tolist()]
     [1.0, 0.2988]
     """
-    added = _CellInformation()
+    added = CellInformation()
 
     def draws(labels: Tensor, predicted: Tensor, weights: Tensor) -> Tensor:
         _check_whole(weights)
@@ -162,7 +162,7 @@ def _pairs(sizes: Tensor) -> Tensor:
     return (sizes * (sizes - 1) / 2).sum(0)
 
 
-class _CellInformation:
+class CellInformation:
     """Nats that a cell adds to the mutual information on average, each computed once.
 
     Bootstraps of several clusterings have few different sizes of classes, clusters and samples, and many draws.
@@ -184,7 +184,7 @@ class _CellInformation:
         return values[torch.searchsorted(keys, wanted)].view(len(classes), len(clusters))
 
 
-def _expected_information(classes: Tensor, clusters: Tensor, added: _CellInformation) -> Tensor:
+def _expected_information(classes: Tensor, clusters: Tensor, added: CellInformation) -> Tensor:
     """(B,) nats of expected mutual information of random partitions of these sizes.
 
     The sizes are those of classes (C, B) and clusters (K, B), in each draw.

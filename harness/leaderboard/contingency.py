@@ -2,7 +2,7 @@
 
 They are those of `harness.functional`, whose functions are general and slow for thousands of clusterings: here all
 statistics share one contingency table, logarithms of counts are looked up, and what classes alone say is computed once
-for all rows. `tests/leaderboard/test_contingency.py` holds them against those functions.
+for all rows. `tests/leaderboard/test_bootstrap.py` holds them against those functions.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.optimize import linear_sum_assignment
 
-# Private there, because every public name of that room is part of keys of runs.
-from harness.functional.agreement import _CellInformation
+from harness.functional.agreement import CellInformation
 from harness.leaderboard.group_draws import GroupDraws
 
 Array = NDArray[np.float64]
@@ -192,7 +191,7 @@ class ExpectedInformation:
 
     def __init__(self, classes: Classes) -> None:
         self._sizes, self._total = classes.sizes, classes.total
-        self._added = _CellInformation()
+        self._added = CellInformation()
         self._nats: Array = np.full((len(self._total), 1), np.nan)
 
     def bits(self, clusters: Counts) -> Array:

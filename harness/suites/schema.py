@@ -106,7 +106,7 @@ class Suite(pydantic.BaseModel):
     seeds: tuple[Seed, ...] = pydantic.Field(min_length=1)
     threads: int = pydantic.Field(default=1, gt=0)
     """Threads that libraries compute a row with; in no key, and recorded."""
-    limits: Limits = pydantic.Field(default_factory=lambda: Limits())
+    limits: Limits = Limits()
     """Time and memory that a row may take; in no key."""
     paths: dict[str, Path] = {}
     """Place of data sets and weights on this machine, by name; in no key."""

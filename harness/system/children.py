@@ -27,15 +27,20 @@ from harness.system.text import printable, without_escapes
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-PRELOADED = "harness.execution.preloaded"
-"""Module that the server imports."""
 LOOKED = 0.5
 """Seconds between two looks at the memory and the age of a child."""
 LEAVING = 5.0
 """Seconds that a child has to end once its work is done."""
 LINE = 2000
 """Characters of a line that a child prints."""
+_preloaded: list[str] = []
 _served: list[bool] = []
+
+
+def preload(module: str) -> None:
+    """Let the server import a module before it forks; for servers that start later."""
+    if module not in _preloaded:
+        _preloaded.append(module)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +199,12 @@ class Child:
         self._memory = max(self._memory, used := _resident(self._process.pid, whole=limit is not None))
         if limit is not None and used > limit * 2**30:
             self._end()
-            msg = f"ended at {used / 2**30:.2f} GiB of resident memory; the limit is {limit:g} (limits.memory_gb)"
+            msg = f"ended at {used / 2**30:.2f} GiB of resident memory; its limit is {limit:g}"
             raise DiedError(msg, "oom")
         hours = self._limits.hours
         if hours is not None and self._looked - self._started > hours * 3600:
             self._end()
-            msg = f"ended after {hours:g} hours, the limit (limits.fit_hours)"
+            msg = f"ended after {hours:g} hours, its limit"
             raise DiedError(msg)
 
     def _end(self) -> None:
@@ -235,21 +240,6 @@ class Child:
             self._line = b""
 
 
-def call(work: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
-    """Call `work` in a child and wait for the one value that it sends.
-
-    Args:
-        work: see `Child`.
-        arguments: see `Child`.
-        settings: see `Child`.
-
-    Raises:
-        HarnessError, DiedError, RuntimeError: as `Child.messages`.
-    """
-    with Child(work, *arguments, **settings) as child:
-        return child.only_answer()
-
-
 def _resident(pid: int | None, *, whole: bool) -> int:
     """Bytes of resident memory of a process, or of it with all below it."""
     try:
@@ -275,7 +265,7 @@ def _context(*, soon: bool) -> Any:
         return multiprocessing.get_context("spawn")
     _served.append(True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOADED])
+    context.set_forkserver_preload(_preloaded)
     return context
 
 

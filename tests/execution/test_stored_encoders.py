@@ -6,48 +6,24 @@ import shutil
 
 import pytest
 
-from harness.execution.executor import Executor
-from harness.execution.plan import plan_suite
 from harness.execution.stored_encoders import FIT
-from harness.execution.units import Workplace, Workshop
-from harness.plugins.manager import Plugins
 from harness.store.runs import Store
-from harness.suites.schema import Suite
 from harness.system import paths
 
-
-@pytest.fixture
-def measure(toy):
-    """Run two evaluators of one method on the backbone that drops most of its numbers out."""
-
-    def measure(method):
-        plugins = Plugins()
-        suite = {
-            "name": "toy",
-            "title": "Toy",
-            "frames": 512,
-            "methods": [method],
-            "backbones": ["dropout"],
-            "pretraining": ["blobs"],
-            "evaluators": [{"name": "knn", "k": 5}, "linear_probe"],
-            "seeds": [0],
-        }
-        workshop = Workshop(Workplace(store=paths.store()), plugins)
-        plan = plan_suite(Suite.model_validate(suite), plugins, workshop.sources)
-        return Executor(workshop).execute(plan)
-
-    return measure
+SUITE = {"backbones": ["dropout"], "evaluators": [{"name": "knn", "k": 5}, "linear_probe"]}
+"""Two evaluators on the backbone that drops most of its numbers out."""
 
 
-def test_a_network_left_in_training_mode_gives_the_numbers_of_its_stored_weights(measure, toy):
-    first = measure("forgets_eval")
+def test_a_network_left_in_training_mode_gives_the_numbers_of_its_stored_weights(run):
+    first, fits = run(methods=["forgets_eval"], **SUITE)
+    assert fits == ["forgets_eval 0"]
     shutil.rmtree(paths.store() / "runs")
     shutil.rmtree(paths.store() / "features")
-    second = measure("forgets_eval")
+    second, fits = run(methods=["forgets_eval"], **SUITE)
+    assert not fits  # from the stored weights
     assert [run.status for run in first] == ["done", "done"]
     assert [(run.key, run.evaluation) for run in second] == [(run.key, run.evaluation) for run in first]
-    assert toy.read_text().splitlines() == ["forgets_eval 0"]  # the second time was from the stored weights
-    reference = measure("counted")  # the same weights, in evaluation mode from the start
+    reference, _ = run(methods=["counted"], **SUITE)  # the same weights, in evaluation mode from the start
     assert [run.scores for run in reference] == [run.scores for run in first]
 
 
@@ -58,8 +34,8 @@ def test_a_network_left_in_training_mode_gives_the_numbers_of_its_stored_weights
         ("drops_out", "method 'drops_out' loads an encoder that gives two vectors for one clip, "),
     ],
 )
-def test_an_encoder_that_is_not_the_stored_one_fails_at_the_fit(measure, method, reason):
-    runs = measure(method)
+def test_an_encoder_that_is_not_the_stored_one_fails_at_the_fit(run, method, reason):
+    runs, _ = run(methods=[method], **SUITE)
     assert [run.status for run in runs] == ["failed", "failed"]
     assert all(run.reason.startswith(reason) and "\n" not in run.reason and len(run.reason) < 400 for run in runs)
     assert not list(paths.store().glob(f"fits/*/{FIT}"))

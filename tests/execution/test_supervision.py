@@ -142,14 +142,14 @@ def test_state_that_a_plugin_sets_reaches_no_result(execute, tmp_path):
 
 def test_a_plugin_is_loaded_only_where_a_cell_needs_it(execute, capfd):
     execute(methods=["random_init"], evaluators=[{"name": "knn", "k": 5}])
-    assert "hostile" not in capfd.readouterr().err.replace("hostile ...", "").replace("hostile 100 %", "")
+    assert "hostile is imported" not in capfd.readouterr().err
 
 
 def test_limits_end_what_hangs_or_swells(execute):
     limits = Limits(hours=2 / 3600, memory_gb=2.0)
     runs = execute(methods=["hangs", "swells", "random_init"], limits=limits, jobs=2)
     hung, swollen, sound = runs.values()
-    assert (hung.status, hung.reason) == ("failed", "ended after 0.000555556 hours, the limit (limits.fit_hours)")
+    assert (hung.status, hung.reason) == ("failed", "ended after 0.000555556 hours, its limit")
     assert swollen.status in {"oom", "failed"}
     assert sound.status == "done"
 
@@ -157,4 +157,4 @@ def test_limits_end_what_hangs_or_swells(execute):
 def test_memory_that_runs_out_is_told(execute):
     runs = execute(methods=["swells"], limits=Limits(memory_gb=1.5))
     assert runs["swells", "knn"].status == "oom"
-    assert "GiB of resident memory; the limit is 1.5 (limits.memory_gb)" in runs["swells", "knn"].reason
+    assert "GiB of resident memory; its limit is 1.5" in runs["swells", "knn"].reason

@@ -15,7 +15,13 @@ import torch
 
 from harness.errors import UsageError
 from harness.system import progress
-from harness.system.children import Child, DiedError, Limits, call
+from harness.system.children import Child, DiedError, Limits
+
+
+def call(work, *arguments, **settings):
+    """The one answer of a child."""
+    with Child(work, *arguments, **settings) as child:
+        return child.only_answer()
 
 
 def answers(link, number):
@@ -111,10 +117,10 @@ def test_errors_of_the_harness_keep_their_class_and_others_their_traceback():
 def test_a_death_is_told_with_its_signal_or_its_limit():
     with pytest.raises(DiedError, match=r"ended by signal 9, SIGKILL, as the system ends processes when memory"):
         call(kills_itself)
-    with pytest.raises(DiedError, match=r"ended after .* hours, the limit") as error:
+    with pytest.raises(DiedError, match=r"ended after .* hours, its limit") as error:
         call(sleeps, limits=Limits(hours=0.1 / 3600))
     assert error.value.status == "failed"
-    with pytest.raises(DiedError, match=r"GiB of resident memory; the limit is 0.9") as error:
+    with pytest.raises(DiedError, match=r"GiB of resident memory; its limit is 0.9") as error:
         call(swells, limits=Limits(memory_gb=0.9))
     assert error.value.status == "oom"
 
