@@ -4,8 +4,13 @@ Libraries and the core alone: plugins come and go, and a GPU does not survive a 
 """
 
 import importlib
+import os
 
-from harness.execution import data_faults, work
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = (
+    "1"  # libraries ask on import whether there is a GPU, which would touch it
+)
+
+from harness.execution import data_faults, work  # noqa: E402
 
 for name in (
     "harness.backbones._torchvision",

@@ -104,7 +104,7 @@ class Supervisor:
         workplace: Workplace,
         recorder: Recorder,
     ) -> None:
-        """Evaluate cells in one child, and in another what is left when it dies."""
+        """Evaluate cells in one child, and in another what is left when it dies or goes on no further."""
         left, limits = list(cells), replace(self._limits, hours=None)
         while left:
             here = tuple(left)
@@ -123,7 +123,6 @@ class Supervisor:
                         else:
                             run = Run.model_validate_json(outcome.run)
                             recorder.finished(cell, run, outcome.pictures)
-                return
             except (DiedError, RuntimeError) as error:
                 failure = self._failure(error)
                 if left:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from harness.errors import PluginError, StoreError
 from harness.execution import units
 from harness.execution.failures import Failure, failure_of
@@ -61,6 +63,7 @@ def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace
             workshop = _workshop(workplace, plugins)
             _settle(state, spec.seed)
             units.fit(spec, workshop)
+            _expect_working(workplace.device)
     except BaseException as error:
         link.send(_failure(error, workplace))
     else:
@@ -69,6 +72,8 @@ def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace
 
 def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], workplace: Workplace) -> None:
     """Evaluate cells of one row; tells of each that it begins, and its outcome.
+
+    Cells after one that broke the GPU for this process are left to another.
 
     Raises:
         StoreError: when the store cannot be written.
@@ -83,11 +88,14 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
                 workshop = workshop or _workshop(workplace, plugins)
                 _settle(state, cell.identity.seed)
                 done = units.measure(cell, workshop)
+                _expect_working(workplace.device)
                 pictures = {name: bytes(png) for name, png in done.pictures.items()}
                 outcome = Measured(done.run.model_dump_json(), pictures)
             except BaseException as error:
                 outcome = _failure(error, workplace)
             link.send(Ended(place, outcome))
+            if isinstance(outcome, Failure) and _is_broken(workplace.device):
+                return
 
 
 def describe(link: Link, plugins: frozenset[str], workplace: Workplace) -> None:
@@ -121,6 +129,21 @@ def _settle(state: global_state.State, seed: int) -> None:
     """Set what results depend on, whatever ran in this process before."""
     global_state.restore(state)
     global_state.seed(derive_seed(seed))
+
+
+def _expect_working(device: str) -> None:
+    """Raise what went wrong on a GPU, where kernels fail after the calls that started them have returned."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def _is_broken(device: str) -> bool:
+    """Whether a kernel failed so that this process can compute no more on the GPU."""
+    try:
+        _expect_working(device)
+    except RuntimeError:
+        return True
+    return False
 
 
 def _longest_file() -> Any:

@@ -35,6 +35,10 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
         torch.are_deterministic_algorithms_enabled,
         torch.use_deterministic_algorithms,
     ),
+    "cuDNN's precision of float32": (
+        lambda: torch.backends.cudnn.allow_tf32,
+        lambda allow: setattr(torch.backends.cudnn, "allow_tf32", allow),
+    ),
     "cuDNN's benchmark mode": (
         lambda: torch.backends.cudnn.benchmark,
         lambda mode: setattr(torch.backends.cudnn, "benchmark", mode),
@@ -54,7 +58,7 @@ State = Mapping[str, Any]
 
 def current() -> State:
     """Read every setting."""
-    return {name: get() for name, (get, _) in _SETTINGS.items()}
+    return {name: _read(get) for name, (get, _) in _SETTINGS.items()}
 
 
 def restore(state: State) -> list[str]:
@@ -70,7 +74,8 @@ def restore(state: State) -> list[str]:
         get, put = _SETTINGS[name]
         if _read(get) != value:
             changed.append(name)
-            put(value)
+            if value is not None:
+                put(value)
     return changed
 
 
@@ -100,7 +105,7 @@ def kept() -> Iterator[list[str]]:
 def _read(get: Callable[[], Any]) -> Any:
     try:
         return get()
-    except OSError:  # a working directory that is gone
+    except (OSError, RuntimeError):  # a working directory that is gone; precisions that differ between operations
         return None
 
 

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from harness.execution import work
 from harness.execution.executor import Executor
 from harness.execution.units import Workplace
 from harness.execution.work_units import Unit
@@ -16,6 +18,8 @@ from harness.store.runs import Store
 from harness.system import paths
 from harness.system.children import Limits
 
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+evaluate = work.evaluate  # which a test replaces
 PLANNING = (
     "import pickle, sys\n"
     "from harness.execution.plan import check, plan_suite\n"
@@ -58,9 +62,11 @@ def units(hostile, tmp_path):
 def execute(units):
     """Execute a suite of the hostile plugin's; gives its runs by method and evaluator."""
 
-    def execute(*, jobs=1, limits=None, **changes):
+    def execute(*, jobs=1, limits=None, device="cpu", **changes):
         planned = units(**changes)
-        Executor([Workplace(store=paths.store())] * jobs, limits=limits).execute(planned, title="hostile")
+        Executor([Workplace(store=paths.store(), device=device)] * jobs, limits=limits).execute(
+            planned, title="hostile"
+        )
         runs = [Store(paths.store()).get(cell.key) for unit in planned for cell in unit.evaluations]
         return {(run.identity.method.name, run.identity.evaluator.name): run for run in runs}
 
@@ -158,3 +164,54 @@ def test_memory_that_runs_out_is_told(execute):
     runs = execute(methods=["swells"], limits=Limits(memory_gb=1.5))
     assert runs["swells", "knn"].status == "oom"
     assert "GiB of resident memory; its limit is 1.5" in runs["swells", "knn"].reason
+
+
+def one_at_most(link, cells, plugins, workplace):
+    evaluate(link, cells[:1], plugins, workplace)
+
+
+def test_what_a_child_leaves_is_done_by_another(execute, monkeypatch):
+    monkeypatch.setattr(work, "evaluate", one_at_most)
+    runs = execute(evaluators=["is_told_state", "is_told_state_again", {"name": "knn", "k": 5}])
+    assert [run.status for run in runs.values()] == ["done"] * 3
+
+
+@on_a_gpu
+def test_a_kernel_that_fails_is_a_failure_of_its_cell_alone(execute):
+    runs = execute(device="cuda", evaluators=["breaks_the_gpu", {"name": "knn", "k": 5}, "linear_probe"])
+    assert [run.status for run in runs.values()] == ["failed", "done", "done"]
+    assert "CUDA error: device-side assert triggered" in runs["random_init", "breaks_the_gpu"].reason
+
+
+@on_a_gpu
+def test_a_full_gpu_is_its_fits_lack_of_memory_alone(execute):
+    runs = execute(device="cuda", methods=["fills_the_gpu", "random_init"])
+    assert [run.status for run in runs.values()] == ["oom", "done"]
+    assert "CUDA out of memory" in runs["fills_the_gpu", "knn"].reason
+
+
+@on_a_gpu
+def test_the_gpu_gives_about_what_the_cpu_does(execute, tmp_path, monkeypatch):
+    scores = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setenv("HARNESS_HOME", str(tmp_path / device))
+        (scores[device],) = (run.scores[0].value for run in execute(device=device).values())
+    assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.1)
+    assert not torch.cuda.is_initialized()  # a child that is forked after it could not use it
+
+
+UNTOUCHED = """
+import sys, torch
+touched = []
+torch.cuda._is_compiled = lambda: True
+torch.cuda._device_count_nvml = lambda: 1
+torch._C._cuda_getDeviceCount = lambda: touched.append(1) or 1
+import harness.execution.preloaded
+assert torch.cuda.is_available()
+sys.exit(len(touched))
+"""
+"""PyTorch with a GPU, whose runtime does not survive a fork once it counted devices."""
+
+
+def test_what_children_are_forked_from_touches_no_gpu():
+    assert subprocess.run([sys.executable, "-c", UNTOUCHED], check=False).returncode == 0

@@ -29,6 +29,7 @@ METHODS = {
         "hangs",
         "changes_everything",
         "says_half_letters",
+        "fills_the_gpu",
     )
 }
 VALUE = Metric(id="value", title="Value", unit="1", higher_is_better=True)
@@ -46,6 +47,7 @@ EVALUATORS = {
             "forks",
             "says_nothing",
             "gives_two",
+            "breaks_the_gpu",
         ),
     )
 }

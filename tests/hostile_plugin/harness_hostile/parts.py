@@ -82,6 +82,13 @@ class ChangesEverything(_Method):
         torch.nn.functional.relu = lambda values, inplace=False: values
 
 
+class FillsTheGpu(_Method):
+    card = METHODS["fills_the_gpu"]
+
+    def act(self):
+        torch.empty(1 << 50, dtype=torch.uint8, device="cuda")
+
+
 class _Evaluator:
     def encodings(self, promise, data, *, seed):
         return ()
@@ -200,3 +207,13 @@ class GivesTwo(_Evaluator):
 
     def evaluate(self, encoder, data, *, seed):
         return Evaluation((Score("value", 1.0), Score("value", 2.0)))
+
+
+class BreaksTheGpu(_Evaluator):
+    """A kernel fails when it has given its scores, and no other kernel runs in its process."""
+
+    card = EVALUATORS["breaks_the_gpu"]
+
+    def evaluate(self, encoder, data, *, seed):
+        torch.zeros(4, device="cuda")[torch.full((1,), 9, device="cuda")]
+        return super().evaluate(encoder, data, seed=seed)
