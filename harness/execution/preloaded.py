@@ -10,7 +10,7 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = (
     "1"  # libraries ask on import whether there is a GPU, which would touch it
 )
 
-from harness.execution import data_faults, work  # noqa: E402
+from harness.execution import data_faults, work
 
 for name in (
     "harness.backbones._torchvision",
