@@ -12,7 +12,7 @@ import threading
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as TookTooLong
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -24,6 +24,8 @@ from harness.errors import HarnessError, UsageError
 
 AHEAD = 4
 """Items that wait for each worker."""
+LOOKED = 0.5
+"""Seconds between two looks at whether the workers live."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -128,9 +130,9 @@ def imap_here(
             for item in items:
                 pending.append((item, _scheduled(pool, work, item, timeout)))
                 if len(pending) > AHEAD * count:
-                    yield _first(pending, timeout)
+                    yield _first(pool, pending, timeout)
             while pending:
-                yield _first(pending, timeout)
+                yield _first(pool, pending, timeout)
         except BrokenProcessPool as error:
             pool.stop()  # type: ignore[no-untyped-call]
             if scripted:
@@ -189,8 +191,14 @@ def _scheduled(
         raise BrokenProcessPool(str(error)) from error
 
 
-def _first(pending: deque[tuple[Item, Future[Result]]], timeout: float) -> tuple[Item, Result | Exception]:
+def _first(
+    pool: pebble.ProcessPool, pending: deque[tuple[Item, Future[Result]]], timeout: float
+) -> tuple[Item, Result | Exception]:
     item, future = pending.popleft()
+    while not wait([future], LOOKED).done:
+        if not pool.active and not future.done():  # scheduled while the pool broke, which forgets it
+            msg = "all workers died"
+            raise BrokenProcessPool(msg)
     try:
         return item, future.result()
     except TookTooLong:

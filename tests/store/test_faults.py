@@ -126,12 +126,15 @@ def test_the_libraries_words_for_a_full_disk_are_known(store):
 
 
 DENIED = """
-import os, sys
+import os, sys, tempfile
 from pathlib import Path
 import safetensors.torch, torch
 from harness.store.faults import store_fault, unusable
 
 folder, weights = Path(sys.argv[1]), {"a": torch.zeros(4)}
+with tempfile.TemporaryDirectory() as scratch:  # imports what that other user may not read
+    torch.save(weights, f"{scratch}/a.pt")
+    safetensors.torch.save_file(weights, f"{scratch}/a.safetensors")
 if os.geteuid() == 0:
     os.setegid(65534)
     os.seteuid(65534)  # root may write everywhere

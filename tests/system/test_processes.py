@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 
+import pebble
 import pytest
 
 from harness.errors import HarnessError
@@ -74,6 +76,20 @@ def test_workers_that_cannot_start_are_no_result_of_an_item(monkeypatch):
     monkeypatch.setattr("harness.system.processes._start", functools.partial(os._exit, 1))
     with pytest.raises(HarnessError, match="no worker process could start"):
         list(imap_isolated(math.sqrt, [4.0] * 40, timeout=60, workers=2))
+
+
+def test_an_item_that_a_broken_pool_forgot_is_not_waited_for(monkeypatch):
+    """It was scheduled at the moment when the last worker died."""
+
+    class Forgetful(pebble.ProcessPool):
+        def schedule(self, *arguments, **settings):
+            super().schedule(*arguments, **settings)
+            self.stop()
+            return Future()
+
+    monkeypatch.setattr(pebble, "ProcessPool", Forgetful)
+    with pytest.raises(HarnessError, match="no worker process could start or answer"):
+        list(imap_isolated(math.sqrt, [4.0], timeout=60, workers=2))
 
 
 def test_workers_compute_with_one_thread():
