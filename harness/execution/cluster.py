@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import contextvars
 import dataclasses
+import functools
 import multiprocessing
 import queue
 import threading
@@ -24,8 +26,11 @@ from harness.store.runs import Store
 from harness.system import progress
 from harness.system.processes import without_script
 from harness.system.text import printable
+from harness.video.shared_frames import shared_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from distributed import Client, Future
 
     from harness.execution.executor import Told
@@ -222,6 +227,7 @@ def do_unit(
     from distributed import get_worker
 
     worker, supervisor = get_worker(), Supervisor(limits)
+    workplace = dataclasses.replace(workplace, frames=_frames_of_worker())
     multiprocessing.current_process().daemon = False  # else it might have no children, which end with it anyway
     store = Store(workplace.store)
 
@@ -246,6 +252,14 @@ def do_unit(
         finally:
             telling.flush()
             tell(ENDED)
+
+
+@functools.cache
+def _frames_of_worker() -> Path:
+    """Folder of decoded videos that the units of this worker share, until it ends."""
+    ending = contextlib.ExitStack()
+    atexit.register(ending.close)
+    return ending.enter_context(shared_folder())
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import contextvars
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import filelock
@@ -16,6 +17,7 @@ from harness.execution.supervision import Recorder, Supervisor
 from harness.store.locks import lock
 from harness.store.runs import Store
 from harness.system import progress
+from harness.video.shared_frames import shared_folder
 
 if TYPE_CHECKING:
     from harness.execution.failures import Failure
@@ -65,6 +67,8 @@ class Executor:
         with contextlib.ExitStack() as stack:
             stack.enter_context(progress.one_at_a_time())
             bar = stack.enter_context(progress.bar(title, total=pending.cells))
+            frames = stack.enter_context(shared_folder())
+            self._free = [replace(place, frames=frames) for place in self._free]
             pool = stack.enter_context(ThreadPoolExecutor(len(self._free), thread_name_prefix="unit"))
             stack.callback(supervisor.stop)  # before the pool waits for its threads
             recorder = self._recorder(bar)

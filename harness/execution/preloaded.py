@@ -1,4 +1,4 @@
-"""Imports that processes of units share, made once in their server.
+"""Imports that processes of units share, made once in their server, and what these look up first.
 
 Libraries and the core alone: plugins come and go, and a GPU does not survive a fork.
 """
@@ -6,11 +6,12 @@ Libraries and the core alone: plugins come and go, and a GPU does not survive a 
 import importlib
 import os
 
-os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = (
-    "1"  # libraries ask on import whether there is a GPU, which would touch it
-)
+# Libraries ask whether there is a GPU when they are imported, which touches it where the driver is not asked instead.
+os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
 
+from harness.datasets.mocap_actions import build
 from harness.execution import data_faults, work
+from harness.system import environment
 
 for name in (
     "harness.backbones._torchvision",
@@ -21,5 +22,7 @@ for name in (
 ):
     importlib.import_module(name)
 data_faults.code()
+build.drawing_code()
+environment.provenance({}, "cpu")
 
 __all__ = ["work"]

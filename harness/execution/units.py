@@ -58,6 +58,8 @@ class Workplace:
     """Threads that libraries compute with."""
     processors: int | None = None
     """Processors that a unit may use beside others; all that are allowed when None."""
+    frames: Path | None = None
+    """Folder of decoded videos that processes here share."""
     scheduler: str = ""
     """Address of the Dask scheduler that files are shared with; empty for none."""
     variables: Mapping[str, str] = field(default_factory=dict)

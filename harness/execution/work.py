@@ -21,6 +21,7 @@ from harness.plugins.manager import Plugins
 from harness.store.faults import store_fault
 from harness.system import global_state
 from harness.system.seeding import derive_seed
+from harness.video import frame_cache
 
 if TYPE_CHECKING:
     from harness.execution.units import Workplace
@@ -112,6 +113,8 @@ def _workshop(workplace: Workplace, plugins: frozenset[str]) -> units.Workshop:
     loaded = Plugins(only=plugins)
     for status in loaded.failed:
         raise PluginError(status.complaints[0])
+    if workplace.frames is not None:
+        frame_cache.shared.share(workplace.frames)
     return units.Workshop(workplace, loaded)
 
 

@@ -100,6 +100,7 @@ def _accelerator() -> dict[str, str]:
     return {name: str(number) for name, number in versions.items() if number}
 
 
+@functools.cache
 def _version(distribution: str) -> str:
     try:
         return version(distribution)

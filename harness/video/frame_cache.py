@@ -13,6 +13,7 @@ from torch import Tensor
 from harness.video.archive import FileState
 from harness.video.container import identity
 from harness.video.decode import decode
+from harness.video.shared_frames import SharedFrames
 
 Key = tuple[tuple[str, FileState], int | None]
 """File as it is now, and the short side of its frames."""
@@ -32,6 +33,11 @@ class FrameCache:
         self._bytes = 0
         self._lock = threading.Lock()
         self._videos: OrderedDict[Key, Future[Tensor]] = OrderedDict()
+        self._shared: SharedFrames | None = None
+
+    def share(self, folder: Path) -> None:
+        """Read from and add to what processes share in a folder; see `shared_frames`."""
+        self._shared = SharedFrames(folder)
 
     def video(self, path: Path, short_side: int | None) -> Tensor:
         """Decode or recall all frames of a file, (T, H, W, C) uint8, not to be changed.
@@ -54,7 +60,7 @@ class FrameCache:
         if known is not None:
             return known.result()
         try:
-            frames = torch.from_numpy(decode(path, short_side=short_side))
+            frames = self._decoded(path, key)
         except BaseException as error:
             with self._lock:
                 del self._videos[key]
@@ -66,8 +72,18 @@ class FrameCache:
             self._forget(key)
         return frames
 
+    def _decoded(self, path: Path, key: Key) -> Tensor:
+        """Frames of a file that this process has not read yet."""
+        name = repr(key)
+        if self._shared is not None and (known := self._shared.read(name)) is not None:
+            return known
+        frames = torch.from_numpy(decode(path, short_side=key[1]))
+        return frames if self._shared is None else self._shared.write(name, frames)
+
     def _forget(self, newest: Key) -> None:
         """Drop the least recently used videos until the others fit; the newest stays."""
+        if self._bytes <= self.limit:
+            return
         for key, future in list(self._videos.items()):
             if self._bytes <= self.limit:
                 break
