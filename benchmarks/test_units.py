@@ -98,7 +98,11 @@ def test_empty_units_on_a_cluster(benchmark, planned, tmp_path, count):
     done = []
     with (
         distributed.LocalCluster(
-            n_workers=100, threads_per_worker=1, processes=False, dashboard_address=":0"
+            n_workers=100,
+            threads_per_worker=1,
+            processes=False,
+            dashboard_address=":0",
+            memory_limit=None,  # else each takes the memory of this process for its own, and pauses
         ) as cluster,
         pytest.MonkeyPatch.context() as patch,
     ):
