@@ -69,8 +69,14 @@ def options(
     context.obj = Context(block=tuple(block or ()), strict=strict_plugins)
 
 
+STOPPING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
+"""Signals after which the command ends in order."""
+
+
 class _Stopped(BaseException):
-    """SIGINT or SIGTERM; no Exception, so that it is never taken for a failed cell."""
+    """A signal to stop; no Exception, so that it is never taken for a failed cell."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -85,15 +91,16 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 130/143 stopped.
+    Exit codes: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 128 + the signal's number when stopped.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     # Threads that wait else spin: OpenMP's make small solves 50 times slower beside another busy process, and those of
     # OpenBLAS, of which NumPy and SciPy each have their own, take the processors from each other and from PyTorch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    for number in STOPPING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` wants it
+            signal.signal(number, _stop)
     try:
         app(arguments)
     except (HarnessError, OSError) as error:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json, print_table
 from harness.system.text import printable
+
+if TYPE_CHECKING:
+    from harness.system.child_process import Link
 
 IMPORTED_AS = {
     "mmengine-lite": "mmengine",
@@ -73,13 +76,53 @@ def _checks(options: Context, *, whole_store: bool) -> Iterator[Check]:
     yield _tried("training loop", _training)
     yield _tried("locations of data sets", _locations)
     yield from _store(runs=not whole_store)
-    plugins = options.plugins()
+    fatal = dict(_fatal_plugins(options.block))
+    for name, death in fatal.items():
+        yield Check(f"plugin {name}", False, f"{death} when it was imported; --block {name} leaves it out")
+    plugins = replace(options, block=(*options.block, *fatal)).plugins()
     for status in plugins.statuses:
+        if status.name in fatal:
+            continue
         report = f"{status.error or '; '.join(status.clashes) or status.status}, {status.origin}"
         yield Check(f"plugin {status.name}", not status.complaints, report)
     published, complaints = plugins.published()
     count = sum(map(len, published.values()))
     yield Check("references", not complaints, "; ".join(complaints) or f"{count} published numbers")
+
+
+def _fatal_plugins(block: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names of plugins that end the process which imports them, and how it ended."""
+    from importlib.metadata import entry_points
+
+    from harness.plugins.manager import GROUP
+    from harness.system.children import DiedError
+
+    try:
+        _import_apart(block, None)
+    except DiedError:
+        for name in sorted({point.name for point in entry_points(group=GROUP)} - set(block)):
+            try:
+                _import_apart(block, {name})
+            except DiedError as error:
+                yield name, str(error)
+
+
+def _import_apart(block: Sequence[str], only: set[str] | None) -> None:
+    """Import plugins in a process of their own.
+
+    Raises:
+        DiedError: when that is its end.
+    """
+    from harness.system.children import Child
+
+    with Child(_import, tuple(block), only, soon=True) as child:
+        child.only_answer()
+
+
+def _import(link: Link, block: tuple[str, ...], only: set[str] | None) -> None:
+    from harness.plugins.manager import Plugins
+
+    link.send(len(Plugins(block=block, only=only).statuses))
 
 
 def _tried(name: str, check: Callable[[], str]) -> Check:

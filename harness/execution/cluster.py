@@ -230,6 +230,7 @@ def do_unit(
     workplace = dataclasses.replace(workplace, frames=_frames_of_worker())
     multiprocessing.current_process().daemon = False  # else it might have no children, which end with it anyway
     store = Store(workplace.store)
+    store.hold()
 
     def tell(kind: str, *values: Any) -> None:
         worker.log_event(topic, (unit.key, kind, *values))

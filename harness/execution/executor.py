@@ -62,6 +62,7 @@ class Executor:
             StoreError: when the store cannot be read or written.
         """
         pending = PendingUnits(units, self._store, retry_failed=retry_failed)
+        self._store.hold()
         supervisor = Supervisor(self._limits)
         running: dict[Future[Failure | None], tuple[Unit, Workplace, filelock.BaseFileLock]] = {}
         with contextlib.ExitStack() as stack:

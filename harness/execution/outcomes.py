@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from harness.store.records import EvalSpec
 
 
+LARGEST = 50_000_000
+"""Bytes of one part of an outcome, as JSON."""
+
+
 def expect_storable(evaluation: Evaluation, card: EvaluatorCard) -> None:
     """Expect finite scores with the primary metric, and JSON values elsewhere.
 
@@ -60,7 +64,7 @@ def _parts(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
 def _problem(value: Any) -> str:
     """Reason why a value is none of JSON; empty where it is one."""
     try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
     except UnicodeEncodeError:
         return "a text that is no Unicode"
     except TypeError as error:
@@ -69,7 +73,7 @@ def _problem(value: Any) -> str:
         return "which is not finite"
     except RecursionError:
         return "which is nested too deeply"
-    return ""
+    return f"{size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB are stored" if size > LARGEST else ""
 
 
 def new_run(

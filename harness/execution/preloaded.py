@@ -1,4 +1,4 @@
-"""Imports that processes of units share, made once in their server, and what these look up first.
+"""Imports and lookups that processes of units share, made once in their server.
 
 Libraries and the core alone: plugins come and go, and a GPU does not survive a fork.
 """

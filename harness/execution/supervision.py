@@ -104,7 +104,7 @@ class Supervisor:
         workplace: Workplace,
         recorder: Recorder,
     ) -> None:
-        """Evaluate cells in one child, and in another what is left when it dies or goes on no further."""
+        """Evaluate cells in one child, and in others those that it leaves."""
         left, limits = list(cells), replace(self._limits, hours=None)
         while left:
             here = tuple(left)

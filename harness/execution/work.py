@@ -135,13 +135,13 @@ def _settle(state: global_state.State, seed: int) -> None:
 
 
 def _expect_working(device: str) -> None:
-    """Raise what went wrong on a GPU, where kernels fail after the calls that started them have returned."""
+    """Raise what went wrong on a GPU, whose kernels may fail after their calls."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
 
 
 def _is_broken(device: str) -> bool:
-    """Whether a kernel failed so that this process can compute no more on the GPU."""
+    """True when a kernel failed, so that this process can use the GPU no more."""
     try:
         _expect_working(device)
     except RuntimeError:

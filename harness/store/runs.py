@@ -13,7 +13,7 @@ from typing import Any
 
 import pydantic
 
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, StoreError, UsageError
 from harness.store.faults import storing
 from harness.store.records import Run
 from harness.system import files, progress
@@ -62,6 +62,17 @@ class Store:
         self.folder = folder
         self._runs = folder / "runs"
         self._refused: set[str] = set()
+        self._held: tuple[int, int] | None = None
+
+    def hold(self) -> None:
+        """Make the folder, and write to no other one that comes to its place.
+
+        Raises:
+            StoreError: when it cannot be made.
+        """
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._held = _identity(self.folder)
 
     def path(self, key: str) -> Path:
         """Path of the run of `key`, stored or not."""
@@ -77,8 +88,11 @@ class Store:
         Raises:
             ValueError: when a score is NaN or infinite.
             NewerRecordError: when the earlier run is of a newer version.
-            StoreError: when the disk is full, or the folder cannot be written.
+            StoreError: when the disk is full, the folder cannot be written, or it is not the one that is held.
         """
+        if self._held is not None and _identity(self.folder) != self._held:
+            msg = f"{printable(str(self.folder))}: moved or deleted while in use; put it back, and run this again"
+            raise StoreError(msg)
         path = self.path(run.key)
         text = files.json_text(run.model_dump(mode="json"))
         with storing(self.folder):
@@ -257,3 +271,12 @@ def _damaged(path: Path, problem: str) -> DamagedRecordError:
     said = printable(problem)
     msg = f"{printable(str(path))}: damaged ({said}); `harness run` of its suite sets it aside and computes it again"
     return DamagedRecordError(msg, problem=said)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Device and number of a folder; None without one."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any, TextIO
+
+import psutil
 
 from harness.errors import HarnessError
 from harness.system import processes, progress
@@ -25,6 +28,7 @@ THREADS = (
     *("OPENCV_FOR_THREADS_NUM", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 """Variables that libraries read when they are loaded."""
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Link:
@@ -73,6 +77,7 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
     """Run `work` in the child."""
     if hasattr(os, "setsid"):
         os.setsid()  # signals of the terminal are the parent's, and the whole group can be ended
+    _adopt_orphans()
     _end_with_parent()
     sys.stdout, sys.stderr = (_printing_to(output, stream) for stream in (1, 2))
     os.environ.clear()
@@ -97,6 +102,7 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
             link.put("done", None)
     sys.stdout.flush()
     sys.stderr.flush()
+    kill_below(os.getpid())
 
 
 def _printing_to(output: Connection, stream: int) -> TextIO:
@@ -130,14 +136,36 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
-def kill_group(pid: int | None) -> None:
-    """Kill a process with its group, which it leads once it has begun."""
-    if pid is None:
-        return
+def _adopt_orphans() -> None:
+    """Let processes below this one that lose their parents become its children."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def kill_below(pid: int) -> None:
+    """Kill the children of a process, and theirs."""
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def kill_group(pid: int, *, ended: bool = False) -> None:
+    """Kill a process, all below it, and the group that it leads once it has begun.
+
+    Args:
+        pid: of the process.
+        ended: whether it is no more, so that its number may be another's by now.
+    """
     end = signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM
-    for kill in (getattr(os, "killpg", os.kill), os.kill):
+    if not ended:
+        kill_below(pid)
+    with contextlib.suppress(OSError, AttributeError):
+        os.killpg(pid, end)
+    if not ended:
         with contextlib.suppress(OSError):
-            kill(pid, end)
+            os.kill(pid, end)
 
 
 def _kind(error: HarnessError) -> type[HarnessError]:

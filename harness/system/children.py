@@ -157,7 +157,8 @@ class Child:
 
     def kill(self) -> None:
         """End the child and its own children, whatever they are at."""
-        kill_group(self._process.pid)
+        if self._process.pid is not None:
+            kill_group(self._process.pid, ended=self._process.exitcode is not None)
 
     def stop(self) -> None:
         """End the child, and show the rest of what it printed."""
@@ -208,14 +209,14 @@ class Child:
             raise DiedError(msg)
 
     def _end(self) -> None:
-        kill_group(self._process.pid)
+        self.kill()
         self._process.join(LEAVING)
 
     def _death(self) -> DiedError:
         """Describe how the child ended."""
         self._show_output(rest=True)
         self._process.join(LEAVING)
-        kill_group(self._process.pid)  # its own children, if it left any
+        self.kill()  # its own children, if it left any
         code = self._process.exitcode
         had = f"; it had {self._memory / 2**30:.2f} GiB of memory" if self._memory else ""
         if code is not None and code < 0:

@@ -1,4 +1,4 @@
-"""Decoded videos that the processes of a run share: files in memory, which end with it."""
+"""Decoded videos that the processes of a run share, in files that end with it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it are made by mkdtemp
 LIMIT = 2 * 2**30
 """Bytes of decoded frames in a folder."""
 SMALLEST = 2**18
-"""Bytes from which on a video is shared: a smaller one is decoded fast, and a process may map only so many files."""
+"""Bytes of a shared video; smaller ones decode fast, and mapped files are limited."""
 YOUNG = 60
 """Seconds in which a new folder is locked by its process."""
 _USED = "used"
 _AXES = 4
-"""Of frames (T, H, W, C), whose sizes stand before them."""
+"""Axes of frames (T, H, W, C), whose sizes stand before them."""
 
 
 @contextlib.contextmanager
 def shared_folder() -> Iterator[Path]:
-    """Folder for decoded videos, for the block; also what killed processes left of theirs is removed."""
+    """Make a folder for the block; those that killed processes left are removed."""
     place = _place()
     for left in place.glob(f"{PREFIX}*"):
         _remove_if_left(left)
@@ -60,7 +60,7 @@ class SharedFrames:
         self._open = True
 
     def read(self, name: str) -> Tensor | None:
-        """Map a video's frames, whose changes here no other process sees; None where there are none."""
+        """Map a video's frames, changes of which stay here; None where there are none."""
         try:
             with self._path(name).open("rb") as file:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -92,7 +92,7 @@ class SharedFrames:
         return self._folder / f"{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:32]}.frames"
 
     def _has_room(self, more: int) -> bool:
-        """Whether more bytes fit, by a count that is taken anew when this process has added some."""
+        """True while more bytes fit, by a count that is taken anew now and then."""
         self._unseen += more
         if self._open and (not self._bytes or self._unseen > self._limit // 16):
             self._bytes, self._unseen = _size(self._folder), more

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from harness.cli.app import main
+from harness.cli.app import STOPPING, main
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def harness(folder, monkeypatch):
     monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "4")
 
     def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in STOPPING}
         stdout, stderr, code = io.StringIO(), io.StringIO(), 0
         try:
             with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -59,8 +59,23 @@ def harness_process(folder):
 
 
 @pytest.fixture
-def broken(tmp_path, monkeypatch):
-    """Four distributions that do not load, in front of the others."""
+def distribution(tmp_path, monkeypatch):
+    """Install a distribution whose plugin is one module, in front of the others."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+
+    def distribution(name, source):
+        (tmp_path / f"broken_{name}.py").write_text(source)
+        metadata = tmp_path / f"broken_{name}-2.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
+        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
+
+    return distribution
+
+
+@pytest.fixture
+def broken(distribution):
+    """Four distributions that do not load."""
     sources = {
         "raises": "raise ImportError('no such thing')",
         "leaves": "import sys\nsys.exit(7)",
@@ -70,10 +85,5 @@ def broken(tmp_path, monkeypatch):
         "    registry.register(MethodCard(name='supervised', summary='Taken.'), 'x:Y')\n",
     }
     for name, source in sources.items():
-        (tmp_path / f"broken_{name}.py").write_text(source)
-        metadata = tmp_path / f"broken_{name}-2.0.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 2.0\n")
-        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = broken_{name}\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+        distribution(name, source)
     return list(sources)

@@ -24,6 +24,14 @@ def test_doctor(harness_process, broken):
     assert "PyAV" in checks["video decoder"]["found"]
 
 
+def test_a_plugin_that_ends_its_process_is_named(harness_process, distribution):
+    distribution("aborts", "import os\nos.abort()")
+    done = harness_process("doctor")
+    (line,) = wrong(done)
+    assert "plugin aborts" in line
+    assert "ended by signal 6, SIGABRT when it was imported; --block aborts leaves it out" in line
+
+
 def test_a_sound_environment_is_said_to_be(harness):
     done = harness("doctor")
     assert done.returncode == 0, done.stdout

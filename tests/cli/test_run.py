@@ -165,7 +165,7 @@ def test_two_at_once_share_the_work(harness, toy):
     assert sorted(toy.read_text().splitlines()) == [f"slow {seed}" for seed in range(4)]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_stop_cleanly(harness, toy, number, code):
     command = [sys.executable, "-m", "harness", "run", "toy", "--set", "methods=[slow]"]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "cwd": harness.folder}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from importlib.metadata import version
 import pytest
 from filelock import FileLock
 
-from harness.errors import PluginError, UsageError
+from harness.errors import PluginError, StoreError, UsageError
 from harness.store.runs import Store
 from harness.system import paths
 
@@ -211,3 +212,15 @@ def test_a_plugin_that_keeps_not_its_contract_is_named(run, monkeypatch, kind, c
     monkeypatch.setattr(f"{target}.{part}", broken)
     with pytest.raises(PluginError, match=f"{kind} cannot be planned: AttributeError: no such thing"):
         run(**changes)
+
+
+def test_a_store_that_is_moved_away_meanwhile_stops_the_run(run, toy, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, methods=["slow"])
+        while not toy.read_text():
+            assert not running.done()
+            time.sleep(0.05)
+        paths.store().rename(tmp_path / "elsewhere")
+        with pytest.raises(StoreError, match="moved or deleted while in use; put it back"):
+            running.result(timeout=60)
+    assert not list(paths.store().glob("runs/*"))

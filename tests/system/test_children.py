@@ -71,6 +71,20 @@ def leaves_a_child(link):
     link.send(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
 
 
+DAEMON = """
+import os, subprocess, sys
+if os.fork() == 0:
+    os.setsid()
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    print(subprocess.Popen(command, start_new_session=True).pid, flush=True)
+"""
+
+
+def leaves_a_daemon(link):
+    with subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE) as process:
+        link.send(int(process.stdout.readline()))
+
+
 def sleeps(link):
     link.send(os.getpid())
     time.sleep(600)
@@ -139,6 +153,11 @@ def test_its_own_children_end_with_it():
         assert not gone_at_once(pid)
     assert gone(pid)
     assert gone(call(leaves_a_child))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a process keeps no orphans")
+def test_a_daemon_that_it_started_ends_with_it():
+    assert gone(call(leaves_a_daemon))
 
 
 def gone_at_once(pid):
