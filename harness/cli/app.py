@@ -99,7 +99,8 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     for number in STOPPING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` wants it
+        ignored = signal.getsignal(number) == signal.SIG_IGN
+        if not ignored or number in (signal.SIGINT, signal.SIGTERM):  # `nohup` ignores hang-ups
             signal.signal(number, _stop)
     try:
         app(arguments)

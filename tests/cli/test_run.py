@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -163,6 +164,16 @@ def test_two_at_once_share_the_work(harness, toy):
     assert [process.returncode for process in both] == [0, 0], outputs
     assert outputs[0][0] == outputs[1][0]
     assert sorted(toy.read_text().splitlines()) == [f"slow {seed}" for seed in range(4)]
+
+
+def test_a_hangup_that_nohup_ignores_is_ignored(harness, toy):
+    command = [sys.executable, "-m", "harness", "run", "toy", "--set", "methods=[slow]", *ONE_EVALUATOR]
+    ignoring = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=harness.folder, preexec_fn=ignoring) as process:
+        while not toy.read_text() and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
