@@ -106,7 +106,7 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
         encoder.encode(VideoBatch(warm))
         passes = []
         for name in ("first pass", "later pass"):
-            passes.append(_pass(split, encoder, device, batch_size, batches))
+            passes.append(timed_pass(split, view, encoder.encode, device=device, size=batch_size, batches=batches))
             bar.advance(note=name)
         milliseconds, frames_per_s = _decoding(split, view, batch_size)
         bar.advance(note="decode")
@@ -168,16 +168,37 @@ def _draw_batches(points: Tensor, labels: Tensor, size: int) -> Iterator[tuple[T
             yield points[chosen], labels[chosen]
 
 
-def _pass(split: Split, encoder: NetworkEncoder, device: str, batch_size: int, batches: int) -> Pass:
+def timed_pass(
+    split: Split,
+    view: View | WholeVideo,
+    encode: Callable[[VideoBatch], object],
+    *,
+    device: str,
+    size: int,
+    batches: int,
+) -> Pass:
+    """Encode the first batches of a split, and time the wait for each.
+
+    Args:
+        split: the videos.
+        view: clips that are read.
+        encode: takes a batch on the device.
+        device: where it computes.
+        size: clips at a time.
+        batches: so many, or what the split has.
+
+    Raises:
+        DataError: when a video does not decode.
+    """
     place = torch.device(device)
     seek_index.forget()
     waited, count = 0.0, 0
-    with contextlib.closing(clips(split, encoder.promise.view, batch_size=batch_size, device=device)) as reading:
+    with contextlib.closing(clips(split, view, batch_size=size, device=device)) as reading:
         start = asked = time.perf_counter()
         for _, batch in itertools.islice(reading, batches):
             timing.wait(place)
             waited += time.perf_counter() - asked
-            encoder.encode(VideoBatch(batch))
+            encode(VideoBatch(batch))
             timing.wait(place)
             count += len(batch)
             asked = time.perf_counter()

@@ -11,6 +11,7 @@ import av
 from av.stream import Disposition
 
 from harness.errors import DataError
+from harness.video import tally
 from harness.video.archive import FileState, Member, member, state
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def packets(
             if error.errno == errno.ENOMEM:
                 raise
             decoded = None
+        tally.add(frames=len(decoded or ()), bytes=packet.size)
         yield packet, decoded
 
 
@@ -148,6 +150,7 @@ def digest(path: Path) -> tuple[str, int]:
         while left and (block := file.read(min(left, 2**20))):
             sha.update(block)
             left -= len(block)
+            tally.add(bytes=len(block))
     return sha.hexdigest(), size
 
 

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.video import tally
 from harness.video.archive import FileState
 from harness.video.container import drops, frames, identity
 
@@ -151,6 +152,7 @@ def _scan(container: InputContainer, stream: VideoStream, total: int) -> FrameIn
         stamps = [(entry.timestamp, entry.is_keyframe) for entry in entries if entry.size and not entry.is_discard]
     else:
         packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+        tally.add(bytes=sum(packet.size for packet in packets))
         stamps = [(packet.pts, packet.is_keyframe) for packet in packets if packet.pts is not None]
         if reordered and stamps == sorted(stamps):
             return FrameIndex()
