@@ -70,6 +70,7 @@ def run(
     retry_failed: bool = False,
     verify_data: bool = False,
     download: bool = False,
+    compiled: bool = False,
 ) -> SuiteResult:
     """Compute the cells of a suite that the store lacks; `publish` writes the board.
 
@@ -87,6 +88,7 @@ def run(
         retry_failed: whether cells whose stored run failed are computed again.
         verify_data: whether every file is hashed again, also one whose size, times and inode are as they were.
         download: whether weights of libraries that are not here are fetched.
+        compiled: whether fits train what `torch.compile` makes of their losses.
 
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong, or more jobs are asked for than
@@ -123,6 +125,7 @@ def run(
             locations=loaded.paths,
             threads=loaded.threads,
             jobs=jobs,
+            compiled=compiled,
         )
         limits = Limits(hours=loaded.limits.fit_hours, memory_gb=loaded.limits.memory_gb)
         executor: Executor | ClusterExecutor
@@ -407,7 +410,7 @@ def _board(
         title=suite.title,
         summary=suite.summary,
         suite=suite.name,
-        suite_hash=digest(suite.model_dump(mode="json", exclude=PLACES)),
+        suite_hash=digest(suite.model_dump(mode="json", exclude=_unnamed(suite))),
         command=command,
         planned=cells,
         cards={choice.name: plugins.evaluators.entry(choice.name).card for choice in suite.evaluators},
@@ -423,6 +426,11 @@ def _board(
     references = [reference for numbers in published.values() for reference in numbers]
     board = with_pictures(board, lambda key, name: _stored_picture(store, key, name), accumulated_picture)
     return with_references(board, references, Matcher(plugins).same)
+
+
+def _unnamed(suite: Suite) -> set[str]:
+    """Keys that a suite's hash is not of: places, and a precision as it always was."""
+    return PLACES | ({"precision"} if suite.precision == "fp32" else set())
 
 
 def _stored_picture(store: Store, key: str, name: str) -> bytes | None:

@@ -14,6 +14,7 @@ from harness.values import (
     Aggregate,
     Batch,
     Budget,
+    ComputePrecision,
     Encoding,
     Evaluation,
     Inputs,
@@ -216,6 +217,11 @@ class Trainable(Protocol):
         ...
 
     @property
+    def precision(self) -> ComputePrecision:
+        """Precision in which the module is to multiply, also where it is trained on."""
+        ...
+
+    @property
     def dim(self) -> int:
         """Length of its vectors."""
         ...
@@ -379,7 +385,7 @@ class Stage(Protocol):
         An interrupted training goes on from its last checkpoint and ends with the same bits: the batch of a step must
         depend on the step alone, and everything learnt must lie in parameters and buffers of `loss`. Random numbers of
         a step are seeded by seed, step and rank. With several processes, gradients are averaged; buffers are not
-        exchanged until the end, when all get those of rank 0. Computes in bfloat16 where CUDA offers it.
+        exchanged until the end, when all get those of rank 0. Multiplies in the precision of the run.
 
         Args:
             loss: a module around the network: normalised float inputs, and targets where the batch has any -> loss.

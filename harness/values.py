@@ -264,6 +264,9 @@ def as_tokens(features: Tensor) -> Tensor:
 Precision = Literal["float32", "float16"]
 """Types that features are stored in."""
 
+ComputePrecision = Literal["fp32", "bf16"]
+"""Precisions in which networks multiply: float32, or bfloat16 by autocast."""
+
 Aggregate = Literal["mean", "max"]
 """Ways to make one vector of those of a video's clips and crops."""
 

@@ -36,6 +36,13 @@ def run(
         int | None,
         typer.Option(help="Rows computed at a time; by default one a GPU, or as many as processors and memory allow."),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="fp32, or bf16: networks multiply in bfloat16; short for --set precision=bf16."),
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Train what torch.compile makes of each network and its loss.")
+    ] = False,
     dask: Annotated[
         str | None,
         typer.Option(help="Address of a dask.distributed scheduler whose workers compute; `local` starts one here."),
@@ -62,12 +69,13 @@ def run(
     options: Context = context.obj
     expect_folder("-o", output or BOARDS)
     device = usable_device(device)
+    changes = [*(changes or ()), *([f"precision={precision}"] if precision else [])]
     if dry_run:
-        _print_plan(api.plan(suite, changes=changes or (), plugins=options.plugins()), as_json=as_json)
+        _print_plan(api.plan(suite, changes=changes, plugins=options.plugins()), as_json=as_json)
         return
     result = api.run(
         suite,
-        changes=changes or (),
+        changes=changes,
         device=device,
         jobs=jobs,
         dask=dask,
@@ -76,6 +84,7 @@ def run(
         retry_failed=retry_failed,
         verify_data=verify_data,
         download=download,
+        compiled=compiled,
     )
     api.publish(result.board, output)
     print_board(result.board, as_json=as_json)

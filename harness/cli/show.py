@@ -56,6 +56,7 @@ def show(
             "budget": f"{identity.frames} frames" if identity.frames else "-",
             **({"starts from": "; ".join(map(str, run.starts))} if run.starts else {}),
             "sees": run.sees,
+            "precision": identity.precision,
             "measured by": identity.evaluator.label,
             "measured on": identity.data.label,
             "seed": identity.seed,

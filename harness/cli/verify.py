@@ -63,7 +63,9 @@ def _line(verdict: Verdict) -> tuple[str, ...]:
         parts.append(f"{score.metric} {score.stored:.4f}, now {score.computed:.4f}")
     if verdict.predictions:
         parts.append(f"{verdict.predictions} videos predicted otherwise")
-    parts += [f"{name} {stored}, now {computed}" for name, (stored, computed) in verdict.made_with.items()]
+    parts += [
+        f"{name} {stored or '-'}, now {computed or '-'}" for name, (stored, computed) in verdict.made_with.items()
+    ]
     return verdict.run.key[:12], _title(verdict), verdict.outcome, "; ".join(parts)
 
 

@@ -107,7 +107,12 @@ class CachedEncoder:
         module: nn.Module = copy.deepcopy(trainable.module)
         promise = self.promise
         return NetworkEncoder(
-            module, trainable.inputs, layers=promise.layers, spatial=promise.spatial, tokens=promise.tokens
+            module,
+            trainable.inputs,
+            layers=promise.layers,
+            spatial=promise.spatial,
+            tokens=promise.tokens,
+            precision=self._layers.precision,
         )
 
     def pretext(self) -> nn.Module | None:

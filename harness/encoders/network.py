@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from harness.cards import View, WholeVideo
 from harness.encoders.layers import output_of
 from harness.errors import DataError, UsageError
+from harness.functional.autocast import autocast
 from harness.interfaces import Backbone, Encoder
 from harness.system import files
-from harness.values import Inputs, Promise, VideoBatch, as_tokens
+from harness.values import ComputePrecision, Inputs, Promise, VideoBatch, as_tokens
 from harness.video.transforms import normalise
 
 WEIGHTS = "weights.safetensors"
@@ -33,6 +34,7 @@ class NetworkEncoder:
         layers: names of submodules whose outputs may be asked for as vectors.
         spatial: name of the submodule whose output is a map (B, c, h, w) or (B, c, t, h, w); empty for none.
         tokens: name of the submodule whose outputs are tokens (B, N, c) or a map; `spatial` when empty.
+        precision: in which the module multiplies; what it gives becomes float32.
 
     >>> encoder = NetworkEncoder(
     ...     nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.Flatten()), Inputs(view=View(frames=4, size=8))
@@ -49,12 +51,14 @@ class NetworkEncoder:
         layers: tuple[str, ...] = (),
         spatial: str = "",
         tokens: str = "",
+        precision: ComputePrecision = "fp32",
     ) -> None:
         self.module = module.eval().requires_grad_(False)
         self.inputs = inputs
         self._layers = layers
         self._spatial = spatial
         self._tokens = tokens
+        self.precision: ComputePrecision = precision
 
     @classmethod
     def of(cls, module: nn.Module, backbone: Backbone) -> NetworkEncoder:
@@ -90,7 +94,8 @@ class NetworkEncoder:
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:
         """Encode uint8 clips as (B, *shape) float32; the network moves to their device."""
-        features: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
+        with autocast(batch.clips.device, self.precision):
+            features: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
         return features.float()
 
     @torch.inference_mode()
@@ -123,7 +128,8 @@ class NetworkEncoder:
         return tokens
 
     def _output(self, batch: VideoBatch, layer: str) -> Tensor:
-        return output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
+        with autocast(batch.clips.device, self.precision):
+            return output_of(self._at_device(batch), layer, prepared(batch, self.inputs)).float()
 
     def _at_device(self, batch: VideoBatch) -> nn.Module:
         """The network on the batch's device, in evaluation mode whoever left it otherwise."""

@@ -333,9 +333,10 @@ THROUGHPUT = EvaluatorCard(
         "Clips of the encoder's own view, in batches of the option batch_size; median over repeats after a warm-up, "
         "the accelerator synchronised before each look at the clock. Decoding: files of the test split, from their "
         "start, past the frame cache, in the loader's threads, the system's file cache warm. Transfer: from pinned "
-        "memory. Training: forward, backward and a step of SGD with momentum on a copy, in bfloat16 on CUDA as in "
-        "every fit. Memory: the most that torch held on CUDA. Operations: convolutions, matrix products and attention "
-        "of one clip, a multiply-add counted as 2. What cannot be measured is left out"
+        "memory. Training: forward, backward and a step of SGD with momentum on a copy, in the precision of the run. "
+        "Waiting: in a pass over files that are decoded in the loader's threads, the share of the time in which the "
+        "encoder has nothing to encode. Memory: the most that torch held on CUDA. Operations: convolutions, matrix "
+        "products and attention of one clip, a multiply-add counted as 2. What cannot be measured is left out"
     ),
     time=True,
     metrics=(
@@ -343,6 +344,13 @@ THROUGHPUT = EvaluatorCard(
         _speed("train_clips_per_s", "Training"),
         _speed("decode_clips_per_s", "Decoding"),
         _speed("transfer_clips_per_s", "Transfer to the device"),
+        Metric(
+            id="encode_waiting",
+            title="Encoding files, time waiting for data",
+            unit="%",
+            higher_is_better=False,
+            bounds=(0.0, 1.0),
+        ),
         _cost("encode_memory", "Peak memory of encoding", "MiB"),
         _cost("train_memory", "Peak memory of training", "MiB"),
         _cost("parameters", "Parameters", "M"),

@@ -22,6 +22,7 @@ from harness.evaluators.labelled_features import (
     train_and_test,
 )
 from harness.evaluators.scoring import score_logits, validation_folds
+from harness.functional.autocast import autocast
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
 from harness.system.seeding import derive_seed, seeded
@@ -128,7 +129,9 @@ class Finetune:
         """
         start = encoder.network()
         assert start is not None  # the card needs it
-        session = TrainingSession(Budget(frames=self.frames, seed=seed), name="finetune", device=encoder.device)
+        session = TrainingSession(
+            Budget(frames=self.frames, seed=seed), name="finetune", device=encoder.device, precision=start.precision
+        )
         train, test = train_and_test(encoder, data, self.label)
         parts = [train]
         if self.shots is not None:
@@ -201,9 +204,9 @@ class Finetune:
         self, classifier: Classifier, start: Trainable, split: Split, views: ClipSampling, session: TrainingSession
     ) -> Tensor:
         seed, device = session.budget.seed, session.device
-        return video_scores(
-            classifier, only_stream(start.inputs), split, views=views, average=self.average, seed=seed, device=device
-        )
+        inputs = only_stream(start.inputs)
+        with autocast(device, start.precision):
+            return video_scores(classifier, inputs, split, views=views, average=self.average, seed=seed, device=device)
 
 
 @torch.inference_mode()

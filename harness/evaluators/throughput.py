@@ -9,22 +9,29 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.cards import WholeVideo
+from harness.datasets.splits import VideoSplit
 from harness.encoders.network import prepared
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import THROUGHPUT
-from harness.profiling import timing
+from harness.functional.autocast import autocast
+from harness.profiling import pipeline, timing
 from harness.system import progress
 from harness.system.environment import hardware
 from harness.values import Evaluation, Score, VideoBatch
+from harness.video.decode import decode
 from harness.video.loader import THREADS
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, View
     from harness.interfaces import Dataset, FrozenEncoder, Split, Trainable
     from harness.values import Encoding, Promise
+
+BATCHES = 4
+"""Batches of files that are encoded to time the wait for data."""
 
 
 class Throughput:
@@ -79,6 +86,7 @@ class Throughput:
             clips = VideoBatch(batch.to(device))
             with measured.memory("encode"):
                 measured.speed("encode", len(batch), lambda: encoder.encode(clips))
+            self._waiting(measured, encoder, split)
             bar.advance(note="encoding")
             network = encoder.network()
             if network is not None:
@@ -105,6 +113,24 @@ class Throughput:
         if videos:
             seconds = timing.decode_seconds(videos, view, threads=THREADS, repeats=self.repeats)
             measured.add("decode", len(videos) * view.count, seconds)
+
+    def _waiting(self, measured: _Measured, encoder: FrozenEncoder, split: Split) -> None:
+        """Measure the share of the time that encoding waits for batches of clips of files."""
+        view = encoder.promise.view
+        videos = timing.files(split, BATCHES * -(-self.batch_size // view.count))
+        if videos:
+            files = _Files(split.name, videos)
+            device, size = encoder.device, self.batch_size
+            timed = pipeline.timed_pass(files, view, encoder.encode, device=device, size=size, batches=BATCHES)
+            measured.values["encode_waiting"] = timed.waiting
+
+
+class _Files(VideoSplit):
+    """Videos that are decoded each time, as in the first epoch of a large data set."""
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        video = self.videos[index]
+        return torch.from_numpy(decode(video.path, frames, short_side=short_side, total=video.frames))
 
 
 @dataclass
@@ -156,11 +182,10 @@ def _network(measured: _Measured, given: Trainable, clips: VideoBatch) -> None:
         return
     optimizer = torch.optim.SGD(parameters, lr=0.0, momentum=0.9)  # weights stay, so that no loss diverges
     network.train()
-    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
 
     def step() -> None:
         optimizer.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with autocast(device, given.precision):
             loss = network(inputs).float().square().mean()
         loss.backward()
         optimizer.step()

@@ -39,6 +39,7 @@ def suite_cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Aver
                 evaluator=evaluator,
                 data=spell(measured),
                 seed=seed,
+                precision=suite.precision if builds_network(method, plugins) else "fp32",
             ),
             average and average.model_copy(update={} if "pretraining" in reads else {"pretraining": None}),
         )
@@ -70,6 +71,13 @@ def method_reads(method: Choice, plugins: Plugins) -> frozenset[Read]:
     if fit is None or fit.frames is not None:
         return reads
     return reads | (method_reads(fit.method, plugins) & {"budget"})
+
+
+def builds_network(method: Choice, plugins: Plugins) -> bool:
+    """True where a method, or a part of a composite, is fitted on a backbone."""
+    parts = () if method.name in plugins.methods else stored_parts(method.options.get("of"))
+    methods = [part.method for part in parts] or [method]
+    return any("backbone" in plugins.methods.entry(one.name).card.reads for one in methods)
 
 
 def _shares(part: Part, plugins: Plugins) -> set[Read]:

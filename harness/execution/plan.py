@@ -215,7 +215,7 @@ class Planner:
 
     def fit(self, cell: CellSpec) -> FitSpec:
         """The fit of a cell; fits that differ in their seed alone share the rest."""
-        place = cell.model_dump_json(include={"method", "backbone", "pretraining", "frames"})
+        place = cell.model_dump_json(include={"method", "backbone", "pretraining", "frames", "precision"})
         if (place, cell.seed) not in self._fits:
             if place in self._seedless:
                 spec, known = self._seedless[place]
@@ -255,6 +255,7 @@ class Planner:
             "training": "" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
             "training_code": "" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
             "frames": frames,
+            "precision": cell.precision,
         }
         spec = FitSpec(
             method=written,
@@ -265,6 +266,7 @@ class Planner:
             supervised=card.supervised,
             start=start,
             after=after,
+            precision="fp32" if read is None else cell.precision,
             promise=promise,
             key=keys.fit_key(**known, seed=cell.seed),
         )

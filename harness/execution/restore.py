@@ -33,7 +33,7 @@ def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
         )
         raise UsageError(msg)
     method, backbone = _built(plugins, run.identity.method, run.identity.backbone)
-    return load_encoder(store.folder / "fits" / run.fit_key, method, backbone)
+    return load_encoder(store.folder / "fits" / run.fit_key, method, backbone, precision=run.identity.precision)
 
 
 def stored_encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:

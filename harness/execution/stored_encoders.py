@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.cards import WholeVideo
+from harness.encoders.network import NetworkEncoder
 from harness.errors import PluginError, StoreError
 from harness.store import fits
 from harness.store.fits import FIT as FIT
@@ -16,7 +17,7 @@ from harness.values import VideoBatch
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Encoder, Method
-    from harness.values import Promise
+    from harness.values import ComputePrecision, Promise
 
 TOLERANCE = 1e-3
 """Largest relative difference between two encodings of one clip.
@@ -25,8 +26,14 @@ The order of sums, which GPUs do not fix, changes some 1e-6.
 """
 
 
-def load_encoder(folder: Path, method: Method, backbone: Backbone) -> Encoder:
+def load_encoder(folder: Path, method: Method, backbone: Backbone, *, precision: ComputePrecision = "fp32") -> Encoder:
     """The encoder in the folder of a fit; a damaged one is set aside.
+
+    Args:
+        folder: of the fit.
+        method: of the fit.
+        backbone: of the fit.
+        precision: in which a backbone's network encodes; an encoder of another kind computes in its own.
 
     Raises:
         FileNotFoundError: when no complete one is there.
@@ -35,7 +42,10 @@ def load_encoder(folder: Path, method: Method, backbone: Backbone) -> Encoder:
     if problem := fits.damage(folder):
         msg = f"{fits.put_aside(folder, problem)}; run its suite again to fit it again"
         raise StoreError(msg)
-    return method.load(backbone, folder)
+    encoder = method.load(backbone, folder)
+    if isinstance(encoder, NetworkEncoder):
+        encoder.precision = precision
+    return encoder
 
 
 def expect_promise(promise: Promise, encoder: Encoder, name: str) -> None:

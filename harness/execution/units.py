@@ -56,6 +56,8 @@ class Workplace:
     """Places of data sets that the suite names."""
     threads: int = 1
     """Threads that libraries compute with."""
+    compiled: bool = False
+    """True where fits train what `torch.compile` makes of their losses."""
     processors: int | None = None
     """Processors that a unit may use beside others; all that are allowed when None."""
     frames: Path | None = None
@@ -89,7 +91,7 @@ class Workshop:
         self.workplace = workplace
         self.plugins = plugins or Plugins()
         self.sources = sources or DataSources(self.plugins, workplace.locations)
-        self.provenance = provenance(self.plugins.versions, workplace.device)
+        self.provenance = provenance(self.plugins.versions, workplace.device, compiled=workplace.compiled)
 
     def folder(self, key: str) -> Path:
         """Folder of a fit's encoder."""
@@ -186,6 +188,8 @@ def _fit(spec: FitSpec, workshop: Workshop) -> None:
             identity=spec.key,
             device=workshop.workplace.device,
             folder=training,
+            precision=spec.precision,
+            compiled=workshop.workplace.compiled,
         ),
     )
     expect_promise(spec.promise, encoder, spec.method.name)
@@ -228,7 +232,7 @@ def load(spec: FitSpec, workshop: Workshop) -> Encoder:
         FileNotFoundError: when no complete one is there.
         DataError: when what is there cannot be read.
     """
-    return load_encoder(workshop.folder(spec.key), *workshop.build(spec))
+    return load_encoder(workshop.folder(spec.key), *workshop.build(spec), precision=spec.precision)
 
 
 def encode(spec: EncodeSpec, workshop: Workshop) -> Features:

@@ -101,7 +101,7 @@ def verify(
             with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.home()) as folder:
                 place = Workplace(
                     store=Path(folder) / "store",
-                    variables={"HARNESS_HOME": str(_new_home(Path(folder)))},
+                    variables={"HARNESS_HOME": str(new_home(Path(folder)))},
                     device=device,
                     locations=dict(locations or {}),
                     threads=count,
@@ -128,7 +128,7 @@ def compare(stored: Run, computed: Run, card: EvaluatorCard) -> Verdict:
     if stored.status != computed.status:
         reason = " and ".join(f"{run.status} {run.reason}".strip() for run in (stored, computed))
         return Verdict(run=stored, outcome="different", reason=f"stored and computed: {reason}", made_with=made)
-    metrics = {metric.id: metric for metric in card.metrics if metric.unit not in TIMES}
+    metrics = {metric.id: metric for metric in card.metrics if metric.unit not in TIMES and not _of_time(metric, card)}
     pairs = {name: (_value(stored, name), _value(computed, name)) for name in metrics}
     scores = tuple(
         ScoreDifference(name, one, other, within_tolerance(metrics[name], one, other))
@@ -140,6 +140,11 @@ def compare(stored: Run, computed: Run, card: EvaluatorCard) -> Verdict:
     if not all(score.within for score in scores):
         outcome = "different"
     return Verdict(run=stored, outcome=outcome, scores=scores, predictions=predictions, made_with=made)
+
+
+def _of_time(metric: Metric, card: EvaluatorCard) -> bool:
+    """True for a share of the time."""
+    return card.time and metric.unit == "%"
 
 
 def within_tolerance(metric: Metric, one: float | None, other: float | None) -> bool:
@@ -157,7 +162,7 @@ def within_tolerance(metric: Metric, one: float | None, other: float | None) -> 
     return abs(one - other) <= TOLERANCE * scale + math.ulp(scale)
 
 
-def _new_home(folder: Path) -> Path:
+def new_home(folder: Path) -> Path:
     """Make an empty home of the harness that has the data of this one."""
     for name in LINKED:
         own = paths.home() / name

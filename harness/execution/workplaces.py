@@ -24,6 +24,7 @@ def workplaces(
     locations: Mapping[str, Path] | None = None,
     threads: int = 1,
     jobs: int | None = None,
+    compiled: bool = False,
 ) -> list[Workplace]:
     """Divide this machine: a place on each GPU, or for each `threads` processors.
 
@@ -33,6 +34,7 @@ def workplaces(
         locations: of data sets, by name.
         threads: that libraries compute with in each place.
         jobs: number of places; one a GPU, or as many as processors and memory allow, when None.
+        compiled: whether fits use `torch.compile`.
 
     Raises:
         UsageError: when jobs and threads need more processors than there are.
@@ -52,6 +54,7 @@ def workplaces(
             device=devices[place % len(devices)],
             locations=locations or {},
             threads=min(threads, processors),
+            compiled=compiled,
             processors=max(processors // jobs, 1),
         )
         for place in range(jobs)
@@ -59,7 +62,7 @@ def workplaces(
 
 
 def _devices(device: str) -> list[str]:
-    if device != "cuda":
+    if device != "cuda" or int(os.environ.get("WORLD_SIZE", "1")) > 1:  # ranks choose their own GPUs
         return [device]
     import torch
 

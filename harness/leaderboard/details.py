@@ -43,7 +43,7 @@ def _cleaned(value: Any) -> Any:
 
 def _row(board: Board, row: Row, near: Sequence[Row]) -> dict[str, Any]:
     runs = [seed.run for cell in row.cells for seed in cell.seeds if seed.run]
-    backbone, pretraining, frames = row.setting
+    backbone, pretraining, frames, precision = row.setting
     return {
         "title": row.label,
         "facts": {
@@ -53,6 +53,7 @@ def _row(board: Board, row: Row, near: Sequence[Row]) -> dict[str, Any]:
             "learnt from": (", ".join(filter(None, (pretraining, frames))) or "nothing")
             + (", with labels" if row.supervised else ""),
             "sees": row.sees,
+            **({"precision": precision} if precision else {}),
             "fits": "; ".join(dict.fromkeys(run.fit_key for run in runs)) or "none",
         },
         "cells": [_cell(board, row, column, near) for column in board.columns],

@@ -100,7 +100,7 @@ def assemble(
         if identity.evaluator.name not in cards:
             raise unknown("evaluator", identity.evaluator.name, cards)
         column = digest({"evaluator": identity.evaluator.model_dump(), "data": identity.data.model_dump()})
-        row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames"}))
+        row = digest(identity.model_dump(include={"method", "backbone", "pretraining", "frames", "precision"}))
         specs.setdefault(column, identity)
         firsts.setdefault(row, cell)
         cells_of.setdefault((row, column), {}).setdefault(cell.identity.model_dump_json(), cell)

@@ -285,7 +285,7 @@ def table_values(board: Board) -> list[dict[str, Any]]:
 
 def _row_values(board: Board, standing: Standing, division: int) -> dict[str, Any]:
     row, rank = standing.row, standing.rank
-    backbone, pretraining, _ = row.setting
+    backbone, pretraining, *_ = row.setting
     return {
         "method": row.method,
         "backbone": backbone,

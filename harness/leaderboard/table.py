@@ -241,7 +241,7 @@ class Row:
     sees: str
     """Views of its encoders in words."""
     distinction: tuple[str, ...]
-    """Backbone, pretraining and budget, those of them that not all rows share."""
+    """Backbone, pretraining, budget and precision, where rows differ in them."""
     complete: bool
     """True when every cell is done that rows are ranked by."""
     cells: tuple[BoardCell, ...] = field(repr=False)
@@ -252,8 +252,8 @@ class Row:
         return self.identity.method.label
 
     @property
-    def setting(self) -> tuple[str, str, str]:
-        """Backbone, pretraining and budget, each in words."""
+    def setting(self) -> tuple[str, str, str, str]:
+        """Backbone, pretraining, budget and precision, each in words."""
         return setting(self.identity)
 
     @property
@@ -283,12 +283,16 @@ class Row:
         return self.cells[column.index]
 
 
-def setting(identity: CellSpec) -> tuple[str, str, str]:
-    """Backbone, pretraining and budget of a cell in words; empty where not read."""
+def setting(identity: CellSpec) -> tuple[str, str, str, str]:
+    """Backbone, pretraining, budget and precision of a cell in words.
+
+    Empty where not read, and for fp32.
+    """
     return (
         identity.backbone.label if identity.backbone else "",
         identity.pretraining.label if identity.pretraining else "",
         f"{identity.frames:,} frames" if identity.frames else "",
+        "" if identity.precision == "fp32" else identity.precision,
     )
 
 

@@ -52,7 +52,7 @@ def _lines(board: Board) -> Iterator[list[str | int]]:
 
 
 def _row(row: Row) -> list[str | int]:
-    backbone, pretraining, _ = row.setting
+    backbone, pretraining, *_ = row.setting
     return [
         *map(csv_cell, (row.method, backbone, pretraining)),
         row.identity.frames or "",

@@ -18,7 +18,7 @@ from harness.store.records import Choice
 from harness.store.reduction import Reduction
 from harness.system.code import code_hash, module_hash
 from harness.system.hashing import digest
-from harness.values import Encoding, Promise
+from harness.values import ComputePrecision, Encoding, Promise
 
 READING = ("harness.datasets.derived", "harness.datasets.splits", "harness.execution.sources", "harness.video.loader")
 ENCODING = ("harness.encoders.composite", "harness.encoders.frozen", "harness.store.features")
@@ -58,6 +58,7 @@ def fit_key(
     training_code: str,
     frames: int | None,
     seed: int,
+    precision: ComputePrecision,
 ) -> str:
     """Key of a fit.
 
@@ -71,9 +72,11 @@ def fit_key(
         training_code: see `fitting_code`.
         frames: the budget; None where it is not read.
         seed: of the fit.
+        precision: in which the backbone's network is fitted and encodes; so it is in the keys of its features too.
     """
+    computed = {} if precision == "fp32" else {"precision": precision}
     parts: dict[Read, dict[str, Any]] = {
-        "backbone": {"backbone": backbone and backbone.model_dump(), "backbone_code": backbone_code},
+        "backbone": {"backbone": backbone and backbone.model_dump(), "backbone_code": backbone_code, **computed},
         "pretraining": {"training": training, "training_code": training_code},
         "budget": {"frames": frames},
         "seed": {"seed": seed},

@@ -11,7 +11,17 @@ import pydantic
 
 from harness.backbones.start import Start
 from harness.store.reduction import Crops, Reduction
-from harness.values import Aggregate, Encoding, Evaluation, Join, Predictions, Promise, Score, joined_promise
+from harness.values import (
+    Aggregate,
+    ComputePrecision,
+    Encoding,
+    Evaluation,
+    Join,
+    Predictions,
+    Promise,
+    Score,
+    joined_promise,
+)
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
 
@@ -241,6 +251,15 @@ class CellSpec(pydantic.BaseModel):
     data: Choice
     """The data set measured on; its fold is one of its options."""
     seed: int
+    precision: ComputePrecision = "fp32"
+    """Precision in which networks are fitted and encode; stored where it is not fp32."""
+
+    @pydantic.model_serializer(mode="wrap")
+    def _stored(self, stored: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = stored(self)
+        if values.get("precision") == "fp32":
+            del values["precision"]
+        return values
 
     @property
     def fit_label(self) -> str:
@@ -341,6 +360,8 @@ class FitSpec:
     """Weights that it starts from, with place and hash of the file; None for random."""
     after: FitSpec | None = None
     """The fit whose weights they are; None for those of a file."""
+    precision: ComputePrecision = "fp32"
+    """Precision in which its network is fitted and encodes."""
 
     @property
     def fits(self) -> tuple[FitSpec, ...]:

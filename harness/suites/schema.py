@@ -14,7 +14,7 @@ from harness.store.records import Choice, Part, WrittenChoice, WrittenPart, star
 from harness.suites.folds import FOLD
 from harness.system import plain_yaml
 from harness.system.text import printable
-from harness.values import Join
+from harness.values import ComputePrecision, Join
 
 PinnedView = Mapping[Literal["frames", "stride", "size", "resize"], int | Literal["uniform"] | None]
 """Parts of a view, and what they have to be."""
@@ -104,6 +104,8 @@ class Suite(pydantic.BaseModel):
     view: PinnedView = {}
     """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
     seeds: tuple[Seed, ...] = pydantic.Field(min_length=1)
+    precision: ComputePrecision = "fp32"
+    """Precision in which networks are fitted and encode; in the keys of both."""
     threads: int = pydantic.Field(default=1, gt=0)
     """Threads that libraries compute a row with; in no key, and recorded."""
     limits: Limits = Limits()

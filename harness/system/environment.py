@@ -17,6 +17,8 @@ from torch.utils import collect_env
 from harness.system.processes import allowed_processors
 
 ABSENT = "not installed"
+COMPILER = "inductor"
+"""Name of `torch.compile`'s own compiler."""
 LIBRARIES = (
     "video-harness",
     "torch",
@@ -35,12 +37,13 @@ FFMPEG = ("libavcodec", "libavformat", "libavutil", "libswscale")
 """Libraries of FFmpeg, which PyAV brings, that turn files into pixels."""
 
 
-def provenance(plugins: Mapping[str, str], device: str) -> dict[str, Any]:
+def provenance(plugins: Mapping[str, str], device: str, *, compiled: bool = False) -> dict[str, Any]:
     """Record versions, hardware and the harness's commit.
 
     Args:
         plugins: version of each distribution that a loaded plugin came from.
         device: where networks run.
+        compiled: whether networks are trained as `torch.compile` makes them.
     """
     libraries = {name: _version(name) for name in (*LIBRARIES, *OPTIONAL)}
     return {
@@ -53,6 +56,7 @@ def provenance(plugins: Mapping[str, str], device: str) -> dict[str, Any]:
         **({"accelerator": _accelerator()} if device.startswith("cuda") else {}),
         "processors": allowed_processors(),
         "threads": torch.get_num_threads(),
+        **({"compiler": COMPILER} if compiled else {}),
         "commit": commit(),
     }
 
@@ -77,6 +81,7 @@ def decisive(recorded: Mapping[str, Any]) -> dict[str, str]:
         "hardware": recorded.get("hardware"),
         **{name: accelerator.get(name) for name in ("CUDA", "cuDNN", "driver")},
         "threads": recorded.get("threads"),
+        "torch.compile": recorded.get("compiler"),
     }
     return {name: str(value) for name, value in settings.items() if value}
 

@@ -14,7 +14,7 @@ from harness.encoders.network import NetworkEncoder
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness.training.gradient_method import GradientMethod
 from harness.training.session import TrainingSession
-from harness.values import Batch, Budget
+from harness.values import Batch, Budget, ComputePrecision
 
 if TYPE_CHECKING:
     from harness.cards import View
@@ -74,9 +74,12 @@ def fit_brightness(
     seed: int = 0,
     identity: str = "",
     backbone: Backbone | None = None,
+    precision: ComputePrecision = "fp32",
 ) -> Tensor:
     """Fit on `MovingSquares`; give the network's weights and buffers as one vector."""
-    session = TrainingSession(Budget(frames=frames, seed=seed), name="brightness", identity=identity, folder=folder)
+    session = TrainingSession(
+        Budget(frames=frames, seed=seed), name="brightness", identity=identity, folder=folder, precision=precision
+    )
     train = MovingSquares().split("train").unlabelled()
     encoder = method.fit(TinyBackbone() if backbone is None else backbone, train, session)
     return all_weights(encoder)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import PluginError
+from harness.functional.autocast import autocast
 from harness.system import progress
 from harness.system.prefetch import Batches, to_device
 from harness.system.seeding import derive_seed
@@ -35,9 +36,10 @@ from harness.training._mmengine import (
     contained,
 )
 from harness.training.checkpoints import Checkpoints
+from harness.training.compiling import Loss, compiled, measured_algorithms
 from harness.training.distributed import Process, share_buffers
 from harness.training.monitor import TrainingMonitor
-from harness.values import Batch, Inputs
+from harness.values import Batch, ComputePrecision, Inputs
 from harness.video.transforms import normalise
 
 EVERY = 10
@@ -62,6 +64,8 @@ class Training:
     seed: int
     checkpoints: Path | None
     logs: Path | None
+    precision: ComputePrecision
+    compiled: bool
 
 
 def train(
@@ -93,7 +97,8 @@ def train(
         if place.rank == 0:
             bar = stack.enter_context(progress.bar(f"fitting {training.title}", total=training.steps))
         logs = training.logs if place.rank == 0 else None
-        monitor = TrainingMonitor(training.title, bar, world=place.world, every=EVERY, folder=logs)
+        reading = Batches(_draw(batches, place.device), training.steps, idle=_idle(place.device))
+        monitor = TrainingMonitor(training.title, bar, reading, world=place.world, every=EVERY, folder=logs)
         stack.callback(monitor.close)
         checkpoints = None
         if training.checkpoints is not None:
@@ -106,16 +111,47 @@ def train(
                 monitor.log(training.start_epoch(step // training.epoch) or {}, step)
                 loss.train()
 
-        wrapped = _Optimizer(optimizer, training.clip_gradients, place.device)
+        wrapped = _Optimizer(optimizer, training.clip_gradients, autocast(place.device, training.precision))
+        call: Loss = loss
+        if training.compiled:
+            call = compiled(loss, training.title)
+            stack.enter_context(measured_algorithms())
         runner = _Runner(
-            _model(loss, inputs, place),
+            _model(_Model(loss, call, inputs, place.device), place),
             place,
             wrapped,
             _scheduler(wrapped, training),
             [ParamSchedulerHook(), monitor, *([] if checkpoints is None else [checkpoints])],
         )
-        runner.train_on(_Loop(runner, Batches(batches, training.steps), training.steps, before_step), checkpoints)
+        runner.train_on(_Loop(runner, reading, training.steps, before_step), checkpoints)
         share_buffers(loss, place.world)
+
+
+def _draw(batches: Callable[[int], Batch], device: torch.device) -> Callable[[int], Batch]:
+    """Function that reads the batch of a step, into pinned memory for CUDA."""
+    if device.type != "cuda":
+        return batches
+
+    def pinned(step: int) -> Batch:
+        batch = batches(step)
+        streams = batch.inputs
+        inputs = (
+            streams.pin_memory()
+            if isinstance(streams, Tensor)
+            else {name: stream.pin_memory() for name, stream in streams.items()}
+        )
+        targets = None if batch.targets is None else batch.targets.pin_memory()
+        return batch._replace(inputs=inputs, targets=targets)
+
+    return pinned
+
+
+def _idle(device: torch.device) -> Callable[[], bool]:
+    """Function that tells if a device has done what it was given."""
+    if device.type != "cuda":
+        return lambda: True
+    stream = torch.cuda.current_stream(device)
+    return lambda: bool(stream.query())
 
 
 def _seed(seed: int, device: torch.device) -> None:
@@ -131,11 +167,11 @@ def _scheduler(optimizer: _Optimizer, training: Training) -> Any:
     return MultiStepLR(optimizer, milestones=list(training.schedule), by_epoch=False)
 
 
-def _model(loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], place: Process) -> nn.Module:
-    """Build the model on its device, wrapped where several processes train together."""
-    model: nn.Module = _Model(loss, inputs, place.device).to(place.device)
+def _model(model: _Model, place: Process) -> nn.Module:
+    """Move the model to its device, wrapped where several processes train."""
+    model.to(place.device)
     if place.world == 1:
-        return model
+        return cast("nn.Module", model)
     ids = [place.device.index] if place.device.type == "cuda" else None
     wrapped = MMDistributedDataParallel(module=model, device_ids=ids)
     # Those of rank 0 would replace the others' at each step, and what a memory bank had been given would be lost. Set
@@ -145,14 +181,31 @@ def _model(loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], place: Proces
 
 
 class _Model(BaseModel):  # type: ignore[misc]  # mmengine has no types
-    """A loss as mmengine's loop wants it."""
+    """A loss as mmengine's loop wants it.
 
-    def __init__(self, loss: nn.Module, inputs: Inputs | Mapping[str, Inputs], device: torch.device) -> None:
+    Args:
+        loss: has the parameters.
+        call: computes the loss, the module itself or what it is compiled to.
+        inputs: how pixels become the network's input.
+        device: of the batches.
+    """
+
+    def __init__(
+        self, loss: nn.Module, call: Loss, inputs: Inputs | Mapping[str, Inputs], device: torch.device
+    ) -> None:
         super().__init__(data_preprocessor=_Prepare(inputs, device))
         self.loss = loss
+        self._calls = (call,)  # a module of its own would be registered a second time
 
     def forward(self, inputs: Any, targets: Tensor | None, mode: str) -> dict[str, Tensor]:
-        return {"loss": self.loss(inputs) if targets is None else self.loss(inputs, targets)}
+        (call,) = self._calls
+        return {"loss": call(inputs) if targets is None else call(inputs, targets)}
+
+    def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The one loss; mmengine's sums several, in five kernels of a step."""
+        loss = losses["loss"]
+        loss = loss.mean() if loss.ndim else loss
+        return loss, {"loss": loss.detach()}
 
 
 class _Prepare(nn.Module):
@@ -163,7 +216,7 @@ class _Prepare(nn.Module):
         self._inputs, self._device = inputs, device
 
     def forward(self, batch: Batch, training: bool) -> tuple[Tensor | dict[str, Tensor], Tensor | None]:
-        targets = None if batch.targets is None else batch.targets.to(self._device)
+        targets = None if batch.targets is None else to_device(batch.targets, self._device)
         if isinstance(batch.inputs, Tensor) and isinstance(self._inputs, Inputs):
             return self._normalised(batch.inputs, self._inputs), targets
         if isinstance(batch.inputs, Tensor) or isinstance(self._inputs, Inputs) or {*batch.inputs} != {*self._inputs}:
@@ -180,17 +233,21 @@ class _Prepare(nn.Module):
 
 
 class _Optimizer(OptimWrapper):  # type: ignore[misc]  # mmengine has no types
-    """bfloat16 on CUDA, and gradient clipping without mmengine's growing history."""
+    """Precision of the forward pass, and clipping without mmengine's growing history."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, clip: float | None, device: torch.device) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, clip: float | None, precision: torch.autocast) -> None:
         super().__init__(optimizer)
         self._clip = clip
-        self._half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        self._precision = precision
 
     @contextlib.contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        with super().optim_context(model), torch.autocast("cuda", torch.bfloat16, enabled=self._half):
+        with super().optim_context(model), self._precision:
             yield
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """The loss itself: gradients of several steps are not added up."""
+        return loss
 
     def step(self, **kwargs: Any) -> None:
         if self._clip is not None:

@@ -11,9 +11,13 @@ from typing import Any
 import torch
 
 from harness.errors import DivergedError
+from harness.system.prefetch import Batches
 from harness.system.progress import Bar
 from harness.training._mmengine import Hook
 from harness.values import Batch
+
+NOTICEABLE = 0.1
+"""Share of the time waiting for data from which the progress bar tells it."""
 
 
 class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
@@ -22,6 +26,7 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
     Args:
         title: names the training when it diverges.
         bar: counts steps; None shows nothing.
+        batches: what is trained on, for the time that steps wait for it.
         world: number of processes that train together.
         every: steps between two reports; between them nothing waits for the device.
         folder: of the TensorBoard log; None writes none.
@@ -32,15 +37,19 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
 
     priority = "NORMAL"
 
-    def __init__(self, title: str, bar: Bar | None, *, world: int, every: int, folder: Path | None) -> None:
+    def __init__(
+        self, title: str, bar: Bar | None, batches: Batches, *, world: int, every: int, folder: Path | None
+    ) -> None:
         self._title = title
         self._bar = bar
+        self._batches = batches
         self._world = world
         self._every = every
         self._folder = folder
         self._writer: Any = None
         self._losses: list[torch.Tensor] = []
         self._frames = 0
+        self._waited = 0.0
 
     def before_train(self, runner: Any) -> None:
         """Count the steps that a checkpoint brought."""
@@ -72,13 +81,19 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
 
     def _report(self, step: int, loss: float, lr: float) -> None:
         now = time.monotonic()
+        seconds = max(now - self._reported, 1e-9)
+        waiting = min((self._batches.waited - self._waited) / seconds, 1.0)
         if self._bar is not None:
-            self._bar.advance(len(self._losses), note=f"loss {loss:.3f}")
+            note = f"loss {loss:.3f}"
+            if waiting >= NOTICEABLE:
+                note += f", {waiting:.0%} of the time waiting for data"
+            self._bar.advance(len(self._losses), note=note)
         if self._writer is not None:
             self._writer.add_scalar("loss", loss, step)
             self._writer.add_scalar("lr", lr, step)
-            self._writer.add_scalar("frames_per_second", self._frames / max(now - self._reported, 1e-9), step)
-        self._reported = now
+            self._writer.add_scalar("frames_per_second", self._frames / seconds, step)
+            self._writer.add_scalar("waiting_for_data", waiting, step)
+        self._reported, self._waited = now, self._batches.waited
 
     def log(self, curves: Mapping[str, float], step: int) -> None:
         """Write numbers by name to the TensorBoard log, beside the loss."""

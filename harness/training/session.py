@@ -16,12 +16,13 @@ from harness.datasets.split_views import Subset
 from harness.encoders.batches import batches
 from harness.encoders.network import prepared
 from harness.errors import PluginError
+from harness.functional.autocast import autocast
 from harness.interfaces import Split, Stage, Stateful
 from harness.system import files, progress
 from harness.system.hashing import digest
 from harness.system.seeding import derive_seed
 from harness.training import distributed
-from harness.values import Batch, Budget, Inputs, as_tokens
+from harness.values import Batch, Budget, ComputePrecision, Inputs, as_tokens
 
 ENCODED = 32
 """Clips encoded at a time."""
@@ -37,6 +38,8 @@ class TrainingStage:
         seed: of the part.
         checkpoints: folder of checkpoints; None keeps none.
         logs: folder of the TensorBoard log; None writes none.
+        precision: in which networks multiply.
+        compiled: whether what `torch.compile` makes of a loss is trained.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class TrainingStage:
         seed: int,
         checkpoints: Path | None,
         logs: Path | None,
+        precision: ComputePrecision,
+        compiled: bool,
     ) -> None:
         self._place = place
         self._title = title
@@ -55,6 +60,8 @@ class TrainingStage:
         self._seed = seed
         self._checkpoints = checkpoints
         self._logs = logs
+        self.precision: ComputePrecision = precision
+        self._compiled = compiled
         self._trainings = 0
 
     def train(
@@ -86,6 +93,8 @@ class TrainingStage:
             seed=self._seed,
             checkpoints=self._checkpoints,
             logs=self._logs / str(number) if self._logs is not None and number else self._logs,
+            precision=self.precision,
+            compiled=self._compiled,
         )
         loop.train(training, self._place, loss=loss, inputs=inputs, batches=batches, optimizer=optimizer)
 
@@ -102,6 +111,8 @@ class TrainingSession(TrainingStage):
         device: where it computes.
         folder: where checkpoints, states of stages and TensorBoard logs go, so that an interrupted fit goes on; None
             keeps nothing.
+        precision: in which networks multiply.
+        compiled: whether what `torch.compile` makes of each loss is trained.
     """
 
     def __init__(
@@ -112,15 +123,20 @@ class TrainingSession(TrainingStage):
         identity: str = "",
         device: str = "cpu",
         folder: Path | None = None,
+        precision: ComputePrecision = "fp32",
+        compiled: bool = False,
     ) -> None:
         place = distributed.init_process_group(device)
+        computed = {} if precision == "fp32" else {"precision": precision}
         super().__init__(
             place,
             title=name,
-            identity=digest({"fit": identity, "world": place.world}),
+            identity=digest({"fit": identity, "world": place.world, **computed}),
             seed=budget.seed,
             checkpoints=None if folder is None else folder / "checkpoints",
             logs=None if folder is None else folder / "tensorboard",
+            precision=precision,
+            compiled=compiled,
         )
         self.budget = budget
         self.name = name
@@ -151,6 +167,8 @@ class TrainingSession(TrainingStage):
                 seed=derive_seed(self.budget.seed, *name.encode()),
                 checkpoints=self._checkpoints,
                 logs=None if self._logs is None else self._logs / name,
+                precision=self.precision,
+                compiled=self._compiled,
             )
         )
         if self._trainings > trainings:  # its checkpoints would be taken for another's when this stage is left out
@@ -179,7 +197,9 @@ class TrainingSession(TrainingStage):
             if self.rank == 0:
                 bar = stack.enter_context(progress.bar(f"encoding for {self.name}", total=len(share) * view.count))
             for _, batch in batches(share, view, inputs, batch_size=ENCODED, device=self.device):
-                vectors.append(as_tokens(network(prepared(batch, inputs)).float()).mean(1))
+                with autocast(self.device, self.precision):
+                    output = network(prepared(batch, inputs))
+                vectors.append(as_tokens(output.float()).mean(1))
                 if bar is not None:
                     bar.advance(len(batch))
         means = torch.cat(vectors).reshape(len(share), view.count, -1).mean(1)

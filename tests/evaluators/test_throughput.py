@@ -15,6 +15,7 @@ from harness.datasets.splits import VideoSplit
 from harness.encoders.frozen import CachedEncoder, fingerprint
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, UsageError
+from harness.evaluators import throughput
 from harness.evaluators.throughput import Throughput
 from harness.profiling import timing
 from harness.profiling.timing import WARM_UP
@@ -38,8 +39,9 @@ def values(found):
 def test_what_a_cpu_can_tell(tmp_path):
     found = evaluate(data=MovingSquares(tmp_path))
     expected = {"encode_clips_per_s", "train_clips_per_s", "decode_clips_per_s", "parameters", "operations"}
+    expected |= {"encode_waiting"}
     assert set(values(found)) == expected
-    assert all(value > 0 for value in values(found).values())
+    assert all(value > 0 for name, value in values(found).items() if name != "encode_waiting")
     assert all(score.baseline is None for score in found.scores)
     assert found.predictions is None
     assert found.conditions == {
@@ -94,6 +96,24 @@ def test_a_slow_encoder_is_as_slow_as_it_is():
     found = evaluate(encoder, batch_size=100, repeats=3)  # more clips than the 32 videos have
     assert 500 < values(found)["encode_clips_per_s"] <= 100 / 0.02
     assert encoder.batches == [100] * (WARM_UP + 3)
+
+
+class Instant(Slow):
+    def encode(self, batch):
+        return torch.zeros(len(batch), 3)
+
+
+def test_an_encoder_waits_for_files_as_much_as_it_is_faster_than_they_are_decoded(tmp_path, monkeypatch):
+    data = MovingSquares(tmp_path)
+    waits = [values(evaluate(encoder, data))["encode_waiting"] for encoder in (Instant(), Slow())]
+    assert waits[0] > 0.9
+    assert waits[1] < 0.5
+    cold = len(timing.files(data.split("test"), 16))
+    decoded = []
+    monkeypatch.setattr(throughput, "decode", lambda path, *a, **k: decoded.append(path) or original(path, *a, **k))
+    evaluate(Instant(), data)
+    assert len(decoded) == cold == 16  # 4 batches of 4 clips, each of a file that is decoded anew
+    assert "encode_waiting" not in values(evaluate(Instant()))
 
 
 def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):

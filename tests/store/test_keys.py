@@ -27,6 +27,7 @@ VALUES = {
         "training_code": ("a", "b"),
         "frames": (1000, 1001),
         "seed": (0, 1),
+        "precision": ("fp32", "bf16"),
     },
     keys.row_key: {"parts": (("a", "b"), ("b", "a"), ("a", "b", "b")), "by": ("concat", "blocks")},
     keys.reduced_key: {
@@ -95,7 +96,7 @@ def test_every_key_is_tested():
 @pytest.mark.parametrize(
     ("part", "changes"),
     [
-        ("backbone", {"backbone": Choice(name="small_3d"), "backbone_code": "b"}),
+        ("backbone", {"backbone": Choice(name="small_3d"), "backbone_code": "b", "precision": "bf16"}),
         ("pretraining", {"training": "b"}),
         ("budget", {"frames": 7}),
         ("seed", {"seed": 7}),

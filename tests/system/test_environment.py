@@ -29,6 +29,12 @@ def test_versions_and_hardware_are_recorded_and_nothing_else():
     assert json.loads(json.dumps(recorded)) == recorded
 
 
+def test_compiling_is_recorded_and_decisive_where_it_is_done():
+    compiled = provenance({}, "cpu", compiled=True)
+    assert compiled["compiler"] == decisive(compiled)["torch.compile"] == "inductor"
+    assert "torch.compile" not in decisive(provenance({}, "cpu"))
+
+
 def test_the_commit_is_that_of_the_checkout_which_the_code_lies_in(monkeypatch, tmp_path):
     (tmp_path / "harness" / "system").mkdir(parents=True)
     monkeypatch.setattr(environment, "__file__", str(tmp_path / "harness" / "system" / "environment.py"))

@@ -13,7 +13,7 @@ from harness.backbones.small_2d import Small2D
 from harness.testing.brightness import PredictBrightness, all_weights, fit_brightness
 from harness.testing.clustering import ClusterRounds
 from harness.testing.fixtures import MovingSquares, PlainBackbone
-from harness.training.distributed import gather
+from harness.training.distributed import assign, gather
 from harness.training.session import TrainingSession
 from harness.values import Budget
 
@@ -139,3 +139,22 @@ def test_only_the_first_tells_and_stores(two):
     assert done.stderr.count("fitting brightness ...") == 2  # once a fit, not once a process
     assert len(list((folder / "checkpoints").iterdir())) == 2
     assert len(list((folder / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "ranks", "gpus", "places", "backend"),
+    [
+        ("cpu", 2, 0, ["cpu", "cpu"], "gloo"),
+        ("cpu", 2, 8, ["cpu", "cpu"], "gloo"),
+        ("cuda", 2, 2, ["cuda:0", "cuda:1"], "nccl"),
+        ("cuda", 2, 8, ["cuda:0", "cuda:1"], "nccl"),
+        ("cuda", 2, 1, ["cuda:0", "cuda:0"], "gloo"),
+        ("cuda", 3, 2, ["cuda:0", "cuda:1", "cuda:0"], "gloo"),
+        ("cuda:1", 2, 2, ["cuda:1", "cuda:1"], "gloo"),
+    ],
+)
+def test_ranks_that_share_a_gpu_exchange_through_gloo(device, ranks, gpus, places, backend):
+    """NCCL refuses two ranks of one GPU."""
+    given = [assign(device, local_rank=rank, local_world=ranks, gpus=gpus) for rank in range(ranks)]
+    assert [str(place) for place, _ in given] == places
+    assert {name for _, name in given} == {backend}

@@ -44,6 +44,25 @@ def test_options_of_the_optimizer_count(options):
     assert not torch.equal(changed, fit_brightness(PredictBrightness()))
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_fused_steps_are_those_of_the_optimiser_that_is_not(optimizer, monkeypatch):
+    fused = fit_brightness(PredictBrightness(optimizer=optimizer))
+    made = []
+
+    def plain(kind):
+        def build(groups, *, fused, **options):
+            made.append(fused)
+            return kind(groups, foreach=False, **options)
+
+        return build
+
+    for name in ("SGD", "AdamW"):
+        monkeypatch.setattr(torch.optim, name, plain(getattr(torch.optim, name)))
+    apart = fit_brightness(PredictBrightness(optimizer=optimizer)) - fused
+    assert made == [True]
+    assert float(apart.norm() / fused.norm()) < 1e-4
+
+
 def test_impossible_budgets_and_batches_that_cheat():
     with pytest.raises(UsageError, match="one example shows 4 frames, and the budget is 3"):
         fit_brightness(PredictBrightness(), frames=3)
