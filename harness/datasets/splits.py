@@ -89,8 +89,8 @@ class VideoSplit:
         if self._bytes(short_side) > frame_cache.shared.limit:
             clip = torch.from_numpy(decode(path, frames, short_side=short_side, total=video.frames))
             return clip if frames is not None else _complete(clip, video, path)
-        whole = _complete(frame_cache.shared.video(path, short_side), video, path)
-        return whole.clone() if frames is None else whole[torch.as_tensor(frames, dtype=torch.int64)]
+        whole = _complete(frame_cache.shared.video(path, short_side, video.frames), video, path)
+        return whole.clone() if frames is None else torch.from_numpy(whole.numpy()[np.asarray(frames, np.int64)])
 
     def _path(self, index: int) -> Path:
         return self.videos[index].path if self._files is None else self._files.locate(index)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import av
@@ -15,7 +17,7 @@ from harness.video.container import opened
 from harness.video.seek_index import WrongSeekError, all_frames, wanted_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from av.container import InputContainer
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
+    Decoder = Callable[[Path, "list[int] | None", "int | None", "int | None"], NDArray[np.uint8]]
+    """Function of the arguments of `decode_here`."""
     _Walk = Callable[[Path, InputContainer, VideoStream], Iterator[tuple[int, VideoFrame]]]
 
 SCALED = "gbrp"
@@ -92,17 +96,48 @@ def decode(
         msg = f"short_side must be at least 1 pixel, got {short_side}"
         raise ValueError(msg)
     if frames is None:
-        return _decode_all(path, short_side)
+        return in_use()(path, None, short_side, total)
     wanted, inverse = np.unique(np.asarray(frames, dtype=np.int64), return_inverse=True)
     if len(wanted) and wanted[0] < 0:
         msg = f"frame numbers count from 0, got {wanted[0]}"
         raise ValueError(msg)
-    numbers = wanted.tolist()
-    try:
-        decoded = _decode_some(path, numbers, short_side, functools.partial(wanted_frames, wanted=numbers, total=total))
-    except WrongSeekError:
-        decoded = _decode_some(path, numbers, short_side, all_frames)
+    decoded = in_use()(path, wanted.tolist(), short_side, total)
     return decoded if np.array_equal(inverse, np.arange(len(decoded))) else decoded[inverse]
+
+
+def decode_here(path: Path, wanted: list[int] | None, short_side: int | None, total: int | None) -> NDArray[np.uint8]:
+    """Decode in this thread; see `decode`.
+
+    Args:
+        path: a video file.
+        wanted: frame numbers, increasing; all frames when None.
+        short_side: pixels.
+        total: how many frames of the file decode, where that is known.
+    """
+    if wanted is None:
+        return _decode_all(path, short_side, total)
+    try:
+        return _decode_some(path, wanted, short_side, functools.partial(wanted_frames, wanted=wanted, total=total))
+    except WrongSeekError:
+        return _decode_some(path, wanted, short_side, all_frames)
+
+
+_elsewhere: list[Decoder] = []
+
+
+@contextlib.contextmanager
+def decoded_by(decoder: Decoder) -> Iterator[None]:
+    """Let `decoder` do what any thread asks `decode` for in the block."""
+    _elsewhere.append(decoder)
+    try:
+        yield
+    finally:
+        _elsewhere.remove(decoder)
+
+
+def in_use() -> Decoder:
+    """Decoder that does what `decode` is asked for."""
+    return _elsewhere[-1] if _elsewhere else decode_here
 
 
 def count_frames(path: Path) -> int:
@@ -118,17 +153,18 @@ def count_frames(path: Path) -> int:
     return count
 
 
-def _decode_all(path: Path, short_side: int | None) -> NDArray[np.uint8]:
-    pictures = []
+def _decode_all(path: Path, short_side: int | None, total: int | None) -> NDArray[np.uint8]:
+    count = 0
     with opened(path) as (container, stream):
         convert = _Converter(stream, short_side)
-        for _, frame in all_frames(path, container, stream):
-            picture = np.empty(convert.shape, np.uint8)
-            convert(frame, picture)
-            pictures.append(picture)
-    if not pictures:
+        pictures = np.empty((total or 64, *convert.shape), np.uint8)
+        for count, (_, frame) in enumerate(all_frames(path, container, stream), 1):
+            if count > len(pictures):
+                pictures = np.concatenate([pictures, np.empty_like(pictures)])
+            convert(frame, pictures[count - 1])
+    if not count:
         raise _nothing_decodes(path)
-    return convert.turned(np.stack(pictures))
+    return convert.turned(pictures if count == len(pictures) else pictures[:count].copy())
 
 
 def _decode_some(path: Path, wanted: list[int], short_side: int | None, walk: _Walk) -> NDArray[np.uint8]:

@@ -39,10 +39,15 @@ class FrameCache:
         """Read from and add to what processes share in a folder; see `shared_frames`."""
         self._shared = SharedFrames(folder)
 
-    def video(self, path: Path, short_side: int | None) -> Tensor:
+    def video(self, path: Path, short_side: int | None, total: int | None = None) -> Tensor:
         """Decode or recall all frames of a file, (T, H, W, C) uint8, not to be changed.
 
         Threads that want the same video at the same time wait for one of them to decode it.
+
+        Args:
+            path: a video file.
+            short_side: pixels; the file's own size when None.
+            total: how many frames of the file decode, where that is known.
 
         Raises:
             DataError: when the file is missing or does not decode.
@@ -50,7 +55,7 @@ class FrameCache:
         try:
             key = (identity(path), short_side)
         except OSError:
-            return torch.from_numpy(decode(path, short_side=short_side))  # which says what is wrong
+            return torch.from_numpy(decode(path, short_side=short_side, total=total))  # which says what is wrong
         with self._lock:
             known = self._videos.get(key)
             if known is None:
@@ -60,7 +65,7 @@ class FrameCache:
         if known is not None:
             return known.result()
         try:
-            frames = self._decoded(path, key)
+            frames = self._decoded(path, key, total)
         except BaseException as error:
             with self._lock:
                 del self._videos[key]
@@ -72,12 +77,12 @@ class FrameCache:
             self._forget(key)
         return frames
 
-    def _decoded(self, path: Path, key: Key) -> Tensor:
+    def _decoded(self, path: Path, key: Key, total: int | None) -> Tensor:
         """Frames of a file that this process has not read yet."""
         name = repr(key)
         if self._shared is not None and (known := self._shared.read(name)) is not None:
             return known
-        frames = torch.from_numpy(decode(path, short_side=key[1]))
+        frames = torch.from_numpy(decode(path, short_side=key[1], total=total))
         return frames if self._shared is None else self._shared.write(name, frames)
 
     def _forget(self, newest: Key) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,13 +18,15 @@ from harness.interfaces import Split
 from harness.system.prefetch import Batches, to_device
 from harness.system.processes import allowed_processors
 from harness.system.seeding import derive_seed
+from harness.video.decode_processes import in_processes
 from harness.video.sampling import ClipSampling, clip_frames, sampled_frames
 from harness.video.transforms import crops, multi_scale_crop, random_crop
 
-THREADS = 8
+THREADS = 16
 """Most threads that decode."""
-AHEAD = 2
-"""Videos that wait for each thread."""
+
+Task = TypeVar("Task")
+Done = TypeVar("Done")
 
 
 def read_clips(
@@ -35,7 +38,7 @@ def read_clips(
     generator: torch.Generator | None,
     crop: Literal["random", "multi_scale"] = "random",
 ) -> Tensor:
-    """Clips as (B, C, T, size, size) uint8 RGB, cropped at random or in the centre.
+    """Read clips in threads as (B, C, T, size, size) uint8 RGB, cropped.
 
     Without a generator, the short side of each frame becomes `size`, and the square is the centre. With one, a random
     square is cut out of each clip: after each frame's short side is resized to 8/7 of `size` (128 pixels for 112), or
@@ -52,19 +55,23 @@ def read_clips(
     Raises:
         DataError: when a video does not decode.
     """
-    clips = []
-    for video, chosen in zip(videos.tolist(), frames.tolist(), strict=True):
+
+    def read(video: int, chosen: list[int]) -> Tensor:
         short_side: int | None = size if generator is None else round(size * 8 / 7)
         if generator is not None and crop == "multi_scale":
             record = split.videos[video]
             short_side = 2 * size if min(record.width, record.height) > 2 * size else None
-        clip = split.read(video, chosen, short_side=short_side).permute(3, 0, 1, 2)[None]  # (1, C, T, H, W)
-        if generator is None:
-            clips.append(crops(clip, size, 1)[:, 0])
-        elif crop == "multi_scale":
-            clips.append(multi_scale_crop(clip, size, generator, position="random"))
-        else:
-            clips.append(random_crop(clip, size, generator))
+        return split.read(video, chosen, short_side=short_side).permute(3, 0, 1, 2)[None]  # (1, C, T, H, W)
+
+    clips = []
+    with ThreadPoolExecutor(min(allowed_processors(), THREADS), thread_name_prefix="read") as pool:
+        for clip in pool.map(read, videos.tolist(), frames.tolist()):
+            if generator is None:
+                clips.append(crops(clip, size, 1)[:, 0])
+            elif crop == "multi_scale":
+                clips.append(multi_scale_crop(clip, size, generator, position="random"))
+            else:
+                clips.append(random_crop(clip, size, generator))
     return torch.cat(clips)
 
 
@@ -84,8 +91,12 @@ def video_clips(split: Split, index: int, view: View | WholeVideo) -> Tensor:
 
 def cut_clips(frames: Tensor, view: View) -> Tensor:
     """Frames (clips * T, H, W, C) as clips (clips * crops, C, T, size, size)."""
+    return _squares(frames, view).contiguous()
+
+
+def _squares(frames: Tensor, view: View) -> Tensor:
     stacked = frames.view(view.clips, view.frames, *frames.shape[1:]).permute(0, 4, 1, 2, 3)
-    return crops(stacked, view.size, view.crops).flatten(0, 1).contiguous()
+    return crops(stacked, view.size, view.crops).flatten(0, 1)
 
 
 def sampled_clips(split: Split, index: int, view: View, sampling: ClipSampling, *, seed: int) -> Tensor:
@@ -116,7 +127,8 @@ def clips(
 ) -> Generator[tuple[int, Tensor], None, None]:
     """Batches of every clip and crop, in the order of videos, clips, crops.
 
-    Each video is opened once for all of its clips. Decoding runs in threads, ahead of the consumer.
+    Each video is opened once for all of its clips. Decoding runs in threads, a batch ahead of the consumer; they put
+    the clips where the batch has them.
 
     Args:
         split: whose videos.
@@ -131,12 +143,51 @@ def clips(
     Raises:
         DataError: when a video does not decode.
     """
-    start = first
-    size = 1 if isinstance(view, WholeVideo) else batch_size  # whole videos differ in size
-    with contextlib.closing(_read_ahead(split, view, first)) as read:
-        for _, batch in _batched(read, size):
-            yield start, _to(batch, device)
-            start += len(batch)
+    if isinstance(view, WholeVideo):  # they differ in size
+        videos = range(first, len(split))
+        with contextlib.closing(_read_ahead(lambda index: video_clips(split, index, view), videos, more=1)) as read:
+            for index, video in zip(videos, read, strict=True):
+                yield index, _to(video, device)
+        return
+    total = len(split) * view.count
+    starts = range(first, total, batch_size)
+    batches: dict[int, Tensor] = {}
+
+    def places(video: int) -> list[Tensor]:
+        """Places of a video's clips from `first` on, in the batches that have them."""
+        begin, end = max(video * view.count, first), (video + 1) * view.count
+        found = []
+        for start in starts[(begin - first) // batch_size : -(-(end - first) // batch_size)]:
+            if start not in batches:
+                shape = min(batch_size, total - start), 3, view.frames, view.size, view.size
+                batches[start] = torch.empty(shape, dtype=torch.uint8, pin_memory=device.startswith("cuda"))
+            found.append(batches[start][max(begin - start, 0) : end - start])
+        return found
+
+    def fill(task: tuple[int, list[Tensor]]) -> None:
+        video, parts = task
+        chosen = clip_frames(split.videos[video].frames, view).flatten().tolist()
+        squares = _squares(split.read(video, chosen, short_side=view.short_side), view)
+        skipped = len(squares) - sum(len(part) for part in parts)
+        for part, clip in zip(itertools.chain(*parts), squares[skipped:], strict=True):
+            np.copyto(part.numpy(), clip.numpy())  # torch would start threads of its own in each of ours
+
+    def filled() -> Generator[None, None, None]:
+        ends = [len(split)] if _overlaps(device) else [-(-(start + batch_size) // view.count) for start in starts]
+        begin = first // view.count
+        for end in ends:
+            tasks = ((video, places(video)) for video in range(begin, min(end, len(split))))
+            with contextlib.closing(_read_ahead(fill, tasks, more=-(-batch_size // view.count))) as read:
+                yield from read
+            begin = end
+
+    with contextlib.closing(filled()) as done:
+        count = first // view.count * view.count
+        for start in starts:
+            while count < min(start + batch_size, total):
+                next(done)
+                count += view.count
+            yield start, to_device(batches.pop(start), device)
 
 
 def sampled_batches(
@@ -162,19 +213,27 @@ def sampled_batches(
         yield from _batched(read, batch_size)
 
 
-def _read_ahead(split: Split, view: View | WholeVideo, first: int) -> Generator[Tensor, None, None]:
-    """Clips of each video (n, C, T, H, W) in order, from position `first` on."""
-    video, skipped = divmod(first, view.count)
+def _overlaps(device: str) -> bool:
+    """Tell if decoding goes on while the consumer computes.
+
+    Where its threads have all processors, they would wait for each other: then it computes and decodes by turns.
+    """
+    return device != "cpu" or torch.get_num_threads() == 1 or torch.get_num_threads() < allowed_processors()
+
+
+def _read_ahead(work: Callable[[Task], Done], tasks: Iterable[Task], *, more: int) -> Generator[Done, None, None]:
+    """Do tasks in order, ahead of the consumer: one a thread, and `more`.
+
+    What they decode is decoded in processes where there are several threads, which then wait.
+    """
     threads = min(allowed_processors(), THREADS)
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-        indices = iter(range(video, len(split)))
-        first_ones = itertools.islice(indices, AHEAD * threads)
-        pending = deque(pool.submit(video_clips, split, index, view) for index in first_ones)
+    with in_processes(threads), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        waiting = iter(tasks)
+        pending = deque(pool.submit(work, task) for task in itertools.islice(waiting, threads + more))
         try:
             while pending:
-                yield pending.popleft().result()[skipped:]
-                skipped = 0
-                pending.extend(pool.submit(video_clips, split, index, view) for index in itertools.islice(indices, 1))
+                yield pending.popleft().result()
+                pending.extend(pool.submit(work, task) for task in itertools.islice(waiting, 1))
         finally:
             for future in pending:
                 future.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import cv2
@@ -66,7 +67,8 @@ def crops(clips: Tensor, size: int, count: int) -> Tensor:
     else:
         msg = f"expected 1, 3, 5 or 10 crops, got {count}"
         raise ValueError(msg)
-    squares = torch.stack([clips[..., top : top + size, left : left + size] for top, left in places], dim=1)
+    views = [clips[..., top : top + size, left : left + size] for top, left in places]
+    squares = torch.stack(views, dim=1) if len(views) > 1 else views[0][:, None]
     return torch.cat([squares, squares.flip(-1)], dim=1) if count == 10 else squares
 
 
@@ -83,7 +85,14 @@ def random_crop(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """
     down, right = _slack(clips, size)
     place = torch.rand(2, len(clips), generator=generator, dtype=torch.float64)
-    corner = (place * torch.tensor([[down + 1], [right + 1]])).long().to(clips.device)
+    corner = (place * torch.tensor([[down + 1], [right + 1]])).long()
+    if clips.device.type == "cpu":
+        corners = corner.T.tolist()
+        squares = [
+            clip[..., top : top + size, left : left + size] for clip, (top, left) in zip(clips, corners, strict=True)
+        ]
+        return torch.stack(squares) if squares else clips[..., :size, :size]
+    corner = corner.to(clips.device)
     steps = torch.arange(size, device=clips.device)
     rows = corner[0, :, None] + steps
     columns = corner[1, :, None] + steps
@@ -157,6 +166,9 @@ def random_flip(clips: Tensor, generator: torch.Generator) -> Tensor:
     `harness.video.flow.flip_flow`.
     """
     flipped = torch.rand(len(clips), generator=generator) < 0.5
+    if clips.device.type == "cpu" and len(clips):
+        chosen = zip(clips, flipped.tolist(), strict=True)
+        return torch.stack([clip.flip(-1) if mirrored else clip for clip, mirrored in chosen])
     return torch.where(flipped.to(clips.device).view(-1, 1, 1, 1, 1), clips.flip(-1), clips)
 
 
@@ -265,6 +277,18 @@ def normalise(pixels: Tensor, inputs: Inputs) -> Tensor:
     """Normalise pixels (B, C, T, H, W): (pixel * scale - mean) / std, float32."""
     if inputs.order == "bgr":
         pixels = pixels.flip(1)
-    mean = torch.tensor(inputs.mean, device=pixels.device).view(1, -1, 1, 1, 1) * (1 / inputs.scale)
-    std = torch.tensor(inputs.std, device=pixels.device).view(1, -1, 1, 1, 1) * (1 / inputs.scale)
-    return (pixels.float() - mean) / std
+    mean, std = _channels(inputs.mean, inputs.std, inputs.scale, pixels.device)
+    return (pixels - mean).div_(std)
+
+
+@functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # else training could not use what encoding asked for first
+def _channels(
+    mean: tuple[float, ...], std: tuple[float, ...], scale: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of pixels, (1, C, 1, 1, 1) on a device.
+
+    Kept there: a copy from the host in each step would wait until a GPU has done all that it was given.
+    """
+    middle, spread = (torch.tensor(values, device=device).view(1, -1, 1, 1, 1) * (1 / scale) for values in (mean, std))
+    return middle, spread

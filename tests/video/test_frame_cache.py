@@ -20,9 +20,9 @@ def decoded(monkeypatch):
     """What was decoded, in order."""
     calls = []
 
-    def counted(path, frames=None, *, short_side=None):
+    def counted(path, frames=None, *, short_side=None, total=None):
         calls.append((path.name, short_side))
-        return decode(path, frames, short_side=short_side)
+        return decode(path, frames, short_side=short_side, total=total)
 
     monkeypatch.setattr(frame_cache, "decode", counted)
     return calls

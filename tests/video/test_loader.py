@@ -16,7 +16,7 @@ from harness.video.loader import clips, sampled_batches, sampled_clips, video_cl
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crops
 
-AHEAD = loader.AHEAD * loader.THREADS
+AHEAD = 2 * loader.THREADS
 VIEW = View(frames=4, stride=2, size=32)  # a clip spans 7 of the 24 frames
 
 
@@ -83,9 +83,26 @@ def test_threads_by_the_processors_allowed(monkeypatch):
         next(clips(split, View(frames=2, size=6), batch_size=1))
         return len(split.reads)
 
-    assert threads(1) <= loader.AHEAD + 1
-    assert threads(1) < threads(4) <= 4 * loader.AHEAD + 1
-    assert threads(64) <= loader.THREADS * loader.AHEAD + 1
+    assert threads(1) <= 2  # one in work, and one for the next batch
+    assert threads(1) < threads(4) <= 5
+    assert threads(64) <= loader.THREADS + 1
+
+
+@pytest.mark.parametrize("first", [0, 1, 5, 6, 13])
+@pytest.mark.parametrize("computing", [1, 2])
+def test_batches_go_on_from_any_clip_whether_decoding_overlaps_or_not(monkeypatch, first, computing):
+    monkeypatch.setattr(loader, "allowed_processors", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: computing)
+    split, view = Numbered(), View(frames=2, size=6, clips=3)
+    whole = torch.cat([video_clips(split, index, view) for index in range(len(split))])
+    split.reads.clear()
+    for start, batch in clips(split, view, batch_size=4, first=first):
+        assert torch.equal(batch, whole[start : start + 4])
+        first += len(batch)
+        if computing == 2:  # decoding rests while all processors compute
+            assert max(split.reads) == min(first - 1, len(whole) - 1) // 3
+    assert first == len(whole)
+    assert len(split.reads) == len(set(split.reads))
 
 
 def test_an_error_in_a_thread_reaches_the_consumer():

@@ -98,9 +98,9 @@ def test_a_folder_of_a_killed_process_is_removed_by_the_next(monkeypatch):
 def test_caches_of_several_processes_decode_a_video_once(files, place, monkeypatch):
     decoded = []
 
-    def counted(path, *, short_side):
+    def counted(path, *, short_side, total):
         decoded.append(path.name)
-        return decode(path, short_side=short_side)
+        return decode(path, short_side=short_side, total=total)
 
     monkeypatch.setattr(frame_cache, "decode", counted)
     with shared_folder() as folder:

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from harness.backbones import _torchvision
+from harness.cards import View
+from harness.values import Inputs
 from harness.video.transforms import (
     GREY,
     SCALES,
@@ -15,6 +17,7 @@ from harness.video.transforms import (
     colour_jitter,
     crops,
     multi_scale_crop,
+    normalise,
     random_crop,
     random_flip,
     random_reversal,
@@ -71,6 +74,24 @@ def test_random_flip_mirrors_about_half_and_whole_clips():
     same = [torch.equal(a, b) for a, b in zip(flipped, clips, strict=True)]
     assert all(a != b for a, b in zip(mirrored, same, strict=True))
     assert 400 < sum(mirrored) < 600
+
+
+def test_normalising_leaves_the_pixels_and_serves_training_after_encoding():
+    inputs = Inputs(view=View(frames=2, size=2), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6), order="bgr")
+    pixels = torch.randint(256, (2, 3, 2, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    kept = pixels.clone()
+    with torch.inference_mode():
+        encoded = normalise(pixels, inputs)
+    mean, std = (torch.tensor(numbers, dtype=torch.float64).view(3, 1, 1, 1) for numbers in (inputs.mean, inputs.std))
+    torch.testing.assert_close(encoded.double(), (pixels.flip(1).double() / 255 - mean) / std, rtol=1e-6, atol=1e-6)
+    scale = torch.ones((), requires_grad=True)
+    (normalise(pixels, inputs) * scale).sum().backward()
+    assert scale.grad is not None
+    assert torch.equal(pixels, kept)
+    flow = Inputs(view=View(frames=2, size=2), mean=(0.0, 0.0), std=(2.0, 2.0), scale=1.0, kind="flow")
+    floats = torch.ones(1, 2, 2, 2, 2)
+    assert torch.equal(normalise(floats, flow), floats / 2)
+    assert torch.equal(floats, torch.ones(1, 2, 2, 2, 2))
 
 
 def test_random_reversal_plays_about_half_backwards():
