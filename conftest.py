@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 import torch
+
+collect_ignore = [] if find_spec("triton") else ["harness/video/tvl1_triton.py"]
+"""Kernels of a compiler that is not installed with PyTorch everywhere."""
 
 
 @pytest.fixture(autouse=True)

@@ -36,8 +36,6 @@ BOUND = 20.0
 """Largest displacement in 8 bits, pixels per frame (Simonyan and Zisserman 2014)."""
 ZERO = 128
 """The byte of no motion; motion of `BOUND` is 127 bytes away."""
-_PIXELS = {"cpu": 2**18, "cuda": 2**24}
-"""Pixels in a batch of TV-L1; small ones stay in the processor's cache."""
 
 
 def flow(frames: Tensor, algorithm: Algorithm) -> Tensor:
@@ -65,9 +63,7 @@ def flow(frames: Tensor, algorithm: Algorithm) -> Tensor:
         raise unknown("flow algorithm", algorithm, get_args(Algorithm))
     grey = _grey(frames)
     if algorithm == "tvl1":
-        pairs = max(1, _PIXELS.get(grey.device.type, _PIXELS["cpu"]) // grey[0].numel())
-        parts = zip(torch.split(grey[:-1], pairs), torch.split(grey[1:], pairs), strict=True)
-        return torch.cat([tvl1(first, second) for first, second in parts])
+        return tvl1(grey[:-1], grey[1:])
     pictures = grey.cpu().numpy()
     fields = np.stack([_opencv(first, second, algorithm) for first, second in itertools.pairwise(pictures)])
     return torch.from_numpy(fields).permute(0, 3, 1, 2).contiguous().to(frames.device)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-DATA_WEIGHT = 0.15
-"""Lambda, weight of the data term for grey levels from 0 to 255."""
-COUPLING = 0.3
-"""Theta, coupling of the thresholded and the smooth flow, in pixels squared."""
-TIME_STEP = 0.25
-"""Tau, step of the dual ascent; 1/4 is the largest that is known to converge."""
+from harness.video.tvl1_iterations import Iterations
+
 LEVELS = 5
 """Levels of the pyramid, each half as large as the one below."""
 SMALLEST = 12
 """Pixels of the short side of the smallest level."""
 WARPS = 5
 """Linearisations of the second frame at each level."""
-ITERATIONS = 15
-"""Iterations of the primal-dual algorithm after each warp."""
 _FLAT = 1e-4
 """Squared gradient below which a pixel has no data term."""
+_PIXELS = {"cpu": 2**17, "cuda": 2**24}
+"""Pixels that are computed together; on a processor they stay in its caches."""
 
 
 def tvl1(first: Tensor, second: Tensor) -> Tensor:
@@ -32,6 +30,19 @@ def tvl1(first: Tensor, second: Tensor) -> Tensor:
     (their equation 15) and dual ascent on the total variation (equations 9 to 11) take turns. As in Sanchez,
     Meinhardt-Llopis and Facciolo (IPOL 2013), the second frame is warped with cubic interpolation several times at
     each level; a median of 3x3 pixels after each warp takes outliers out (Wedel et al. 2009).
+
+    On a processor each of as many threads as torch is set to computes pairs of its own: operators are too short to be
+    shared between threads. On CUDA the iterations are two kernels each (`tvl1_triton`), and nothing waits for the
+    device.
+
+    Devices and types differ by roundings, which a warp multiplies where the data term is at its limit: there the flow
+    moves along the gradient at the place that it points to, by up to lambda theta = 0.045 gradients in each of 15
+    iterations, so that a change of the flow comes back up to 0.7 times the second derivative of the frame, in grey
+    levels per squared pixel. Where a flow explains the second frame the data term is within its limit, and changes die
+    out: float32 and float64 are within 0.006 pixels on moving waves of 240 x 320. On frames of unrelated noise, blurred
+    over 5 x 5 pixels, they are up to 0.38 pixels apart (in the mean 0.0002; over 0.1 in 1 of 20,000 pixels, each of
+    which is left with a difference of at least 6 grey levels), and one unit in the last place of the first frame
+    makes 0.86; unrelated frames of white noise have no stable flow in any arithmetic.
 
     Args:
         first: (B, H, W) grey, 0 to 255, any type and device.
@@ -54,10 +65,29 @@ def tvl1(first: Tensor, second: Tensor) -> Tensor:
             f"got {tuple(first.shape)} and {tuple(second.shape)}"
         )
         raise ValueError(msg)
-    pyramid = [(first[:, None].float(), second[:, None].float())]
+    on_cpu = first.device.type == "cpu"
+    threads = torch.get_num_threads() if on_cpu else 1
+    fitting = _PIXELS["cpu" if on_cpu else "cuda"] // first.shape[1:].numel()
+    pairs = max(1, min(fitting, -(-len(first) // threads)))
+    parts = torch.split(first.float(), pairs), torch.split(second.float(), pairs)
+    if threads == 1:
+        return torch.cat(list(map(_flow, *parts)))
+    try:
+        with ThreadPoolExecutor(threads, "tvl1", torch.set_num_threads, (1,)) as pool:
+            return torch.cat(list(pool.map(_flow, *parts)))
+    finally:
+        torch.set_num_threads(threads)  # threads that are started later take over the number that was set last
+
+
+def _flow(first: Tensor, second: Tensor) -> Tensor:
+    """Compute the flow of a batch, from the smallest level of the pyramid on.
+
+    In the frames' type.
+    """
+    pyramid = [(first[:, None], second[:, None])]
     while len(pyramid) < LEVELS and min(pyramid[-1][0].shape[2:]) >= 2 * SMALLEST:
         pyramid.append((_halved(pyramid[-1][0]), _halved(pyramid[-1][1])))
-    flow = first.new_zeros((len(first), 2, *pyramid[-1][0].shape[2:]), dtype=torch.float32)
+    flow = first.new_zeros((len(first), 2, *pyramid[-1][0].shape[2:]))
     for level_first, level_second in reversed(pyramid):
         flow = _enlarged(flow, level_first.shape[2], level_first.shape[3])
         flow = _level(flow, level_first, level_second)
@@ -73,26 +103,26 @@ def _halved(frames: Tensor) -> Tensor:
 def _enlarged(flow: Tensor, height: int, width: int) -> Tensor:
     if flow.shape[2:] == (height, width):
         return flow
-    scale = flow.new_tensor([width / flow.shape[3], height / flow.shape[2]]).view(1, 2, 1, 1)
-    return F.interpolate(flow, (height, width), mode="bilinear", align_corners=False) * scale
+    enlarged = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
+    enlarged[:, 0] *= width / flow.shape[3]
+    enlarged[:, 1] *= height / flow.shape[2]
+    return enlarged
 
 
 def _level(flow: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """Refine the flow of the level above on one level of the pyramid."""
-    batch, _, height, width = flow.shape
     padded = F.pad(second, (1, 1, 1, 1), mode="replicate")
     across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     pictures = torch.cat([second, across, down], dim=1)  # (B, 3, H, W)
-    # the dual variable of each pixel and its right, its lower neighbour, led by zeros for what lies outside
-    dual = flow.new_zeros((batch, 2, height, width + 1)), flow.new_zeros((batch, 2, height + 1, width))
+    iterations = Iterations(flow)
     for _ in range(WARPS):
         warped, inside = _warped(pictures, flow)
         slope = warped[:, 1:] * inside  # (B, 2, H, W)
         power = slope.square().sum(1, keepdim=True)
         inverse = torch.where(power > _FLAT, 1 / power.clamp_min(_FLAT), 0.0)
         offset = (warped[:, :1] - first - (slope * flow).sum(1, keepdim=True)) * inverse
-        flow = _median(_iterated(flow, slope, slope * inverse, offset, *dual))
+        flow = _median(iterations(flow, slope, slope * inverse, offset))
     return flow
 
 
@@ -105,34 +135,6 @@ def _warped(pictures: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     warped = F.grid_sample(pictures, grid, mode="bicubic", padding_mode="border", align_corners=False)
     return warped, inside[:, None]
-
-
-def _iterated(flow: Tensor, slope: Tensor, direction: Tensor, offset: Tensor, across: Tensor, down: Tensor) -> Tensor:
-    """Alternate thresholding and dual ascent.
-
-    Args:
-        flow: (B, 2, H, W).
-        slope: gradient of the warped frame, (B, 2, H, W).
-        direction: the gradient over its squared length.
-        offset: (B, 1, H, W), what the linearised difference of the frames is at flow 0, over the same.
-        across: (B, 2, H, W + 1), dual variable of the horizontal differences times theta, updated in place.
-        down: (B, 2, H + 1, W), of the vertical differences.
-    """
-    flow = flow.clone()
-    limit, steep = DATA_WEIGHT * COUPLING, TIME_STEP / COUPLING
-    right, below = torch.zeros_like(flow), torch.zeros_like(flow)
-    step, length = torch.empty_like(offset), torch.empty_like(flow)
-    for _ in range(ITERATIONS):
-        torch.addcmul(offset, direction[:, :1], flow[:, :1], out=step)
-        step.addcmul_(direction[:, 1:], flow[:, 1:]).clamp_(-limit, limit)  # (B, 1, H, W)
-        flow.addcmul_(slope, step, value=-1)
-        flow.add_(across[..., 1:]).sub_(across[..., :-1]).add_(down[..., 1:, :]).sub_(down[..., :-1, :])
-        torch.sub(flow[..., 1:], flow[..., :-1], out=right[..., :-1])
-        torch.sub(flow[..., 1:, :], flow[..., :-1, :], out=below[..., :-1, :])
-        torch.mul(right, right, out=length).addcmul_(below, below).sqrt_().mul_(steep).add_(1)
-        across[..., 1:].add_(right, alpha=TIME_STEP).div_(length)
-        down[..., 1:, :].add_(below, alpha=TIME_STEP).div_(length)
-    return flow
 
 
 def _median(flow: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ def test_grey_frames_and_the_pairs_in_their_order(algorithm):
 def test_a_long_clip_is_computed_in_parts(monkeypatch):
     frames = pan(6)
     whole = flow(frames, "tvl1")
-    monkeypatch.setattr("harness.video.flow._PIXELS", {"cpu": 2 * 64 * 80})
+    monkeypatch.setattr("harness.video.tvl1._PIXELS", {"cpu": 2 * 64 * 80})
     torch.testing.assert_close(flow(frames, "tvl1"), whole, atol=1e-3, rtol=0)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -9,8 +14,11 @@ import torch
 from scipy import ndimage
 from sklearn.datasets import load_sample_image
 
+from harness.profiling.counters import count
 from harness.video import tvl1 as module
+from harness.video import tvl1_iterations
 from harness.video.tvl1 import tvl1
+from harness.video.tvl1_iterations import Iterations
 
 HEIGHT, WIDTH, BORDER = 112, 144, 12
 MOTIONS = {
@@ -141,7 +149,7 @@ def test_featureless_frames_do_not_move():
 
 def by_the_equations(u, slope, difference, iterations):
     """Zach, Pock and Bischof 2007, pixel by pixel: `difference` is the linearised rho at u = 0."""
-    weight, theta, tau = module.DATA_WEIGHT, module.COUPLING, module.TIME_STEP
+    weight, theta, tau = tvl1_iterations.DATA_WEIGHT, tvl1_iterations.COUPLING, tvl1_iterations.TIME_STEP
     _, height, width = u.shape
     u, p = u.copy(), np.zeros((2, 2, height, width))  # p[component, direction]
     for _ in range(iterations):
@@ -170,17 +178,150 @@ def by_the_equations(u, slope, difference, iterations):
     return u
 
 
-def test_iterations_are_those_of_the_paper():
+def drawn_iterations():
+    """Two pairs' flow, gradients and linearised differences, in doubles."""
     random = np.random.default_rng(0)
-    u, slope = random.normal(0, 1, (2, 6, 7)), random.normal(0, 3, (2, 6, 7))
-    difference = random.normal(0, 2, (6, 7))
-    power = (slope**2).sum(0)
-    given = (u, slope, slope / power, (difference / power)[None])
-    dual = torch.zeros(1, 2, 6, 8, dtype=torch.float64), torch.zeros(1, 2, 7, 7, dtype=torch.float64)
-    found = module._iterated(*(torch.from_numpy(array)[None] for array in given), *dual)
-    expected = by_the_equations(u, slope, difference, module.ITERATIONS)
-    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-10)
-    assert abs(expected - u).max() > 0.1
+    return random.normal(0, 1, (2, 2, 6, 7)), random.normal(0, 3, (2, 2, 6, 7)), random.normal(0, 2, (2, 6, 7))
+
+
+def test_iterations_are_those_of_the_paper():
+    u, slope, difference = drawn_iterations()
+    power = (slope**2).sum(1, keepdims=True)
+    given = [torch.from_numpy(array) for array in (u, slope, slope / power, difference[:, None] / power)]
+    found = Iterations(given[0])(*given)
+    for number in range(len(u)):
+        expected = by_the_equations(u[number], slope[number], difference[number], tvl1_iterations.ITERATIONS)
+        np.testing.assert_allclose(found[number].numpy(), expected, atol=1e-10)
+        assert abs(expected - u[number]).max() > 0.1
+
+
+def test_the_dual_variable_is_kept_from_warp_to_warp(monkeypatch):
+    u, slope, difference = (torch.from_numpy(array).float() for array in drawn_iterations())
+    power = slope.square().sum(1, keepdim=True)
+    data = slope, slope / power, difference[:, None] / power
+    once = Iterations(u)(u, *data)
+    monkeypatch.setattr(tvl1_iterations, "ITERATIONS", 5)
+    iterations, flow = Iterations(u), u
+    for _ in range(3):
+        flow = iterations(flow, *data)
+    assert torch.equal(flow, once)
+
+
+INTERPRETED = """
+import torch
+from harness.video import tvl1_triton
+from harness.video.tvl1_iterations import ITERATIONS, Iterations
+
+launched = []
+
+class Counted:
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __getitem__(self, grid):
+        launched.append(self.kernel)
+        return self.kernel[grid]
+
+tvl1_triton._threshold, tvl1_triton._ascend = Counted(tvl1_triton._threshold), Counted(tvl1_triton._ascend)
+
+class Triton:
+    def __init__(self, iterations):
+        self.state = iterations._flow, iterations._dual, iterations._shape
+
+    def iterate(self, *data):
+        flow, dual, shape = self.state
+        tvl1_triton.iterate(flow, dual, *data, shape)
+
+draw = torch.Generator().manual_seed(0)
+for shape in ((1, 6, 7), (3, 17, 40)):
+    flow, slope = (torch.randn(shape[0], 2, *shape[1:], generator=draw) for _ in range(2))
+    data = slope, slope / slope.square().sum(1, keepdim=True), torch.randn(shape[0], 1, *shape[1:], generator=draw)
+    expected, found = Iterations(flow), Iterations(flow)
+    found._work = Triton(found)
+    for _ in range(2):
+        torch.testing.assert_close(found(flow, *data), expected(flow, *data), atol=1e-5, rtol=0)
+assert len(launched) == 2 * ITERATIONS * 4
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton comes with PyTorch for CUDA")
+def test_the_two_kernels_for_cuda_compute_the_same_iterations():
+    subprocess.run([sys.executable, "-c", INTERPRETED], env={**os.environ, "TRITON_INTERPRET": "1"}, check=True)
+
+
+def test_kernels_of_an_iteration_and_no_wait_for_the_device(monkeypatch):
+    """What is launched on CUDA where Triton is missing: 19 kernels an iteration, and nothing waits."""
+    frames = torch.rand(2, 3, 48, 64) * 255
+    counted = []
+    for iterations in (1, 2):
+        monkeypatch.setattr(tvl1_iterations, "ITERATIONS", iterations)
+        counted.append(count(lambda: module._flow(*frames)))
+    levels = 3
+    assert counted[1].kernels - counted[0].kernels == 19 * module.WARPS * levels
+    assert counted[1].synchronisations == 0
+
+
+def test_threads_share_the_pairs_and_leave_their_number_as_it_was(monkeypatch):
+    pairs = [pair(waves(seed), motion) for seed, motion in enumerate(MOTIONS.values())]
+    first, second = (torch.from_numpy(np.stack([each[frame] for each in pairs])) for frame in (0, 1))
+    before, seen = torch.get_num_threads(), []
+    flow = module._flow
+    try:
+        torch.set_num_threads(1)
+        alone = tvl1(first, second)
+        monkeypatch.setattr(
+            module, "_flow", lambda *part: seen.append((torch.get_num_threads(), len(part[0]))) or flow(*part)
+        )
+        torch.set_num_threads(2)
+        assert torch.equal(tvl1(first, second), alone)
+        assert torch.get_num_threads() == 2
+        assert sorted(seen) == [(1, 2), (1, 3)]
+    finally:
+        torch.set_num_threads(before)
+
+
+def blurred_noise(seed):
+    noise = np.random.default_rng(seed).uniform(0, 255, (2, HEIGHT, WIDTH)).astype(np.float32)
+    return [torch.from_numpy(cv2.blur(frame, (5, 5)).round())[None] for frame in noise]
+
+
+def in_doubles(first, second):
+    return module._flow(first.double(), second.double())
+
+
+def one_ulp_brighter(first, second):
+    return tvl1(first * (1 + 2**-23), second)
+
+
+def on_cuda(first, second):
+    return tvl1(first.cuda(), second.cuda()).cpu()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        in_doubles,
+        one_ulp_brighter,
+        pytest.param(on_cuda, marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+    ],
+)
+def test_roundings_show_only_where_no_flow_explains_the_second_frame(other):
+    first, second, truth = pair(waves(), (0.97, -0.03, 2.0, -1.0))
+    first, second = (torch.from_numpy(frame)[None].float() for frame in (first, second))
+    flow, rounded = tvl1(first, second), other(first, second)
+    assert (flow - rounded).abs().max() < 0.02
+    assert abs(error(flow[0].numpy(), truth) - error(rounded[0].numpy(), truth)) < 1e-4
+
+    pairs = [blurred_noise(seed) for seed in range(4)]
+    first, second = (torch.cat([each[frame] for each in pairs]) for frame in (0, 1))
+    flow = tvl1(first, second)
+    apart = (flow - other(first, second)).abs().amax(1)
+    assert apart.mean() < 2e-3
+    far = apart > 0.1
+    assert far.float().mean() < 2e-3
+    warped, _ = module._warped(second[:, None], flow)
+    unexplained = (warped[:, 0] - first).abs()
+    assert (unexplained[far] > 2).all()
 
 
 def test_the_median_is_scipys():

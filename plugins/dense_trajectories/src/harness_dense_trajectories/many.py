@@ -1,4 +1,4 @@
-"""Trajectories of many videos, followed on the CPU and described on a device."""
+"""Trajectories of many videos, followed on the CPU and described on CUDA."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def extract_many(
         videos: each (T, H, W) uint8 grey, or an iterable of such frames (H, W); of one size or another.
         settings: the original's, by default.
         boxes: for each video as for `extract`, or None.
-        device: that the tubes are described on.
+        device: that the tubes are described on; on "cpu" `extract` is several times as fast.
 
     Raises:
         ValueError: when frames are not grey uint8, differ in size within a video, or are smaller than the

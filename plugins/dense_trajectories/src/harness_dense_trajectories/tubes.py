@@ -1,4 +1,4 @@
-"""Histograms in the tubes around tracks, for many frames at once on any device."""
+"""Histograms in the tubes around tracks, for many frames at once on CUDA."""
 
 from __future__ import annotations
 
@@ -27,6 +27,9 @@ def describe(pictures: Tensor, flow: Tensor, start: Tensor, points: Tensor, sett
     after another. The sum over a cell is that of its halves, down to the pixels, for all places at once: faster than an
     integral image, and in float32 without its rounding. Nothing is scattered: a track's numbers are added up in the
     order of its steps, and are the same on every run and whatever else is described with it.
+
+    It is meant for CUDA. On a processor it is right, and a fifth as fast as `Histograms`, whose integral images OpenCV
+    computes; `Tables` and `TrajectoryEncoder` describe with these there.
 
     Memory is that of the arguments, the result, and a block of frames.
 
