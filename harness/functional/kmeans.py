@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.batched_lloyd import batched_lloyd
+from harness.functional.plus_plus import plus_plus
 from harness.functional.product import product
 
 SAMPLE = 32
@@ -52,11 +53,14 @@ def kmeans(x: Tensor, k: int, seeds: Sequence[int], *, iterations: int = 300) ->
         raise ValueError(msg)
     scaled, mean, scale = _centred(x)
     sample = _sample(scaled, SAMPLE * k)
-    starts = sample[_plus_plus(sample, k, seeds)]  # (R, K, D)
-    fitted = [lloyd(scaled, start, iterations=iterations) for start in starts]
-    inertia = torch.stack([_inertia(scaled, centres, nearest) for centres, nearest in fitted])
-    centres = torch.stack([centres for centres, _ in fitted]) * scale + mean
-    return KMeans(torch.stack([nearest for _, nearest in fitted]), inertia * scale.to(torch.float64).square(), centres)
+    starts = sample[plus_plus(sample, k, seeds)]  # (R, K, D)
+    if x.device.type == "cpu":
+        fitted = [lloyd(scaled, start, iterations=iterations) for start in starts]
+        centres, assignments = (torch.stack(parts) for parts in zip(*fitted, strict=True))
+    else:
+        centres, assignments = batched_lloyd(scaled, starts, iterations=iterations)
+    inertia = torch.stack([_inertia(scaled, *fit) for fit in zip(centres, assignments, strict=True)])
+    return KMeans(assignments, inertia * scale.to(torch.float64).square(), centres * scale + mean)
 
 
 def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
@@ -72,7 +76,7 @@ def kmeans_plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
         ValueError: as in `kmeans`.
     """
     _check(x, k, seeds)
-    return _plus_plus(_centred(x)[0], k, seeds)
+    return plus_plus(_centred(x)[0], k, seeds)
 
 
 def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor, Tensor]:
@@ -89,6 +93,9 @@ def lloyd(x: Tensor, centres: Tensor, *, iterations: int = 300) -> tuple[Tensor,
     (tensor([[0.5000],
             [5.0000]]), tensor([0, 0, 1]))
     """
+    if x.device.type != "cpu":  # what is saved below by looking at the data costs a device more than comparing anew
+        moved_centres, clusters = batched_lloyd(x, centres[None], iterations=iterations)
+        return moved_centres[0], clusters[0]
     new = torch.ones(len(centres), dtype=torch.bool, device=x.device)
     assigned = _search(x, centres)
     centres = _means(x, centres, new, assigned)
@@ -146,39 +153,6 @@ def _sample(x: Tensor, count: int) -> Tensor:
     if len(x) <= count:
         return x
     return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:count].to(x.device)]
-
-
-def _plus_plus(x: Tensor, k: int, seeds: Sequence[int]) -> Tensor:
-    n, repeats, tries = len(x), len(seeds), 2 + int(math.log(k))
-    draws = torch.stack(
-        [torch.rand((k, tries), generator=torch.Generator().manual_seed(seed), dtype=torch.float64) for seed in seeds]
-    ).to(x.device)  # (R, K, L): drawn on the CPU, so that every device starts alike
-    norms = x.square().sum(1)
-    rows = torch.arange(repeats, device=x.device)
-    chosen = torch.empty((repeats, k), dtype=torch.int64, device=x.device)
-    chosen[:, 0] = (draws[:, 0, 0] * n).long().clamp(max=n - 1)
-    nearest = _squared(x, norms, chosen[:, :1]).squeeze(1)  # (R, N)
-    for step in range(1, k):
-        cumulative = nearest.to(torch.float64).cumsum(1)
-        total = cumulative[:, -1:]
-        uniform = torch.arange(1, n + 1, device=x.device, dtype=torch.float64).expand(repeats, n)
-        cumulative = torch.where(total > 0, cumulative, uniform)
-        candidates = torch.searchsorted(cumulative, draws[:, step] * cumulative[:, -1:], right=True)
-        candidates = candidates.clamp(max=n - 1)  # (R, L)
-        distances = _squared(x, norms, candidates)  # (R, L, N)
-        torch.minimum(nearest[:, None], distances, out=distances)
-        best = distances.sum(2, dtype=torch.float64).argmin(1)
-        chosen[:, step] = candidates[rows, best]
-        nearest = distances[rows, best]
-    return chosen
-
-
-def _squared(x: Tensor, norms: Tensor, index: Tensor) -> Tensor:
-    """(R, L, N) squared distances of points `index` (R, L) to all; 0 to themselves."""
-    flat = index.flatten()
-    distances = product(-2 * x[flat], x.mT, norms).add_(norms[flat, None]).clamp_(min=0)
-    distances[torch.arange(len(flat), device=x.device), flat] = 0
-    return distances.view(*index.shape, -1)
 
 
 def _search(x: Tensor, centres: Tensor) -> _Assignment:

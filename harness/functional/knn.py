@@ -6,9 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.largest import largest
 from harness.functional.product import product
 
-_ELEMENTS = 2**24  # of the block of similarities, or of votes, that is held at a time
+_ELEMENTS = 2**22  # of the block of similarities that is held at a time: caches hold much of it
+_ROWS = 256  # at least: fewer queries would not be worth reading a large gallery for
+_VOTE = 2**40
+"""The whole vote of a neighbour."""
 
 
 def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[Tensor, Tensor]:
@@ -49,13 +53,14 @@ def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[
     targets = F.normalize(gallery, dim=1)
     sources = targets if queries is None else F.normalize(sources, dim=1)
     parts = []
-    step = max(1, _ELEMENTS // len(targets))
+    step = max(_ROWS, _ELEMENTS // len(targets))
     for start in range(0, len(sources), step):
         similarities = product(sources[start : start + step], targets.mT)
         if queries is None:
             similarities.diagonal(start).fill_(-torch.inf)
-        parts.append(similarities.topk(k, dim=1))
-    return torch.cat([part.values for part in parts]), torch.cat([part.indices for part in parts])
+        parts.append(largest(similarities, k))
+    values, index = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
+    return values, index
 
 
 def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> Tensor:
@@ -90,12 +95,8 @@ def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> 
     if not temperature > 0:
         msg = f"temperature must be positive, got {temperature}"
         raise ValueError(msg)
-    # Relative to the nearest, so that no power overflows.
+    # Relative to the nearest, so that no power overflows; as integers, whose sum does not depend on the order.
     weights = ((similarities - similarities.amax(1, keepdim=True)) / temperature).exp()
-    classes = int(labels.max()) + 1
-    step = max(1, _ELEMENTS // (labels.shape[1] * classes))
-    parts = []
-    for start in range(0, len(labels), step):
-        ballots = F.one_hot(labels[start : start + step], classes).to(weights)  # (m, k, C)
-        parts.append(torch.einsum("mk,mkc->mc", weights[start : start + step], ballots).argmax(1))
-    return torch.cat(parts)
+    votes = (weights.to(torch.float64) * _VOTE).long()
+    ballots = votes.new_zeros(len(labels), int(labels.max()) + 1).scatter_add_(1, labels, votes)
+    return ballots.argmax(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from harness.functional.lbfgs import InverseHessians
 from harness.functional.linear import LinearClassifiers, expect_points
+from harness.functional.placement import faster_device, has_fast_bfloat16
 from harness.functional.product import stacked_product, stacked_transposed_product
 
 _HISTORY = 6
@@ -22,7 +25,7 @@ class Logistic(LinearClassifiers):
 
     def predict(self, x: Tensor) -> Tensor:
         """(P, N) int64 most probable classes of `x`, (N, D) or (P, N, D)."""
-        return (stacked_product(x, self.weight.mT) + self.bias[:, None]).argmax(2)
+        return _scores(x, self.weight, self.bias).argmax(2)
 
 
 def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -39,9 +42,10 @@ def logistic_objective(x: Tensor, labels: Tensor, strengths: Tensor, weight: Ten
         weight: (P, C, D).
         bias: (P, C).
     """
-    scores = stacked_product(x, weight.mT) + bias[:, None]
+    logs = _scores(x, weight, bias).log_softmax(2)
+    own = logs.gather(2, labels.expand(len(weight), -1)[:, :, None])
     penalty = weight.to(torch.float64).square().sum((1, 2)) / 2
-    return _loss(scores.log_softmax(2), labels.expand(len(weight), -1)) + strengths * penalty
+    return -own.mean((1, 2), dtype=torch.float64) + strengths * penalty
 
 
 def logistic_gradient(
@@ -51,10 +55,10 @@ def logistic_gradient(
 
     Arguments as there.
     """
-    probabilities = (stacked_product(x, weight.mT) + bias[:, None]).softmax(2)
-    parameters = torch.cat([weight.mT, bias[:, None]], 1)
-    gradient = _gradient(x, labels.expand(len(weight), -1), strengths, parameters, probabilities)
-    return gradient[:, :-1].mT, gradient[:, -1]
+    residual = _scores(x, weight, bias).softmax(2)
+    index = labels.expand(len(weight), -1)[:, :, None]
+    residual = residual.scatter_add(2, index, -torch.ones_like(residual[:, :, :1])) / residual.shape[1]
+    return residual.mT @ x + strengths[:, None, None] * weight, residual.sum(1)
 
 
 def fit_logistic(
@@ -63,9 +67,10 @@ def fit_logistic(
     """Minimise `logistic_objective` for P problems at once, by full-batch L-BFGS.
 
     Each problem has its own line search, and is solved when the largest entry of its gradient is at most `tolerance`,
-    or when rounding allows no further descent. Where the device multiplies bfloat16 faster than float32, the first
-    steps on float32 points do so; whether a problem is solved is judged in the points' own precision. When 2 N <= D
-    the problems are solved in the span of their points, which holds the optimum.
+    or when rounding allows no further descent. Where the device multiplies bfloat16 faster than float32, float32 points
+    are first multiplied so; whether a problem is solved is judged in the points' own precision. On a CPU with 2 N <= D
+    the problems are solved in the span of their points, which holds the optimum. Where small problems keep a GPU
+    waiting for launches, the CPU solves them.
 
     Args:
         x: (N, D) points that all problems share, or (P, N, D), with entries of the order of 1.
@@ -86,69 +91,75 @@ def fit_logistic(
     [[0, 1], [0, 1]]
     """
     _check(x, labels, strengths, classes)
-    if 2 * x.shape[-2] <= x.shape[-1]:
-        basis = torch.linalg.qr(x.mT).Q  # (..., D, N)
-        fitted = fit_logistic(x @ basis, labels, strengths, classes=classes, tolerance=tolerance, iterations=iterations)
-        return replace(fitted, weight=fitted.weight @ basis.mT)
-    rough = _has_fast_bfloat16(x)
-    start = x.to(torch.bfloat16) if rough else x
-    problems = _Problems.start(start, labels.expand(len(strengths), -1), strengths.to(x), classes)
+    problems, n, dim = len(strengths), x.shape[-2], x.shape[-1]
+    labels, strengths = labels.expand(problems, -1), strengths.to(x)
+    device = faster_device(x.device, flops=4 * problems * n * dim * classes)
+    points = x[None] if x.ndim == 2 else x
+    solved = _solve(points.to(device), labels.to(device), strengths.to(device), classes, tolerance, iterations)
+    return Logistic(*(part.to(x.device) for part in solved))
+
+
+def _scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(P, N, C) scores of (N, D) or (P, N, D)."""
+    if x.ndim == 3:
+        return stacked_product(x, weight)[:, :, 0] + bias[:, None]
+    return stacked_product(x[None], weight)[0].transpose(0, 1) + bias[:, None]
+
+
+def _solve(
+    x: Tensor, labels: Tensor, strengths: Tensor, classes: int, tolerance: float, iterations: int
+) -> tuple[Tensor, ...]:
+    """Fields of `Logistic` for points (G, N, D), G = P or 1."""
+    if x.device.type == "cpu" and 2 * x.shape[1] <= x.shape[2]:
+        basis = torch.linalg.qr(x.mT).Q  # (G, D, N)
+        weight, *others = _solve(x @ basis, labels, strengths, classes, tolerance, iterations)
+        return weight @ basis.mT, *others
+    exact = torch.cat([x, torch.ones_like(x[:, :, :1])], 2)
+    rough = has_fast_bfloat16(x)
+    problems = _Problems.start(exact.to(torch.bfloat16) if rough else exact, labels, strengths, classes)
+    parameters = problems.parameters.clone()
+    objective = torch.empty_like(problems.loss)
+    converged = torch.zeros(len(strengths), dtype=torch.bool, device=x.device)
     if rough:
         for _ in range(min(_ROUGH, iterations)):
             if (problems.solved(tolerance) | problems.stuck).any():
                 break
-            problems.descend()
-        problems.use(x)
-    solution = problems.parameters.clone()
-    objective = problems.objective.clone()
-    converged = torch.zeros(len(strengths), dtype=torch.bool, device=x.device)
-    index = torch.arange(len(strengths), device=x.device)
-    for _ in range(iterations):
-        leaving = problems.solved(tolerance) | problems.stuck
-        if 4 * leaving.sum() >= len(index):  # fewer would not pay the copy of the others
-            left = index[leaving]
-            converged[left] = problems.solved(tolerance)[leaving]
-            solution[left], objective[left] = problems.parameters[leaving], problems.objective[leaving]
-            index = index[~leaving]
-            if not len(index):
-                break
-            problems = problems.at(~leaving)
-        problems.descend()
-    else:
-        solution[index], objective[index] = problems.parameters, problems.objective
-        converged[index] = problems.solved(tolerance)
-    return Logistic(solution[:, :-1].mT.contiguous(), solution[:, -1], objective, converged)
-
-
-def _has_fast_bfloat16(x: Tensor) -> bool:
-    """Check for bfloat16 in hardware; elsewhere torch multiplies it slowly."""
-    if x.dtype != torch.float32:
-        return False
-    if x.is_cuda:
-        return torch.cuda.get_device_capability(x.device) >= (8, 0)
-    return x.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
-# What follows runs in the space of (D + 1, C) matrices of parameters, the transposed weights above the biases.
+            problems.step()
+        problems.use(exact)
+    for done in problems.descend(tolerance, iterations):
+        parameters[done.index], objective[done.index] = done.parameters, done.objective
+        converged[done.index] = done.solved(tolerance)
+    return parameters[:, :, :-1].contiguous(), parameters[:, :, -1], objective, converged
 
 
 @dataclass(slots=True)
 class _Problems:
-    """Problems still in the batch, each at its current point."""
+    """P problems on G sets of points, each at its current point; G is P or 1.
 
+    The last of the D + 1 numbers of a point is 1, that of the weights the bias.
+    """
+
+    index: Tensor
+    """(P,) positions among all problems."""
     x: Tensor
+    """(G, N, D + 1)."""
     labels: Tensor
+    """(G, N, P / G, 1)."""
     strengths: Tensor
+    """(P, 1, 1)."""
     parameters: Tensor
-    """(P, D + 1, C): the transposed weights above the biases."""
-    logs: Tensor
-    """(P, N, C) logarithms of the probabilities."""
-    probabilities: Tensor
-    objective: Tensor
+    """(P, C, D + 1)."""
+    scores: Tensor
+    """(G, N, P / G, C)."""
+    residual: Tensor
+    """(G, N, P / G, C) probabilities, less 1 at the labels."""
+    loss: Tensor
+    """(P,) float64 mean cross-entropy."""
     gradient: Tensor
     stuck: Tensor
-    history: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
-    """Steps, changes of the gradient and inverses of their products, oldest first."""
+    """(P,) bool: the latest line search found no descent."""
+    hessians: InverseHessians
+    steps: int = 0
 
     @classmethod
     def start(cls, x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> _Problems:
@@ -157,31 +168,52 @@ class _Problems:
         It has zero weights, and the class frequencies as biases.
         """
         count, n = labels.shape
+        sets = len(x)
         frequencies = strengths.new_zeros(count, classes)
         frequencies.scatter_add_(1, labels, torch.ones_like(labels, dtype=strengths.dtype)).div_(n)
-        parameters = strengths.new_zeros(count, x.shape[-1] + 1, classes)
-        parameters[:, -1] = frequencies.log()
-        logs = parameters[:, -1:].log_softmax(2).repeat(1, n, 1)
-        probabilities = logs.exp()
-        gradient = _gradient(x, labels, strengths, parameters, probabilities)
-        stuck = torch.zeros(count, dtype=torch.bool, device=x.device)
-        return cls(x, labels, strengths, parameters, logs, probabilities, _loss(logs, labels), gradient, stuck)
+        parameters = strengths.new_zeros(count, classes, x.shape[2])
+        parameters[:, :, -1] = frequencies.log()
+        scores = parameters[:, :, -1].view(sets, 1, -1, classes).repeat(1, n, 1, 1)
+        index = labels.view(sets, -1, n).mT[..., None].contiguous()
+        problems = cls(
+            index=torch.arange(count, device=x.device),
+            x=x,
+            labels=index,
+            strengths=strengths[:, None, None],
+            parameters=parameters,
+            scores=scores,
+            residual=torch.empty_like(scores),
+            loss=torch.empty(count, dtype=torch.float64, device=x.device),
+            gradient=parameters,
+            stuck=torch.zeros(count, dtype=torch.bool, device=x.device),
+            hessians=InverseHessians(torch.zeros_like(parameters).flatten(1), _HISTORY),
+        )
+        problems._evaluate()
+        return problems
 
     def at(self, keep: Tensor) -> _Problems:
         """Select the problems where `keep` (P,) holds."""
+        shared = len(self.x) == 1
         return replace(
             self,
-            x=self.x if self.x.ndim == 2 else self.x[keep],
-            labels=self.labels[keep],
+            index=self.index[keep],
+            x=self.x if shared else self.x[keep],
+            labels=self.labels[:, :, keep] if shared else self.labels[keep],
             strengths=self.strengths[keep],
             parameters=self.parameters[keep],
-            logs=self.logs[keep],
-            probabilities=self.probabilities[keep],
-            objective=self.objective[keep],
+            scores=self.scores[:, :, keep] if shared else self.scores[keep],
+            residual=self.residual[:, :, keep] if shared else self.residual[keep],
+            loss=self.loss[keep],
             gradient=self.gradient[keep],
             stuck=self.stuck[keep],
-            history=[(s[keep], y[keep], inverse[keep]) for s, y, inverse in self.history],
+            hessians=self.hessians.select(keep),
         )
+
+    @property
+    def objective(self) -> Tensor:
+        """(P,) float64."""
+        weights = self.parameters[:, :, :-1]
+        return self.loss + self.strengths[:, 0, 0] * _dot(weights, weights) / 2
 
     def solved(self, tolerance: float) -> Tensor:
         """(P,) bool: the largest entry of the gradient is at most `tolerance`."""
@@ -190,71 +222,109 @@ class _Problems:
     def use(self, x: Tensor) -> None:
         """Go on with the same points in another precision."""
         self.x = x
-        self.logs = (stacked_product(x, self.parameters[:, :-1]) + self.parameters[:, -1:]).log_softmax(2)
-        self.probabilities = self.logs.exp()
-        weights = self.parameters[:, :-1]
-        self.objective = _loss(self.logs, self.labels) + self.strengths * _dot(weights, weights) / 2
-        self.gradient = _gradient(x, self.labels, self.strengths, self.parameters, self.probabilities)
+        self.scores = stacked_product(self.x, self.parameters)
+        self.residual = torch.empty_like(self.scores)
         self.stuck = torch.zeros_like(self.stuck)
+        self._evaluate()
 
-    def descend(self) -> None:
+    def descend(self, tolerance: float, iterations: int) -> Iterator[_Problems]:
+        """Step all until they are solved, stuck or have made `iterations` steps.
+
+        Yields groups as they are done.
+        """
+        problems = self
+        while problems.steps < iterations:
+            leaving = problems.solved(tolerance) | problems.stuck
+            left = int(leaving.sum())
+            if left == len(leaving):
+                break
+            if 4 * left >= len(leaving):  # fewer would not pay the copy of the others
+                yield problems.at(leaving)
+                problems = problems.at(~leaving)
+            problems.step()
+        yield problems
+
+    def step(self) -> None:
         """Step each problem along the L-BFGS direction, halving until it descends.
 
         The first try is a Newton step along that direction.
         """
-        direction = self._direction()
+        direction = self.hessians.directions().view_as(self.gradient)
         slope = _dot(self.gradient, direction)
-        change = stacked_product(self.x, direction[:, :-1])
-        change += direction[:, -1:]  # of the scores, for a step of 1
-        weights, along = self.parameters[:, :-1], direction[:, :-1]
-        linear, square = self.strengths * _dot(weights, along), self.strengths * _dot(along, along)
-        loss = self.objective - self.strengths * _dot(weights, weights) / 2
-        # From here to the end of the step the memory of the probabilities holds other things: new memory costs more
-        # than what is computed in it.
-        weighted = self.probabilities.mul_(change)
-        mean = weighted.sum(2)
-        variance = weighted.mul_(change).sum(2) - mean.square()
-        curvature = variance.mean(1, dtype=torch.float64) + square
-        step = -slope / curvature.clamp(min=torch.finfo(torch.float32).tiny)
+        change = stacked_product(self.x, direction)  # of the scores, for a step of 1
+        weights, along, strengths = self.parameters[:, :, :-1], direction[:, :, :-1], self.strengths[:, 0, 0]
+        linear, square = strengths * _dot(weights, along), strengths * _dot(along, along)
+        step = -slope / (self._curvature(change) + square).clamp(min=torch.finfo(torch.float32).tiny)
+        self.scores.addcmul_(change, self._per_score(step))
+        loss = self._measure()
         slack = 8 * torch.finfo(change.dtype).eps * self.objective.abs()
-        for _ in range(_HALVINGS):
-            scores = torch.addcmul(self.logs, step.to(change)[:, None, None], change, out=self.probabilities)
-            logs = scores.log_softmax(2)
-            gain = _loss(logs, self.labels) - loss + step * linear + step.square() * square / 2
-            descends = gain <= _ARMIJO * step * slope + slack
-            if descends.all():
-                break
-            step = torch.where(descends, step, step / 2)
-        self.stuck = ~descends
-        self._move(torch.where(descends, step, 0.0).to(change)[:, None, None] * direction, logs, gain)
 
-    def _move(self, step: Tensor, logs: Tensor, gain: Tensor) -> None:
-        self.parameters = self.parameters + step
-        self.logs, self.probabilities = logs, torch.exp(logs, out=self.probabilities)
-        self.objective = self.objective + gain
-        gradient = _gradient(self.x, self.labels, self.strengths, self.parameters, self.probabilities)
-        difference = gradient - self.gradient
-        rise = _dot(step, difference)
-        inverse = torch.where(rise > 0, 1 / rise, 0.0).to(step)  # 0 ignores a pair that rounding spoilt
-        self.history = [*self.history, (step, difference, inverse)][-_HISTORY:]
-        self.gradient = gradient
+        def descends() -> Tensor:
+            gain = loss - self.loss + step * linear + step.square() * square / 2
+            return gain <= _ARMIJO * step * slope + slack
 
-    def _direction(self) -> Tensor:
-        direction = -self.gradient
-        factors = []
-        for step, difference, inverse in reversed(self.history):
-            factor = (inverse * _dot(step, direction).to(step))[:, None, None]
-            factors.append(factor)
-            direction.addcmul_(factor, difference, value=-1)
-        if self.history:
-            _, difference, inverse = self.history[-1]
-            curvature = inverse * _dot(difference, difference).to(inverse)
-            direction /= torch.where(curvature > 0, curvature, 1.0)[:, None, None]
-        for (step, difference, inverse), factor in zip(self.history, reversed(factors), strict=True):
-            back = (inverse * _dot(difference, direction).to(step))[:, None, None]
-            direction.addcmul_(factor - back, step)
-        uphill = _dot(self.gradient, direction) >= 0
-        return torch.where(uphill[:, None, None], -self.gradient, direction)
+        accepted = descends()
+        if not accepted.all():
+            loss = self._exact_loss()  # the fast one is infinite where a probability is 0
+            for _ in range(_HALVINGS):
+                accepted = descends()
+                if accepted.all():
+                    break
+                shorter = torch.where(accepted, step, step / 2)
+                self.scores.addcmul_(change, self._per_score(shorter - step))
+                step, loss = shorter, self._exact_loss()
+            self.scores.addcmul_(change, self._per_score(torch.where(accepted, 0.0, -step)))
+            step, loss = torch.where(accepted, step, 0.0), torch.where(accepted, loss, self.loss)
+            self._measure()
+        self.stuck = ~accepted
+        self.loss = loss
+        moved = direction.mul_(step.to(direction)[:, None, None])
+        self.parameters = self.parameters + moved
+        self.gradient = self._gradient()
+        self.hessians.update(moved.flatten(1), self.gradient.flatten(1))
+        self.steps += 1
+
+    def _evaluate(self) -> None:
+        self._measure()
+        self.loss = self._exact_loss()
+        self.gradient = self._gradient()
+        self.hessians.correct(self.gradient.flatten(1))
+
+    def _measure(self) -> Tensor:
+        """Find the residual at the scores, and the loss.
+
+        The loss is (P,) float64, infinite where a probability underflows.
+        """
+        torch.softmax(self.scores, 3, out=self.residual)
+        own = self.residual.gather(3, self.labels)
+        self.residual.scatter_add_(3, self.labels, torch.full_like(own, -1.0))
+        return self._mean(-own.log())
+
+    def _exact_loss(self) -> Tensor:
+        return self._mean(-self.scores.log_softmax(3).gather(3, self.labels))
+
+    def _gradient(self) -> Tensor:
+        gradient = stacked_transposed_product(self.residual, self.x).div_(self.x.shape[1])
+        gradient[:, :, :-1].addcmul_(self.strengths, self.parameters[:, :, :-1])
+        return gradient
+
+    def _curvature(self, change: Tensor) -> Tensor:
+        """(P,) float64 second derivative of the loss along `change` of the scores.
+
+        Spoils the residual.
+        """
+        own = change.gather(3, self.labels)
+        weighted = self.residual.mul_(change)
+        mean = weighted.sum(3, keepdim=True) + own
+        return self._mean(weighted.mul_(change).sum(3, keepdim=True) + own.square() - mean.square())
+
+    def _mean(self, of_points: Tensor) -> Tensor:
+        """(P,) float64 mean of (G, N, P / G, 1) over points."""
+        return of_points.mean((1, 3), dtype=torch.float64).flatten()
+
+    def _per_score(self, of_problems: Tensor) -> Tensor:
+        """(P,) -> (G, 1, P / G, 1), of the scores' type."""
+        return of_problems.view(len(self.x), 1, -1, 1).to(self.scores)
 
 
 def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
@@ -269,20 +339,6 @@ def _check(x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> None:
     if strengths.ndim != 1 or not bool((strengths > 0).all()):
         msg = f"strengths must be (P,) and positive, got {tuple(strengths.shape)} {strengths.tolist()}"
         raise ValueError(msg)
-
-
-def _gradient(x: Tensor, labels: Tensor, strengths: Tensor, parameters: Tensor, probabilities: Tensor) -> Tensor:
-    """(P, D + 1, C) gradient of the objective."""
-    residual = probabilities.scatter_add(2, labels[:, :, None], -torch.ones_like(probabilities[:, :, :1]))
-    by_weights, by_bias = stacked_transposed_product(x, residual), residual.sum(1, keepdim=True)
-    gradient = torch.cat([by_weights, by_bias], 1) / labels.shape[1]
-    gradient[:, :-1] += strengths[:, None, None] * parameters[:, :-1]
-    return gradient
-
-
-def _loss(logs: Tensor, labels: Tensor) -> Tensor:
-    """(P,) float64 mean cross-entropy of log-probabilities."""
-    return -logs.gather(2, labels[:, :, None]).squeeze(2).mean(1, dtype=torch.float64)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

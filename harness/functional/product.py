@@ -33,29 +33,23 @@ def product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def stacked_product(x: Tensor, weight: Tensor) -> Tensor:
-    """Multiply (N, D) or (P, N, D) by (P, D, C): (P, N, C).
+    """Multiply (G, N, D) by the transposed (P, C, D): (G, N, P / G, C).
 
-    One matrix product when the P problems share x. Multiplies in the type of x, and returns that of `weight`.
+    P / G problems share each set of points, in one matrix product. Multiplies in the type of x, and returns that of
+    `weight`.
     """
-    narrow = weight.to(x.dtype)
-    if x.ndim == 3:
-        return product(x, narrow).to(weight.dtype)
-    problems, dim, classes = weight.shape
-    flat = narrow.transpose(0, 1).reshape(dim, problems * classes)
-    return product(x, flat).view(-1, problems, classes).transpose(0, 1).to(weight.dtype)
+    sets, n, dim = x.shape
+    flat = weight.to(x.dtype).reshape(sets, -1, dim)
+    return product(x, flat.mT).to(weight.dtype).view(sets, n, -1, weight.shape[1])
 
 
-def stacked_transposed_product(x: Tensor, residual: Tensor) -> Tensor:
-    """Multiply the transposed (N, D) or (P, N, D) by (P, N, C): (P, D, C).
+def stacked_transposed_product(residual: Tensor, x: Tensor) -> Tensor:
+    """Multiply the transposed (G, N, P / G, C) by (G, N, D): (P, C, D).
 
     Types as in `stacked_product`.
     """
-    narrow = residual.to(x.dtype)
-    if x.ndim == 3:
-        return product(x.mT, narrow).to(residual.dtype)
-    problems, n, classes = residual.shape
-    flat = narrow.transpose(0, 1).reshape(n, problems * classes)
-    return product(x.mT, flat).view(-1, problems, classes).transpose(0, 1).to(residual.dtype)
+    flat = residual.flatten(2).to(x.dtype)
+    return product(flat.mT, x).to(residual.dtype).view(-1, residual.shape[3], x.shape[2])
 
 
 def _through_onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> bool:

@@ -115,7 +115,7 @@ def test_an_empty_cluster_restarts_at_the_farthest_point():
 def test_a_cluster_that_empties_on_the_way_is_filled_again(monkeypatch):
     x = torch.tensor([[0.0], [1.0], [2.0], [-63.0], [-64.0], [62.0], [65.0]])
     equal = torch.tensor([[0, 0, 0]])  # two clusters are empty at once
-    monkeypatch.setattr(module, "_plus_plus", lambda *_: equal)
+    monkeypatch.setattr(module, "plus_plus", lambda *_: equal)
     result = kmeans(x, 3, [0])
     assert adjusted_rand_score([0, 0, 0, 1, 1, 2, 2], result.assignments[0]) == 1.0
 

@@ -66,6 +66,7 @@ def test_pieces_equal_the_whole(queries, monkeypatch):
     asked = asked if queries else None
     whole = knn(gallery, labels, asked, k=7)
     monkeypatch.setattr(module, "_ELEMENTS", 250)
+    monkeypatch.setattr(module, "_ROWS", 1)
     assert torch.equal(knn(gallery, labels, asked, k=7), whole)
 
 
@@ -86,6 +87,16 @@ def test_temperature_weighs_one_near_against_two_far():
 def test_tiny_temperatures_do_not_overflow():
     gallery, labels, queries = draw()
     assert torch.equal(knn(gallery, labels, queries, k=9, temperature=1e-4), knn(gallery, labels, queries, k=1))
+
+
+def test_the_order_of_votes_does_not_matter():
+    generator = torch.Generator().manual_seed(0)
+    similarities = torch.rand((500, 40), generator=generator).sort(1, descending=True).values
+    similarities[:, 20:] = similarities[:, :20]  # two classes have the same votes
+    labels = torch.cat([torch.full((500, 20), 4), torch.full((500, 20), 2)], dim=1)
+    assert (vote(similarities, labels) == 2).all()
+    mixed = torch.rand((500, 40), generator=generator).argsort(1)
+    assert (vote(similarities.gather(1, mixed), labels.gather(1, mixed)) == 2).all()
 
 
 def test_equal_votes_go_to_the_lower_class():

@@ -3,7 +3,9 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from harness.functional import logistic
 from harness.functional.logistic import fit_logistic, logistic_gradient, logistic_objective
+from harness.profiling.counters import count
 
 STRENGTHS = torch.tensor([1e-3, 1e-2, 1e-1, 1.0], dtype=torch.float64)
 
@@ -191,3 +193,49 @@ def test_bad_input_is_named(change, message):
     arguments = {"x": torch.rand(6, 2), "labels": torch.tensor([0, 1, 2, 0, 1, 2]), "strengths": torch.ones(1)}
     with pytest.raises(ValueError, match=message):
         fit_logistic(**{**arguments, **change}, classes=3)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_first_steps_in_bfloat16_change_nothing_beyond_the_tolerance(fast, monkeypatch):
+    monkeypatch.setattr(logistic, "has_fast_bfloat16", lambda x: fast)
+    x, labels = draw(300, 20, dtype=torch.float32)
+    strengths = STRENGTHS.float()
+    fitted = fit_logistic(x, labels, strengths, classes=4, tolerance=1e-6)
+    exact = fit_logistic(x.double(), labels, STRENGTHS, classes=4, tolerance=1e-9)
+    assert fitted.converged.all()
+    by_weight, by_bias = logistic_gradient(x.double(), labels, STRENGTHS, fitted.weight.double(), fitted.bias.double())
+    assert max(by_weight.abs().max(), by_bias.abs().max()) <= 1.5e-6
+    torch.testing.assert_close(fitted.objective, exact.objective, rtol=1e-6, atol=0)
+
+
+def test_an_outlier_of_probability_0_in_float32_has_a_finite_loss():
+    """One mislabelled point far out: its loss exceeds what float32 tells from 0 as a probability."""
+    x = torch.tensor([[-1.0], [1.0]]).repeat(200, 1)
+    x = torch.cat([x, torch.tensor([[200.0]])])
+    labels = torch.tensor([0, 1]).repeat(200)
+    labels = torch.cat([labels, torch.tensor([0])])
+    strengths = torch.tensor([1e-3])
+    fitted = fit_logistic(x, labels, strengths, classes=2, tolerance=1e-4)
+    exact = fit_logistic(x.double(), labels, strengths.double(), classes=2, tolerance=1e-9)
+    assert fitted.objective.isfinite().all()
+    torch.testing.assert_close(fitted.objective, exact.objective, rtol=1e-4, atol=0)
+
+
+def test_kernels_and_synchronisations_of_a_step_do_not_depend_on_the_number_of_problems():
+    x, labels = draw(40, 30, 4)
+
+    def of_a_step(problems):
+        few, many = (
+            count(
+                lambda n=n: fit_logistic(
+                    x, labels, STRENGTHS[:1].expand(problems), classes=4, tolerance=1e-15, iterations=n
+                )
+            )
+            for n in (10, 20)
+        )
+        return (many.kernels - few.kernels) / 10, (many.synchronisations - few.synchronisations) / 10
+
+    kernels, synchronisations = of_a_step(1)
+    assert kernels <= 130
+    assert synchronisations <= 3
+    assert of_a_step(8) == (kernels, synchronisations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,8 @@ from harness_dense_trajectories.rows import blocks
 
 START_ITERATIONS = 20
 """Iterations of the k-means from which expectation maximisation starts."""
+_KEPT = 2**22
+"""Elements of features that are kept from one pass to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,13 @@ def fit_gmm(
         msg = f"n_init must be at least 1, got {n_init}"
         raise ValueError(msg)
     clusters = kmeans(x, k, range(seed, seed + n_init), iterations=START_ITERATIONS)
-    frame = _Frame.of(x)
-    start = _Mixtures.unit(n_init, k, x)
+    points = _Points(x, _Frame.of(x), n_init * k)
 
     def members(part: slice, _: Tensor) -> Tensor:
-        return torch.nn.functional.one_hot(clusters.assignments[:, part], k).mT.to(x)
+        return torch.nn.functional.one_hot(clusters.assignments[:, part].mT, k).to(x)
 
-    start = start.maximise(_sums(x, frame, n_init * k, members).reshape(n_init, k, -1), len(x), floor)
-    fit = _run(x, frame, start, iterations, tolerance, floor)
+    start = _Mixtures.unit(n_init, k, x).maximise(_sums(points, n_init, k, members), len(x), floor)
+    fit = _run(points, start, iterations, tolerance, floor)
     return fit.mixtures[int(fit.log_likelihood.argmax())]
 
 
@@ -95,7 +96,7 @@ def em(x: Tensor, starts: Sequence[Gmm], *, iterations: int = 200, tolerance: fl
         for name in ("weights", "means", "variances")
     )
     mixtures = _Mixtures(weights, (means - frame.shift) / frame.scale, variances / frame.scale.square())
-    return _run(x, frame, mixtures, iterations, tolerance, floor)
+    return _run(_Points(x, frame, mixtures.weights.numel()), mixtures, iterations, tolerance, floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,25 @@ class _Frame:
             total[1] += (x[part].to(torch.float64) - mean).square_().sum(0)
         scale = (total[1] / len(x)).sqrt()
         return cls(mean, torch.where(scale > torch.finfo(x.dtype).eps * mean.abs(), scale, 1.0))
+
+
+class _Points:
+    """Points in their frame, as blocks of features that are kept where they are few."""
+
+    def __init__(self, x: Tensor, frame: _Frame, width: int) -> None:
+        self.x = x
+        self.frame = frame
+        self.dim = 1 + 2 * x.shape[1]
+        self._shift, self._scale = frame.shift.to(x), frame.scale.to(x)
+        self._parts = list(blocks(len(x), max(width, self.dim), x.device))
+        self._kept = list(self._features()) if len(x) * self.dim <= _KEPT else None
+
+    def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
+        """Slices of the points, and their features (n, 1 + 2D)."""
+        return zip(self._parts, self._features() if self._kept is None else self._kept, strict=True)
+
+    def _features(self) -> Iterator[Tensor]:
+        return (features(self.x[part], self._shift, self._scale) for part in self._parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,63 +169,63 @@ class _Mixtures:
         return _Mixtures(weights / weights.sum(1, keepdim=True), means, torch.where(held, spread, self.variances))
 
 
-def _run(x: Tensor, frame: _Frame, mixtures: _Mixtures, iterations: int, tolerance: float, floor: float) -> Fit:
+def _run(points: _Points, mixtures: _Mixtures, iterations: int, tolerance: float, floor: float) -> Fit:
     count, k = mixtures.weights.shape
+    device = points.x.device
     final: list[Gmm | None] = [None] * count
-    likelihood = torch.full((count,), -torch.inf, dtype=torch.float64, device=x.device)
-    converged = torch.zeros(count, dtype=torch.bool, device=x.device)
-    index = torch.arange(count, device=x.device)
+    likelihood = torch.full((count,), -torch.inf, dtype=torch.float64, device=device)
+    converged = torch.zeros(count, dtype=torch.bool, device=device)
+    index = torch.arange(count, device=device)
     with progress.bar(f"fitting {k} Gaussians", iterations) as bar:
         for step in range(iterations + 1):
-            sums, reached = _expectation(x, frame, mixtures)
+            sums, reached = _expectation(points, mixtures)
             gain = reached - likelihood[index]
             likelihood[index], converged[index] = reached, gain.abs() < tolerance
             leaving = converged[index] if step < iterations else torch.ones_like(converged[index])
-            for place in leaving.nonzero().flatten().tolist():
-                final[int(index[place])] = _outside(mixtures, place, frame, x)
-            index, mixtures, sums = index[~leaving], mixtures.at(~leaving), sums[~leaving]
+            places = leaving.nonzero().flatten().tolist()
+            for place in places:
+                final[int(index[place])] = _outside(mixtures, place, points)
+            if places:
+                index, mixtures, sums = index[~leaving], mixtures.at(~leaving), sums[~leaving]
             if not len(index):
                 break
-            mixtures = mixtures.maximise(sums, len(x), floor)
+            mixtures = mixtures.maximise(sums, len(points.x), floor)
             bar.advance(note=f"log-likelihood {float(reached.max()):.4f}")
-    likelihood -= frame.scale.log().sum()
+    likelihood -= points.frame.scale.log().sum()
     return Fit(tuple(gmm for gmm in final if gmm is not None), likelihood, converged)
 
 
-def _expectation(x: Tensor, frame: _Frame, mixtures: _Mixtures) -> tuple[Tensor, Tensor]:
+def _expectation(points: _Points, mixtures: _Mixtures) -> tuple[Tensor, Tensor]:
     """Expectation step: weighted sums (R, K, 1 + 2D), mean log-likelihoods (R,)."""
     count, k = mixtures.weights.shape
-    dim = mixtures.means.shape[2]
-    means, variances = mixtures.means.reshape(-1, dim), mixtures.variances.reshape(-1, dim)
-    matrix = log_joint_matrix(mixtures.weights.flatten(), means, variances).to(x)
-    total = torch.zeros(count, dtype=torch.float64, device=x.device)
+    means, variances = mixtures.means.flatten(0, 1), mixtures.variances.flatten(0, 1)
+    matrix = log_joint_matrix(mixtures.weights.flatten(), means, variances).to(points.x)
+    total = torch.zeros(count, dtype=torch.float64, device=points.x.device)
 
-    def posteriors(part: slice, rows: Tensor) -> Tensor:
-        joint = product(matrix, rows.mT).view(count, k, -1)
-        weights = joint.softmax(1)
+    def posteriors(_: slice, rows: Tensor) -> Tensor:
+        joint = product(rows, matrix.mT).view(-1, count, k)
+        weights = joint.softmax(2)
         # log p(x) is log p(x, k) - log p(k | x) for every k; with the likeliest k it has the least rounding.
-        total.add_((joint.amax(1) - weights.amax(1).log()).sum(1, dtype=torch.float64))
+        total.add_((joint.amax(2) - weights.amax(2).log()).sum(0, dtype=torch.float64))
         return weights
 
-    sums = _sums(x, frame, count * k, posteriors)
-    return sums.reshape(count, k, -1), total / len(x)
+    return _sums(points, count, k, posteriors), total / len(points.x)
 
 
-def _sums(x: Tensor, frame: _Frame, width: int, posteriors: Callable[[slice, Tensor], Tensor]) -> Tensor:
-    """Sum features over points, weighted by posteriors, (R * K, 1 + 2D) float64.
+def _sums(points: _Points, count: int, k: int, posteriors: Callable[[slice, Tensor], Tensor]) -> Tensor:
+    """Sum features over points, weighted by posteriors, (R, K, 1 + 2D) float64.
 
-    `posteriors(slice, features)` gives those of a block, (R, K, n).
+    `posteriors(slice, features)` gives those of a block, (n, R, K).
     """
-    shift, scale = frame.shift.to(x), frame.scale.to(x)
-    sums = torch.zeros(width, 1 + 2 * x.shape[1], dtype=torch.float64, device=x.device)
-    for part in blocks(len(x), max(sums.shape), x.device):
-        rows = features(x[part], shift, scale)
-        sums += product(posteriors(part, rows).reshape(width, -1), rows)
-    return sums
+    sums = torch.zeros(count * k, points.dim, dtype=torch.float64, device=points.x.device)
+    for part, rows in points:
+        sums += product(posteriors(part, rows).flatten(1).mT, rows)
+    return sums.view(count, k, -1)
 
 
-def _outside(mixtures: _Mixtures, place: int, frame: _Frame, x: Tensor) -> Gmm:
+def _outside(mixtures: _Mixtures, place: int, points: _Points) -> Gmm:
     """Return one of the mixtures to the frame and type of the points."""
+    x, frame = points.x, points.frame
     means = mixtures.means[place] * frame.scale + frame.shift
     variances = mixtures.variances[place] * frame.scale.square()
     return Gmm(mixtures.weights[place].to(x), means.to(x), variances.to(x))
