@@ -8,6 +8,7 @@ import typer
 
 from harness.cli.context import AsJson, Context, Verb, print_json, print_table, usable_device
 from harness.cli.dataset import Options, chosen
+from harness.cli.gate import gate
 from harness.cli.output import write
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 
-@app.callback()
-def bench() -> None:
-    """Keep `data` a command of its own, although it is alone so far."""
+app.command("gate", cls=Verb)(gate)
 
 
 @app.command(cls=Verb)

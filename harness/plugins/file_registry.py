@@ -1,6 +1,8 @@
-"""Registries of YAML files that plugins ship: suites and published numbers."""
+"""Registries of files that plugins ship: suites, published numbers, benchmarks."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from harness.cards import NAME
 from harness.errors import PluginError
@@ -8,7 +10,7 @@ from harness.plugins.names import Names, Origin
 
 
 class FileRegistry(Names):
-    """YAML files that the loaded plugins ship inside their packages."""
+    """Files that the loaded plugins ship inside their packages."""
 
     def register(self, name: str, resource: str) -> None:
         """Offer the file `resource` ("package:file.yaml") as `name`.
@@ -52,6 +54,34 @@ class SuiteRegistry(FileRegistry):
 
     def __init__(self) -> None:
         super().__init__("suite")
+
+
+class BenchmarkRegistry(FileRegistry):
+    """Folders of benchmarks that the loaded plugins ship, for `harness bench gate`."""
+
+    def __init__(self) -> None:
+        super().__init__("benchmarks")
+
+    def folder(self, name: str) -> Path:
+        """Folder registered as `name` ("package:folder").
+
+        Raises:
+            UsageError: when there is none, with the nearest names.
+            PluginError: when the plugin has no such folder, or several registered the name.
+        """
+        from importlib.resources import files
+
+        resource, origin = self.entry(name).target, self.entry(name).origin
+        package, _, below = resource.partition(":")
+        try:
+            folder = Path(str(files(package).joinpath(below)))
+        except ModuleNotFoundError as error:
+            msg = f"benchmarks {name!r} of {origin}: {error}"
+            raise PluginError(msg) from error
+        if not folder.is_dir():
+            msg = f"benchmarks {name!r} of {origin}: expected a folder of the package at {resource}, found none"
+            raise PluginError(msg)
+        return folder
 
 
 class ReferenceRegistry(FileRegistry):

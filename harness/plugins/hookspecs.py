@@ -8,7 +8,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Evaluator, Method
-    from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
+    from harness.plugins.file_registry import BenchmarkRegistry, ReferenceRegistry, SuiteRegistry
     from harness.plugins.kinds import BackboneRegistry
     from harness.plugins.registry import Registry
     from harness.store.records import EvalSpec, Run
@@ -54,6 +54,16 @@ def harness_suites(registry: SuiteRegistry) -> None:
     """Register the plugin's suites; called once, after the plugin is loaded.
 
     :param registry: takes a name and the `package:file.yaml` of the suite
+    """
+
+
+@hookspec
+def harness_benchmarks(registry: BenchmarkRegistry) -> None:
+    """Register folders of benchmarks; called once, after the plugin is loaded.
+
+    `harness bench gate NAME` measures them.
+
+    :param registry: takes a name and the `package:folder` of tests that use the fixture `benchmark`
     """
 
 

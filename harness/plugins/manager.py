@@ -14,7 +14,7 @@ import pluggy
 
 from harness.errors import PluginError, unknown
 from harness.plugins import builtin, hookspecs
-from harness.plugins.file_registry import ReferenceRegistry, SuiteRegistry
+from harness.plugins.file_registry import BenchmarkRegistry, ReferenceRegistry, SuiteRegistry
 from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
 from harness.plugins.method_registry import MethodRegistry
 from harness.plugins.names import BUILTIN, Names, Origin
@@ -75,6 +75,7 @@ class Plugins:
         self.evaluators = EvaluatorRegistry()
         self.suites = SuiteRegistry()
         self.references = ReferenceRegistry()
+        self.benchmarks = BenchmarkRegistry()
         self.statuses: list[PluginStatus] = []
         self.unknown_blocks: tuple[str, ...] = ()
         """A line for each name of a plugin not to load that none has."""
@@ -114,6 +115,7 @@ class Plugins:
             "evaluators": self.evaluators,
             "suites": self.suites,
             "references": self.references,
+            "benchmarks": self.benchmarks,
         }
 
     def _add(self, name: str, plugin: object, origin: Origin, target: str) -> None:

@@ -56,6 +56,7 @@ SILENT = (
     "harness.evaluators.cards",
     "harness.execution",
     "harness.export",
+    "harness.gate",
     "harness.leaderboard",
     "harness.methods.cards",
     "harness.pictures",

@@ -83,6 +83,7 @@ EDITS = [
     ("execution/executor.py", *ADDED, NOTHING),
     ("execution/verification.py", *ADDED, NOTHING),
     ("export/folder.py", *ADDED, NOTHING),
+    ("gate/decision.py", *ADDED, NOTHING),
     ("store/runs.py", *ADDED, NOTHING),
     ("plugins/hookspecs.py", *ADDED, NOTHING),
     ("suites/schema.py", *ADDED, NOTHING),

@@ -282,7 +282,7 @@ def test_one_broken_file_of_references_leaves_the_others(numbers, install):
 
 def test_every_hook_is_documented():
     hooks = [value for name, value in vars(hookspecs).items() if name.startswith("harness_")]
-    assert len(hooks) == 8
+    assert len(hooks) == 9
     for hook in hooks:
         assert "alled " in hook.__doc__, f"{hook.__name__} does not say when it is called"
         arguments = hook.__code__.co_varnames[: hook.__code__.co_argcount]

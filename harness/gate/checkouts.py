@@ -1,0 +1,132 @@
+"""Sources of a version: a clone of a commit, or of the working tree as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.gate.comparison import Version
+
+WORKING_TREE = ""
+"""Reference that stands for the working tree with what is not committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Sources of one side in a folder of their own."""
+
+    version: Version
+    folder: Path
+
+
+def repository(path: Path) -> Path:
+    """Root of the Git repository that `path` is in.
+
+    Raises:
+        UsageError: when it is in none, or Git is not installed.
+    """
+    return Path(_git(path, "rev-parse", "--show-toplevel"))
+
+
+def resolve(root: Path, reference: str) -> Version:
+    """Find the commit that a reference names.
+
+    Args:
+        root: of the repository.
+        reference: commit, branch or tag; `WORKING_TREE` for the files as they are.
+
+    Raises:
+        UsageError: when there is no such commit, with the way to fetch more of them.
+    """
+    if reference == WORKING_TREE:
+        commit = _git(root, "rev-parse", "HEAD")
+        changes = _changes(root)
+        return Version("working tree", f"{commit}+{changes}" if changes else commit)
+    found = _try_git(root, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
+    if found is None:
+        msg = (
+            f"{reference!r} names no commit of {root}: expected a commit, branch or tag "
+            "(a shallow clone has few of them: git fetch --unshallow, or fetch-depth: 0 in a workflow)"
+        )
+        raise UsageError(msg)
+    return Version(reference, found)
+
+
+def check_out(root: Path, version: Version, folder: Path) -> Checkout:
+    """Clone a version into `folder`, or keep what is there.
+
+    Objects are shared with the repository, so that only files are written. A folder of which a kill left a part is
+    made anew.
+
+    Args:
+        root: of the repository.
+        version: as `resolve` found it.
+        folder: new, or of the same version.
+    """
+    done = folder.with_name(f"{folder.name}.done")
+    if done.is_file():
+        return Checkout(version, folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    commit, _, changes = version.commit.partition("+")
+    _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
+    _git(folder, "checkout", "--quiet", "--detach", commit)
+    if changes:
+        _copy_changes(root, folder)
+    done.touch()
+    return Checkout(version, folder)
+
+
+def _changes(root: Path) -> str:
+    """Hash the changes since the last commit, with untracked files; empty without."""
+    changed = _changed_files(root)
+    if not changed:
+        return ""
+    total = hashlib.sha256()
+    for name in changed:
+        path = root / name
+        total.update(f"{name}\0".encode())
+        if path.is_file():
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:12]
+
+
+def _changed_files(root: Path) -> list[str]:
+    tracked = _git(root, "diff", "--name-only", "--no-renames", "-z", "HEAD").split("\0")
+    others = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    return sorted({*tracked, *others} - {""})
+
+
+def _copy_changes(root: Path, folder: Path) -> None:
+    for name in _changed_files(root):
+        source, target = root / name, folder / name
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+        else:
+            target.unlink(missing_ok=True)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        command = ["git", "-C", str(folder), *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    except FileNotFoundError:
+        msg = "git is not installed, which the gate takes both versions from"
+        raise UsageError(msg) from None
+    if run.returncode:
+        lines = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]
+        msg = f"git {arguments[0]} in {folder}: {lines[-1]}"
+        raise UsageError(msg)
+    return run.stdout.strip()
+
+
+def _try_git(folder: Path, *arguments: str) -> str | None:
+    try:
+        return _git(folder, *arguments)
+    except UsageError:
+        return None

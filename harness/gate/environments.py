@@ -1,0 +1,77 @@
+"""Python environments of both sides, with the version under test installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.gate.checkouts import Checkout
+from harness.system import progress
+from harness.system.hashing import digest
+
+SHOWN = 15
+"""Lines of a failed installation that are shown."""
+
+
+class InstallationError(HarnessError):
+    """A version cannot be installed."""
+
+
+def interpreter(folder: Path) -> Path:
+    """Path of an environment's Python."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def environment(checkout: Checkout, install: Sequence[str], cache: Path) -> Path:
+    """Install a version into an environment of its own; returns its interpreter.
+
+    One that is complete is used again. uv installs where it is on the path, else pip does.
+
+    Args:
+        checkout: the version's sources.
+        install: arguments of `pip install`, said in the root of the sources.
+        cache: folder of the environments.
+
+    Raises:
+        InstallationError: when the installation fails, with the last lines that it printed.
+    """
+    key = digest({"commit": checkout.version.commit, "install": list(install), "python": sys.version})[:16]
+    folder = cache / f"environment-{key}"
+    done = folder / "complete"
+    python = interpreter(folder)
+    if done.is_file():
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    progress.say(f"installing {checkout.version.reference} ({checkout.version.commit[:12]})")
+    uv = shutil.which("uv")
+    if uv:
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], checkout)
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), *install], checkout)
+    else:
+        venv.create(folder, with_pip=True)
+        _run([str(python), "-m", "pip", "install", "--quiet", *install], checkout)
+    done.touch()
+    return python
+
+
+def _run(command: Sequence[str], checkout: Checkout) -> None:
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    run = subprocess.run(  # noqa: S603
+        command,
+        cwd=checkout.folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        last = "\n".join(run.stdout.strip().splitlines()[-SHOWN:])
+        msg = f"{checkout.version.reference} cannot be installed ({' '.join(command)}): {last}"
+        raise InstallationError(msg)

@@ -1,0 +1,108 @@
+"""Scores of a suite in both versions, compared by the rule of `harness verify`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.execution.verification import Verdict, compare, new_home
+from harness.gate.checkouts import Checkout
+from harness.gate.comparison import Comparison
+from harness.leaderboard.board import Board
+from harness.leaderboard.results_file import load_results
+from harness.store.records import CellSpec
+from harness.system import paths, progress
+
+
+class SuiteError(HarnessError):
+    """A version does not run the suite."""
+
+
+def compare_scores(sides: tuple[Checkout, Checkout], interpreters: tuple[Path, Path], suite: str) -> list[Comparison]:
+    """Run a suite in both environments, and compare cell by cell.
+
+    Each has a store of its own.
+
+    A cell passes when its scores are equal, or within the tolerance of `harness verify`.
+
+    Args:
+        sides: base and head.
+        interpreters: of their environments.
+        suite: name, or a file of the head's sources.
+
+    Raises:
+        SuiteError: when a side writes no board, with its last line.
+    """
+    file = sides[1].folder / suite
+    wanted = str(file) if file.is_file() else suite
+    boards = []
+    paths.home().mkdir(parents=True, exist_ok=True)
+    for side, python in zip(sides, interpreters, strict=True):
+        with tempfile.TemporaryDirectory(prefix=".gate-", dir=paths.home()) as folder:
+            boards.append(_run_suite(side, python, wanted, Path(folder)))
+    return compare_boards(*boards)
+
+
+def compare_boards(base: Board, head: Board) -> list[Comparison]:
+    """Compare the cells of two boards of one suite.
+
+    Args:
+        base: what is compared with.
+        head: what is judged; one of its cells that the base has not is noted as new.
+    """
+    before = {_name(cell.identity): cell.run for cell in base.planned}
+    comparisons = []
+    for cell in head.planned:
+        name = _name(cell.identity)
+        if name not in before:
+            comparisons.append(Comparison(name=name, note="new"))
+            continue
+        old = before.pop(name)
+        if old is None or cell.run is None:
+            same = old is cell.run
+            comparisons.append(
+                Comparison(name=name, note="not applicable" if same else "", fault="" if same else "only one side ran")
+            )
+            continue
+        verdict = compare(old, cell.run, head.cards[cell.identity.evaluator.name])
+        words = _words(verdict)
+        different = verdict.outcome == "different"
+        comparisons.append(Comparison(name=name, note="" if different else words, fault=words if different else ""))
+    return comparisons + [Comparison(name=name, note="gone") for name in before]
+
+
+def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
+    home = folder / "home"
+    home.mkdir()
+    board = folder / "board"
+    progress.say(f"running {suite} of {side.version.reference}")
+    run = subprocess.run(  # noqa: S603
+        [str(python), "-m", "harness", "run", suite, "-o", str(board)],
+        cwd=folder,
+        env={**os.environ, "HARNESS_HOME": str(new_home(home))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    results = board / "results.json"
+    if not results.is_file():
+        lines = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]
+        msg = f"{side.version.reference} does not run {suite}: {lines[-1]}"
+        raise SuiteError(msg)
+    return load_results(results)
+
+
+def _name(identity: CellSpec) -> str:
+    return f"{identity.fit_label} / {identity.evaluator.label} / {identity.data.label} / seed {identity.seed}"
+
+
+def _words(verdict: Verdict) -> str:
+    parts = [verdict.outcome, verdict.reason]
+    if (score := verdict.largest) is not None:
+        parts.append(f"{score.metric} {score.stored:.4f}, now {score.computed:.4f}")
+    if verdict.predictions:
+        parts.append(f"{verdict.predictions} videos predicted otherwise")
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,53 @@
+"""Settings of a gate in `pyproject.toml`, table `[tool.harness.gate]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # pytest brings it where Python has none
+
+
+class GateSettings(BaseModel):
+    """Settings of a repository's gate."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    benchmarks: tuple[str, ...] = ("benchmarks",)
+    """Files and folders of benchmarks, below the root of the repository."""
+    install: tuple[str, ...] = (".", "pytest")
+    """Arguments of `pip install` in the root of either version."""
+    bounds: dict[str, float] = {}
+    """Growth that is allowed, as a share: of `time`, and of counters by name."""
+
+
+def gate_settings(root: Path) -> GateSettings:
+    """Read the settings of a repository; defaults where it has none.
+
+    Raises:
+        UsageError: when a setting is unknown or of another type.
+    """
+    path = root / "pyproject.toml"
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return GateSettings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: {error}"
+        raise UsageError(msg) from error
+    table = document.get("tool", {}).get("harness", {}).get("gate", {})
+    try:
+        return GateSettings.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        msg = f"{path}: [tool.harness.gate] {place}: {first['msg']}"
+        raise UsageError(msg) from error

@@ -1,0 +1,155 @@
+"""One version of a package while its benchmarks run in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, UsageError
+
+WORKER = Path(__file__).with_name("worker.py")
+LIMIT = 600.0
+"""Seconds that a side may take for one answer."""
+ALIKE = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+"""Environment variables that both sides get.
+
+One thread a library: where threads share cores, what is measured is how the scheduler places them. A benchmark that is
+about threads sets their number itself.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Benchmarks to collect."""
+
+    folder: Path
+    """Copy of the benchmarks, apart from the sources.
+
+    Those would hide what is installed.
+    """
+    paths: tuple[str, ...]
+    """In the folder."""
+    keyword: str = ""
+    """Expression of pytest's `-k`."""
+
+
+class SideError(HarnessError):
+    """A side ended or did not answer."""
+
+
+class Side:
+    """A running worker.
+
+    Args:
+        title: names the side in messages.
+        process: the worker.
+        log: file of what it prints.
+    """
+
+    def __init__(self, title: str, process: subprocess.Popen[str], log: Path) -> None:
+        self.title = title
+        self._process = process
+        self._log = log
+
+    def ask(self, do: str, **values: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        self.tell(do, **values)
+        return self.hear()
+
+    def tell(self, do: str, **values: Any) -> None:
+        """Send a command.
+
+        Raises:
+            SideError: when the worker has ended.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **values}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._lost() from None
+
+    def hear(self) -> dict[str, Any]:
+        """Wait for an event.
+
+        Raises:
+            SideError: when the worker has ended, or took longer than `LIMIT`.
+        """
+        assert self._process.stdout is not None
+        timer = threading.Timer(LIMIT, self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            raise self._lost()
+        event: dict[str, Any] = json.loads(line)
+        return event
+
+    def _lost(self) -> SideError:
+        code = self._process.wait()
+        printed = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = f": {printed[-1].strip()}" if printed else ""
+        return SideError(f"the benchmarks of the {self.title} ended with code {code}{said}")
+
+
+@contextmanager
+def running(title: str, python: Path, selection: Selection, folder: Path, *, callgrind: bool = False) -> Iterator[Side]:
+    """Run the benchmarks of a selection in an environment.
+
+    Args:
+        title: of the side.
+        python: the environment's.
+        selection: what to collect.
+        folder: for what it writes.
+        callgrind: count instructions, which Valgrind's tool does at a fiftieth of the speed.
+
+    Raises:
+        UsageError: when Valgrind is asked for and not installed.
+    """
+    log = folder / f"{title}.log"
+    before, variables = _callgrind(folder / f"{title}-callgrind") if callgrind else ([], {})
+    arguments = [*before, str(python), str(WORKER), selection.keyword, str(selection.folder)]
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    with (
+        log.open("w", encoding="utf-8") as printed,
+        subprocess.Popen(  # noqa: S603
+            [*arguments, *selection.paths],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            text=True,
+            encoding="utf-8",
+            env={**kept, **ALIKE, **variables},
+        ) as process,
+    ):
+        try:
+            yield Side(title, process, log)
+        finally:
+            process.kill()
+
+
+def _callgrind(prefix: Path) -> tuple[list[str], dict[str, str]]:
+    valgrind = shutil.which("valgrind")
+    if valgrind is None:
+        msg = "instructions are counted by Valgrind, which is not installed: apt-get install valgrind"
+        raise UsageError(msg)
+    tool = ["--tool=callgrind", f"--callgrind-out-file={prefix}-%p", "--instr-atstart=no", "--quiet"]
+    return [valgrind, *tool], {"HARNESS_CALLGRIND": str(prefix)}

@@ -1,0 +1,107 @@
+"""`harness bench gate`: two versions of a repository here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from harness.gate import gate, measuring
+from tests.gate.conftest import BENCHMARK, WORK, Repository, interpreter
+
+SUITE = """
+name: small
+title: Small
+frames: 512
+methods: [random_init]
+backbones: [small_2d]
+pretraining: [blobs]
+evaluators: [{name: knn, k: 5}]
+seeds: [0]
+"""
+WIDE = ("--bound", "time=0.25")
+
+
+@pytest.fixture
+def repository(folder, tmp_path, monkeypatch):
+    """Repository in the folder of the command line; sources stand for environments in which they are installed."""
+    if os.name == "nt":
+        pytest.skip("a shell script stands for an interpreter")
+
+    def environment(checkout, install, cache):
+        made = tmp_path / "environments" / checkout.folder.name
+        return made / "python" if made.is_dir() else interpreter(made, checkout.folder)
+
+    monkeypatch.setattr(gate, "environment", environment)
+    for name, value in (("BLOCK", 0.05), ("FIRST_LOOK", 1), ("BLOCKS", 16)):
+        monkeypatch.setattr(measuring, name, value)
+    made = Repository(folder)
+    made.commit(toy=WORK, benchmarks__test_toy=BENCHMARK)
+    return made
+
+
+def test_a_working_tree_that_is_alike_passes(harness, repository):
+    result = harness("bench", "gate", "--base", "main", "-o", "reports", *WIDE)
+    assert result.returncode == 0, result.stderr
+    header, line = result.stdout.splitlines()
+    assert header.split()[:4] == ["benchmark", "outcome", "base", "head"]
+    assert line.split()[:2] == ["benchmarks/test_toy.py::test_work", "passed"]
+    assert "working tree against main: passed (1 passed)" in result.stderr
+    assert (repository.folder / "reports" / "index.html").is_file()
+
+
+def test_a_slower_working_tree_fails_and_json_says_by_how_much(harness, repository):
+    repository.write(toy=WORK.replace("total += number", "total += number\n        number * number * number"))
+    result = harness("bench", "gate", "--base", "HEAD", "--json", "--bound", "time=0.1")
+    assert result.returncode == 1, result.stderr
+    document = json.loads(result.stdout)
+    assert document["outcome"] == "failed"
+    assert document["comparisons"][0]["time"]["low"] > 1.1
+    assert document["head"]["commit"].startswith(document["base"]["commit"] + "+")
+
+
+def test_too_few_blocks_are_inconclusive(harness, repository, monkeypatch):
+    monkeypatch.setattr(measuring, "BLOCKS", 2)
+    result = harness("bench", "gate", "--base", "main", "--passes", "1")
+    assert result.returncode == 5, result.stderr
+    assert "2 blocks are too few for an interval" in result.stdout
+
+
+def test_a_file_may_be_chosen(harness, repository):
+    repository.commit(toy=WORK, benchmarks__test_other="def test_other(benchmark):\n    benchmark(int)\n")
+    result = harness("bench", "gate", "benchmarks/test_toy.py", "--base", "HEAD", *WIDE)
+    assert result.returncode == 0, result.stderr
+    assert "test_other" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--base REF is missing"),
+        (("--base", "nothing"), "'nothing' names no commit"),
+        (("--base", "main", "--bound", "time"), "--bound time: expected NAME=SHARE"),
+        (("--base", "main", "--bound", "time=-1"), "--bound time=-1: expected NAME=SHARE"),
+        (("--base", "main", "absent"), "unknown benchmarks 'absent'"),
+    ],
+)
+def test_wrong_use_gets_one_line(harness, repository, arguments, message):
+    result = harness("bench", "gate", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not result.stdout
+
+
+def test_outside_of_a_repository(harness):
+    result = harness("bench", "gate", "--base", "main")
+    assert result.returncode == 2
+    assert "not a git repository" in result.stderr
+
+
+def test_scores_of_a_suite_are_compared(harness, repository, monkeypatch):
+    monkeypatch.setattr(gate, "environment", lambda *arguments: sys.executable)
+    (repository.folder / "small.yaml").write_text(SUITE)
+    result = harness("bench", "gate", "--base", "main", "--scores", "small.yaml")
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[-1] for line in result.stdout.splitlines()[1:]] == ["equal"]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gate.checkouts import WORKING_TREE, check_out, resolve
+from harness.gate.checkouts import repository as root_of
+
+from .conftest import WORK
+
+
+def test_a_commit_is_checked_out_as_it_was(repository, tmp_path):
+    first = repository.commit(toy=WORK)
+    repository.commit(toy="changed = 1\n")
+    version = resolve(repository.folder, first[:10])
+    assert version.commit == first
+    found = check_out(repository.folder, version, tmp_path / "first")
+    assert (found.folder / "toy.py").read_text() == WORK
+    assert (repository.folder / "toy.py").read_text() == "changed = 1\n"
+
+
+def test_the_working_tree_has_changes_and_new_files_but_not_ignored_or_deleted_ones(repository, tmp_path):
+    (repository.folder / ".gitignore").write_text("ignored.py\n")
+    commit = repository.commit(toy=WORK, old="1\n")
+    assert resolve(repository.folder, WORKING_TREE).commit == commit
+    repository.write(toy="changed = 1\n", below__new="2\n", ignored="3\n")
+    (repository.folder / "old.py").unlink()
+    version = resolve(repository.folder, WORKING_TREE)
+    assert version.commit.startswith(f"{commit}+")
+    folder = check_out(repository.folder, version, tmp_path / "tree").folder
+    assert (folder / "toy.py").read_text() == "changed = 1\n"
+    assert (folder / "below" / "new.py").read_text() == "2\n"
+    assert not (folder / "ignored.py").exists()
+    assert not (folder / "old.py").exists()
+    repository.write(toy="changed = 2\n")
+    assert resolve(repository.folder, WORKING_TREE) != version
+
+
+def test_a_checkout_of_which_a_part_is_there_is_made_anew(repository, tmp_path):
+    version = resolve(repository.folder, repository.commit(toy=WORK))
+    folder = tmp_path / "first"
+    folder.mkdir()
+    (folder / "left.py").write_text("half\n")
+    check_out(repository.folder, version, folder)
+    assert not (folder / "left.py").exists()
+    (folder / "kept.py").write_text("there\n")
+    assert (check_out(repository.folder, version, folder).folder / "kept.py").exists()
+
+
+def test_an_unknown_reference_says_how_to_fetch_it(repository):
+    repository.commit(toy=WORK)
+    with pytest.raises(UsageError, match=r"'origin/main' names no commit .* fetch-depth: 0"):
+        resolve(repository.folder, "origin/main")
+
+
+def test_no_option_passes_as_a_reference(repository):
+    repository.commit(toy=WORK)
+    with pytest.raises(UsageError, match="names no commit"):
+        resolve(repository.folder, "--help")
+
+
+def test_outside_of_a_repository(tmp_path):
+    with pytest.raises(UsageError, match="not a git repository"):
+        root_of(tmp_path)

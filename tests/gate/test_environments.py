@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+
+import pytest
+
+from harness.gate.checkouts import Checkout
+from harness.gate.comparison import Version
+from harness.gate.environments import InstallationError, environment
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Sources that are a wheel, which installs without a network."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "toy-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("toy.py", "number = 7\n")
+        wheel.writestr("toy-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+        wheel.writestr(
+            "toy-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(
+            "toy-1.0.dist-info/RECORD", "toy.py,,\ntoy-1.0.dist-info/METADATA,,\ntoy-1.0.dist-info/WHEEL,,\n"
+        )
+    return Checkout(Version("main", "c" * 40), folder)
+
+
+WHEEL = ("--no-index", "--no-deps", "./toy-1.0-py3-none-any.whl")
+
+
+def test_the_version_is_installed_and_nothing_of_ours(checkout, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)  # without uv
+    python = environment(checkout, WHEEL, tmp_path / "cache")
+    program = "import toy, importlib.util; print(toy.number, importlib.util.find_spec('harness'))"
+    shown = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert shown.stdout.split() == ["7", "None"]
+
+
+def test_a_complete_environment_is_used_again_and_half_a_one_is_not(checkout, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)
+    python = environment(checkout, WHEEL, tmp_path / "cache")
+    before = python.lstat().st_mtime_ns
+    assert environment(checkout, WHEEL, tmp_path / "cache").lstat().st_mtime_ns == before
+    (python.parent.parent / "complete").unlink()
+    environment(checkout, WHEEL, tmp_path / "cache")
+    assert python.lstat().st_mtime_ns != before
+
+
+def test_a_version_that_does_not_install_is_named(checkout, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)
+    with pytest.raises(InstallationError, match=r"main cannot be installed .*missing"):
+        environment(checkout, ("--no-index", "missing-package"), tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*/complete"))

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gate import measuring
+from harness.gate.comparison import Bounds
+from harness.gate.measuring import measure
+from harness.gate.side import SideError
+
+from .conftest import BENCHMARK, WORK
+
+WIDE = Bounds({"time": 0.25})
+"""Bound of time in these tests, which run beside others."""
+TORCH = """
+import torch
+
+def test_product(benchmark):
+    from toy import product
+    x = torch.ones(20, 20)
+    assert benchmark(lambda: product(x)).shape == (20, 20)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    monkeypatch.setattr(measuring, "BLOCK", 0.05)
+    monkeypatch.setattr(measuring, "FIRST_LOOK", 1)
+    monkeypatch.setattr(measuring, "BLOCKS", 16)
+
+
+def outcomes(comparisons):
+    return {one.name.partition("::")[2]: one.outcome for one in comparisons}
+
+
+def test_equal_versions_pass(toy_pair):
+    (one,) = measure(toy_pair(), WIDE, seed=0)
+    assert one.outcome == "passed"
+    assert one.time.low <= 1.25
+    assert len(one.seconds_base) == len(one.seconds_head) == one.time.blocks >= measuring.BLOCKS
+
+
+def test_a_slower_head_fails(toy_pair):
+    slow = WORK.replace("    return total", "    for number in range(rounds):\n        number * 2\n    return total")
+    (one,) = measure(toy_pair(head=slow), WIDE, seed=0)
+    assert one.outcome == "failed"
+    assert one.time.low > 1.25
+    assert one.reason == "slower"
+
+
+def test_a_faster_head_passes_and_says_so(toy_pair):
+    (one,) = measure(toy_pair(head="def work():\n    return sum(range(40_000))\n"), WIDE, seed=0)
+    assert (one.outcome, one.reason) == ("passed", "faster")
+    assert one.time.high < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "counter"),
+    [
+        ("(x @ x).clone()", "copies"),
+        ("(x @ x) + 0 * x.sum().item()", "synchronisations"),
+        ("(x @ x).relu()", "kernels"),
+        ("(x @ x) if not bool((x @ x).isnan().any()) else x", "flops"),
+    ],
+)
+def test_one_more_of_a_counter_fails_before_any_time(toy_pair, change, counter):
+    pair = toy_pair("def product(x):\n    return x @ x\n", f"def product(x):\n    return {change}\n", TORCH)
+    (one,) = measure(pair, Bounds(), passes=1, seed=0)
+    assert one.outcome == "failed"
+    assert counter in {pair.name for pair in one.grown}
+    assert not one.seconds_head
+
+
+def test_a_counter_that_varies_decides_nothing(toy_pair):
+    varying = "import random\n\ndef product(x):\n    return sum((x for _ in range(random.randrange(1000))), x)\n"
+    (one,) = measure(toy_pair(varying, varying, TORCH), WIDE, passes=1, seed=0)
+    assert not one.grown
+    assert {pair.name for pair in one.counters if not pair.repeatable} >= {"kernels"}
+
+
+def test_a_wrong_answer_of_the_head_fails(toy_pair):
+    (one,) = measure(toy_pair(head="def work():\n    return 1\n"), Bounds(), seed=0)
+    assert one.outcome == "failed"
+    assert "assert 1 == " in one.reason
+
+
+def test_a_crash_of_the_head_fails(toy_pair):
+    (one,) = measure(toy_pair(head="import os\n\ndef work():\n    os.kill(os.getpid(), 9)\n"), Bounds(), seed=0)
+    assert one.outcome == "failed"
+    assert "ended with" in one.reason
+
+
+def test_a_fault_of_the_base_is_no_fault_of_the_head(toy_pair):
+    (one,) = measure(toy_pair(base="def work():\n    raise RuntimeError('old')\n"), Bounds(), seed=0)
+    assert one.outcome == "passed"
+    assert "old" in one.reason
+
+
+def test_what_only_one_side_has_is_named(toy_pair):
+    benchmark = (
+        BENCHMARK
+        + "\nimport toy\n\nif hasattr(toy, 'new'):\n    def test_new(benchmark):\n        benchmark(toy.new)\n"
+    )
+    pair = toy_pair(head=WORK + "\ndef new():\n    pass\n", benchmark=benchmark)
+    found = {one.name.partition("::")[2]: one.note for one in measure(pair, WIDE, seed=0)}
+    assert found == {"test_work": "", "test_new": "new"}
+
+
+def test_a_file_that_the_head_cannot_import_fails(toy_pair):
+    (one,) = measure(toy_pair(head=""), Bounds(), seed=0)
+    assert one.outcome == "failed"
+    assert "cannot import name 'work'" in one.reason
+
+
+def test_skipped_benchmarks_are_passed_over(toy_pair):
+    skipped = "import pytest\n\ndef test_work(benchmark):\n    pytest.skip('no GPU')\n"
+    (one,) = measure(toy_pair(benchmark=skipped), Bounds(), seed=0)
+    assert one.outcome == "passed"
+    assert "no GPU" in one.reason
+
+
+def test_keyword_and_tests_without_benchmark_are_left_out(toy_pair):
+    benchmark = BENCHMARK + "\ndef test_other(benchmark):\n    benchmark(work)\n\ndef test_plain():\n    assert False\n"
+    assert outcomes(measure(toy_pair(benchmark=benchmark, keyword="not other"), WIDE, seed=0)) == {
+        "test_work": "passed"
+    }
+
+
+def test_no_benchmark_is_a_wrong_use(toy_pair):
+    with pytest.raises(UsageError, match="no benchmark found"):
+        measure(toy_pair(benchmark="def test_plain():\n    pass\n"), Bounds(), seed=0)
+
+
+def test_pedantic_prepares_each_round_anew(toy_pair):
+    benchmark = """
+from toy import work
+
+def test_work(benchmark):
+    fresh = []
+    def prepare():
+        fresh.append(1)
+        return (len(fresh),), {}
+    def once(number):
+        assert number == len(fresh)
+        return work()
+    benchmark.extra_info["threads"] = 1
+    assert benchmark.pedantic(once, setup=prepare, rounds=3) == sum(range(40_000))
+    assert benchmark.stats.stats.median > 0
+"""
+    assert outcomes(measure(toy_pair(benchmark=benchmark), WIDE, seed=0)) == {"test_work": "passed"}
+
+
+def test_an_interpreter_that_ends_is_named(toy_pair):
+    benchmark = """
+import os, sys
+import toy
+
+if hasattr(toy, "end"):
+    print("gone", file=sys.stderr, flush=True)
+    os._exit(7)
+
+def test_x(benchmark):
+    benchmark(int)
+"""
+    with pytest.raises(SideError, match=r"benchmarks of the head ended with code 7: gone"):
+        measure(toy_pair(benchmark=benchmark, head="end = 1\n"), Bounds(), seed=0)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import UsageError
+from harness.gate.settings import GateSettings, gate_settings
+
+
+def test_a_repository_without_settings_has_a_folder_of_benchmarks(tmp_path):
+    assert gate_settings(tmp_path) == GateSettings(benchmarks=("benchmarks",), install=(".", "pytest"))
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'toy'\n")
+    assert gate_settings(tmp_path) == GateSettings()
+
+
+def test_settings_are_read(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.harness.gate]\nbenchmarks = ["speed"]\ninstall = ["-e", "."]\nbounds = {time = 0.05, kernels = 0.1}\n'
+    )
+    assert gate_settings(tmp_path) == GateSettings(
+        benchmarks=("speed",), install=("-e", "."), bounds={"time": 0.05, "kernels": 0.1}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[tool.harness.gate]\nbenchmark = ["x"]\n', r"\[tool.harness.gate\] benchmark: Extra inputs"),
+        ("[tool.harness.gate]\nbounds = {time = 'x'}\n", r"bounds.time: Input should be a valid number"),
+        ("[tool\n", "pyproject.toml: "),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path, text, message):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        gate_settings(tmp_path)
