@@ -5,25 +5,49 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
+from benchmarks import footage
+from benchmarks.results.side import OURS, SIDE, Check
 from harness.video.write import write_video
 
 FRAMES, HEIGHT, WIDTH = 60, 240, 320
 
-collect_ignore = ["torchcodec_worker.py"]
-"""A program of its own, which finds its libraries only as such."""
+collect_ignore = ["torchcodec_worker.py", "pytorchvideo_peer.py"]
+"""A program of its own, which finds its libraries only as such, and what needs a peer that may not be installed."""
 
 
 @pytest.fixture(scope="session")
-def videos(tmp_path_factory):
+def footage_folder(request, tmp_path_factory):
+    """A folder for encoded footage; sides in processes of their own have it in common."""
+    side = request.config.stash.get(SIDE, None)
+    return tmp_path_factory.mktemp("footage") if side is None else side.footage
+
+
+@pytest.fixture(scope="session")
+def footage_files(footage_folder):
+    """Give the files of the footage by suffix, codec and frames from key frame to key frame."""
+
+    def files(suffix: str, codec: str, gop: int):
+        paths = [footage_folder / f"{codec}-{gop}-{number}{suffix}" for number in range(len(footage.LENGTHS))]
+        for path, frames in zip(paths, [] if paths[-1].exists() else footage.footages(), strict=False):
+            footage.encode(path, codec, gop, frames)
+        return paths
+
+    return files
+
+
+@pytest.fixture(scope="session")
+def videos(footage_folder):
     """24 AVI files of UCF101's size, moving texture over texture, soft as a camera's, a key frame every 12 frames."""
-    folder = tmp_path_factory.mktemp("videos")
+    if (last := footage_folder / "23.avi").exists():
+        return sorted(last.parent.glob("[0-9][0-9].avi"))
     random = np.random.default_rng(0)
     paths = []
     for number in range(24):
@@ -35,21 +59,44 @@ def videos(tmp_path_factory):
             frames[t] = np.roll(back, (t // 2, t), (0, 1))[:HEIGHT, :WIDTH]
             top, left = 20 + 2 * t, 40 + 3 * t
             frames[t, top : top + 48, left : left + 48] = front[: HEIGHT - top, : WIDTH - left]
-        paths.append(folder / f"{number:02d}.avi")
+        paths.append(footage_folder / f"{number:02d}.avi")
         write_video(paths[-1], np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in frames]), fps=25)
     return paths
 
 
 @pytest.fixture
-def beside(benchmark):
-    """Time ours with pytest-benchmark and a peer in turns with it; ratios go into `extra_info`.
+def beside(request):
+    """Assert the answers, then time ours with pytest-benchmark and the peers in turns with it.
 
-    Those of medians are what is measured; those of the fastest rounds (`at_best`) suffer less from other processes.
+    Ratios go into `extra_info`. Those of medians are what is measured; those of the fastest rounds (`at_best`) suffer
+    less from other processes. Under `python -m benchmarks.results` each side runs in a process of its own instead.
     """
 
-    def beside(ours: Callable[[], object], peers: dict[str, Callable[[], object]], *, clips: int, rounds: int = 5):
-        seconds: dict[str, list[float]] = {name: [] for name in ["ours", *peers]}
-        turns = list({"ours": ours, **peers}.items())
+    def beside(
+        ours: Callable[[], object],
+        peers: dict[str, Callable[[], object]],
+        *,
+        clips: int,
+        rounds: int = 5,
+        check: Check | None = None,
+        answers: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+    ):
+        """Give each peer's time over ours.
+
+        Args:
+            check: called with our answer and a mapping of the peers' before anything is timed. Say no answer before
+                `beside`: a process that measures one side runs nothing of the others.
+            answers: what gives a side's answer, where its timed call does not.
+        """
+        sides = {OURS: ours, **peers}
+        if (side := request.config.stash.get(SIDE, None)) is not None:
+            side.serve(sides, answers, items=clips, check=check)
+        benchmark = request.getfixturevalue("benchmark")
+        if check is not None:
+            given = {name: answers.get(name, work)() for name, work in sides.items()}
+            check(given.pop(OURS), given)
+        seconds: dict[str, list[float]] = {name: [] for name in sides}
+        turns = list(sides.items())
         for number in range(rounds):
             random.Random(number).shuffle(turns)  # what ran just before leaves caches warm or cold
             for name, function in turns:
@@ -58,10 +105,10 @@ def beside(benchmark):
                 seconds[name].append(time.perf_counter() - start)
         medians = {name: statistics.median(values) for name, values in seconds.items()}
         benchmark.extra_info.update(
-            clips_per_s=round(clips / medians["ours"], 2),
+            clips_per_s=round(clips / medians[OURS], 2),
             threads=torch.get_num_threads(),
-            times_as_fast_as={name: round(medians[name] / medians["ours"], 3) for name in peers},
-            at_best={name: round(min(seconds[name]) / min(seconds["ours"]), 3) for name in peers},
+            times_as_fast_as={name: round(medians[name] / medians[OURS], 3) for name in peers},
+            at_best={name: round(min(seconds[name]) / min(seconds[OURS]), 3) for name in peers},
         )
         benchmark.pedantic(ours, rounds=rounds, warmup_rounds=0)
         return benchmark.extra_info["times_as_fast_as"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import av
 import cv2
 import numpy as np
 
 FPS = 25
+LENGTHS = (150, 156, 162, 168, 174, 180)
+"""Frames of the videos that readers are measured on."""
 
 
 def footage(seed, length):
@@ -21,6 +25,12 @@ def footage(seed, length):
         top, left = 20 + t % 150, 40 + 3 * t % 220
         frame[top : top + 48, left : left + 48] = front
         yield np.clip(frame + random.normal(0, 3, frame.shape), 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def footages():
+    """Frames of each of the videos."""
+    return [list(footage(seed, length)) for seed, length in enumerate(LENGTHS)]
 
 
 def encode(path, codec, gop, frames):

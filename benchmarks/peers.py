@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
-import decord
 import numpy as np
-import torch
-
-from harness.backbones import _torchvision
-
-_torchvision.models()  # what pytorchvideo imports does not load by itself beside a torch without CUDA
-
-from pytorchvideo.data import LabeledVideoDataset  # noqa: E402
-from pytorchvideo.data.clip_sampling import ClipInfo, ClipSampler  # noqa: E402
-from pytorchvideo.data.encoded_video import EncodedVideo  # noqa: E402
-
-from .footage import FPS  # noqa: E402
 
 SIDE, WIDE = 112, 149
 """Of the clip, and the width that 320 x 240 pixels have at that height."""
@@ -64,68 +52,55 @@ def opencv(path, wanted):
 
 def decord_full(path, wanted):
     """Frames at the file's own size, then resized."""
+    import decord
+
     reader = decord.VideoReader(str(path), num_threads=1)
     return np.stack([small(frame) for frame in reader.get_batch(list(wanted)).asnumpy()])
 
 
 def decord_small(path, wanted):
     """Frames resized by the reader."""
+    import decord
+
     reader = decord.VideoReader(str(path), num_threads=1, width=WIDE, height=SIDE)
     return reader.get_batch(list(wanted)).asnumpy()[:, :, CENTRE]
 
 
 def pytorchvideo(path, wanted):
     """The clip from the first to the last wanted frame, of which the wanted ones are kept."""
-    video = EncodedVideo.from_path(str(path), decode_audio=False, decoder="pyav")
-    start, end = (Fraction(2 * number + side, 2 * FPS) for number, side in ((wanted[0], -1), (wanted[-1], 1)))
-    clip = video.get_clip(start, end)["video"][:, :: wanted[1] - wanted[0]]
-    video.close()
-    return np.stack([small(frame) for frame in clip.permute(1, 2, 3, 0).to(torch.uint8).numpy()])
+    from . import pytorchvideo_peer
 
-
-class Middle(ClipSampler):
-    """pytorchvideo's word for the one clip in the middle of a video."""
-
-    def __init__(self, frames):
-        super().__init__(Fraction(frames, FPS))
-
-    def __call__(self, last_clip_end, video_duration, annotation):
-        frames, length = round(video_duration * FPS), round(self._clip_duration * FPS)
-        start = Fraction(2 * ((frames - length) // 2) - 1, 2 * FPS)  # half a frame early, so that no rounding matters
-        return ClipInfo(start, start + self._clip_duration, 0, 0, True)
+    return pytorchvideo_peer.clip(path, wanted)
 
 
 def pytorchvideo_dataset(paths, frames, stride):
-    """pytorchvideo's data set of the middle clips, each resized and cut as `small` does it: (T, 112, 112, 3) uint8."""
+    """pytorchvideo's data set of the middle clips: (T, 112, 112, 3) uint8 each."""
+    from . import pytorchvideo_peer
 
-    def small_clip(found):
-        wanted = found["video"][:, ::stride][:, :frames].permute(1, 2, 3, 0).to(torch.uint8).numpy()
-        return np.stack([small(frame) for frame in wanted])
-
-    return LabeledVideoDataset(
-        [(str(path), {"label": 0}) for path in paths],
-        Middle((frames - 1) * stride + 1),
-        video_sampler=torch.utils.data.SequentialSampler,
-        transform=small_clip,
-        decode_audio=False,
-        decoder="pyav",
-    )
+    return pytorchvideo_peer.dataset(paths, frames, stride)
 
 
 class TorchCodec:
     """torchcodec in a process of its own, because it looks for FFmpeg's libraries where a process is told at its start.
+
+    The process starts with the first clips that are wanted.
 
     Args:
         folder: an empty one, for links to PyAV's libraries by the names that torchcodec looks for.
     """
 
     def __init__(self, folder):
+        self._folder, self._output, self._process = folder, folder / "clips.npy", None
+
+    def _start(self):
+        if importlib.util.find_spec("torchcodec") is None:
+            raise ModuleNotFoundError(name="torchcodec")
+        folder = self._folder
         libraries = Path(av.__file__).parent.parent / "av.libs"
         for library in libraries.glob("lib[as][vw]*.so*"):
             name, version = re.match(r"(lib\w+)-\w+\.so\.(\d+)", library.name).groups()
             (folder / f"{name}.so.{version}").symlink_to(library)
         searched = os.pathsep.join(filter(None, (str(folder), str(libraries), os.environ.get("LD_LIBRARY_PATH"))))
-        self._output = folder / "clips.npy"
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("torchcodec_worker.py"))],
             stdin=subprocess.PIPE,
@@ -136,6 +111,8 @@ class TorchCodec:
 
     def clips(self, clips, *, threads, mode, output=False):
         """Read `clips`; they are only handed over when `output` is wanted."""
+        if self._process is None:
+            self._start()
         order = {
             "clips": [(str(path), list(wanted)) for path, wanted in clips],
             "threads": threads,
@@ -148,6 +125,8 @@ class TorchCodec:
         return np.load(self._output) if output else None
 
     def close(self):
+        if self._process is None:
+            return
         self._process.stdin.close()
         self._process.stdout.close()
         assert self._process.wait(timeout=30) == 0

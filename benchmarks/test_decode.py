@@ -15,9 +15,8 @@ from harness.video.decode import decode
 from harness.video.loader import THREADS
 
 from . import peers
-from .footage import encode, footage
+from .footage import LENGTHS
 
-LENGTHS = (150, 156, 162, 168, 174, 180)
 KINDS = {
     "mpeg4, one key frame": (".avi", "mpeg4", 600),  # as UCF101's files
     "h264, one key frame": (".mp4", "libx264", 250),
@@ -26,19 +25,9 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="session")
-def footages():
-    return [list(footage(seed, length)) for seed, length in enumerate(LENGTHS)]
-
-
 @pytest.fixture(scope="session", params=KINDS)
-def files(request, footages, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("footage")
-    suffix, codec, gop = KINDS[request.param]
-    paths = [folder / f"{number}{suffix}" for number in range(len(LENGTHS))]
-    for path, frames in zip(paths, footages, strict=True):
-        encode(path, codec, gop, frames)
-    return paths
+def files(request, footage_files):
+    return footage_files(*KINDS[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -81,30 +70,26 @@ def test_decode(files, torchcodec, beside, benchmark, stride, threads):
     }
     modes = {f"torchcodec, {mode}": mode for mode in ("exact", "approximate", "small")}
 
-    seek_index.forget()
-    expected = np.stack([peers.pyav(*clip) for clip in clips])
-    others = {name: np.stack([reader(*clip) for clip in clips]) for name, reader in readers.items()}
-    for name, mode in modes.items():
-        others[name] = torchcodec.clips(clips, threads=threads, mode=mode, output=True)
-    for visit in ("first", "later"):
-        others[visit] = np.stack([ours(*clip, length) for clip, length in zip(clips, lengths, strict=True)])
-    for name, found in others.items():
-        neighbour = np.abs(found[:, :-1].astype(int) - expected[:, 1:]).mean()
-        assert np.abs(found.astype(int) - expected).mean() < min(2, neighbour / 2), (
-            name
-        )  # another scaler, no other frame
+    def check(first_visit, theirs):
+        expected = np.stack(theirs["PyAV"])
+        later_visit = [ours(*clip, length) for clip, length in zip(clips, lengths, strict=True)]
+        for name, found in {**theirs, "first": first_visit, "later": later_visit}.items():
+            read = np.stack(found).astype(int)
+            neighbour = np.abs(read[:, :-1] - expected[:, 1:]).mean()
+            assert np.abs(read - expected).mean() < min(2, neighbour / 2), name  # another scaler, no other frame
 
     with ThreadPoolExecutor(threads) as pool:
 
         def first():
             seek_index.forget()
-            list(pool.map(ours, *zip(*clips, strict=True), lengths))
+            return list(pool.map(ours, *zip(*clips, strict=True), lengths))
 
         def read(reader):
-            list(pool.map(reader, *zip(*clips, strict=True)))
+            return list(pool.map(reader, *zip(*clips, strict=True)))
 
         rivals = {name: partial(read, reader) for name, reader in readers.items()}
-        rivals |= {name: partial(torchcodec.clips, clips, threads=threads, mode=mode) for name, mode in modes.items()}
-        medians = beside(first, rivals, clips=len(clips))
+        timed = {name: partial(torchcodec.clips, clips, threads=threads, mode=mode) for name, mode in modes.items()}
+        given = {name: partial(clips_of, output=True) for name, clips_of in timed.items()}
+        medians = beside(first, rivals | timed, clips=len(clips), check=check, answers=given)
     ratios = {name: max(ratio, benchmark.extra_info["at_best"][name]) for name, ratio in medians.items()}
     assert min(ratios.values()) > 0.7, ratios  # below what is measured: a guard that noise does not trip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 
 import torch
@@ -15,28 +14,29 @@ N, DIM, CLASSES = 2_400, 256, 32  # ten times as many numbers take scikit-learn 
 COSTS = [10.0**power for power in range(-3, 4)]
 
 
-def test_cost_search(benchmark):
+def test_cost_search(beside):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(N) % CLASSES
     x = torch.randn(CLASSES, DIM, generator=generator)[labels] / 2 + torch.randn(N, DIM, generator=generator)
     x = (x - x.mean(0)) / x.std(0)
     costs = torch.tensor(COSTS)
 
-    start = time.perf_counter()
-    objectives = []
-    for cost in COSTS:
+    def scikit_learn():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model = LinearSVC(C=cost, dual=False).fit(x.numpy(), labels.numpy())
-        weight, bias = (torch.from_numpy(a).to(x)[None] for a in (model.coef_, model.intercept_))
-        objectives.append(svm_objective(x, labels, torch.tensor([cost]), weight, bias))
-    peer = time.perf_counter() - start
+            return [LinearSVC(C=cost, dual=False).fit(x.numpy(), labels.numpy()) for cost in COSTS]
 
-    fitted = benchmark.pedantic(lambda: fit_svm(x, labels, costs, classes=CLASSES), rounds=3, warmup_rounds=1)
-    assert fitted.converged.all()
-    assert (fitted.objective <= torch.cat(objectives) * (1 + 1e-4)).all()
-    benchmark.extra_info.update(
-        solves_per_s=round(len(COSTS) * CLASSES / benchmark.stats.stats.median, 2),
-        threads=torch.get_num_threads(),
-        times_as_fast_as={"scikit-learn": round(peer / benchmark.stats.stats.median, 3)},
+    def check(fitted, theirs):
+        models = theirs["scikit-learn"]
+        weight = torch.stack([torch.from_numpy(model.coef_) for model in models]).to(x)
+        bias = torch.stack([torch.from_numpy(model.intercept_) for model in models]).to(x)
+        assert fitted.converged.all()
+        assert (fitted.objective <= svm_objective(x, labels, costs, weight, bias) * (1 + 1e-4)).all()
+
+    beside(
+        lambda: fit_svm(x, labels, costs, classes=CLASSES),
+        {"scikit-learn": scikit_learn},
+        clips=len(COSTS) * CLASSES,
+        rounds=1,
+        check=check,
     )
