@@ -26,6 +26,13 @@ HOSTILE = Path(__file__).parent / "hostile_plugin"
 collect_ignore = ["hostile_plugin"]  # importing it changes the process
 
 
+def pytest_collection_modifyitems(items):
+    """Mark tests that draw videos of mocap-actions."""
+    for item in items:
+        if "drawn" in getattr(item, "fixturenames", ()) or "mocap_actions" in item.path.parts:
+            item.add_marker("draws")
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """An empty `$HARNESS_HOME`."""
