@@ -11,7 +11,7 @@ import pytest
 
 from harness import hookimpl
 from harness.cards import MethodCard
-from harness.errors import PluginError
+from harness.errors import PluginError, UsageError
 from harness.plugins import hookspecs
 from harness.plugins.manager import Plugins
 from harness.plugins.registry import Registry
@@ -278,6 +278,29 @@ def test_one_broken_file_of_references_leaves_the_others(numbers, install):
     published, (complaint,) = plugins.published()
     assert [one.method for one in published["second"]] == ["Uno", "Two"]
     assert "references 'nowhere' of gone: no_such_package:references.yaml cannot be read" in complaint
+
+
+def test_a_plugin_ships_benchmarks_in_a_folder_of_its_package(install, tmp_path, monkeypatch):
+    package = tmp_path / "speedy"
+    (package / "speed").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @hookimpl
+    def harness_benchmarks(registry):
+        registry.register("speedy", "speedy:speed")
+        registry.register("moved", "speedy:nowhere")
+        registry.register("gone", "no_such_package:speed")
+
+    plugins = Plugins(points=[install("speedy", harness_benchmarks=harness_benchmarks)])
+    assert status(plugins, "speedy").registered["benchmarks"] == ("gone", "moved", "speedy")
+    assert plugins.benchmarks.folder("speedy") == package / "speed"
+    with pytest.raises(PluginError, match="'moved' of speedy: expected a folder of the package at speedy:nowhere"):
+        plugins.benchmarks.folder("moved")
+    with pytest.raises(PluginError, match="'gone' of speedy: No module named 'no_such_package'"):
+        plugins.benchmarks.folder("gone")
+    with pytest.raises(UsageError, match="did you mean 'speedy'"):
+        plugins.benchmarks.folder("speed")
 
 
 def test_every_hook_is_documented():
