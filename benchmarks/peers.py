@@ -14,14 +14,7 @@ import av
 import cv2
 import numpy as np
 
-SIDE, WIDE = 112, 149
-"""Of the clip, and the width that 320 x 240 pixels have at that height."""
-CENTRE = slice((WIDE - SIDE) // 2, (WIDE - SIDE) // 2 + SIDE)
-
-
-def small(frame):
-    """(240, 320, 3) resized by the mean of the area, and its centre cut out."""
-    return cv2.resize(frame, (WIDE, SIDE), interpolation=cv2.INTER_AREA)[:, CENTRE]
+from .crop import CENTRE, SIDE, WIDE, small
 
 
 def pyav(path, wanted):

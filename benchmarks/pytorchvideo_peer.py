@@ -15,8 +15,8 @@ from pytorchvideo.data import LabeledVideoDataset  # noqa: E402
 from pytorchvideo.data.clip_sampling import ClipInfo, ClipSampler  # noqa: E402
 from pytorchvideo.data.encoded_video import EncodedVideo  # noqa: E402
 
+from .crop import small  # noqa: E402
 from .footage import FPS  # noqa: E402
-from .peers import small  # noqa: E402
 
 
 def clip(path, wanted):

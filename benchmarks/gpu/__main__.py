@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if device.type == "cuda" and not torch.cuda.is_available():
         parser.error("there is no GPU here; --counters counts what the paths would ask of one")
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    chosen = [row for row in ROWS if given.k in row.name]
+    chosen = [row for row in ROWS if given.k in row.name and (row.counted or not given.counters)]
     try:
         right = publish(given.output, Place(device, given.tiny), counting=given.counters, chosen=chosen)
     except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -173,15 +172,20 @@ def _libraries() -> Iterator[Check]:
     from importlib import import_module
     from importlib.metadata import requires
 
-    needed = [one.split(";")[0].strip() for one in requires("video-harness") or () if "extra ==" not in one]
+    from packaging.requirements import Requirement
+
+    requirements = [Requirement(one) for one in requires("video-harness") or ()]
+    needed = [one for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
     wrong = []
     for requirement in needed:
-        name = re.split(r"[^\w.-]", requirement)[0].lower()
+        name = requirement.name.lower()
         try:
             import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
         except Exception as error:  # any fault of a library is a finding
             missing = isinstance(error, ModuleNotFoundError)
-            install = f"pip install {'' if missing else '--force-reinstall '}'{requirement}'"
+            install = (
+                f"pip install {'' if missing else '--force-reinstall '}'{requirement.name}{requirement.specifier}'"
+            )
             wrong.append(Check(f"library {name}", False, f"{type(error).__name__}: {error}; {install}"))
     yield from wrong or [Check("libraries", True, f"{len(needed)} can be imported")]
 

@@ -58,11 +58,7 @@ def _title(verdict: Verdict) -> str:
 
 
 def _line(verdict: Verdict) -> tuple[str, ...]:
-    parts = [verdict.reason] if verdict.reason else []
-    if (score := verdict.largest) is not None:
-        parts.append(f"{score.metric} {score.stored:.4f}, now {score.computed:.4f}")
-    if verdict.predictions:
-        parts.append(f"{verdict.predictions} videos predicted otherwise")
+    parts = list(verdict.words)
     parts += [
         f"{name} {stored or '-'}, now {computed or '-'}" for name, (stored, computed) in verdict.made_with.items()
     ]

@@ -62,6 +62,16 @@ class Verdict:
     """Versions, hardware and threads that differ, stored and computed."""
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Reason, score that differs most, number of other predictions; or nothing."""
+        parts = [self.reason] if self.reason else []
+        if (score := self.largest) is not None:
+            parts.append(f"{score.metric} {score.stored:.4f}, now {score.computed:.4f}")
+        if self.predictions:
+            parts.append(f"{self.predictions} videos predicted otherwise")
+        return tuple(parts)
+
+    @property
     def largest(self) -> ScoreDifference | None:
         """The score that differs most."""
         apart = [one for one in self.scores if one.stored is not None and one.computed is not None]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.gate.cache import cached
 from harness.gate.comparison import Version
 
 WORKING_TREE = ""
@@ -59,25 +60,20 @@ def resolve(root: Path, reference: str) -> Version:
 def check_out(root: Path, version: Version, folder: Path) -> Checkout:
     """Clone a version into `folder`, or keep what is there.
 
-    Objects are shared with the repository, so that only files are written. A folder of which a kill left a part is
-    made anew.
+    Objects are shared with the repository, so that only files are written.
 
     Args:
         root: of the repository.
         version: as `resolve` found it.
         folder: new, or of the same version.
     """
-    done = folder.with_name(f"{folder.name}.done")
-    if done.is_file():
-        return Checkout(version, folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    commit, _, changes = version.commit.partition("+")
-    _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
-    _git(folder, "checkout", "--quiet", "--detach", commit)
-    if changes:
-        _copy_changes(root, folder)
-    done.touch()
+    with cached(folder) as complete:
+        if not complete:
+            commit, _, changes = version.commit.partition("+")
+            _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
+            _git(folder, "checkout", "--quiet", "--detach", commit)
+            if changes:
+                _copy_changes(root, folder)
     return Checkout(version, folder)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.errors import unknown
 from harness.gate.decision import Ratio, TimeVerdict, counter_grew
+from harness.profiling.counters import COMPARED
 
 Outcome = Literal["passed", "failed", "inconclusive"]
 TIME = "time"
@@ -20,8 +22,8 @@ BOUNDS: dict[str, float] = {
 }
 """Growth that is allowed, as a share; none for other counters.
 
-Times: the same code in two processes differs by up to 2 % for as long as they live, because of where its memory lies.
-Instructions of one call differ by 0.3 % between two calls. Allocations depend on what else is alive.
+Times: the same code in two processes differs by some 1 % for as long as they live, because of where its memory lies.
+Instructions of two calls differ by 0.3 %. Allocations depend on what else is alive.
 """
 OUTCOMES: dict[TimeVerdict, Outcome] = {"slower": "failed", "not slower": "passed", "inconclusive": "inconclusive"}
 GRAVITY: tuple[Outcome, ...] = ("passed", "inconclusive", "failed")
@@ -30,10 +32,20 @@ EXIT_CODES: dict[Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 5}
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Largest growth of time and counters, as shares of the base's."""
+    """Largest growth of time and counters, as shares of the base's.
+
+    Raises:
+        UsageError: when nothing of a name is measured.
+    """
 
     changed: Mapping[str, float] = field(default_factory=dict)
     """Bounds that differ from `BOUNDS`."""
+
+    def __post_init__(self) -> None:
+        known = (*BOUNDS, *COMPARED)
+        for name in self.changed:
+            if name not in known:
+                raise unknown("bound", name, known)
 
     def of(self, name: str) -> float:
         """Bound of a counter, or of `TIME`."""

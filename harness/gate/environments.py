@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.gate.cache import cached
 from harness.gate.checkouts import Checkout
 from harness.system import progress
 from harness.system.hashing import digest
@@ -43,12 +44,15 @@ def environment(checkout: Checkout, install: Sequence[str], cache: Path) -> Path
     """
     key = digest({"commit": checkout.version.commit, "install": list(install), "python": sys.version})[:16]
     folder = cache / f"environment-{key}"
-    done = folder / "complete"
+    with cached(folder) as complete:
+        if not complete:
+            progress.say(f"installing {checkout.version.reference} ({checkout.version.commit[:12]})")
+            _install(checkout, install, folder)
+    return interpreter(folder)
+
+
+def _install(checkout: Checkout, install: Sequence[str], folder: Path) -> None:
     python = interpreter(folder)
-    if done.is_file():
-        return python
-    shutil.rmtree(folder, ignore_errors=True)
-    progress.say(f"installing {checkout.version.reference} ({checkout.version.commit[:12]})")
     uv = shutil.which("uv")
     if uv:
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], checkout)
@@ -56,8 +60,6 @@ def environment(checkout: Checkout, install: Sequence[str], cache: Path) -> Path
     else:
         venv.create(folder, with_pip=True)
         _run([str(python), "-m", "pip", "install", "--quiet", *install], checkout)
-    done.touch()
-    return python
 
 
 def _run(command: Sequence[str], checkout: Checkout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -66,16 +67,15 @@ def run_gate(
         plugin_folders: benchmarks that plugins registered, beside those of the settings.
 
     Raises:
-        UsageError: when there is no such benchmark.
+        UsageError: when there is no such benchmark, or a bound is of nothing that is measured.
         InstallationError: when a version cannot be installed.
     """
+    bounds = Bounds(settings.bounds)
     base, head = (environment(side, settings.install, cache) for side in sides)
-    selection = _copy_benchmarks(sides[1], settings.benchmarks, plugin_folders, cache, keyword)
     warnings = tuple(noise.look().warnings())
-    pair = Pair(base, head, selection)
-    return _report(
-        sides, lambda: measure(pair, Bounds(settings.bounds), passes=passes, instructions=instructions), warnings
-    )
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=cache) as folder:
+        pair = Pair(base, head, _copy_benchmarks(sides[1], settings.benchmarks, plugin_folders, Path(folder), keyword))
+        return _report(sides, lambda: measure(pair, bounds, passes=passes, instructions=instructions), warnings)
 
 
 def run_score_gate(sides: tuple[Checkout, Checkout], settings: GateSettings, suite: str, *, cache: Path) -> GateReport:
@@ -112,12 +112,9 @@ def _report(
 
 
 def _copy_benchmarks(
-    head: Checkout, paths: Sequence[str], plugin_folders: Sequence[Path], cache: Path, keyword: str
+    head: Checkout, paths: Sequence[str], plugin_folders: Sequence[Path], folder: Path, keyword: str
 ) -> Selection:
     """Copy the head's benchmarks to a folder in which no sources lie."""
-    folder = cache / "benchmarks"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     chosen = []
     for path in paths:
         source = head.folder / path

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.execution.verification import Verdict, compare, new_home
+from harness.execution.verification import compare, new_home
 from harness.gate.checkouts import Checkout
 from harness.gate.comparison import Comparison
 from harness.leaderboard.board import Board
@@ -68,7 +68,7 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
             )
             continue
         verdict = compare(old, cell.run, head.cards[cell.identity.evaluator.name])
-        words = _words(verdict)
+        words = "; ".join([verdict.outcome, *verdict.words])
         different = verdict.outcome == "different"
         comparisons.append(Comparison(name=name, note="" if different else words, fault=words if different else ""))
     return comparisons + [Comparison(name=name, note="gone") for name in before]
@@ -97,12 +97,3 @@ def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
 
 def _name(identity: CellSpec) -> str:
     return f"{identity.fit_label} / {identity.evaluator.label} / {identity.data.label} / seed {identity.seed}"
-
-
-def _words(verdict: Verdict) -> str:
-    parts = [verdict.outcome, verdict.reason]
-    if (score := verdict.largest) is not None:
-        parts.append(f"{score.metric} {score.stored:.4f}, now {score.computed:.4f}")
-    if verdict.predictions:
-        parts.append(f"{verdict.predictions} videos predicted otherwise")
-    return "; ".join(part for part in parts if part)

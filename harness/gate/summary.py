@@ -39,6 +39,10 @@ def markdown(report: GateReport) -> str:
         cells = [_plain(cell) for cell in row]
         cells[1] = f"{MARKS[one.outcome]} {one.outcome}"
         lines.append("| " + " | ".join(cells) + " |")
+    changed = [(one.name, *row) for one in report.comparisons for row in counters(one)]
+    if changed:
+        lines += ["", "| benchmark | counter | base | head | change |", "| --- | --- | --: | --: | --- |"]
+        lines += ["| " + " | ".join(map(_plain, row)) + " |" for row in changed]
     lines += ["", f"{report.made_with['hardware']}, Python {report.made_with['python']}, {report.seconds:.0f} s."]
     lines += [f"Times vary here: {_plain(warning)}." for warning in report.noise]
     return "\n".join(lines) + "\n"

@@ -77,7 +77,6 @@ class Benchmark:
         self.name = self.fullname = name
         self.group: str | None = None
         self.extra_info: dict[str, Any] = {}
-        self.disabled = False
         self.stats = Timed(1.0)
         self._link = link
         self._used = False

@@ -58,12 +58,12 @@ class Counts:
 
     def flat(self) -> dict[str, int]:
         """Counters by name that are equal from call to call, for a gate to compare."""
-        names = _COMPARED - {"allocations", "peak_bytes"} if self.memory_varies else _COMPARED
+        names = COMPARED - {"allocations", "peak_bytes"} if self.memory_varies else COMPARED
         counters = {name: getattr(self, name) for name in sorted(names)}
         return {name: count for name, count in counters.items() if count is not None}
 
 
-_COMPARED = frozenset(field.name for field in fields(Counts)) - {"calls", "memory_varies"}
+COMPARED = frozenset(field.name for field in fields(Counts)) - {"calls", "memory_varies"}
 
 
 def count(function: Callable[[], object], *, device: str | torch.device = "cpu") -> Counts:

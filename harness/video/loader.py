@@ -38,7 +38,7 @@ def read_clips(
     generator: torch.Generator | None,
     crop: Literal["random", "multi_scale"] = "random",
 ) -> Tensor:
-    """Read clips in threads as (B, C, T, size, size) uint8 RGB, cropped.
+    """Read clips as (B, C, T, size, size) uint8 RGB, cropped.
 
     Without a generator, the short side of each frame becomes `size`, and the square is the centre. With one, a random
     square is cut out of each clip: after each frame's short side is resized to 8/7 of `size` (128 pixels for 112), or
@@ -56,7 +56,8 @@ def read_clips(
         DataError: when a video does not decode.
     """
 
-    def read(video: int, chosen: list[int]) -> Tensor:
+    def read(wanted: tuple[int, list[int]]) -> Tensor:
+        video, chosen = wanted
         short_side: int | None = size if generator is None else round(size * 8 / 7)
         if generator is not None and crop == "multi_scale":
             record = split.videos[video]
@@ -64,8 +65,9 @@ def read_clips(
         return split.read(video, chosen, short_side=short_side).permute(3, 0, 1, 2)[None]  # (1, C, T, H, W)
 
     clips = []
-    with ThreadPoolExecutor(min(allowed_processors(), THREADS), thread_name_prefix="read") as pool:
-        for clip in pool.map(read, videos.tolist(), frames.tolist()):
+    tasks = zip(videos.tolist(), frames.tolist(), strict=True)
+    with contextlib.closing(_read_ahead(read, tasks, more=1)) as ahead:
+        for clip in ahead:
             if generator is None:
                 clips.append(crops(clip, size, 1)[:, 0])
             elif crop == "multi_scale":

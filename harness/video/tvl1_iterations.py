@@ -58,7 +58,16 @@ class Iterations:
         if self._work is None:
             from harness.video.tvl1_triton import iterate
 
-            iterate(self._flow, self._dual, *data, self._shape)
+            iterate(
+                self._flow,
+                self._dual,
+                *data,
+                self._shape,
+                times=ITERATIONS,
+                limit=LIMIT,
+                steep=STEEP,
+                time_step=TIME_STEP,
+            )
         else:
             self._work.iterate(*data)
         planes = self._flow[:, : self._pixels].view(2, *self._shape)

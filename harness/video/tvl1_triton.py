@@ -6,14 +6,22 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from harness.video.tvl1_iterations import ITERATIONS, LIMIT, STEEP, TIME_STEP
-
 BLOCK = 1024
 """Pixels of a program of a kernel."""
 
 
 def iterate(
-    flow: Tensor, dual: Tensor, slope: Tensor, direction: Tensor, offset: Tensor, shape: tuple[int, int, int]
+    flow: Tensor,
+    dual: Tensor,
+    slope: Tensor,
+    direction: Tensor,
+    offset: Tensor,
+    shape: tuple[int, int, int],
+    *,
+    times: int,
+    limit: float,
+    steep: float,
+    time_step: float,
 ) -> None:
     """Run all iterations of a warp, in place.
 
@@ -24,12 +32,16 @@ def iterate(
         direction: (2, M).
         offset: (1, M).
         shape: batch, and height and width with the row and column of zeros.
+        times: iterations.
+        limit: longest step of the thresholding, in lengths of the gradient.
+        steep: time step over coupling.
+        time_step: of the dual ascent.
     """
     pixels = slope.shape[1]
     grid = (triton.cdiv(pixels, BLOCK),)
-    for _ in range(ITERATIONS):
-        _threshold[grid](flow, dual, slope, direction, offset, pixels, shape[2], LIMIT, BLOCK, enable_fp_fusion=False)
-        _ascend[grid](flow, dual, pixels, shape[1], shape[2], STEEP, TIME_STEP, BLOCK, enable_fp_fusion=False)
+    for _ in range(times):
+        _threshold[grid](flow, dual, slope, direction, offset, pixels, shape[2], limit, BLOCK, enable_fp_fusion=False)
+        _ascend[grid](flow, dual, pixels, shape[1], shape[2], steep, time_step, BLOCK, enable_fp_fusion=False)
 
 
 @triton.jit(do_not_specialize=["pixels", "row"])  # type: ignore[untyped-decorator]

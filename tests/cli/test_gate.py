@@ -83,6 +83,7 @@ def test_a_file_may_be_chosen(harness, repository):
         (("--base", "nothing"), "'nothing' names no commit"),
         (("--base", "main", "--bound", "time"), "--bound time: expected NAME=SHARE"),
         (("--base", "main", "--bound", "time=-1"), "--bound time=-1: expected NAME=SHARE"),
+        (("--base", "main", "--bound", "tme=0.1"), "unknown bound 'tme'; did you mean 'time'?"),
         (("--base", "main", "absent"), "unknown benchmarks 'absent'"),
     ],
 )

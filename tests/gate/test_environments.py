@@ -44,7 +44,7 @@ def test_a_complete_environment_is_used_again_and_half_a_one_is_not(checkout, tm
     python = environment(checkout, WHEEL, tmp_path / "cache")
     before = python.lstat().st_mtime_ns
     assert environment(checkout, WHEEL, tmp_path / "cache").lstat().st_mtime_ns == before
-    (python.parent.parent / "complete").unlink()
+    next((tmp_path / "cache").glob("*.done")).unlink()
     environment(checkout, WHEEL, tmp_path / "cache")
     assert python.lstat().st_mtime_ns != before
 
@@ -53,4 +53,4 @@ def test_a_version_that_does_not_install_is_named(checkout, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", os.defpath)
     with pytest.raises(InstallationError, match=r"main cannot be installed .*missing"):
         environment(checkout, ("--no-index", "missing-package"), tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*/complete"))
+    assert not list((tmp_path / "cache").glob("*.done"))

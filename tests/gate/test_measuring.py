@@ -54,21 +54,27 @@ def test_a_faster_head_passes_and_says_so(toy_pair):
     assert one.time.high < 1
 
 
-@pytest.mark.parametrize(
-    ("change", "counter"),
-    [
-        ("(x @ x).clone()", "copies"),
-        ("(x @ x) + 0 * x.sum().item()", "synchronisations"),
-        ("(x @ x).relu()", "kernels"),
-        ("(x @ x) if not bool((x @ x).isnan().any()) else x", "flops"),
-    ],
-)
-def test_one_more_of_a_counter_fails_before_any_time(toy_pair, change, counter):
-    pair = toy_pair("def product(x):\n    return x @ x\n", f"def product(x):\n    return {change}\n", TORCH)
-    (one,) = measure(pair, Bounds(), passes=1, seed=0)
-    assert one.outcome == "failed"
-    assert counter in {pair.name for pair in one.grown}
-    assert not one.seconds_head
+CHANGES = {
+    "copies": "(x @ x).clone()",
+    "synchronisations": "(x @ x) + 0 * x.sum().item()",
+    "kernels": "(x @ x).relu()",
+    "flops": "(x @ x) if not bool((x @ x).isnan().any()) else x",
+}
+
+
+def test_one_more_of_a_counter_fails_before_any_time(toy_pair):
+    base = "".join(f"def {name}(x):\n    return x @ x\n" for name in CHANGES)
+    head = "".join(f"def {name}(x):\n    return {change}\n" for name, change in CHANGES.items())
+    benchmark = "import toy, torch\n" + "".join(
+        f"def test_{name}(benchmark):\n    assert benchmark(lambda: toy.{name}(torch.ones(20, 20))).shape == (20, 20)\n"
+        for name in CHANGES
+    )
+    found = {one.name.rpartition("_")[2]: one for one in measure(toy_pair(base, head, benchmark), Bounds(), seed=0)}
+    assert {*found} == {*CHANGES}
+    for counter, one in found.items():
+        assert one.outcome == "failed"
+        assert counter in {pair.name for pair in one.grown}
+        assert not one.seconds_head
 
 
 def test_a_counter_that_varies_decides_nothing(toy_pair):

@@ -72,7 +72,9 @@ def test_table_and_markdown_say_the_same():
     assert table[2][-1].startswith("too noisy: ")
     assert table[3][-1] == "copies 1 -> 2"
     text = markdown(made)
-    assert text.count("\n|") == 2 + len(table)
+    rows_of_counters = [*counters(PASSED), *counters(GREW)]
+    assert text.count("\n|") == 2 + len(table) + 2 + len(rows_of_counters)
+    assert "| allocations | 100 | 101 | within its bound |" in text
     assert "test_k&lt;means>\\|" in text  # neither HTML nor another column
     assert headline(made) == "working tree against origin/main: failed (1 passed, 2 failed, 1 inconclusive)"
     assert all(len(row) == len(HEADER) for row in table)
