@@ -10,10 +10,10 @@ SLOWER = """
 
 import time as _time
 
-_fast = nearest
+_fast = {name}
 
 
-def nearest(*arguments, **options):
+def {name}(*arguments, **options):
     start = _time.perf_counter()
     found = _fast(*arguments, **options)
     end = start + {factor} * (_time.perf_counter() - start)
@@ -38,8 +38,10 @@ KNN, KMEANS, LOGISTIC, DECODE = (
 )
 FAULTS: dict[str, dict[str, str]] = {
     "alike": {KNN: "\n# Nothing has changed.\n"},
-    "10 % slower": {KNN: SLOWER.format(factor=1.10)},
-    "5 % slower": {KNN: SLOWER.format(factor=1.05)},
+    "slower": {
+        KNN: SLOWER.format(name="nearest", factor=1.10),
+        DECODE: SLOWER.format(name="decode", factor=1.05),
+    },
     "one more of each": {
         DECODE: MORE.format(name="decode", work="_without(arguments[0], [0])"),
         KNN: MORE.format(name="nearest", work="arguments[0].clone()"),
@@ -75,10 +77,10 @@ def clone_with_faults(folder: Path) -> None:
 def tag(fault: str) -> str:
     """Name of the tag of a fault.
 
-    >>> tag("10 % slower")
-    '10-percent-slower'
+    >>> tag("one more of each")
+    'one-more-of-each'
     """
-    return fault.replace("%", "percent").replace(" ", "-")
+    return fault.replace(" ", "-")
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -80,7 +80,7 @@ class Comparison:
     bound: float = BOUNDS[TIME]
     """Bound of the time."""
     seconds_base: tuple[float, ...] = ()
-    """Median of each block, in seconds a call."""
+    """Seconds a call of each block, by the faster half of its rounds."""
     seconds_head: tuple[float, ...] = ()
     fault: str = ""
     """Reason why the head could not be measured."""

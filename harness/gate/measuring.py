@@ -23,17 +23,17 @@ ERROR = 0.002
 
 All its benchmarks, and all looks at them, share it.
 """
-BLOCKS = 6
+BLOCKS = 5
 """Blocks of a benchmark in a pass."""
-PASSES = 6
+PASSES = 8
 """Passes at most; each starts both sides anew."""
 FIRST_LOOK = 3
 """Passes after which times are looked at for the first time."""
-BLOCK = 0.25
+BLOCK = 0.4
 """Seconds that the rounds of a block take together, where so few are enough."""
 ROUND = 0.005
 """Shortest round in seconds; shorter ones would be lost in the clock's."""
-FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 24
 
 
 @dataclass(slots=True)
@@ -89,7 +89,8 @@ def measure(
     """Measure each benchmark until its counters or its time decide.
 
     A pass starts a process of each side. There a benchmark runs in blocks: both sides prepare it in a fork, and then
-    take turns round by round on one core, in random order; the block gives the median of the rounds' log ratios.
+    take turns round by round on one core, in random order; the block gives the ratio of the faster half of either
+    side's rounds.
 
     Args:
         pair: what to measure.
@@ -216,10 +217,21 @@ def _time(sides: tuple[Side, Side], one: _Measured, order: random.Random) -> Non
     for _ in range(one.rounds):
         for side in _shuffled(sides, order):
             times[side.title].append(side.ask("time", calls=one.calls)["seconds"])
-    logarithms = [math.log(head / base) for base, head in zip(times["base"], times["head"], strict=True)]
-    one.logarithms.append(statistics.median(logarithms))
-    one.base.append(statistics.median(times["base"]))
-    one.head.append(statistics.median(times["head"]))
+    base, head = (_faster_half(times[side.title]) for side in sides)
+    one.logarithms.append(math.log(head / base))
+    one.base.append(base)
+    one.head.append(head)
+
+
+def _faster_half(seconds: Sequence[float]) -> float:
+    """Mean of the faster half of rounds.
+
+    Other work makes rounds longer, never shorter.
+
+    >>> _faster_half([4.0, 1.0, 9.0, 2.0])
+    1.5
+    """
+    return statistics.fmean(sorted(seconds)[: (len(seconds) + 1) // 2])
 
 
 def _look(measured: Mapping[str, _Measured], bounds: Bounds, done: int, passes: int) -> None:

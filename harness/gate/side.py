@@ -25,11 +25,17 @@ ALIKE = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    "MALLOC_TOP_PAD_": str(2**26),
 }
 """Environment variables that both sides get.
 
 One thread a library: where threads share cores, what is measured is how the scheduler places them. A benchmark that is
 about threads sets their number itself.
+
+glibc keeps memory that was freed: else a large tensor is taken from the system anew in each call or not, by where a
+process happens to lie in memory, which made one process of the same code some 2 % slower than another.
 """
 
 

@@ -151,7 +151,7 @@ class Session:
         """
         while (command := self._link.hear())["do"] != "next":
             if command["counted"]:
-                _counters()  # each fork would import it again
+                _counters()  # each fork would load them again
             if not hasattr(os, "fork"):
                 self._run(item)
                 continue
@@ -252,6 +252,7 @@ def _counters() -> Callable[[Run], dict[str, int]]:
     except ImportError:
         return lambda run: {}
     is_initialized: Callable[[], bool] = torch.cuda.is_initialized
+    count(lambda: torch.zeros(1) + 1)  # imports what counting needs
     return lambda run: count(run, device="cuda" if is_initialized() else "cpu").flat()
 
 

@@ -4,21 +4,25 @@ import subprocess
 
 import pytest
 
-from benchmarks.gate_experiment.table import COUNTED, GROWN, SCENARIOS, interval, table
+from benchmarks.gate_experiment.table import GROWN, SCENARIOS, SLOWED, interval, table
 from benchmarks.gate_experiment.versions import BASE, FAULTS, clone_with_faults, tag
 
 
-def record(scenario, outcome, grown=()):
-    benchmarks = {name: {"grown": list(grown)} for name in GROWN}
+def record(scenario, outcome, *, paths=None, grown=()):
+    benchmarks = {name: {"grown": list(grown), "outcome": (paths or {}).get(name, outcome)} for name in GROWN}
     values = {"scenario": scenario, "outcome": outcome, "seconds": 20.0, "hardware": "A processor", "commit": "c" * 40}
     return {**values, "benchmarks": benchmarks}
 
 
 def test_table_counts_every_outcome():
-    records = [record(SCENARIOS[0].name, outcome) for outcome in ["passed"] * 98 + ["failed", "inconclusive"]]
-    records += [record(COUNTED, "failed", ["copies", "kernels"])] * 4
+    alike, _, slower, _, counted = SCENARIOS
+    records = [record(alike.name, outcome) for outcome in ["passed"] * 98 + ["failed", "inconclusive"]]
+    records += [record(slower.name, "failed", paths={"test_decode": "inconclusive"})] * 3
+    records += [record(counted.name, "failed", grown=["copies", "kernels"])] * 4
     text = table(records)
     assert f"| alike, idle | 100 | 1 | 1 | 98 | {interval(1, 100)} | 20 |" in text
+    assert f"| {SLOWED['test_nearest']}, idle | 3 | 3 | 0 | 0 | {interval(3, 3)} | 20 |" in text
+    assert f"| {SLOWED['test_decode']}, idle | 3 | 0 | 3 | 0 | {interval(0, 3)} | 20 |" in text
     assert f"| an extra copy | `copies` | 4 | 4 | {interval(4, 4)} |" in text
     assert f"| an extra decode | `frames_decoded` | 4 | 0 | {interval(0, 4)} |" in text
 
