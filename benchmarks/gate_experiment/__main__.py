@@ -34,7 +34,6 @@ def main() -> None:
     """Run the gates that are missing, scenario by scenario in turns, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.gate_experiment")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of gates.jsonl and README.md")
-    parser.add_argument("--only", default="", help="scenarios whose names contain this")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many, to go on later")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "gate-experiment")
     options = parser.parse_args()
@@ -47,8 +46,7 @@ def main() -> None:
         scenario
         for number in range(max(scenario.gates for scenario in SCENARIOS))
         for scenario in SCENARIOS
-        if options.only in scenario.name
-        and sum(one["scenario"] == scenario.name for one in done) <= number < scenario.gates
+        if sum(one["scenario"] == scenario.name for one in done) <= number < scenario.gates
     ]
     with progress.bar("gates", total=len(todo)) as bar:
         for scenario in todo:
