@@ -43,15 +43,16 @@ def publish(output: Path, chosen: Sequence[Row]) -> int:
     with tempfile.TemporaryDirectory() as footage:
         for number, (row, policy) in enumerate(todo, 1):
             sys.stderr.write(f"[{number}/{len(todo)}] {policy} {row.path}\n")
-            records.put(row.test, policy, _measured(row, policy, Path(footage), warnings))
+            about = {"commit": records.made["commit"], "warnings": list(warnings)}
+            records.put(row.test, policy, about | _measured(row, policy, Path(footage)))
             write_text(output, table.render(rows.ROWS, records, output=output.name, raw=raw.name))
     write_text(output, table.render(rows.ROWS, records, output=output.name, raw=raw.name))
     return sum(not records.done(row.test, policy) for row in chosen for policy in table.POLICIES)
 
 
-def _measured(row: Row, policy: str, footage: Path, warnings: Sequence[str]) -> dict[str, Any]:
+def _measured(row: Row, policy: str, footage: Path) -> dict[str, Any]:
     """Measure one row: blocks of both sides, or why there are none."""
-    about = {"date": datetime.now(timezone.utc).date().isoformat(), "warnings": list(warnings)}
+    about = {"date": datetime.now(timezone.utc).date().isoformat()}
     os.environ.update(SETTINGS[policy])
     try:
         return {**about, **asdict(measure(str(ROOT / "benchmarks" / row.test), footage, budget=turns.BUDGET))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,30 +11,27 @@ from harness.system.environment import provenance
 from harness.system.files import write_json
 
 ROOT = Path(__file__).parents[2]
-CODE = ("harness/**/*.py", "plugins/*/src/**/*.py", "benchmarks/**/*.py")
 PEERS = ("scikit-image", "decord", "torchcodec")
 """Peers whose versions are recorded beside those of the harness's own libraries."""
 
 
 def made_with(device: str = "cpu") -> dict[str, Any]:
-    """Say what measurements depend on: hardware, versions, and a hash of the code; no names of machines or users."""
+    """Say what measurements depend on beside the code: hardware and versions; no names of machines or users."""
     known = provenance({}, device)
     for name in PEERS:
         try:
             known["libraries"][name] = version(name)
         except PackageNotFoundError:
             continue
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in CODE for path in ROOT.glob(pattern)):
-        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes())
-    return {**known, "code": digest.hexdigest()[:16]}
+    return known
 
 
 class Records:
     """Records of rows by policy, written after each: `records[test, policy] = record`.
 
     Args:
-        path: of the file. What it has of other code, versions or hardware is dropped.
+        path: of the file. What it has of other versions or hardware is dropped; of other code it is kept, as each row
+            names its commit.
     """
 
     def __init__(self, path: Path, made: dict[str, Any]) -> None:
@@ -43,7 +39,7 @@ class Records:
         self._rows: dict[str, dict[str, dict[str, Any]]] = {}
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if {**kept["made_with"], "commit": ""} == {**made, "commit": ""}:  # a commit of the same code is no change
+            if {**kept["made_with"], "commit": ""} == {**made, "commit": ""}:
                 self._rows = kept["rows"]
 
     @property

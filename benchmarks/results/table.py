@@ -116,6 +116,7 @@ def _machine(rows: Sequence[Row], records: Records) -> str:
     """Describe hardware and versions, and warn where the machine was not quiet."""
     made = records.made
     all_records = [record for row in rows for policy in POLICIES if (record := records.get(row.test, policy))]
+    commits = sorted({record["commit"] or "unknown" for record in all_records})
     dates = sorted({record["date"] for record in all_records})
     threads = sorted({record["threads"] for record in all_records if "threads" in record})
     libraries = ", ".join(f"{name} {number}" for name, number in made["libraries"].items())
@@ -123,7 +124,7 @@ def _machine(rows: Sequence[Row], records: Records) -> str:
         f"- {made['hardware']}, {made['processors']} processors, PyTorch with {' or '.join(map(str, threads))} threads",
         f"- {made['system']}",
         f"- Python {made['python']}, {libraries}",
-        f"- commit {made['commit'] or 'unknown'}, measured {' to '.join(dict.fromkeys([*dates[:1], *dates[-1:]]))}",
+        f"- commit {', '.join(commits)}, measured {' to '.join(dict.fromkeys([*dates[:1], *dates[-1:]]))}",
     ]
     noise = sorted({warning for record in all_records for warning in record["warnings"]})
     quiet = "quiet: a low load average, no busy process of others, no governor that saves power"

@@ -69,12 +69,15 @@ _mappers: list[Callable[..., Iterator[tuple[Any, Any]]]] = []
 
 
 def allowed_processors() -> int:
-    """Count the processors that this process may use."""
+    """Count the processors that this process may use.
+
+    Its affinity and the quota of its control group limit them.
+    """
     if _shares:
         return _shares[-1]
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    import joblib
+
+    return int(joblib.cpu_count())
 
 
 def share_processors(count: int) -> None:

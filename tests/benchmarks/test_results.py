@@ -114,8 +114,8 @@ def test_the_command_goes_on_and_publishes(fake, tmp_path, monkeypatch, capsys):
     policies = raw["rows"][f"{fake}::test_row"]
     assert set(policies) == {"PASSIVE", "ACTIVE"}
     assert str(tmp_path) not in text
-    # Measured by other code, nothing counts any more.
-    raw["made_with"]["code"] = "another"
+    # Measured with other versions, nothing counts any more.
+    raw["made_with"]["python"] = "another"
     output.with_suffix(".json").write_text(json.dumps(raw))
     monkeypatch.setattr(command, "measure", lambda *_args, **_kwargs: turns.Measured(1, 1, {"ours": [1.0]}, {}, 0.5))
     assert command.main(["-o", str(output)]) == 0

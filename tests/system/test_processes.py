@@ -109,6 +109,11 @@ def test_no_more_workers_than_allowed_processors():
     assert len(pids) == 1
 
 
+def test_a_limit_of_processors_is_kept(monkeypatch):
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert allowed_processors() == 1
+
+
 class _Pid:
     """The process that it is called in."""
 
