@@ -25,7 +25,7 @@ TESTS = "cuda_tests"
 
 
 def publish(folder: Path, place: Place, *, counting: bool = False, chosen: Sequence[Row] = ROWS) -> bool:
-    """Measure what has no record of this code yet, and write the table after each row.
+    """Measure what has no record of this commit yet, and write the table after each row.
 
     Args:
         folder: of the records and of the table, `README.md`.
@@ -37,7 +37,8 @@ def publish(folder: Path, place: Place, *, counting: bool = False, chosen: Seque
         False when an answer is wrong, a row failed, or a test did.
     """
     made = {**made_with(str(place.device)), "tiny": place.tiny, "counting": counting}
-    records = {row.name: record for row in chosen if (record := _recorded(folder, row.name, made)) is not None}
+    rows = [*ROWS, *chosen]
+    records = {row.name: record for row in rows if (record := _recorded(folder, row.name, made)) is not None}
     for row in chosen:
         if row.name in records:
             continue
@@ -69,18 +70,17 @@ def _measured(row: Row, place: Place, *, counting: bool) -> dict[str, Any]:
         return {"failed": f"wrong answer: {error}"}
     except HarnessError as error:
         return {"failed": str(error)}
-    except torch.OutOfMemoryError as error:
-        return {"failed": str(error).splitlines()[0]}
+    except RuntimeError as error:  # of PyTorch, as where memory is short
+        return {"failed": str(error).partition("\n")[0]}
 
 
 def _recorded(folder: Path, name: str, made: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The record of a row that was made with the same code, versions and hardware, and did not fail."""
+    """The record of a row that was made with the same commit, versions and hardware, and did not fail."""
     path = folder / f"{name}.json"
     if not path.exists():
         return None
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    same = {**record["made_with"], "commit": ""} == {**made, "commit": ""}  # a commit of the same code is no change
-    return record if same and "failed" not in record else None
+    return record if record["made_with"] == made and "failed" not in record and record.get("passed", True) else None
 
 
 def _write_table(folder: Path, records: Mapping[str, Mapping[str, Any]], *, counting: bool) -> None:

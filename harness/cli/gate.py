@@ -31,7 +31,9 @@ def gate(
         list[str] | None,
         typer.Option(metavar="NAME=SHARE", help="Growth that is allowed, of `time` or a counter: time=0.05."),
     ] = None,
-    passes: Annotated[int, typer.Option(min=1, help="Most passes; each starts both sides anew.")] = 6,
+    passes: Annotated[
+        int, typer.Option(min=1, help="Most passes, of five blocks each; a pass starts both sides anew.")
+    ] = 8,
     instructions: Annotated[
         bool, typer.Option("--instructions", help="Also count instructions under Valgrind, which takes minutes.")
     ] = False,
@@ -65,7 +67,7 @@ def gate(
         raise UsageError(msg)
     if output is not None:
         expect_folder("-o", output)
-    root, cache = repository(Path.cwd()), paths.home() / "gate"
+    root, cache = repository(Path.cwd()), (paths.home() / "gate").resolve()
     sides = both_versions(root, base, head, cache)
     settings = gate_settings(sides[1].folder)
     if scores is not None:

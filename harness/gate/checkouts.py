@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -70,11 +71,24 @@ def check_out(root: Path, version: Version, folder: Path) -> Checkout:
     with cached(folder) as complete:
         if not complete:
             commit, _, changes = version.commit.partition("+")
-            _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
+            _clone(root, folder)
             _git(folder, "checkout", "--quiet", "--detach", commit)
+            if (folder / ".gitmodules").is_file():
+                _git(folder, "submodule", "--quiet", "update", "--init", "--recursive")
             if changes:
                 _copy_changes(root, folder)
     return Checkout(version, folder)
+
+
+def _clone(root: Path, folder: Path) -> None:
+    """Clone without a checkout, and a shallow repository with all commits it has."""
+    if _git(root, "rev-parse", "--is-shallow-repository") != "true":
+        _git(root, "clone", "--quiet", "--shared", "--no-checkout", str(root), str(folder))
+        return
+    _git(root, "init", "--quiet", str(folder))
+    objects, shallow = (root / _git(root, "rev-parse", "--git-path", name) for name in ("objects", "shallow"))
+    (folder / ".git" / "objects" / "info" / "alternates").write_text(f"{objects.resolve()}\n", encoding="utf-8")
+    shutil.copy2(shallow, folder / ".git" / "shallow")
 
 
 def _changes(root: Path) -> str:
@@ -86,7 +100,9 @@ def _changes(root: Path) -> str:
     for name in changed:
         path = root / name
         total.update(f"{name}\0".encode())
-        if path.is_file():
+        if path.is_symlink():
+            total.update(os.fsencode(path.readlink()))
+        elif path.is_file():
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:12]
 
@@ -94,17 +110,20 @@ def _changes(root: Path) -> str:
 def _changed_files(root: Path) -> list[str]:
     tracked = _git(root, "diff", "--name-only", "--no-renames", "-z", "HEAD").split("\0")
     others = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-    return sorted({*tracked, *others} - {""})
+    for name in tracked:
+        if name and (root / name).is_dir() and not (root / name).is_symlink():
+            msg = f"the submodule {name} has changes: commit them, or name a commit with --head"
+            raise UsageError(msg)
+    return sorted(name for name in {*tracked, *others} if name and not name.endswith("/"))  # no repository within
 
 
 def _copy_changes(root: Path, folder: Path) -> None:
     for name in _changed_files(root):
         source, target = root / name, folder / name
-        if source.is_file():
+        target.unlink(missing_ok=True)
+        if source.is_symlink() or source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-        else:
-            target.unlink(missing_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _git(folder: Path, *arguments: str) -> str:

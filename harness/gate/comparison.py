@@ -22,7 +22,7 @@ BOUNDS: dict[str, float] = {
 }
 """Growth that is allowed, as a share; none for other counters.
 
-Times: the same code in two processes differs by some 1 % for as long as they live, because of where its memory lies.
+Times: the same code in two processes differs by 0.5 % for as long as they live, because of where its memory lies.
 Instructions of two calls differ by 0.3 %. Allocations depend on what else is alive.
 """
 OUTCOMES: dict[TimeVerdict, Outcome] = {"slower": "failed", "not slower": "passed", "inconclusive": "inconclusive"}
@@ -85,7 +85,12 @@ class Comparison:
     fault: str = ""
     """Reason why the head could not be measured."""
     note: str = ""
-    """Remark; for a benchmark that only one side has."""
+    """Remark; for a benchmark that only one side has, or scores that are alike."""
+
+    @property
+    def of_one_side(self) -> bool:
+        """True if only one side has it."""
+        return self.note.partition(":")[0] in ("new", "gone")
 
     @property
     def grown(self) -> tuple[CounterPair, ...]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import venv
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -16,12 +17,36 @@ from harness.gate.checkouts import Checkout
 from harness.system import progress
 from harness.system.hashing import digest
 
+OTHER_CODE = ("PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS", "VIRTUAL_ENV")
 SHOWN = 15
 """Lines of a failed installation that are shown."""
 
 
 class InstallationError(HarnessError):
     """A version cannot be installed."""
+
+
+def variables() -> dict[str, str]:
+    """Environment variables without those that bring in other code."""
+    return {name: value for name, value in os.environ.items() if name not in OTHER_CODE}
+
+
+def packages(python: Path) -> dict[str, str]:
+    """Versions of the distributions that are installed beside an interpreter."""
+    folders = [str(path) for path in python.parent.parent.glob("[Ll]ib/**/site-packages")]
+    return {one.name: one.version for one in metadata.distributions(path=folders)}
+
+
+def other_packages(base: Path, head: Path) -> list[str]:
+    """Name the packages that two environments have in other versions.
+
+    Args:
+        base: interpreter.
+        head: interpreter.
+    """
+    versions = packages(base), packages(head)
+    names = sorted(name for name in versions[0] if versions[1].get(name, "") not in ("", versions[0][name]))
+    return [f"{name} is {versions[0][name]} in the base and {versions[1][name]} in the head" for name in names]
 
 
 def interpreter(folder: Path) -> Path:
@@ -63,11 +88,10 @@ def _install(checkout: Checkout, install: Sequence[str], folder: Path) -> None:
 
 
 def _run(command: Sequence[str], checkout: Checkout) -> None:
-    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     run = subprocess.run(  # noqa: S603
         command,
         cwd=checkout.folder,
-        env=variables,
+        env=variables(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

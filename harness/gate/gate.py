@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.gate import noise
 from harness.gate.checkouts import Checkout, check_out, resolve
 from harness.gate.comparison import Bounds, Comparison, GateReport
-from harness.gate.environments import environment
+from harness.gate.environments import environment, other_packages
 from harness.gate.measuring import PASSES, Pair, measure
 from harness.gate.scores import compare_scores
 from harness.gate.settings import GateSettings
@@ -72,7 +72,7 @@ def run_gate(
     """
     bounds = Bounds(settings.bounds)
     base, head = (environment(side, settings.install, cache) for side in sides)
-    warnings = tuple(noise.look().warnings())
+    warnings = (*noise.look().warnings(), *other_packages(base, head))
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=cache) as folder:
         pair = Pair(base, head, _copy_benchmarks(sides[1], settings.benchmarks, plugin_folders, Path(folder), keyword))
         return _report(sides, lambda: measure(pair, bounds, passes=passes, instructions=instructions), warnings)
@@ -122,6 +122,9 @@ def _copy_benchmarks(
             msg = f"no benchmarks at {path!r} of {head.version.reference}: expected a file or folder below its root"
             raise UsageError(msg)
         _copy(source, folder / path)
+        for above in source.relative_to(head.folder).parents:
+            if (head.folder / above / "conftest.py").is_file():
+                _copy(head.folder / above / "conftest.py", folder / above / "conftest.py")
         chosen.append(path)
     for number, source in enumerate(plugin_folders):
         name = f"plugin_{number}_{source.name}"
@@ -136,4 +139,4 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_file():
         shutil.copy2(source, target)
         return
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)

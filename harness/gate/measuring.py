@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UsageError
 from harness.gate.comparison import TIME, Bounds, Comparison, CounterPair
 from harness.gate.decision import Ratio, ratio
-from harness.gate.side import Selection, Side, running
+from harness.gate.side import Selection, Side, SideError, running
 from harness.system import progress
 
 ERROR = 0.002
@@ -90,7 +91,8 @@ def measure(
 
     A pass starts a process of each side. There a benchmark runs in blocks: both sides prepare it in a fork, and then
     take turns round by round on one core, in random order; the block gives the ratio of the faster half of either
-    side's rounds.
+    side's rounds. Blocks of one pass share two processes, which may differ in speed for as long as they live (by 0.5 %
+    where this was measured): a bound of the time should be above that.
 
     Args:
         pair: what to measure.
@@ -108,7 +110,7 @@ def measure(
     with progress.bar("gate", total=passes + instructions) as bar:
         if instructions:
             for sides, one in _each(pair, measured, callgrind=True):
-                _block(sides, one, order, lambda sides, one: _count(sides, one, bounds))
+                _block(sides, one, order, lambda sides, one: _count(sides, one, bounds, "instructions"))
             bar.advance(note="instructions counted")
         for number in range(passes):
             for sides, one in _each(pair, measured):
@@ -151,23 +153,35 @@ def _each(
 
 
 def _collect(sides: tuple[Side, Side], measured: dict[str, _Measured]) -> None:
-    """Learn what benchmarks there are."""
+    """Learn what benchmarks there are.
+
+    Raises:
+        SideError: when pytest ends before it has collected.
+        UsageError: when there is none.
+    """
     names: list[list[str]] = []
-    broken: dict[str, str] = {}
+    broken: list[dict[str, str]] = []
     for side in sides:
-        broken = {}
+        faults = {}
         while (event := side.hear())["event"] == "broken":
-            broken[event["name"]] = event["why"]
-        names.append(event.get("names", []))
-    for file, why in broken.items():  # of the head
+            faults[event["name"]] = event["why"]
+        if event["event"] != "collected":
+            msg = f"the benchmarks of the {side.title} cannot be collected{side.last_words}"
+            raise SideError(msg)
+        broken.append(faults)
+        names.append(event["names"])
+    for file, why in broken[1].items():
         measured.setdefault(file, _Measured(file, fault=f"cannot be read: {why}"))
-    base, head = [name for name in names[0] if name.partition("::")[0] not in broken], names[1]
+    base, head = [name for name in names[0] if name.partition("::")[0] not in broken[1]], names[1]
     if not head and not measured:
         msg = "no benchmark found: a benchmark is a test that uses the fixture `benchmark`"
         raise UsageError(msg)
     for name in dict.fromkeys([*head, *base]):
         one = measured.setdefault(name, _Measured(name))
-        if name not in base or name not in head:
+        file = name.partition("::")[0]
+        if file in broken[0]:
+            one.note = f"new: the base cannot read it: {broken[0][file]}"
+        elif name not in base or name not in head:
             one.note = "new" if name in head else "gone"
 
 
@@ -179,27 +193,63 @@ def _block(
     *,
     counted: bool = False,
 ) -> None:
-    """Prepare a benchmark on both sides, do `work`, and let it check its answers."""
+    """Prepare a benchmark on both sides, do `work`, and let it check its answers.
+
+    A side on which it ends earlier is asked for no more.
+    """
     if not one.undecided:
         return
     core = order.choice(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None
-    ready = {side.title: side.ask("run", core=core, counted=counted) for side in _shuffled(sides, order)}
-    ended = {title: event for title, event in ready.items() if event["event"] != "ready"}
+    ended = {}
+    for side in _shuffled(sides, order):
+        try:
+            _answer(side, "ready", "run", core=core, counted=counted)
+        except _EndedError as end:
+            ended[side.title] = end.event | {"unused": True}
     if not ended:
-        work(sides, one)
+        try:
+            work(sides, one)
+        except _EndedError as end:
+            ended[end.side.title] = end.event
     for side in sides:
         if side.title not in ended:
-            ended[side.title] = side.ask("go on")
+            ended[side.title] = _answer(side, "ended", "go on")
     wrong = {title: f"{one['outcome']}: {one['why']}" for title, one in ended.items() if one["outcome"] != "passed"}
     if "head" in wrong and ended["head"]["outcome"] == "failed":
         one.fault = wrong["head"]
     elif wrong:
         one.note = ", ".join(f"{title} {why}" for title, why in wrong.items())
+    elif any("unused" in event for event in ended.values()):
+        one.note = "not measured: it never calls its fixture `benchmark`"
 
 
-def _count(sides: tuple[Side, Side], one: _Measured, bounds: Bounds) -> None:
+class _EndedError(Exception):
+    """A benchmark ended in place of an answer."""
+
+    def __init__(self, side: Side, event: dict[str, Any]) -> None:
+        super().__init__(event)
+        self.side, self.event = side, event
+
+
+def _answer(side: Side, expected: str, do: str, **values: Any) -> dict[str, Any]:
+    """Ask a side.
+
+    Raises:
+        _EndedError: when the benchmark ends in place of the answer.
+        SideError: when the session does.
+    """
+    event = side.ask(do, **values)
+    if event["event"] == expected:
+        return event
+    if event["event"] == "ended":
+        raise _EndedError(side, event)
+    msg = f"the benchmarks of the {side.title} ended early{side.last_words}"
+    raise SideError(msg)
+
+
+def _count(sides: tuple[Side, Side], one: _Measured, bounds: Bounds, do: str = "count") -> None:
     """Count two calls of each side."""
-    base, head = ([side.ask("count")["counters"] for _ in range(2)] for side in sides)
+    base, head = ([_answer(side, "counted", do)["counters"] for _ in range(2)] for side in sides)
     for name in [name for name in head[0] if name in base[0]]:
         half = bounds.of(name) / 2
         steady = all(abs(two[name] - first[name]) <= half * first[name] for first, two in (base, head))
@@ -209,14 +259,14 @@ def _count(sides: tuple[Side, Side], one: _Measured, bounds: Bounds) -> None:
 def _time(sides: tuple[Side, Side], one: _Measured, order: random.Random) -> None:
     """Time rounds in turns."""
     if not one.calls:
-        first = [side.ask("time", calls=1) for side in sides]
+        first = [_answer(side, "timed", "time", calls=1) for side in sides]
         seconds = max(event["seconds"] for event in first)
         one.calls = 1 if first[0]["single"] else max(1, math.ceil(ROUND / max(seconds, 1e-9)))
         one.rounds = max(FEWEST_ROUNDS, min(MOST_ROUNDS, round(BLOCK / (2 * one.calls * seconds))))
     times: dict[str, list[float]] = {side.title: [] for side in sides}
     for _ in range(one.rounds):
         for side in _shuffled(sides, order):
-            times[side.title].append(side.ask("time", calls=one.calls)["seconds"])
+            times[side.title].append(_answer(side, "timed", "time", calls=one.calls)["seconds"])
     base, head = (_faster_half(times[side.title]) for side in sides)
     one.logarithms.append(math.log(head / base))
     one.base.append(base)

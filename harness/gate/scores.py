@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from harness.errors import HarnessError
 from harness.execution.verification import compare, new_home
 from harness.gate.checkouts import Checkout
 from harness.gate.comparison import Comparison
+from harness.gate.environments import variables
 from harness.leaderboard.board import Board
 from harness.leaderboard.results_file import load_results
 from harness.store.records import CellSpec
@@ -53,25 +53,22 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
         base: what is compared with.
         head: what is judged; one of its cells that the base has not is noted as new.
     """
-    before = {_name(cell.identity): cell.run for cell in base.planned}
+    before = {cell.identity.model_dump_json(): cell for cell in base.planned}
     comparisons = []
     for cell in head.planned:
         name = _name(cell.identity)
-        if name not in before:
-            comparisons.append(Comparison(name=name, note="new"))
+        earlier = before.pop(cell.identity.model_dump_json(), None)
+        if earlier is None or earlier.run is None or cell.run is None:
+            if earlier is not None and earlier.run is not None:
+                comparisons.append(Comparison(name=name, fault="ran in the base alone"))
+            else:
+                comparisons.append(Comparison(name=name, note="not applicable" if cell.run is None else "new"))
             continue
-        old = before.pop(name)
-        if old is None or cell.run is None:
-            same = old is cell.run
-            comparisons.append(
-                Comparison(name=name, note="not applicable" if same else "", fault="" if same else "only one side ran")
-            )
-            continue
-        verdict = compare(old, cell.run, head.cards[cell.identity.evaluator.name])
+        verdict = compare(earlier.run, cell.run, head.cards[cell.identity.evaluator.name])
         words = "; ".join([verdict.outcome, *verdict.words])
         different = verdict.outcome == "different"
         comparisons.append(Comparison(name=name, note="" if different else words, fault=words if different else ""))
-    return comparisons + [Comparison(name=name, note="gone") for name in before]
+    return comparisons + [Comparison(name=_name(cell.identity), note="gone") for cell in before.values()]
 
 
 def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
@@ -82,7 +79,7 @@ def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
     run = subprocess.run(  # noqa: S603
         [str(python), "-m", "harness", "run", suite, "-o", str(board)],
         cwd=folder,
-        env={**os.environ, "HARNESS_HOME": str(new_home(home))},
+        env={**variables(), "HARNESS_HOME": str(new_home(home))},
         capture_output=True,
         text=True,
         check=False,
@@ -96,4 +93,7 @@ def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
 
 
 def _name(identity: CellSpec) -> str:
-    return f"{identity.fit_label} / {identity.evaluator.label} / {identity.data.label} / seed {identity.seed}"
+    learnt_from = (
+        "" if identity.pretraining in (None, identity.data) else f" / learnt from {identity.pretraining.label}"
+    )
+    return f"{identity.fit_label}{learnt_from} / {identity.evaluator.label} / {identity.data.label}"

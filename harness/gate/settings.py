@@ -23,7 +23,7 @@ class GateSettings(BaseModel):
 
     benchmarks: tuple[str, ...] = ("benchmarks",)
     """Files and folders of benchmarks, below the root of the repository."""
-    install: tuple[str, ...] = (".", "pytest")
+    install: tuple[str, ...] = (".", "pytest", "memray; sys_platform != 'win32'")
     """Arguments of `pip install` in the root of either version."""
     bounds: dict[str, float] = {}
     """Growth that is allowed, as a share: of `time`, and of counters by name."""

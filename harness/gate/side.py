@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, UsageError
+from harness.gate.environments import variables
 
 WORKER = Path(__file__).with_name("worker.py")
 LIMIT = 600.0
@@ -25,6 +28,7 @@ ALIKE = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**32),
     "MALLOC_TOP_PAD_": str(2**26),
@@ -35,7 +39,8 @@ One thread a library: where threads share cores, what is measured is how the sch
 about threads sets their number itself.
 
 glibc keeps memory that was freed: else a large tensor is taken from the system anew in each call or not, by where a
-process happens to lie in memory, which made one process of the same code some 2 % slower than another.
+process happens to lie in memory, which made one process of the same code some 2 % slower than another. PyTorch looks
+for a GPU without starting CUDA, which a fork could not use.
 """
 
 
@@ -97,7 +102,7 @@ class Side:
             SideError: when the worker has ended, or took longer than `LIMIT`.
         """
         assert self._process.stdout is not None
-        timer = threading.Timer(LIMIT, self._process.kill)
+        timer = threading.Timer(LIMIT, self.end)
         timer.daemon = True
         timer.start()
         try:
@@ -109,11 +114,23 @@ class Side:
         event: dict[str, Any] = json.loads(line)
         return event
 
+    def end(self) -> None:
+        """End the worker, and the fork in which a benchmark runs."""
+        if os.name == "nt":
+            self._process.kill()
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    @property
+    def last_words(self) -> str:
+        """The last line that the worker printed, after a colon; or nothing."""
+        printed = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f": {printed[-1].strip()}" if printed else ""
+
     def _lost(self) -> SideError:
         code = self._process.wait()
-        printed = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        said = f": {printed[-1].strip()}" if printed else ""
-        return SideError(f"the benchmarks of the {self.title} ended with code {code}{said}")
+        return SideError(f"the benchmarks of the {self.title} ended with code {code}{self.last_words}")
 
 
 @contextmanager
@@ -131,9 +148,8 @@ def running(title: str, python: Path, selection: Selection, folder: Path, *, cal
         UsageError: when Valgrind is asked for and not installed.
     """
     log = folder / f"{title}.log"
-    before, variables = _callgrind(folder / f"{title}-callgrind") if callgrind else ([], {})
+    before, traced = _callgrind(folder / f"{title}-callgrind") if callgrind else ([], {})
     arguments = [*before, str(python), str(WORKER), selection.keyword, str(selection.folder)]
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
     with (
         log.open("w", encoding="utf-8") as printed,
         subprocess.Popen(  # noqa: S603
@@ -143,13 +159,15 @@ def running(title: str, python: Path, selection: Selection, folder: Path, *, cal
             stderr=printed,
             text=True,
             encoding="utf-8",
-            env={**kept, **ALIKE, **variables},
+            env={**variables(), **ALIKE, **traced},
+            start_new_session=True,
         ) as process,
     ):
+        side = Side(title, process, log)
         try:
-            yield Side(title, process, log)
+            yield side
         finally:
-            process.kill()
+            side.end()
 
 
 def _callgrind(prefix: Path) -> tuple[list[str], dict[str, str]]:
@@ -157,5 +175,5 @@ def _callgrind(prefix: Path) -> tuple[list[str], dict[str, str]]:
     if valgrind is None:
         msg = "instructions are counted by Valgrind, which is not installed: apt-get install valgrind"
         raise UsageError(msg)
-    tool = ["--tool=callgrind", f"--callgrind-out-file={prefix}-%p", "--instr-atstart=no", "--quiet"]
+    tool = ["--tool=callgrind", f"--callgrind-out-file={prefix}-%p", "--collect-atstart=no", "--quiet"]
     return [valgrind, *tool], {"HARNESS_CALLGRIND": str(prefix)}

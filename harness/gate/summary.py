@@ -28,7 +28,8 @@ def headline(report: GateReport) -> str:
     """One line with the outcome."""
     counts = {name: sum(one.outcome == name for one in report.comparisons) for name in MARKS}
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"{report.head.reference} against {report.base.reference}: {report.outcome} ({parts})"
+    nothing = "; nothing was compared" if all(one.of_one_side for one in report.comparisons) else ""
+    return f"{report.head.reference} against {report.base.reference}: {report.outcome} ({parts}{nothing})"
 
 
 def markdown(report: GateReport) -> str:

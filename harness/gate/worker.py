@@ -113,7 +113,7 @@ class Benchmark:
                 self.stats = Timed(_seconds(prepare, 1 if single else command["calls"]))
                 self._link.say("timed", seconds=self.stats.median, single=single)
             elif command["do"] == "count":
-                self._link.say("counted", counters=_counters()(prepare()))
+                self._link.say("counted", counters=_counters()(_anew(prepare) if single else prepare()))
             else:
                 self._link.say("counted", counters={"instructions": _instructions(prepare())})
         return answer
@@ -157,15 +157,18 @@ class Session:
                 continue
             child = os.fork()
             if not child:
+                code = 1  # unless the benchmark ran to its end, well or not
                 try:
                     if command.get("core") is not None:
                         os.sched_setaffinity(0, {command["core"]})
                     self._run(item)
+                    code = 0
                 finally:
-                    os._exit(0)
+                    os._exit(code)
             _, status = os.waitpid(child, 0)
             if status:
-                self._link.say("ended", name=item.nodeid, outcome="failed", why=f"the process ended with {status}")
+                code = os.waitstatus_to_exitcode(status)
+                self._link.say("ended", name=item.nodeid, outcome="failed", why=f"the process ended with {code}")
         return True
 
     def _run(self, item: pytest.Item) -> None:
@@ -174,6 +177,12 @@ class Session:
             if report.outcome != "passed" and outcome == "passed":
                 outcome, why = report.outcome, _last_line(report.longreprtext)
         self._link.say("ended", name=item.nodeid, outcome=outcome, why=why)
+
+
+def _anew(prepare: Callable[[], Run]) -> Run:
+    """A call that is prepared for each of the two times that counting makes it."""
+    runs = [prepare(), prepare()]
+    return lambda: (runs.pop() if runs else prepare())()
 
 
 def _last_line(text: str) -> str:
@@ -263,6 +272,7 @@ def main() -> None:
     link = Link()
     options = [
         "-q",
+        "--continue-on-collection-errors",
         "-p",
         "no:benchmark",
         "-p",

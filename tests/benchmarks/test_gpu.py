@@ -45,7 +45,7 @@ def test_what_is_recorded_is_not_measured_again(tmp_path, monkeypatch):
     assert command.publish(tmp_path, CPU, chosen=[row])
     assert command.publish(tmp_path, CPU, chosen=[row])
     assert len(calls) == 1
-    monkeypatch.setattr(command, "made_with", lambda device: {"code": "another", "libraries": {}})
+    monkeypatch.setattr(command, "made_with", lambda device: {"commit": "another", "libraries": {}})
     assert command.publish(tmp_path, Place(torch.device("cpu"), tiny=False), chosen=[row])
     assert len(calls) == 2
 
@@ -73,7 +73,7 @@ def test_the_command(tmp_path, capsys):
     assert "## Counters" in text
     made = json.loads((tmp_path / "tv_l1.json").read_text())["made_with"]
     assert made["hardware"]
-    assert made["code"]
+    assert made["commit"]
 
 
 def test_figures_of_rates_and_times():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 import pytest
 
@@ -69,8 +68,11 @@ def test_too_few_blocks_are_inconclusive(harness, repository, monkeypatch):
     assert "2 blocks are too few for an interval" in result.stdout
 
 
-def test_a_file_may_be_chosen(harness, repository):
-    repository.commit(toy=WORK, benchmarks__test_other="def test_other(benchmark):\n    benchmark(int)\n")
+def test_a_file_may_be_chosen_and_has_its_fixtures(harness, repository):
+    fixture = "import pytest\n\n@pytest.fixture(autouse=True)\ndef rounds():\n    return 1\n"
+    asks = BENCHMARK.replace("(benchmark)", "(benchmark, rounds)")
+    other = "def test_other(benchmark):\n    benchmark(int)\n"
+    repository.commit(toy=WORK, benchmarks__test_other=other, benchmarks__conftest=fixture, benchmarks__test_toy=asks)
     result = harness("bench", "gate", "benchmarks/test_toy.py", "--base", "HEAD", *WIDE)
     assert result.returncode == 0, result.stderr
     assert "test_other" not in result.stdout
@@ -100,8 +102,9 @@ def test_outside_of_a_repository(harness):
     assert "not a git repository" in result.stderr
 
 
-def test_scores_of_a_suite_are_compared(harness, repository, monkeypatch):
-    monkeypatch.setattr(gate, "environment", lambda *arguments: sys.executable)
+def test_scores_of_a_suite_are_compared(harness, repository, monkeypatch, tmp_path):
+    python = interpreter(tmp_path / "environment", os.environ["PYTHONPATH"])  # with the data set of the suite
+    monkeypatch.setattr(gate, "environment", lambda *arguments: python)
     (repository.folder / "small.yaml").write_text(SUITE)
     result = harness("bench", "gate", "--base", "main", "--scores", "small.yaml")
     assert result.returncode == 0, result.stderr

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from harness.errors import UsageError
@@ -45,6 +48,33 @@ def test_a_checkout_of_which_a_part_is_there_is_made_anew(repository, tmp_path):
     assert not (folder / "left.py").exists()
     (folder / "kept.py").write_text("there\n")
     assert (check_out(repository.folder, version, folder).folder / "kept.py").exists()
+
+
+def test_a_shallow_clone_has_what_was_fetched(repository, tmp_path):
+    first = repository.commit(toy=WORK)
+    repository.git("branch", "old")
+    repository.commit(toy="changed = 1\n")
+    shallow = tmp_path / "shallow"
+    source = f"file://{repository.folder}"
+    repository.git("clone", "--quiet", "--depth=1", "--single-branch", "--branch=main", source, str(shallow))
+    fetch = ["git", "-C", str(shallow), "fetch", "--quiet", "--depth=1", "origin", first]
+    subprocess.run(fetch, check=True, capture_output=True)
+    found = check_out(shallow, resolve(shallow, first), tmp_path / "first")
+    assert (found.folder / "toy.py").read_text() == WORK
+
+
+def test_links_stay_links_and_a_changed_submodule_is_refused(repository, tmp_path):
+    (repository.folder / "folder").mkdir()
+    repository.commit(toy=WORK, folder__one="1\n")
+    (repository.folder / "link").symlink_to("folder")
+    folder = check_out(repository.folder, resolve(repository.folder, WORKING_TREE), tmp_path / "tree").folder
+    assert (folder / "link").readlink() == Path("folder")
+    allowed = ["-c", "protocol.file.allow=always"]
+    repository.git(*allowed, "submodule", "--quiet", "add", str(repository.folder), "inner")
+    repository.commit()
+    (repository.folder / "inner" / "toy.py").write_text("changed\n")
+    with pytest.raises(UsageError, match="the submodule inner has changes"):
+        resolve(repository.folder, WORKING_TREE)
 
 
 def test_an_unknown_reference_says_how_to_fetch_it(repository):

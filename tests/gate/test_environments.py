@@ -8,7 +8,7 @@ import pytest
 
 from harness.gate.checkouts import Checkout
 from harness.gate.comparison import Version
-from harness.gate.environments import InstallationError, environment
+from harness.gate.environments import InstallationError, environment, interpreter, other_packages
 
 
 @pytest.fixture
@@ -47,6 +47,16 @@ def test_a_complete_environment_is_used_again_and_half_a_one_is_not(checkout, tm
     next((tmp_path / "cache").glob("*.done")).unlink()
     environment(checkout, WHEEL, tmp_path / "cache")
     assert python.lstat().st_mtime_ns != before
+
+
+def test_packages_of_other_versions_are_named(tmp_path):
+    for side, version in (("base", "1.0"), ("head", "2.0")):
+        for name, number in (("one", version), ("same", "1.0"), (f"only_{side}", "1.0")):
+            info = tmp_path / side / "lib" / "python3" / "site-packages" / f"{name}-{number}.dist-info"
+            info.mkdir(parents=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n")
+    found = other_packages(interpreter(tmp_path / "base"), interpreter(tmp_path / "head"))
+    assert found == ["one is 1.0 in the base and 2.0 in the head"]
 
 
 def test_a_version_that_does_not_install_is_named(checkout, tmp_path, monkeypatch):

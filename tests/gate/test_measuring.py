@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import UsageError
-from harness.gate import measuring
+from harness.gate import measuring, side
 from harness.gate.comparison import Bounds
 from harness.gate.measuring import measure
 from harness.gate.side import SideError
@@ -116,6 +119,93 @@ def test_a_file_that_the_head_cannot_import_fails(toy_pair):
     (one,) = measure(toy_pair(head=""), Bounds(), seed=0)
     assert one.outcome == "failed"
     assert "cannot import name 'work'" in one.reason
+
+
+def test_a_file_that_one_side_cannot_import_leaves_the_others(toy_pair):
+    pair = toy_pair(base=WORK, head=WORK + "\nnew = work\n")
+    (pair.selection.folder / "test_new.py").write_text(
+        "from toy import new\n\ndef test_new(benchmark):\n    benchmark(new)\n"
+    )
+    pair = replace(pair, selection=replace(pair.selection, paths=("test_toy.py", "test_new.py")))
+    found = {one.name.partition("::")[2]: one for one in measure(pair, WIDE, seed=0)}
+    assert {name: one.outcome for name, one in found.items()} == {"test_work": "passed", "test_new": "passed"}
+    assert found["test_work"].time is not None
+    assert "the base cannot read it: ImportError" in found["test_new"].reason
+    backward = replace(pair, base=pair.head, head=pair.base)
+    outcomes = {one.name: one.outcome for one in measure(backward, WIDE, seed=0)}
+    assert outcomes == {"test_toy.py::test_work": "passed", "test_new.py": "failed"}
+
+
+@pytest.mark.parametrize(("broken", "outcome"), [("head", "failed"), ("base", "passed")])
+@pytest.mark.parametrize("calls", [1, 4])
+def test_a_benchmark_that_ends_after_some_calls_is_named(toy_pair, broken, outcome, calls):
+    ends = f"calls = []\n\ndef work():\n    calls.append(1)\n    assert len(calls) <= {calls}, 'used up'\n"
+    benchmark = "import toy\n\ndef test_work(benchmark):\n    benchmark(toy.work)\n"
+    (one,) = measure(toy_pair(benchmark=benchmark, **{broken: ends}), Bounds(), passes=1, seed=0)
+    assert one.outcome == outcome
+    assert "used up" in one.reason
+
+
+def test_a_benchmark_that_is_left_by_pytest_itself_is_named(toy_pair):
+    benchmark = "import pytest\n\ndef test_work(benchmark):\n    benchmark(int)\n    pytest.exit('enough')\n"
+    (one,) = measure(toy_pair(benchmark=benchmark), Bounds(), passes=1, seed=0)
+    assert "the process ended with 1" in one.reason
+
+
+def test_a_benchmark_that_hangs_is_ended(toy_pair, monkeypatch):
+    monkeypatch.setattr(side, "LIMIT", 6.0)
+    benchmark = "import time\n\ndef test_work(benchmark):\n    benchmark(lambda: time.sleep(1000))\n"
+    with pytest.raises(SideError, match=r"ended with code -9"):
+        measure(toy_pair(benchmark=benchmark), Bounds(), seed=0)
+
+
+def test_a_fixture_without_a_call_is_said_to_be_unused(toy_pair):
+    (one,) = measure(toy_pair(benchmark="def test_work(benchmark):\n    pass\n"), Bounds(), seed=0)
+    assert (one.outcome, one.reason) == ("passed", "not measured: it never calls its fixture `benchmark`")
+
+
+def test_a_wrong_keyword_is_said_as_pytest_says_it(toy_pair):
+    with pytest.raises(SideError, match="the benchmarks of the base cannot be collected: ERROR: Wrong expression"):
+        measure(toy_pair(keyword="a b c"), Bounds(), seed=0)
+
+
+def test_setup_prepares_each_call_that_is_counted(toy_pair):
+    benchmark = """
+import torch
+
+def test_work(benchmark):
+    def consume(numbers):
+        found = [number + 1 for number in numbers]
+        assert len(found) == 3
+        return found
+    assert len(benchmark.pedantic(consume, setup=lambda: ((iter(torch.ones(3).unbind()),), {}))) == 3
+"""
+    (one,) = measure(toy_pair(benchmark=benchmark), WIDE, passes=1, seed=0)
+    assert {pair.name: pair.base for pair in one.counters}["kernels"] == 3
+
+
+VALGRIND = """#!/bin/sh
+# Stands for Valgrind: its dump is there from the start.
+case "$*" in *base-callgrind*) count=1000 ;; *) count=1020 ;; esac
+while [ "${1#-}" != "$1" ]; do
+    case "$1" in --callgrind-out-file=*) prefix="${1#*=}"; prefix="${prefix%-%p}" ;; esac
+    shift
+done
+echo "totals: $count" > "$prefix-1.1"
+exec "$@"
+"""
+
+
+def test_instructions_are_counted(toy_pair, tmp_path, monkeypatch):
+    tool = tmp_path / "bin" / "valgrind"
+    tool.parent.mkdir()
+    tool.write_text(VALGRIND)
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
+    (one,) = measure(toy_pair(), WIDE, passes=1, instructions=True, seed=0)
+    (pair,) = [pair for pair in one.counters if pair.name == "instructions"]
+    assert (pair.base, pair.head, pair.grew) == (1000, 1020, True)
+    assert one.outcome == "failed"
 
 
 def test_skipped_benchmarks_are_passed_over(toy_pair):
