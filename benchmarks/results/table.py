@@ -18,7 +18,7 @@ RESAMPLES = 2000
 HEAD = """\
 # Speed beside the peers
 
-Written by `python -m benchmarks.results -o {output}`; the raw blocks are in `{raw}`.
+Written by `python -m benchmarks.results -o benchmarks/{output}`; the raw blocks are in `{raw}`.
 
 {machine}
 
