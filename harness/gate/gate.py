@@ -122,9 +122,8 @@ def _copy_benchmarks(
             msg = f"no benchmarks at {path!r} of {head.version.reference}: expected a file or folder below its root"
             raise UsageError(msg)
         _copy(source, folder / path)
-        for above in source.relative_to(head.folder).parents:
-            if (head.folder / above / "conftest.py").is_file():
-                _copy(head.folder / above / "conftest.py", folder / above / "conftest.py")
+        if source.is_file() and (beside := source.with_name("conftest.py")).is_file():  # its fixtures
+            _copy(beside, (folder / path).with_name("conftest.py"))
         chosen.append(path)
     for number, source in enumerate(plugin_folders):
         name = f"plugin_{number}_{source.name}"
