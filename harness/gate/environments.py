@@ -32,9 +32,14 @@ def variables() -> dict[str, str]:
 
 
 def packages(python: Path) -> dict[str, str]:
-    """Versions of the distributions that are installed beside an interpreter."""
-    folders = [str(path) for path in python.parent.parent.glob("[Ll]ib/**/site-packages")]
-    return {one.name: one.version for one in metadata.distributions(path=folders)}
+    """Versions of the distributions beside an interpreter.
+
+    What was installed from sources is left out: it is what is compared.
+    """
+    root = python.parent.parent
+    folders = [*root.glob("lib/python*/site-packages"), *root.glob("Lib/site-packages")]
+    installed = metadata.distributions(path=[str(folder) for folder in folders])
+    return {one.name: one.version for one in installed if one.read_text("direct_url.json") is None}
 
 
 def other_packages(base: Path, head: Path) -> list[str]:

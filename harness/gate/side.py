@@ -119,7 +119,7 @@ class Side:
         if os.name == "nt":
             self._process.kill()
             return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or about to be on macOS
             os.killpg(self._process.pid, signal.SIGKILL)
 
     @property

@@ -13,6 +13,14 @@ import torch
 
 ENVIRONMENT = "the environment"
 
+
+def _default_device() -> str:
+    try:
+        return str(torch.get_default_device())
+    except AttributeError:  # of PyTorch 2.8, once the device was set to None
+        return "cpu"
+
+
 _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's random state": (
         lambda: torch.get_rng_state().tolist(),
@@ -23,7 +31,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's gradient mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
     "torch's default device": (
-        lambda: _default_device(),
+        _default_device,
         lambda device: torch.set_default_device(None if device == "cpu" else device),  # "cpu" would slow every call
     ),
     "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
@@ -100,13 +108,6 @@ def kept() -> Iterator[list[str]]:
         yield changed
     finally:
         changed += restore(before)
-
-
-def _default_device() -> str:
-    try:
-        return str(torch.get_default_device())
-    except AttributeError:  # of PyTorch 2.8, once the device was set to None
-        return "cpu"
 
 
 def _read(get: Callable[[], Any]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 
 import pytest
 
+from harness.cli import gate as command
 from harness.gate import gate, measuring
 from tests.gate.conftest import BENCHMARK, WORK, Repository, interpreter
 
@@ -66,6 +68,10 @@ def test_too_few_blocks_are_inconclusive(harness, repository, monkeypatch):
     result = harness("bench", "gate", "--base", "main", "--passes", "1")
     assert result.returncode == 5, result.stderr
     assert "2 blocks are too few for an interval" in result.stdout
+
+
+def test_the_command_takes_as_many_passes_as_a_call():
+    assert inspect.signature(command.gate).parameters["passes"].default == measuring.PASSES
 
 
 def test_a_file_may_be_chosen_and_has_its_fixtures(harness, repository):

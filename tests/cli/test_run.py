@@ -180,7 +180,8 @@ def test_a_hangup_that_nohup_ignores_is_ignored(harness, toy):
 def test_signals_stop_cleanly(harness, toy, number, code):
     command = [sys.executable, "-m", "harness", "run", "toy", "--set", "methods=[slow]"]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "cwd": harness.folder}
-    with subprocess.Popen(command, **pipes) as process:
+    heard = functools.partial(signal.signal, number, signal.SIG_DFL)  # also where these tests run under nohup
+    with subprocess.Popen(command, **pipes, preexec_fn=heard) as process:
         while not toy.read_text() and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(number)

@@ -51,10 +51,11 @@ def test_a_complete_environment_is_used_again_and_half_a_one_is_not(checkout, tm
 
 def test_packages_of_other_versions_are_named(tmp_path):
     for side, version in (("base", "1.0"), ("head", "2.0")):
-        for name, number in (("one", version), ("same", "1.0"), (f"only_{side}", "1.0")):
+        for name, number in (("one", version), ("same", "1.0"), (f"only_{side}", "1.0"), ("tested", version)):
             info = tmp_path / side / "lib" / "python3" / "site-packages" / f"{name}-{number}.dist-info"
             info.mkdir(parents=True)
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n")
+        (info / "direct_url.json").write_text("{}")  # the last of them came from sources
     found = other_packages(interpreter(tmp_path / "base"), interpreter(tmp_path / "head"))
     assert found == ["one is 1.0 in the base and 2.0 in the head"]
 
