@@ -124,9 +124,10 @@ class Side:
 
     @property
     def last_words(self) -> str:
-        """The last line that the worker printed, after a colon; or nothing."""
+        """The worker's last error, or else its last line, after a colon; or nothing."""
         printed = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f": {printed[-1].strip()}" if printed else ""
+        errors = [line for line in printed if line.startswith(("ERROR", "E  "))]
+        return f": {(errors or printed)[-1].strip()}" if printed else ""
 
     def _lost(self) -> SideError:
         code = self._process.wait()

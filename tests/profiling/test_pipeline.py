@@ -117,9 +117,9 @@ def test_nothing_to_measure():
 
 def test_a_head_on_cached_features_hardly_waits(monkeypatch):
     monkeypatch.setattr(pipeline, "STEPS", 100)
-    found = train_head(torch.randn(2000, 512), torch.randint(0, 50, (2000,)))
-    assert 0 < found.waiting < 0.1
-    assert found.clips == 100 * 256
+    found = [train_head(torch.randn(2000, 512), torch.randint(0, 50, (2000,))) for _ in range(5)]
+    assert 0 < min(one.waiting for one in found) < 0.1  # other work makes it wait longer, never shorter
+    assert {one.clips for one in found} == {100 * 256}
 
 
 def test_slow_features_are_waited_for(monkeypatch):
