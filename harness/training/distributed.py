@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,18 +32,28 @@ def init_process_group(device: str) -> Process:
     """Join the process group that the environment describes, if it describes one.
 
     mmengine's own `init_dist` wants CUDA. The group is left when the process ends and not before: whoever joins the
-    group of one `torchrun` a second time waits for ever.
+    group of one `torchrun` a second time waits for ever. Its threads end there, while the interpreter still runs.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Process(0, 1, torch.device(device))
     local, ranks = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     own, backend = assign(device, local_rank=local, local_world=ranks, gpus=torch.cuda.device_count())
     if not distributed.is_initialized():
+        # Functions of these modules have the group as default argument where they are imported after it is made, as
+        # by `DistributedDataParallel`. It then outlives `destroy_process_group`, with threads of gloo that abort the
+        # process when they free a tensor while Python ends.
+        for module in ("torch.distributed.nn", "harness.training._mmengine"):
+            importlib.import_module(module)
         distributed.init_process_group(backend, timeout=PATIENCE)
-        atexit.register(distributed.destroy_process_group)
+        atexit.register(_leave)
         if own.type == "cuda" and backend == "gloo" and distributed.get_rank() == 0:
             progress.say(f"{ranks} processes of a node share GPUs, which NCCL refuses: they exchange through gloo")
     return Process(distributed.get_rank(), distributed.get_world_size(), own)
+
+
+def _leave() -> None:
+    gc.collect()  # modules that a fit wrapped hold the group in cycles
+    distributed.destroy_process_group()
 
 
 def assign(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ class Alike(PredictBrightness):
 
 
 TOGETHER = """
-import pathlib, sys, warnings
+import atexit, os, pathlib, sys, warnings
 warnings.simplefilter("error")
 import torch
 from torch import nn
@@ -41,6 +42,12 @@ from harness.training.session import TrainingSession
 checkpoints.SECONDS = 0.0
 torch.set_num_threads(1)
 folder = pathlib.Path(sys.argv[1])
+
+@atexit.register  # runs after what is registered later, such as the group's end
+def threads():
+    tasks = pathlib.Path("/proc/self/task")
+    names = sorted((task / "comm").read_text() for task in tasks.iterdir()) if tasks.exists() else []
+    (folder / f"threads-{os.environ['RANK']}").write_text("".join(names))
 
 class Alike(PredictBrightness):
     def draw(self, train, view, size, generator):
@@ -125,6 +132,14 @@ def test_buffers_of_the_first_replace_those_of_the_others_only_at_the_end(two):
 def test_rows_of_all_are_gathered_in_the_order_of_ranks(two):
     for one in two[0]:
         assert one["gathered"].tolist() == [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the names of a process's threads are Linux's to tell")
+def test_threads_of_the_group_end_before_the_interpreter(two):
+    for rank in range(2):
+        names = (two[1] / f"threads-{rank}").read_text()
+        assert names
+        assert "gloo" not in names
 
 
 def test_alone_there_is_nothing_to_gather():
