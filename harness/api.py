@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cards import NAME
 from harness.errors import DataError, UsageError
+from harness.execution.cells import measured_by
 from harness.execution.plan import Plan, Planner, check, identities, plan_cell, plan_suite
 from harness.execution.plugin_process import Job, PluginProcess
 from harness.execution.sources import DataSources
@@ -27,10 +28,16 @@ from harness.system.hashing import digest
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from harness.cards import EvaluatorCard
+    from harness.execution.merging import Merged
     from harness.execution.verification import Verdict
     from harness.leaderboard import Board, PlannedSuite
     from harness.leaderboard.claims_table import MeasuredPair
-    from harness.store.records import CellSpec, Choice, Run
+    from harness.leaderboard.planned import PlannedCell as BoardCell
+    from harness.leaderboard.run_pairs import RunPair
+    from harness.leaderboard.stored_cells import Unplanned
+    from harness.store.garbage import Garbage
+    from harness.store.records import CellSpec, Choice, EvalSpec, Run
     from harness.suites.schema import Suite
 
 
@@ -64,6 +71,8 @@ def run(
     store: Store | None = None,
     device: str = "cpu",
     jobs: int | None = None,
+    workers: int | None = None,
+    only: Sequence[str] = (),
     dask: str | None = None,
     block: Sequence[str] = (),
     strict: bool = False,
@@ -82,6 +91,9 @@ def run(
         store: where the runs are; the user's own unless given.
         device: "cpu" or "cuda".
         jobs: rows that are computed at a time; one on each GPU, or as many as processors and memory allow, when None.
+        workers: processes and threads that read videos for each row; its share of the processors when None.
+        only: names of evaluators whose cells are computed; the board shows what is stored of the others. All of the
+            suite when empty.
         dask: address of a scheduler whose workers compute, or "local" for `jobs` workers here.
         block: plugins that are not loaded.
         strict: whether a plugin that does not load is an error.
@@ -91,8 +103,8 @@ def run(
         compiled: whether fits train what `torch.compile` makes of their losses.
 
     Raises:
-        UsageError: when the suite, one of its names or an option is unknown or wrong, or more jobs are asked for than
-            there are processors.
+        UsageError: when the suite, one of its names or an option is unknown or wrong, it has no such evaluator, or more
+            jobs are asked for than there are processors.
         PluginError: when a distribution that the suite requires is not installed.
         DataError: when data cannot be read.
         StoreError: when the store cannot be read or written.
@@ -106,8 +118,8 @@ def run(
     with contextlib.ExitStack() as stack:
         address = ""
         if dask is not None:
-            workers = workplaces(store=store.folder, device=device, jobs=jobs)
-            address = stack.enter_context(scheduler(dask, jobs=len(workers), device=device))
+            count = len(workplaces(store=store.folder, device=device, jobs=jobs))
+            address = stack.enter_context(scheduler(dask, jobs=count, device=device))
         job = Job(
             load=functools.partial(_checked_suite, suite, tuple(changes), download=download),
             board=functools.partial(_board_of_plan, store=store, command=run_command(suite, changes)),
@@ -125,23 +137,32 @@ def run(
             locations=loaded.paths,
             threads=loaded.threads,
             jobs=jobs,
+            workers=workers,
             compiled=compiled,
         )
         limits = Limits(hours=loaded.limits.fit_hours, memory_gb=loaded.limits.memory_gb)
         executor: Executor | ClusterExecutor
         if address:
-            processors = places[0].processors if dask == LOCAL else None  # other machines are others' to divide
+            processors = places[0].processors if dask == LOCAL else workers  # other machines are others' to divide
             place = replace(places[0], scheduler=address, processors=processors, variables=paths.variables())
             executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell)
         else:
             executor = Executor(places, limits=limits, told=plugin_process.tell)
-        executor.execute(planned.units, title=f"suite {loaded.name}", retry_failed=retry_failed)
-        runs = (store.get(cell.key) for cell in planned.plan.cells)
+        cells = measured_by(planned.plan.cells, only)
+        keys = {cell.key for cell in cells}
+        units = [unit.only(keys) for unit in planned.units]
+        executor.execute(units, title=f"suite {loaded.name}", retry_failed=retry_failed)
+        runs = (store.get(cell.key) for cell in cells)
         return SuiteResult(tuple(run for run in runs if run is not None), plugin_process.board())
 
 
 def plan(
-    suite: str | Path, *, changes: Sequence[str] = (), plugins: Plugins | None = None, store: Store | None = None
+    suite: str | Path,
+    *,
+    changes: Sequence[str] = (),
+    only: Sequence[str] = (),
+    plugins: Plugins | None = None,
+    store: Store | None = None,
 ) -> tuple[PlannedCell, ...]:
     """List the cells of a suite with the state of each; draw and compute nothing.
 
@@ -153,7 +174,8 @@ def plan(
     sources = DataSources(plugins, loaded.paths)
     store = Store(paths.store()) if store is None else store
     planner, ready = Planner(plugins, sources, loaded.view), _readiness(sources)
-    return tuple(_planned_cell(identity, planner, ready, store) for identity in identities(loaded, plugins))
+    cells = tuple(_planned_cell(identity, planner, ready, store) for identity in identities(loaded, plugins))
+    return measured_by(cells, only)
 
 
 def leaderboard(
@@ -270,6 +292,133 @@ def verify(
                 msg = f"run {run.key}: code or data are others than it was made with; run its suite again"
                 raise UsageError(msg)
     return verification.verify(stored, plugins, sample=sample, threads=threads, device=device, locations=locations)
+
+
+def compare(one: str, other: str, *, plugins: Plugins | None = None, store: Store | None = None) -> RunPair:
+    """Compare two stored runs on the same videos: by metric, class, group and video.
+
+    Args:
+        one: key of a run, or its first digits.
+        other: of the one that is compared with it.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError: when a key is unknown, a run failed or has no predictions of videos, or the two are of other
+            videos or have no metric in common.
+    """
+    from harness.execution import restore
+    from harness.leaderboard.run_pairs import pair_runs
+
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    runs = store.find(one), store.find(other)
+    cards = {name: plugins.evaluators.entry(name).card for name in (run.identity.evaluator.name for run in runs)}
+    return pair_runs(*runs, cards, restore.class_names(plugins, runs[0]))
+
+
+def garbage(
+    sources: Sequence[str | Path], *, plugins: Plugins | None = None, store: Store | None = None
+) -> tuple[Garbage, ...]:
+    """List what the store has beside what suites and boards name.
+
+    `harness.store.garbage.delete` deletes it.
+
+    Of a suite the runs are kept that its board shows, with the fits and features that its cells need; of a board's
+    folder its runs and their fits.
+
+    Args:
+        sources: names of suites, .yaml files, or folders of boards.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError, PluginError, DataError: as `leaderboard`.
+        NewerRecordError: when a run is of a newer version.
+    """
+    from harness.leaderboard import load_results, plan_readable, with_runs
+    from harness.leaderboard.kept import kept_keys
+    from harness.store.garbage import find_garbage
+
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    cells: list[BoardCell] = []
+    planned: list[EvalSpec | Unplanned] = []
+    for source in sources:
+        if Path(source).is_dir():
+            cells += load_results(Path(source) / "results.json").planned
+        else:
+            suite = _checked_suite(source, (), plugins)
+            planned += plan_readable(suite, plugins, DataSources(plugins, suite.paths)).cells
+    cells += with_runs(planned, store)
+    return find_garbage(store.folder, kept_keys(cells, planned))
+
+
+def merge(sources: Sequence[str | Path], *, plugins: Plugins | None = None, store: Store | None = None) -> Merged:
+    """Take the runs and fits of other stores, or of archives of `pack`, into this one.
+
+    Args:
+        sources: stores, homes of the harness, or archives.
+        plugins: where evaluators are looked up; all that are installed unless given.
+        store: taken into; the user's own unless given.
+
+    Raises:
+        UsageError: when a source is none of these.
+        DataError: when an archive cannot be read.
+        StoreError: when the store cannot be written.
+    """
+    from harness.execution import merging
+
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    expect_usable(store.folder)
+
+    def card_of(name: str) -> EvaluatorCard | None:
+        return plugins.evaluators.entry(name).card if name in plugins.evaluators else None
+
+    return merging.merge(store, [Path(source) for source in sources], card_of)
+
+
+def pack(
+    suite: str | Path,
+    output: str | Path,
+    *,
+    changes: Sequence[str] = (),
+    plugins: Plugins | None = None,
+    store: Store | None = None,
+) -> int:
+    """Write the stored runs of a suite into an archive; returns their number.
+
+    Predictions and pictures are in it, weights and features not. `merge` takes it into another store.
+
+    Args:
+        suite: name of a suite, or a .yaml file.
+        output: the archive, a zip.
+        changes: `KEY=VALUE` as `--set` takes them.
+        plugins: where names are looked up; all that are installed unless given.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError: when the suite is unknown, or none of its cells is stored.
+        PluginError, DataError: as `leaderboard`.
+    """
+    from importlib.metadata import version
+
+    from harness.leaderboard import plan_readable, with_runs
+    from harness.store.archive import write_archive
+
+    plugins = Plugins() if plugins is None else plugins
+    store = Store(paths.store()) if store is None else store
+    loaded = _checked_suite(suite, changes, plugins)
+    command = run_command(suite, changes)
+    cells = with_runs(plan_readable(loaded, plugins, DataSources(plugins, loaded.paths)).cells, store)
+    runs = {cell.run.key: cell.run for cell in cells if cell.run is not None}
+    if not runs:
+        msg = f"suite {loaded.name!r}: no run of it is stored; compute them with `{command}`"
+        raise UsageError(msg)
+    about = {"suite": loaded.name, "command": command, "version": version("video-harness")}
+    write_archive(Path(output), store, runs.values(), about)
+    return len(runs)
 
 
 def publish(board: Board, folder: Path | None = None) -> Path:

@@ -12,7 +12,23 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import bench, claims, dataset, doctor, export, leaderboard, listing, run, show, verify
+from harness.cli import (
+    bench,
+    claims,
+    compare,
+    dataset,
+    doctor,
+    export,
+    gc,
+    leaderboard,
+    listing,
+    merge,
+    pack,
+    run,
+    runs,
+    show,
+    verify,
+)
 from harness.cli import map as map_verb
 from harness.cli.context import Context, Verb
 from harness.cli.output import write
@@ -28,13 +44,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run", cls=Verb)(run.run)
+app.command("runs", cls=Verb)(runs.runs)
 app.command("list", cls=Verb)(listing.listing)
 app.command("show", cls=Verb)(show.show)
+app.command("compare", cls=Verb)(compare.compare)
 app.command("map", cls=Verb)(map_verb.map_)
 app.command("export", cls=Verb)(export.export)
 app.command("verify", cls=Verb)(verify.verify)
 app.command("leaderboard", cls=Verb)(leaderboard.leaderboard)
 app.command("claims", cls=Verb)(claims.claims)
+app.command("pack", cls=Verb)(pack.pack)
+app.command("merge", cls=Verb)(merge.merge)
+app.command("gc", cls=Verb)(gc.gc)
 app.command("doctor", cls=Verb)(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(bench.app, name="bench")

@@ -15,6 +15,8 @@ from harness.cli import output
 from harness.system.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.leaderboard import Board
     from harness.plugins.manager import Plugins
 
@@ -98,7 +100,7 @@ def print_json(value: Any) -> None:
     output.write(text + "\n")
 
 
-def print_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print left-aligned columns, two spaces apart, as wide as they need to be."""
     shown = [tuple(map(printable, row)) for row in [header, *rows]]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]

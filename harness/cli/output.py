@@ -41,6 +41,17 @@ def takes(text: str) -> bool:
     return True
 
 
+def amount(size: float) -> str:
+    """Write bytes in the unit that leaves one to four digits.
+
+    >>> amount(512), amount(1024), amount(2_345_678)
+    ('512 B', '1.0 KiB', '2.2 MiB')
+    """
+    power = min(max(int(size).bit_length() - 1, 0) // 10, 4)
+    unit = ("B", "KiB", "MiB", "GiB", "TiB")[power]
+    return f"{size / 1024**power:.{1 if power else 0}f} {unit}"
+
+
 @contextlib.contextmanager
 def reserved() -> Iterator[None]:
     """Keep standard output for `write` in the block; what others print goes to stderr.

@@ -36,6 +36,16 @@ def run(
         int | None,
         typer.Option(help="Rows computed at a time; by default one a GPU, or as many as processors and memory allow."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes and threads that read videos for each row; by default its share of processors."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EVALUATOR", help="Compute the cells of this evaluator alone; may be repeated."),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(help="fp32, or bf16: networks multiply in bfloat16; short for --set precision=bf16."),
@@ -71,13 +81,15 @@ def run(
     device = usable_device(device)
     changes = [*(changes or ()), *([f"precision={precision}"] if precision else [])]
     if dry_run:
-        _print_plan(api.plan(suite, changes=changes, plugins=options.plugins()), as_json=as_json)
+        _print_plan(api.plan(suite, changes=changes, only=only or (), plugins=options.plugins()), as_json=as_json)
         return
     result = api.run(
         suite,
         changes=changes,
         device=device,
         jobs=jobs,
+        workers=workers,
+        only=only or (),
         dask=dask,
         block=options.block,
         strict=options.strict,

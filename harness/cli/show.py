@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json
+from harness.cli.context import AsJson, Context, print_json, print_table
 from harness.cli.destination import expect_folder
 from harness.cli.output import write
 from harness.execution import restore
@@ -29,9 +31,14 @@ def show(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write pictures of the run and of its encoder there."),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Show its score by a kind of label of the data (`scene`), or by `length`."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a run: scores, protocol, provenance, reason of failure."""
+    from harness.store.fits import curves
     from harness.store.runs import Store
     from harness.system import paths, progress
 
@@ -39,6 +46,9 @@ def show(
         expect_folder("--pictures", pictures)
     store = Store(paths.store())
     run = store.find(key)
+    if by is not None:
+        _show_by(context.obj, run, by, as_json=as_json)
+        return
     if pictures is not None:
         for path in _pictures(context.obj, store, run, pictures):
             progress.say(str(path))
@@ -46,6 +56,7 @@ def show(
         print_json(run.model_dump(mode="json"))
         return
     identity = run.identity
+    log = curves(store.folder / "fits" / run.fit_key)
     _section(
         f"run {run.key}",
         {
@@ -61,6 +72,7 @@ def show(
             "measured on": identity.data.label,
             "seed": identity.seed,
             "fit": run.fit_key,
+            **({"curves": f"tensorboard --logdir {shlex.quote(str(log))}"} if log else {}),
             "protocol id": run.protocol_id,
         },
     )
@@ -70,6 +82,25 @@ def show(
     _section("notes", run.notes)
     _section("protocol", run.protocol)
     _section("provenance", run.provenance)
+
+
+def _show_by(options: Context, run: Run, by: str, *, as_json: bool) -> None:
+    """Show the score on parts of the test set."""
+    from harness.leaderboard.text import metric_heading, number, span
+    from harness.leaderboard.video_terms import scores_by
+
+    plugins = options.plugins()
+    card = plugins.evaluators.entry(run.identity.evaluator.name).card
+    metric, parts = scores_by(run, card, restore.dataset(plugins, run).split("test"), by)
+    if as_json:
+        print_json({"metric": metric.id, "by": by, "parts": {name: asdict(part) for name, part in parts.items()}})
+        return
+    rows = [
+        (name, str(part.videos), number(part.interval.mean, metric), span(part.interval, metric, " to ") or "-")
+        for name, part in parts.items()
+        if part.interval is not None
+    ]
+    print_table((by, "videos", metric_heading(metric), "95 % interval, this fit"), rows)
 
 
 def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Path]:

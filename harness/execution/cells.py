@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from harness.cards import Read
+from harness.errors import unknown
 from harness.execution.spelling import canonical_choice, without_shared
 from harness.store.records import Average, CellSpec, Choice, Part, starting_fit, stored_parts
 from harness.suites.folds import folds, paired
@@ -59,6 +60,33 @@ def suite_cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Aver
         if place not in seen:
             seen.add(place)
             yield cell, average
+
+
+class _OfCell(Protocol):
+    @property
+    def identity(self) -> CellSpec: ...
+
+
+_Cell = TypeVar("_Cell", bound=_OfCell)
+
+
+def measured_by(cells: Iterable[_Cell], evaluators: Sequence[str]) -> tuple[_Cell, ...]:
+    """Choose the cells that some evaluators measure; all where none is named.
+
+    Args:
+        cells: of a suite.
+        evaluators: names, each of one or more of the suite's evaluators, or labels such as `knn(k=5)`.
+
+    Raises:
+        UsageError: when the suite has no such evaluator.
+    """
+    cells = tuple(cells)
+    names = [{cell.identity.evaluator.name, cell.identity.evaluator.label} for cell in cells]
+    for wanted in evaluators:
+        if not any(wanted in own for own in names):
+            raise unknown("evaluator of the suite", wanted, set().union(*names))
+    chosen = {*evaluators}
+    return tuple(cell for cell, own in zip(cells, names, strict=True) if not chosen or chosen & own)
 
 
 def method_reads(method: Choice, plugins: Plugins) -> frozenset[Read]:

@@ -11,7 +11,7 @@ from harness.execution.unread import unread
 
 if TYPE_CHECKING:
     from harness.encoders.frozen import CachedEncoder
-    from harness.interfaces import Backbone, Dataset, Encoder, Method
+    from harness.interfaces import Backbone, Dataset, Encoder, Method, Split
     from harness.plugins.manager import Plugins
     from harness.store.records import Choice, Run
     from harness.store.runs import Store
@@ -90,3 +90,20 @@ def dataset(plugins: Plugins, run: Run) -> Dataset:
         UsageError: when it is not installed, or an option of it is wrong.
     """
     return DataSources(plugins).dataset(run.identity.data)
+
+
+def test_split(plugins: Plugins, run: Run) -> Split | None:
+    """The test split that the run was measured on; None without its files."""
+    sources = DataSources(plugins)
+    try:
+        return sources.split(run.identity.data, "test") if sources.ready(run.identity.data) else None
+    except (DataError, UsageError):
+        return None
+
+
+def class_names(plugins: Plugins, run: Run) -> tuple[str, ...]:
+    """Names of the classes that the run was measured against, if its data is here."""
+    evaluator = run.identity.evaluator
+    label = plugins.evaluators.completed(evaluator.name, evaluator.options).get("label")
+    split = test_split(plugins, run) if label else None
+    return () if split is None else split.classes.get(str(label), ())

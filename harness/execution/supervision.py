@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from harness.errors import HarnessError
 from harness.execution import work
 from harness.execution.failures import Failure
 from harness.execution.outcomes import new_run
-from harness.store.fits import is_stored
+from harness.store.fits import curves, is_stored
 from harness.store.records import Run
 from harness.system import progress
 from harness.system.children import Child, DiedError, Limits, preload
@@ -88,12 +89,14 @@ class Supervisor:
 
     def _fit(self, unit: Unit, workplace: Workplace) -> Failure | None:
         fit = unit.fit
-        if fit is None or is_stored(workplace.store / "fits" / fit.key):
+        if fit is None or is_stored(folder := workplace.store / "fits" / fit.key):
             return None
         try:
             failure: Failure | None = self._call(work.fit, fit, unit.plugins, workplace)
         except (DiedError, RuntimeError) as error:
             failure = self._failure(error)
+        if (log := curves(folder)) is not None:
+            progress.say(f"{fit.label}: tensorboard --logdir {shlex.quote(str(log))}")
         return failure
 
     def _evaluate(

@@ -24,6 +24,7 @@ def workplaces(
     locations: Mapping[str, Path] | None = None,
     threads: int = 1,
     jobs: int | None = None,
+    workers: int | None = None,
     compiled: bool = False,
 ) -> list[Workplace]:
     """Divide this machine: a place on each GPU, or for each `threads` processors.
@@ -34,10 +35,11 @@ def workplaces(
         locations: of data sets, by name.
         threads: that libraries compute with in each place.
         jobs: number of places; one a GPU, or as many as processors and memory allow, when None.
+        workers: that read videos in each place; its share of the processors when None.
         compiled: whether fits use `torch.compile`.
 
     Raises:
-        UsageError: when jobs and threads need more processors than there are.
+        UsageError: when jobs and threads need more processors than there are, or there are no workers.
     """
     processors = allowed_processors()
     devices = _devices(device)
@@ -48,6 +50,9 @@ def workplaces(
     elif jobs < 1 or (jobs > 1 and jobs * threads > processors):
         msg = f"--jobs {jobs} with {threads} threads each needs {jobs * threads} processors; {processors} are allowed"
         raise UsageError(msg if jobs > 0 else f"--jobs {jobs}: expected at least 1")
+    if workers is not None and workers < 1:
+        msg = f"--workers {workers}: expected at least 1"
+        raise UsageError(msg)
     return [
         Workplace(
             store=store,
@@ -55,7 +60,7 @@ def workplaces(
             locations=locations or {},
             threads=min(threads, processors),
             compiled=compiled,
-            processors=max(processors // jobs, 1),
+            processors=workers or max(processors // jobs, 1),
         )
         for place in range(jobs)
     ]

@@ -79,3 +79,9 @@ def is_stored(folder: Path) -> bool:
 def put_aside(folder: Path, problem: str) -> str:
     """Set the folder of a damaged fit aside; one line that says so."""
     return set_aside(folder, folder.parent.parent / FOLDER / folder.parent.name, problem)
+
+
+def curves(folder: Path) -> Path | None:
+    """Folder of a fit's TensorBoard log; None for a fit that wrote none."""
+    log = folder / TRAINING / "tensorboard"
+    return log if log.is_dir() else None

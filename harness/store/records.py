@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from harness.backbones.start import Start
+from harness.cards import NAME
 from harness.store.reduction import Crops, Reduction
 from harness.values import (
     Aggregate,
@@ -322,7 +323,7 @@ class Run(pydantic.BaseModel):
     scores: tuple[Score, ...] = ()
     predictions: Predictions | None = None
     notes: dict[str, Any] = {}
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[Annotated[str, pydantic.Field(pattern=f"^(?:{NAME.pattern})$")], ...] = ()
     """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
     protocol: dict[str, Any]
     """All that scores are of beside the row: recipe, clips and crops, data, code."""

@@ -94,13 +94,13 @@ class Store:
             msg = f"{printable(str(self.folder))}: moved or deleted while in use; put it back, and run this again"
             raise StoreError(msg)
         path = self.path(run.key)
-        text = files.json_text(run.model_dump(mode="json"))
+        text = run_text(run)
         with storing(self.folder):
             if path.exists():
                 self.get(run.key)
             for name, content in pictures.items():
                 files.write_bytes(self.picture(run.key, name), content)
-            files.write_text(path, text.replace("{\n", f'{{\n "{_CHECKSUM}": "{checksum(text.encode())}",\n', 1))
+            files.write_text(path, text)
 
     def get(self, key: str) -> Run | None:
         """Read the run of `key`; None without one.
@@ -196,6 +196,16 @@ def _nearest(prefix: str, keys: list[str]) -> list[str]:
     return []
 
 
+def run_text(run: Run) -> str:
+    """Write a run as text, with its checksum.
+
+    Raises:
+        ValueError: when a score is NaN or infinite.
+    """
+    text = files.json_text(run.model_dump(mode="json"))
+    return text.replace("{\n", f'{{\n "{_CHECKSUM}": "{checksum(text.encode())}",\n', 1)
+
+
 def read_run(path: Path) -> Run:
     """Read one run; one of an older version is brought up to this one.
 
@@ -207,6 +217,19 @@ def read_run(path: Path) -> Run:
     with path.open("rb", buffering=0) as file:
         text = bytearray(os.fstat(file.fileno()).st_size)
         file.readinto(text)
+    return parse_run(path, text)
+
+
+def parse_run(path: Path, text: bytearray) -> Run:
+    """Parse the text of a run, which is changed on the way.
+
+    Args:
+        path: for messages.
+        text: of `run_text`, also an older version's.
+
+    Raises:
+        NewerRecordError, DamagedRecordError: as `read_run`.
+    """
     sealed = _SEALED.match(text)
     end = sealed.end() if sealed else 0
     if sealed is None or checksum(b"{\n", memoryview(text)[end:]) == sealed[1].decode():

@@ -12,6 +12,7 @@ import torch
 
 from harness.execution import work
 from harness.execution.executor import Executor
+from harness.execution.supervision import Supervisor
 from harness.execution.units import Workplace
 from harness.execution.work_units import Unit
 from harness.store.runs import Store
@@ -215,3 +216,16 @@ sys.exit(len(touched))
 
 def test_what_children_are_forked_from_touches_no_gpu():
     assert subprocess.run([sys.executable, "-c", UNTOUCHED], check=False).returncode == 0
+
+
+def test_the_end_of_a_fit_says_where_its_curves_lie(execute, capsys, monkeypatch):
+    def with_curves(self, *work):
+        (paths.store() / "fits" / work[1].key / "training" / "tensorboard").mkdir(parents=True)
+        return call(self, *work)
+
+    call = Supervisor._call
+    monkeypatch.setattr(Supervisor, "_call", with_curves)
+    execute()
+    (fit,) = (paths.store() / "fits").iterdir()
+    log = f"tensorboard --logdir {fit}/training/tensorboard"
+    assert capsys.readouterr().err.count(log) == 1

@@ -51,3 +51,10 @@ def test_ranks_that_share_a_fit_do_one_unit_at_a_time(divided, monkeypatch):
 def test_more_than_there_is(divided, options, message):
     with pytest.raises(UsageError, match=message):
         divided(**options)
+
+
+def test_workers_are_the_same_for_every_place(tmp_path):
+    places = workplaces(store=tmp_path, device="cpu", jobs=1, workers=7)
+    assert [place.processors for place in places] == [7]
+    with pytest.raises(UsageError, match="--workers 0: expected at least 1"):
+        workplaces(store=tmp_path, device="cpu", workers=0)

@@ -91,3 +91,9 @@ def test_a_file_that_may_not_be_read_stops_and_is_left(fit, monkeypatch):
     with pytest.raises(StoreError, match=r"permission denied.*HARNESS_HOME"):
         fits.is_stored(fit)
     assert fit.exists()
+
+
+def test_curves_are_where_tensorboard_finds_them(fit):
+    assert fits.curves(fit) is None
+    (fit / "training" / "tensorboard").mkdir()
+    assert fits.curves(fit) == fit / "training" / "tensorboard"

@@ -1,0 +1,130 @@
+"""Archive of runs and pictures, for others to take into their stores."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError
+from harness.store.runs import Store, parse_run, run_text
+from harness.system import files
+from harness.system.text import printable
+from harness.system.zips import read_member
+
+if TYPE_CHECKING:
+    from harness.store.records import Run
+
+FORMAT = 1
+ABOUT = "pack.json"
+"""Name of the file in an archive that says what it is of."""
+LARGEST_RUN, LARGEST_PICTURE = 500_000_000, 100_000_000
+"""Bytes of a record and of a picture, at most."""
+_RUN = re.compile(r"runs/([0-9a-f]{8,128})\.json")
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""Errors of zip files that are damaged, encrypted or packed otherwise."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Time of every file in an archive, so that equal runs make equal archives."""
+
+
+def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[str, Any]) -> None:
+    """Write runs with their pictures into a zip, whole or not at all.
+
+    Args:
+        path: of the archive.
+        store: where the runs' pictures are.
+        runs: that are packed.
+        about: JSON values: the suite, its command, versions.
+    """
+    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        _add(archive, ABOUT, files.json_text({"format": FORMAT, **about}).encode())
+        for run in sorted(runs, key=lambda run: run.key):
+            _add(archive, f"runs/{run.key}.json", run_text(run).encode())
+            for name in run.pictures:
+                _add(archive, f"pictures/{run.key}/{name}.png", store.picture(run.key, name).read_bytes())
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.external_attr = 0o644 << 16
+    archive.writestr(member, content)
+
+
+class Archive:
+    """An open archive of `write_archive`; members of other names are never read.
+
+    Args:
+        path: of the archive, for messages.
+        archive: the zip.
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self._path, self._archive = path, archive
+        self.runs = tuple(sorted(match[1] for name in archive.namelist() if (match := _RUN.fullmatch(name))))
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: Path) -> Iterator[Archive]:
+        """Open an archive.
+
+        Raises:
+            DataError: when the file is none, or a newer version wrote it.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                version = json.loads(read_member(archive, ABOUT, LARGEST_RUN))["format"]
+            except _UNREADABLE as error:
+                msg = f"{printable(str(path))}: no archive of `harness pack` ({printable(str(error))})"
+                raise DataError(msg) from error
+            if version != FORMAT:
+                msg = f"{printable(str(path))}: its format is {printable(str(version))}, this version reads {FORMAT}"
+                raise DataError(msg)
+            yield cls(path, archive)
+
+    def read(self, key: str) -> Run:
+        """Read the run of `key`.
+
+        Raises:
+            DataError: when it is damaged, or a newer version wrote it.
+        """
+        name = f"runs/{key}.json"
+        return parse_run(self._path / name, bytearray(self._content(name, LARGEST_RUN)))
+
+    def pictures(self, run: Run) -> dict[str, bytes]:
+        """Read the pictures of a run, PNG by name.
+
+        Raises:
+            DataError: when one is missing or damaged, or no PNG.
+        """
+        found = {}
+        for name in run.pictures:
+            member = f"pictures/{run.key}/{name}.png"
+            found[name] = self._content(member, LARGEST_PICTURE)
+            if not found[name].startswith(_PNG):
+                msg = f"{printable(str(self._path / member))}: no PNG"
+                raise DataError(msg)
+        return found
+
+    def _content(self, name: str, largest: int) -> bytes:
+        try:
+            return read_member(self._archive, name, largest)
+        except _UNREADABLE as error:
+            msg = f"{printable(str(self._path / name))}: damaged ({printable(str(error))})"
+            raise DataError(msg) from error

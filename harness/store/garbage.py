@@ -1,0 +1,107 @@
+"""Things in a store beside those that are kept, found and deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from harness.store.faults import storing
+from harness.store.fits import FIT
+from harness.store.locks import lock
+from harness.store.runs import DamagedRecordError, read_run
+from harness.store.sizes import size_of
+from harness.system.damage import FOLDER
+
+_LOCKS = {"fit": ("{}", "fit-{}"), "features": ("features-{}",)}
+"""Names of the locks under which things are made, by kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Keys of what is kept."""
+
+    runs: frozenset[str] = frozenset()
+    fits: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Something stored that nothing kept needs."""
+
+    kind: str
+    """`run`, `fit`, `features` or `damaged`."""
+    key: str
+    """Its key; the name of what was damaged."""
+    paths: tuple[Path, ...]
+    size: int
+    """Bytes."""
+
+
+def find_garbage(folder: Path, kept: Kept) -> tuple[Garbage, ...]:
+    """List what a store has beside what is kept; nothing is changed.
+
+    Unfinished fits and features count by their keys like finished ones, and everything that was set aside as damaged
+    is garbage. Hidden files, which are being written, are left alone.
+
+    Raises:
+        NewerRecordError: when a run is of a newer version, which alone knows what it needs.
+    """
+    return tuple(_Finder(folder).garbage(kept))
+
+
+def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
+    """Delete garbage of a store; returns what was left, because a process is at it.
+
+    Raises:
+        StoreError: when something cannot be deleted.
+    """
+    left = []
+    for one in garbage:
+        held = [lock(folder, name.format(one.key)) for name in _LOCKS.get(one.kind, ())]
+        with storing(folder), contextlib.ExitStack() as stack:
+            try:
+                for each in held:
+                    stack.enter_context(each.acquire(timeout=0))
+            except filelock.Timeout:
+                left.append(one)
+                continue
+            for path in one.paths:  # first the one that says it is complete
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+    return tuple(left)
+
+
+class _Finder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def garbage(self, kept: Kept) -> Iterator[Garbage]:
+        for path in sorted((self._folder / "runs").glob("*.json")):
+            if path.stem not in kept.runs:
+                with contextlib.suppress(DamagedRecordError, FileNotFoundError):
+                    read_run(path)
+                yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem)
+        for path in sorted((self._folder / "fits").glob("*")):
+            if path.is_dir() and path.name not in kept.fits:
+                yield self._made("fit", path.name, path / FIT, path)
+        features: dict[str, list[Path]] = {}
+        for path in sorted((self._folder / "features").glob("*")):
+            features.setdefault(path.name.split(".")[0], []).append(path)
+        for key, paths in features.items():
+            if key and key not in kept.features:
+                yield self._made("features", key, *sorted(paths, key=lambda path: path.suffix != ".npy"))
+        for path in sorted((self._folder / FOLDER).glob("*/*")):
+            yield self._made("damaged", path.name, path)
+
+    @staticmethod
+    def _made(kind: str, key: str, *paths: Path) -> Garbage:
+        there = tuple(path for path in paths if path.exists())
+        return Garbage(kind, key, there, size_of(*(path for path in there if path.parent not in there)))

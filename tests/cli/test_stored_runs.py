@@ -1,0 +1,144 @@
+"""`harness runs`, `compare`, `show --by`, `pack`, `merge` and `gc` on the runs of the toy suite."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.api import leaderboard
+from harness.leaderboard.results_file import table_values
+from harness.store.runs import Store
+from harness.system import paths
+
+ONE = ("--set", "methods=[counted]", "--set", "evaluators=[{name: knn, k: 5}]")
+SUITE = {"name": "toy", "title": "Toy", "frames": 512, "methods": ["counted"], "backbones": ["small_2d"]} | {
+    "pretraining": ["blobs"],
+    "evaluators": [{"name": "knn", "k": 5}],
+    "seeds": [0, 1],
+}
+
+
+@pytest.fixture
+def runs(harness, compute):
+    """The runs of the method `counted` with two seeds, measured by k-NN."""
+    compute(SUITE)
+    return json.loads(harness("runs", "--json").stdout)
+
+
+def test_two_stores_become_the_board_of_one_machine(harness, compute, monkeypatch, tmp_path):
+    def home(name):
+        monkeypatch.setenv("HARNESS_HOME", str(tmp_path / name))
+
+    for name, seeds in (("first", [0]), ("second", [1]), ("one", [0, 1])):
+        home(name)
+        compute({**SUITE, "seeds": seeds})
+    harness("leaderboard", "toy", *ONE, "-o", str(tmp_path / "expected"))
+    assert harness("pack", "toy", *ONE, "-o", str(tmp_path / "one.zip")).stdout.endswith("one.zip: 2 runs\n")
+    home("second")
+    packed = harness("pack", "toy", *ONE, "-o", str(tmp_path / "second.zip"), "--json")
+    assert json.loads(packed.stdout) == {"file": str(tmp_path / "second.zip"), "runs": 1}
+    home("first")
+    merged = harness("merge", str(tmp_path / "second.zip"), "--json")
+    assert merged.returncode == 0, merged.stderr
+    assert len(json.loads(merged.stdout)["taken"]) == 1
+    harness("leaderboard", "toy", *ONE, "-o", str(tmp_path / "board"))
+    folders = tmp_path / "board", tmp_path / "expected"
+    mine, other = (table_values(leaderboard(folder)) for folder in folders)
+    assert mine == other
+    assert mine[0]["cells"][0]["status"] == "done"
+    for name in ("table.csv", "README.md"):
+        mine, other = ((folder / name).read_text() for folder in folders)
+        assert mine == other
+    again = harness("merge", str(tmp_path / "one.zip"), str(tmp_path / "one"))
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == "0 runs and 1 fits taken, 4 runs were here, 0 conflicts, 0 refused\n"
+
+
+def test_stored_runs_are_listed_and_filtered(harness, runs):
+    assert [(run["method"], run["evaluator"], run["status"], run["seed"]) for run in runs] == [
+        ("counted", "knn(k=5)", "done", 0),
+        ("counted", "knn(k=5)", "done", 1),
+    ]
+    size = Store(paths.store()).path(runs[0]["key"]).stat().st_size
+    assert runs[0]["bytes"] >= size
+    for option, value, count in (
+        ("--method", "count*", 2),
+        ("--method", "sfa", 0),
+        ("--data", "blobs", 2),
+        ("--backbone", "tiny", 0),
+        ("--evaluator", "knn", 2),
+        ("--status", "failed", 0),
+        ("--since", "2020-01-01", 2),
+        ("--since", "2999-01-01T10:00+02:00", 0),
+    ):
+        assert len(json.loads(harness("runs", option, value, "--json").stdout)) == count, (option, value)
+    listed = harness("runs")
+    assert listed.stdout.splitlines()[1].startswith(runs[0]["key"][:12])
+    assert "2 runs; the store in" in listed.stderr
+    wrong = harness("runs", "--since", "yesterday")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "expected a date" in wrong.stderr
+
+
+def test_two_runs_are_compared(harness, runs, tmp_path):
+    keys = [run["key"][:8] for run in runs]
+    text = harness("compare", *keys, "--pictures", str(tmp_path / "pictures")).stdout
+    assert "seed" in text
+    assert "both get wrong" in text
+    values = json.loads(harness("compare", *keys, "--json").stdout)
+    top1 = values["metrics"]["top1"]
+    assert top1["difference"]["mean"] == pytest.approx(runs[1]["score"] - runs[0]["score"])
+    assert values["same_protocol"]
+    assert values["classes"].keys() == {"left", "right", "up", "down"}
+    wrong = len(values["videos"]["both_wrong"]) + len(values["videos"]["only_second_right"])
+    assert 1 - wrong / 32 == pytest.approx(runs[0]["score"])
+    assert (tmp_path / "pictures" / "both-wrong.png").read_bytes().startswith(b"\x89PNG")
+    assert harness("compare", keys[0], "zz").returncode == 2
+
+
+def test_a_run_is_shown_by_label(harness, runs):
+    values = json.loads(harness("show", runs[0]["key"], "--by", "action", "--json").stdout)
+    parts = values["parts"]
+    mean = sum(part["interval"]["mean"] * part["videos"] for part in parts.values()) / 32
+    assert mean == pytest.approx(runs[0]["score"])
+    assert harness("show", runs[0]["key"], "--by", "length").stdout.splitlines()[1].startswith("2.0 s ")
+    assert "did you mean 'action'" in harness("show", runs[0]["key"], "--by", "acton").stderr
+
+
+def test_curves_of_a_fit_are_named(harness, runs):
+    assert "curves" not in harness("show", runs[0]["key"]).stdout
+    log = paths.store() / "fits" / runs[0]["fit"] / "training" / "tensorboard"
+    log.mkdir(parents=True)
+    assert f"  curves: tensorboard --logdir {log}\n" in harness("show", runs[0]["key"]).stdout
+
+
+def test_cells_of_one_evaluator_are_computed(harness):
+    arguments = ("run", "toy", "--set", "methods=[counted]", "--set", "seeds=[0]")
+    harness(*arguments, "--only", "knn", "--workers", "1")
+    states = {
+        cell["evaluator"]: cell["state"] for cell in json.loads(harness(*arguments, "--dry-run", "--json").stdout)
+    }
+    assert states == {"knn(k=5)": "done", "clustering(repeats=2)": "to do"}
+    wrong = harness(*arguments, "--only", "kn", "--dry-run")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "did you mean 'knn'" in wrong.stderr
+    assert harness(*arguments, "--workers", "0").returncode == 2
+
+
+def test_what_no_suite_names_is_listed_and_deleted_only_when_asked(harness, runs, tmp_path):
+    store = Store(paths.store())
+    kept = ("toy", *ONE, "--set", "seeds=[0]")
+    board = tmp_path / "board"
+    harness("leaderboard", *kept, "-o", str(board))
+    nothing = harness("gc", "toy")  # the suite as it ships has k = 5: other keys, but these very fits
+    assert {line.split()[0] for line in nothing.stdout.splitlines()[1:]} <= {"run"}
+    listed = json.loads(harness("gc", str(board), "--json").stdout)
+    gone = {one["kind"]: one["key"] for one in listed if one["kind"] != "features"}
+    assert gone == {"run": runs[1]["key"], "fit": runs[1]["fit"]}
+    assert len(list(store)) == 2
+    done = harness("gc", str(board), "--delete")
+    assert done.returncode == 0
+    assert [run.key for run in store] == [runs[0]["key"]]
+    assert [path.name for path in (store.folder / "fits").iterdir()] == [runs[0]["fit"]]
+    assert harness("gc").returncode == 2

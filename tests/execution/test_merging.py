@@ -1,0 +1,152 @@
+"""Stores and archives are merged: nothing is lost, conflicts are named, damage is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.cards import EvaluatorCard, Metric
+from harness.errors import UsageError
+from harness.execution.merging import merge
+from harness.store import fits
+from harness.store.archive import write_archive
+from harness.store.records import CellSpec, Choice, Run
+from harness.store.runs import Store
+from harness.system import files
+from harness.values import Score
+
+TOP1 = Metric(id="top1", title="Top-1 accuracy", unit="%", higher_is_better=True, bounds=(0.0, 1.0))
+CARD = EvaluatorCard(name="knn", summary="A vote.", protocol="none", metrics=(TOP1,))
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(key, value=0.5, *, status="done", protocol_id="p"):
+    knn = Choice(name="knn")
+    cell = CellSpec(method=knn, backbone=None, pretraining=None, frames=None, evaluator=knn, data=knn, seed=0)
+    about = {"supervised": False, "protocol": {}, "protocol_id": protocol_id, "provenance": {}}
+    scores = (Score("top1", value),) if status == "done" else ()
+    return Run(key=key, fit_key="f", identity=cell, status=status, scores=scores, pictures=("confusion",), **about)
+
+
+def store_of(folder, *runs):
+    store = Store(folder)
+    for one in runs:
+        store.write(one, {"confusion": PNG + one.key.encode()})
+    return store
+
+
+def add_fit(store, key, content="weights"):
+    folder = store.folder / "fits" / key
+    files.write_text(folder / "weights", content)
+    files.write_json(folder / fits.FIT, {fits.CHECKSUMS: fits.saved_checksums(folder)})
+    return folder
+
+
+def merged(store, *sources, card=CARD):
+    return merge(store, [getattr(source, "folder", source) for source in sources], lambda name: card)
+
+
+def content(store):
+    return {path.relative_to(store.folder): path.read_bytes() for path in store.folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_runs_that_are_missing_are_taken_with_their_pictures(tmp_path, packed):
+    ours, theirs = (
+        store_of(tmp_path / "ours", run("a" * 20)),
+        store_of(tmp_path / "theirs", run("a" * 20), run("b" * 20)),
+    )
+    source = theirs
+    if packed:
+        source = tmp_path / "pack.zip"
+        write_archive(source, theirs, theirs, {})
+    report = merged(ours, source)
+    assert (report.taken, report.same, report.conflicts, report.refused) == (["b" * 20], 1, [], [])
+    assert ours.get("b" * 20) == theirs.get("b" * 20)
+    assert ours.picture("b" * 20, "confusion").read_bytes() == PNG + b"b" * 20
+    before = content(ours)
+    again = merged(ours, source)
+    assert (again.taken, again.same) == ([], 2)
+    assert content(ours) == before
+
+
+def test_a_home_is_taken_for_its_store(tmp_path):
+    store_of(tmp_path / "home" / "store", run("a" * 20))
+    assert merged(Store(tmp_path / "ours"), tmp_path / "home").taken == ["a" * 20]
+
+
+@pytest.mark.parametrize(("other", "conflicts"), [(0.504, 0), (0.51, 1)])
+def test_scores_may_differ_within_the_tolerance_of_verify(tmp_path, other, conflicts):
+    ours, theirs = store_of(tmp_path / "ours", run("a" * 20)), store_of(tmp_path / "theirs", run("a" * 20, other))
+    report = merged(ours, theirs)
+    assert (len(report.conflicts), report.same, report.taken) == (conflicts, 1 - conflicts, [])
+    assert all("a" * 20 in line and "top1 0.5000, now 0.5100" in line for line in report.conflicts)
+    assert ours.get("a" * 20).scores[0].value == 0.5
+
+
+def test_without_the_evaluator_scores_have_to_be_equal(tmp_path):
+    ours, theirs = store_of(tmp_path / "ours", run("a" * 20)), store_of(tmp_path / "theirs", run("a" * 20, 0.504))
+    assert len(merged(ours, theirs, card=None).conflicts) == 1
+    assert merged(ours, ours, card=None).conflicts == []
+
+
+def test_another_protocol_under_one_key_is_a_conflict(tmp_path):
+    ours = store_of(tmp_path / "ours", run("a" * 20))
+    theirs = store_of(tmp_path / "theirs", run("a" * 20, protocol_id="q"))
+    (line,) = merged(ours, theirs).conflicts
+    assert "another cell or protocol" in line
+
+
+def test_a_run_that_is_done_comes_before_one_that_failed(tmp_path):
+    ours = store_of(tmp_path / "ours", run("a" * 20, status="failed"), run("b" * 20))
+    theirs = store_of(tmp_path / "theirs", run("a" * 20), run("b" * 20, status="failed"))
+    report = merged(ours, theirs)
+    assert (report.taken, report.conflicts) == (["a" * 20], [])
+    assert [ours.status(key) for key in ("a" * 20, "b" * 20)] == ["done", "done"]
+
+
+def test_damaged_runs_and_fits_are_refused_and_the_rest_taken(tmp_path):
+    ours, theirs = Store(tmp_path / "ours"), store_of(tmp_path / "theirs", run("a" * 20), run("b" * 20), run("c" * 20))
+    theirs.path("a" * 20).write_text(theirs.path("a" * 20).read_text().replace("0.5", "0.6"))
+    theirs.picture("c" * 20, "confusion").unlink()
+    (add_fit(theirs, "f1") / "weights").write_text("others")
+    whole = add_fit(theirs, "f2")
+    report = merged(ours, theirs)
+    assert (report.taken, report.fits, len(report.refused)) == (["b" * 20], 1, 3)
+    assert fits.damage(ours.folder / "fits" / "f2") == ""
+    assert (ours.folder / "fits" / "f2" / "weights").read_text() == (whole / "weights").read_text()
+    assert not (ours.folder / "fits" / "f1").exists()
+    assert not list((ours.folder / "fits").glob(".merge-*"))
+
+
+def test_a_record_under_another_name_is_refused(tmp_path):
+    theirs = store_of(tmp_path / "theirs", run("a" * 20))
+    theirs.path("a" * 20).rename(theirs.path("b" * 20))
+    report = merged(Store(tmp_path / "ours"), theirs)
+    assert report.taken == []
+    assert "its key is " + "a" * 20 in report.refused[0]
+
+
+def test_a_fit_with_links_is_refused(tmp_path):
+    theirs = store_of(tmp_path / "theirs", run("a" * 20))
+    (add_fit(theirs, "f1") / "passwd").symlink_to("/etc/passwd")
+    report = merged(ours := Store(tmp_path / "ours"), theirs)
+    assert "has no links" in report.refused[0]
+    assert not (ours.folder / "fits" / "f1").exists()
+
+
+def test_a_fit_that_was_interrupted_here_is_replaced_and_a_whole_one_kept(tmp_path):
+    ours, theirs = Store(tmp_path / "ours"), store_of(tmp_path / "theirs", run("a" * 20))
+    files.write_text(ours.folder / "fits" / "f1" / "training" / "checkpoint", "x")
+    add_fit(ours, "f2", "ours")
+    add_fit(theirs, "f1")
+    add_fit(theirs, "f2", "theirs")
+    assert merged(ours, theirs).fits == 1
+    assert not (ours.folder / "fits" / "f1" / "training").exists()
+    assert (ours.folder / "fits" / "f2" / "weights").read_text() == "ours"
+
+
+def test_what_is_no_store_is_named_before_anything_is_taken(tmp_path):
+    theirs, ours = store_of(tmp_path / "theirs", run("a" * 20)), Store(tmp_path / "ours")
+    with pytest.raises(UsageError, match="expected a store"):
+        merged(ours, theirs, tmp_path / "absent")
+    assert list(ours) == []

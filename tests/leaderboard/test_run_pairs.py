@@ -1,0 +1,90 @@
+"""Two runs compared: counts by hand, differences as a paired slow twin gives them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.errors import UsageError
+from harness.leaderboard.run_pairs import pair_runs
+from harness.leaderboard.statistics import group_weights
+
+from .cards import CARDS
+from .conftest import COLUMNS, ROWS, fake_run
+
+
+def hits(run):
+    predictions = run.predictions
+    return np.asarray(predictions.predicted[0]) == np.asarray(predictions.labels)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return fake_run(ROWS[0], COLUMNS[0], 0), fake_run(ROWS[5], COLUMNS[0], 0)
+
+
+def test_videos_are_counted_by_who_gets_them_right(runs):
+    one, other = map(hits, runs)
+    pair = pair_runs(*runs, CARDS)
+    assert pair.both_wrong == tuple(np.flatnonzero(~one & ~other))
+    assert pair.only_one == tuple(np.flatnonzero(one & ~other))
+    assert pair.only_other == tuple(np.flatnonzero(~one & other))
+    assert pair.both_right == (one & other).sum()
+
+
+def test_the_difference_is_paired_and_its_interval_by_groups(runs):
+    one, other = (hits(run).astype(float) for run in runs)
+    (score,) = pair_runs(*runs, CARDS).metrics
+    assert (score.one, score.other) == pytest.approx((one.mean(), other.mean()))
+    assert score.difference.mean == pytest.approx(other.mean() - one.mean())
+    weights = group_weights(runs[0].predictions.groups)
+    drawn = weights @ (other - one) / weights.sum(axis=1)  # the twin: every draw, every video
+    groups = len(set(runs[0].predictions.groups))
+    half = 2.0154 * np.sqrt(drawn.var() * groups / (groups - 1))  # t of 44 degrees of freedom
+    assert (score.difference.low, score.difference.high) == pytest.approx(
+        (score.difference.mean - half, score.difference.mean + half), abs=1e-4
+    )
+    assert score.difference.covers == "this fit, new groups"
+
+
+def test_classes_and_groups_add_up_to_the_whole(runs):
+    pair = pair_runs(*runs, CARDS, classes=tuple(f"c{number}" for number in range(15)))
+    whole = pair.metrics[0].difference.mean
+    for parts in (pair.classes, pair.groups):
+        videos = sum(part.videos for part in parts)
+        assert videos == 225
+        assert sum(part.difference.mean * part.videos for part in parts) / videos == pytest.approx(whole)
+        sizes = [abs(part.difference.mean) for part in parts]
+        assert sizes == sorted(sizes, reverse=True)
+    assert {part.name for part in pair.classes} == {f"c{number}" for number in range(15)}
+    assert pair_runs(*runs, CARDS).classes[0].name.startswith("class ")
+
+
+def test_a_run_beside_itself_differs_nowhere(runs):
+    pair = pair_runs(runs[0], runs[0], CARDS)
+    assert (pair.metrics[0].difference.mean, pair.only_one, pair.only_other) == (0.0, (), ())
+
+
+def test_evaluators_with_a_metric_in_common_are_compared(runs):
+    pair = pair_runs(runs[0], fake_run(ROWS[0], COLUMNS[1], 0), CARDS)
+    assert [score.metric.id for score in pair.metrics] == ["top1"]
+
+
+def test_of_clusterings_there_is_the_whole_alone():
+    pair = pair_runs(fake_run(ROWS[0], COLUMNS[2], 0), fake_run(ROWS[1], COLUMNS[2], 0), CARDS)
+    assert [score.metric.id for score in pair.metrics] == ["conditional_entropy"]
+    assert (pair.metric, pair.classes, pair.both_wrong) == (None, (), ())
+
+
+def test_what_cannot_be_compared_is_named(runs):
+    failed = fake_run(ROWS[0], COLUMNS[0], 1, status="oom", reason="too large")
+    with pytest.raises(UsageError, match="is oom: too large"):
+        pair_runs(runs[0], failed, CARDS)
+    with pytest.raises(UsageError, match="no metric in common"):
+        pair_runs(runs[0], fake_run(ROWS[0], COLUMNS[2], 0), CARDS)
+    predictions = runs[0].predictions
+    others = runs[0].model_copy(update={"predictions": type(predictions)(("x",), ("g",), (0,), ((0,),))})
+    with pytest.raises(UsageError, match="expected runs on the same videos"):
+        pair_runs(runs[0], others, CARDS)
+    with pytest.raises(UsageError, match="stores no predictions"):
+        pair_runs(runs[0], runs[0].model_copy(update={"predictions": None}), CARDS)
