@@ -109,7 +109,11 @@ def _split(split: Split, looks: Mapping[Path, file_index.Look]) -> SplitReport:
     missing = split.left_out
     if isinstance(split, VideoSplit):
         _look(split, looks)
-        changed = {video.id: what for video in split.videos if (what := _changed(looks[video.path], video.content))}
+        changed = {
+            video.id: what
+            for position, video in enumerate(split.videos)
+            if (what := _changed(looks[video.path], split.file_content(position)))
+        }
         remarks = Counter(remark for video in split.videos for remark in looks[video.path].now.remarks)
     else:
         changed, remarks = _unreadable(split), Counter()

@@ -11,8 +11,9 @@ from typing import Literal
 
 from harness.datasets import file_index
 from harness.datasets.file_names import lookalike, plain, respelt
-from harness.datasets.splits import VideoSplit
+from harness.datasets.splits import Segment, VideoSplit
 from harness.errors import DataError
+from harness.system.hashing import digest
 from harness.values import Box, Video
 from harness.video.probe import Record
 
@@ -33,6 +34,8 @@ class ListedFile:
     joints: Path | None = None
     box: Box | None = None
     """The part of the picture that counts, where it is not the whole."""
+    seconds: tuple[float, float] | None = None
+    """Start and end of the part of the file that is the video, where it is not the whole."""
 
 
 def read_split(
@@ -68,6 +71,7 @@ def read_split(
     if records is None:
         listed, records = _looked_at(folder, listed, title=f"looking at {dataset} {name}")
     videos: dict[str, Video] = {}
+    segments: dict[int, Segment] = {}
     left_out: dict[str, str] = {}
     for entry in listed:
         record = records[entry.path]
@@ -75,6 +79,10 @@ def read_split(
             left_out[plain(entry.path)] = record.reason
             continue
         video = _video(entry, folder, record)
+        if entry.seconds is not None:
+            segment = _segment(entry.seconds, folder / entry.path, record)
+            segments[len(videos)] = segment
+            video = _part(video, segment, entry.seconds)
         if video.id in videos:
             msg = f"{folder}: the lists of data set {dataset!r} name {video.id!r} twice in split {name!r}"
             raise DataError(msg)
@@ -87,7 +95,7 @@ def read_split(
     ]
     if refused or not videos:
         raise _refusal(folder, dataset, name, refused or [entry.path for entry in listed], len(listed), records)
-    return VideoSplit(name, tuple(videos.values()), classes, left_out=left_out)
+    return VideoSplit(name, tuple(videos.values()), classes, left_out=left_out, _segments=segments)
 
 
 def _looked_at(
@@ -128,6 +136,28 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
         box=entry.box,
         content=record.sha256,
     )
+
+
+def _segment(seconds: tuple[float, float], path: Path, record: Record) -> Segment:
+    """Frames from the one that is shown at the start to the last before the end.
+
+    Raises:
+        DataError: when the file ends before, or no frame is shown between the two.
+    """
+    start, end = seconds
+    first, last = (round(second * record.fps) for second in seconds)
+    if not first < last <= record.frames:
+        length = record.frames / record.fps if record.fps else 0.0
+        msg = f"{path}: {start:g} to {end:g} s is no part of it; it has {record.frames} frames, {length:g} s"
+        raise DataError(msg)
+    return Segment(first, record.frames, record.sha256)
+
+
+def _part(video: Video, segment: Segment, seconds: tuple[float, float]) -> Video:
+    """The record of a segment, made of the one of its file."""
+    frames = round(seconds[1] * video.fps) - segment.first
+    content = digest({"file": segment.content, "first": segment.first, "frames": frames})
+    return dataclasses.replace(video, frames=frames, content=content, joints=None)
 
 
 def _refusal(

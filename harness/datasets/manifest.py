@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 REQUIRED = ("path", "split", "label")
 GROUP = "group"
+SEGMENT = ("start", "end")
+"""Columns of a part of a file, in seconds."""
 FURTHER = "label:"
 """Prefix of the column of a further kind of label: `label:scene`."""
 
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -41,9 +44,10 @@ class Manifest(ListedDataset):
 
     Expected: the place that is told is the file, named `*.csv` (UTF-8, with a line of column names) or `*.json`. Its
     columns, or keys, are `path` (below the file's own folder, with `/`), `split` (`train` or `test`), `label` (the
-    name of the class of kind `action`), where wanted `group` (may be empty), and `label:<kind>` for each further kind
-    of label. All are texts without spaces around them. Classes are in the order of their names, over both splits, and
-    train has every `label` of test.
+    name of the class of kind `action`), where wanted `group` (may be empty), `start` and `end` (seconds, both or
+    none; a part of a long file is then a video, and its group the file unless it has one), and `label:<kind>` for each
+    further kind of label. All are texts without spaces around them. Classes are in the order of their names, over both
+    splits, and train has every `label` of test.
     """
 
     card = _Card()
@@ -64,9 +68,10 @@ class Manifest(ListedDataset):
         files = [
             ListedFile(
                 path=row["path"],
-                id=row["path"],
+                id=_id(row),
+                seconds=_seconds(row),
                 labels={kind: numbers[kind][row[key]] for kind, key in self.columns.items()},
-                group=row.get(GROUP, ""),
+                group=_group(row),
             )
             for row in self._rows
             if row["split"] == name
@@ -89,9 +94,9 @@ class Manifest(ListedDataset):
         for number, row in enumerate(_read(file), start=1):
             keys = keys or set(row)
             problem = _problem(row, keys)
-            if not problem and paths.setdefault(row["path"], number) != number:
-                problem = f"{row['path']!r} is in row {paths[row['path']]} already"
-            group = row.get(GROUP, "")
+            if not problem and paths.setdefault(_id(row), number) != number:
+                problem = f"{_id(row)!r} is in row {paths[_id(row)]} already"
+            group = "" if problem else _group(row)
             if not problem and group and sides.setdefault(group, row["split"]) != row["split"]:
                 problem = f"group {group!r} is in train and in test"
             if problem:
@@ -103,6 +108,22 @@ class Manifest(ListedDataset):
             raise DataError(msg)
         _expect_known_classes(file, rows)
         return rows
+
+
+def _seconds(row: Mapping[str, str]) -> tuple[float, float] | None:
+    """Start and end of a row's part of its file; None for the whole."""
+    start, end = (row.get(key, "") for key in SEGMENT)
+    return (float(start), float(end)) if start and end else None
+
+
+def _id(row: Mapping[str, str]) -> str:
+    """Name of a row's video: its path, with the seconds of a part."""
+    return row["path"] if _seconds(row) is None else f"{row['path']} {row['start']}-{row['end']}"
+
+
+def _group(row: Mapping[str, str]) -> str:
+    """Group of a row's video; parts of one file are one group unless they have others."""
+    return row.get(GROUP, "") or ("" if _seconds(row) is None else row["path"])
 
 
 def _expect_known_classes(file: Path, rows: list[dict[str, str]]) -> None:
@@ -117,20 +138,24 @@ def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
     """Describe what is wrong with a row by itself; empty when nothing is."""
     for key in sorted(row):
         kind = key.removeprefix(FURTHER)
-        if key not in (*REQUIRED, GROUP) and not (kind != key and kind != "action" and NAME.fullmatch(kind)):
-            return f"unknown column {key!r}; there are {', '.join(REQUIRED)}, {GROUP} and {FURTHER}<kind>"
+        if key not in (*REQUIRED, GROUP, *SEGMENT) and not (kind != key and kind != "action" and NAME.fullmatch(kind)):
+            return f"unknown column {key!r}; there are {', '.join((*REQUIRED, GROUP, *SEGMENT))} and {FURTHER}<kind>"
         if not isinstance(row[key], str):
             return f"{key!r} is not a text, but {row[key]!r}"
         if row[key] != row[key].strip():
             return f"{key!r} is {row[key]!r}, with spaces around it"
-    for key in sorted({*REQUIRED, *(keys - {GROUP})}):
+    optional = {GROUP, *SEGMENT}
+    for key in sorted({*REQUIRED, *(keys - optional)}):
         if not row.get(key):
             return f"{key!r} is missing, or empty"
-    extra = sorted(set(row) - keys - {GROUP})
+    extra = sorted(set(row) - keys - optional)
     if extra:
         return f"{extra[0]!r} is in this row and not in the first; every row needs the same kinds of labels"
     if row["split"] not in cards.MANIFEST.splits:
         return f"split {row['split']!r} should be train or test"
+    start, end = (row.get(key, "") for key in SEGMENT)
+    if (start or end) and not (_NUMBER.fullmatch(start) and _NUMBER.fullmatch(end) and float(start) < float(end)):
+        return f"start {start!r} and end {end!r} should be seconds, the start first, or both be empty"
     path = PurePosixPath(row["path"])
     if path.is_absolute() or ".." in path.parts or _CONTROL.search(row["path"]) or str(path) != row["path"]:
         return f"path {row['path']!r} should lead straight to a file below the manifest's folder, with /"

@@ -26,9 +26,29 @@ from harness.video.flow_cache import FlowCache
 from harness.video.transforms import crop_box
 
 
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Part of a longer file that is a video of its own."""
+
+    first: int
+    """Frame of the file that is its first."""
+    total: int
+    """Frames of the file."""
+    content: str
+    """Hash of the file's bytes."""
+
+    def frames(self, wanted: Sequence[int]) -> list[int]:
+        """Frames of the file that are `wanted` ones of the video.
+
+        >>> Segment(100, 250, "").frames([0, 5])
+        [100, 105]
+        """
+        return [self.first + frame for frame in wanted]
+
+
 @dataclass(frozen=True)
 class VideoSplit:
-    """Video files with their records.
+    """Video files, or segments of such, with their records.
 
     Args:
         name: `train` or `test`.
@@ -37,6 +57,7 @@ class VideoSplit:
         labelled: whether `videos` carry labels.
         left_out: for the path of each video that the lists name and the split lacks, the reason.
         _files: to decode, where the paths of `videos` are opaque.
+        _segments: by position of the videos that are parts of their files.
     """
 
     name: str
@@ -45,6 +66,7 @@ class VideoSplit:
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
     _files: HiddenFiles | None = field(default=None, repr=False)
+    _segments: Mapping[int, Segment] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -73,7 +95,7 @@ class VideoSplit:
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """Read frames of a video, see `harness.interfaces.Split.read`.
 
-        A split that fits into the frame cache is decoded once; of another only the wanted frames are.
+        A split that fits into the frame cache is decoded once; of another, and of a segment, only the wanted frames.
 
         Raises:
             DataError: when the file is missing or does not decode to the frames its record promises.
@@ -83,14 +105,23 @@ class VideoSplit:
         if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
             raise IndexError(msg)
+        segment, total = self._segments.get(index), video.frames
+        if segment is not None:
+            frames = segment.frames(range(total) if frames is None else frames)
+            total = segment.total
         if video.box is not None:
-            whole = torch.from_numpy(decode(path, frames, total=video.frames))
+            whole = torch.from_numpy(decode(path, frames, total=total))
             return crop_box(whole if frames is not None else _complete(whole, video, path), video.box, short_side)
-        if self._bytes(short_side) > frame_cache.shared.limit:
-            clip = torch.from_numpy(decode(path, frames, short_side=short_side, total=video.frames))
+        if segment is not None or self._bytes(short_side) > frame_cache.shared.limit:
+            clip = torch.from_numpy(decode(path, frames, short_side=short_side, total=total))
             return clip if frames is not None else _complete(clip, video, path)
         whole = _complete(frame_cache.shared.video(path, short_side, video.frames), video, path)
         return whole.clone() if frames is None else torch.from_numpy(whole.numpy()[np.asarray(frames, np.int64)])
+
+    def file_content(self, index: int) -> str:
+        """Hash of the bytes of the file that a video is, or is part of."""
+        segment = self._segments.get(index)
+        return self.videos[index].content if segment is None else segment.content
 
     def _path(self, index: int) -> Path:
         return self.videos[index].path if self._files is None else self._files.locate(index)
@@ -118,6 +149,8 @@ class VideoSplit:
         if video.box is not None:
             msg = f"{path}: flow of a part of the picture is not computed; take whole pictures"
             raise DataError(msg)
+        if (segment := self._segments.get(index)) is not None:
+            frames = segment.frames(frames)
         return displacement(FlowCache("tvl1", short_side, device).read(path, frames))
 
     def unlabelled(self) -> VideoSplit:
@@ -127,7 +160,10 @@ class VideoSplit:
         order = hidden_order(self.videos)
         videos = anonymous([self.videos[position] for position in order])
         files = HiddenFiles([self._path(position) for position in order])
-        return VideoSplit(self.name, videos, labelled=False, _files=files)
+        segments = {
+            place: self._segments[position] for place, position in enumerate(order) if position in self._segments
+        }
+        return VideoSplit(self.name, videos, labelled=False, _files=files, _segments=segments)
 
 
 def no_flow(video: Video) -> DataError:

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from harness.datasets.checking import check
 from harness.datasets.manifest import Manifest
 from harness.errors import DataError, UsageError
 from harness.testing import failures
@@ -210,3 +211,78 @@ def test_a_class_of_test_that_train_lacks(rows, write):
 def test_accents_are_the_same_however_they_are_written(rows, write):
     write([{**row, "label": ("e\u0301", "\u00e9")[row["split"] == "test"]} for row in rows], ".json")
     assert Manifest().split("test").classes == {"action": ("\u00e9",)}
+
+
+def parts(rows, seconds):
+    """Each file as a part of `seconds`."""
+    return [{**row, "start": seconds[0], "end": seconds[1]} for row in rows]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_parts_of_files_keep_what_a_data_set_has_to(rows, write, suffix):
+    write(parts(rows, ("0.08", "0.56")), suffix)
+    assert failures(Manifest()) == {}
+
+
+def test_a_part_of_a_file_is_a_video(rows, write):
+    write(rows)
+    whole = Manifest().split("train")
+    fps, frames = whole.videos[0].fps, whole.videos[0].frames
+    middle, rest = [{"start": "0.16", "end": "0.4"}, {"start": "0.4", "end": f"{frames / fps:.9f}"}]
+    write([*(row | middle for row in rows), rows[0] | rest, {**rows[1], "start": "", "end": ""}])
+    split = Manifest().split("train")
+    assert [video.id for video in split.videos[:2]] == [f"{rows[0]['path']} 0.16-0.4", f"{rows[1]['path']} 0.16-0.4"]
+    first, last = round(0.16 * fps), round(0.4 * fps)
+    assert [video.frames for video in split.videos] == [last - first] * 4 + [frames - last, frames]
+    assert [video.group for video in split.videos[-2:]] == [rows[0]["path"], ""]
+    expected = whole.read(0)
+    for position, start, end in ((0, first, last), (4, last, frames)):
+        assert split.read(position).equal(expected[start:end])
+        assert split.read(position, [2, 0], short_side=32).equal(whole.read(0, [start + 2, start], short_side=32))
+        hidden = split.unlabelled()
+        same = next(i for i, video in enumerate(hidden.videos) if video.content == split.videos[position].content)
+        assert hidden.read(same, [1]).equal(expected[start + 1 : start + 2])
+        assert hidden.videos[same].frames == end - start
+    with pytest.raises(IndexError, match=f"has frames 0 to {last - first - 1}"):
+        split.read(0, [last - first])
+    flow = split.flow(0, [1], short_side=32)
+    assert flow.equal(whole.flow(0, [first + 1], short_side=32))
+    contents = {video.content for video in split.videos}
+    assert len(contents) == 6
+    assert split.manifest != whole.manifest
+
+
+def test_check_looks_at_the_whole_files_of_parts(rows, write):
+    write(parts(rows, ("0.08", "0.56")))
+    report = check(Manifest())
+    assert report.splits["train"].changed == {}
+    assert report.leaking == {}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "problem"),
+    [
+        (("1", "0.5"), "the start first, or both be empty"),
+        (("1", ""), "the start first, or both be empty"),
+        (("-1", "1"), "the start first, or both be empty"),
+        (("0", "nan"), "the start first, or both be empty"),
+        (("0.5", "900"), "0.5 to 900 s is no part of it; it has"),
+        (("0.3", "0.3001"), "is no part of it"),
+    ],
+)
+def test_a_part_that_is_none(rows, write, seconds, problem):
+    write(parts(rows, seconds))
+    with pytest.raises(DataError, match=problem):
+        Manifest().split("train")
+
+
+def test_parts_of_a_file_on_both_sides(rows, write):
+    other = {**rows[0], "split": "test", "start": "0", "end": "0.08"}
+    write([*parts(rows, ("0.08", "0.56")), other])
+    with pytest.raises(DataError, match=r"row 7: group 'my videos/.* is in train and in test"):
+        Manifest().split("train")
+    write([*parts(rows, ("0.08", "0.56")), {**other, "group": "another"}])
+    assert len(Manifest().split("test")) == 3
+    write([*parts(rows, ("0.08", "0.56")), parts(rows[:1], ("0.08", "0.56"))[0]])
+    with pytest.raises(DataError, match=r"row 7: '.* 0\.08-0\.56' is in row 1 already"):
+        Manifest().split("train")
