@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.context import BOARDS, AsJson, BoardFolder, Changes, Context, print_board
 from harness.cli.destination import expect_folder
+from harness.cli.output import write
 
 
 def leaderboard(
@@ -21,6 +22,7 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 when the files are not what results.json gives.")
     ] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables instead of text.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a suite's leaderboard from stored runs.
@@ -28,6 +30,7 @@ def leaderboard(
     A board's folder is written again from its own results.json.
     """
     from harness import api
+    from harness.leaderboard.latex import latex
 
     if check:
         _check(Path(source))
@@ -40,7 +43,10 @@ def leaderboard(
     else:
         board = api.leaderboard(source, changes=changes or (), plugins=options.plugins())
         api.publish(board, output)
-    print_board(board, as_json=as_json)
+    if as_latex:
+        write(latex(board))
+    else:
+        print_board(board, as_json=as_json)
 
 
 def _check(folder: Path) -> None:

@@ -1,0 +1,92 @@
+"""A board as LaTeX tables for a paper, which loads the package `booktabs`."""
+
+from __future__ import annotations
+
+from harness.leaderboard import text
+from harness.leaderboard.board import Board
+from harness.leaderboard.ranking import Division, Standing
+from harness.leaderboard.table import Column, Row
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "·": r"$\cdot$",
+    "×": r"$\times$",
+    "\u00a0": "~",
+} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+
+
+def latex(board: Board) -> str:
+    """Write a table for each division: means with their 95 % intervals.
+
+    Bold is what nothing in the column is separably better than, as on the board. References, which read labels, follow
+    after a rule. Blank cells were not measured.
+    """
+    return "\n\n".join(_table(board, division) for division in board.divisions) + "\n"
+
+
+def escaped(words: str) -> str:
+    r"""Write text so that LaTeX sets it as it is.
+
+    >>> print(escaped("5 % of a_b ↑"))
+    5 \% of a\_b $\uparrow$
+    """
+    return "".join(_SPECIAL.get(sign, sign) for sign in text.one_line(words))
+
+
+def _table(board: Board, division: Division) -> str:
+    ranked = [standing for standing in division.standings if not standing.row.supervised]
+    references = [standing for standing in division.standings if standing.row.supervised]
+    headings = [escaped(column.heading) for column in board.ranking]
+    units = [escaped(text.metric_heading(column.metric)) for column in board.ranking]
+    blocks = ["\n".join(_line(board, standing) for standing in own) for own in (ranked, references) if own]
+    chances = [escaped(text.chance(column.chance(column.metric), column.metric)) for column in board.ranking]
+    if any(chances):
+        blocks.append(rf"\emph{{chance}} & {' & '.join(chances)} \\")
+    seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
+    caption = f"{board.heading(division)}{'. ' if board.heading(division) else ''}{board.title}: {seeds}"
+    covers = f", 95 % interval: {board.covers}" if board.covers else ""
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escaped(f'{caption}{covers}.')}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(board.ranking)}}}",
+            r"\toprule",
+            rf"& {' & '.join(headings)} \\",
+            rf"method & {' & '.join(units)} \\",
+            r"\midrule",
+            "\n\\midrule\n".join(blocks),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _line(board: Board, standing: Standing) -> str:
+    cells = [_cell(standing, column) for column in board.ranking]
+    return rf"{escaped(_label(standing.row))} & {' & '.join(cells)} \\"
+
+
+def _label(row: Row) -> str:
+    return f"{row.label} (reference)" if row.supervised else row.label
+
+
+def _cell(standing: Standing, column: Column) -> str:
+    cell = standing.row.cell(column)
+    if cell.interval is None:
+        return "" if cell.status in {"done", "missing"} else rf"\emph{{{escaped(cell.status)}}}"
+    mean = text.number(cell.interval.mean, column.metric)
+    if standing.rank and standing.rank.within(column).leading:
+        mean = rf"\textbf{{{mean}}}"
+    span = text.span(cell.interval, column.metric, ", ")
+    return f"{mean} [{span}]" if span else mean
