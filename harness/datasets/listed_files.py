@@ -35,7 +35,7 @@ class ListedFile:
     box: Box | None = None
     """The part of the picture that counts, where it is not the whole."""
     seconds: tuple[float, float] | None = None
-    """Start and end of the part of the file that is the video, where it is not the whole."""
+    """Start and end of the part of the file that counts, where it is not the whole."""
 
 
 def read_split(
