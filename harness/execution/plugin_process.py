@@ -107,7 +107,7 @@ class PluginProcess:
     def _ask(self, *question: Any) -> Any:
         begun_before = self._child is not None
         if self._child is None:
-            self._child = Child(_serve, self._job, soon=True)
+            self._child = Child(_serve, self._job)
         try:
             self._child.send(question)
             return self._child.answer()
