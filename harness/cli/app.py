@@ -23,6 +23,7 @@ from harness.cli import (
     leaderboard,
     listing,
     merge,
+    new,
     pack,
     run,
     runs,
@@ -59,6 +60,7 @@ app.command("gc", cls=Verb)(gc.gc)
 app.command("doctor", cls=Verb)(doctor.doctor)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(bench.app, name="bench")
+app.add_typer(new.app, name="new")
 
 
 def _version(wanted: bool) -> None:
