@@ -17,6 +17,7 @@ from harness.plugins.manager import Plugins
 from harness.plugins.scaffold import TEMPLATE, expect_free, project_name, write_plugin
 
 copier = pytest.importorskip("copier")
+pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # of copier before 9.12
 ROOT = Path(__file__).parent.parent.parent
 KEYWORDS = [word for word in keyword.kwlist if word.islower()]
 WRONG = ["", "My-method", "3d", "a--b", "a-", "-a", "a b", "a.b", "é", "a\n", "x" * 41, "harness-a"]
