@@ -156,6 +156,8 @@ KNN = EvaluatorCard(
 
 RANKS = (1, 5, 10, 20, 50)
 """Values of k that recall is scored at."""
+GAINS = 10
+"""Value of k that NDCG is scored at."""
 
 
 def _recall(k: int) -> Metric:
@@ -174,9 +176,35 @@ RETRIEVAL = EvaluatorCard(
     protocol=(
         "Xu et al. 2019, nearest neighbour retrieval: test videos as queries, train as gallery, cosine similarity of "
         "features averaged over clips; R@k is the share of queries with a video of their class among the k nearest. "
-        "With the option gallery: test, each test video searches the others"
+        "With the option gallery: test, each test video searches the others. Beside it NDCG@10 with the discount "
+        "1 / log2(rank + 1), and mAP over the whole gallery, where videos of equal similarity come at once"
     ),
-    metrics=tuple(_recall(k) for k in RANKS),
+    metrics=(*(_recall(k) for k in RANKS), _share(f"ndcg_{GAINS}", f"NDCG@{GAINS}"), _share("map", "mAP")),
+)
+
+PAIR_CLASSIFICATION = EvaluatorCard(
+    name="pair_classification",
+    summary="Pairs of test videos: does similarity tell whether both are of one class?",
+    paper=Paper(
+        title="MTEB: Massive Text Embedding Benchmark",
+        authors="Niklas Muennighoff, Nouamane Tazi, Loïc Magne, Nils Reimers",
+        year=2023,
+        venue="EACL",
+        url="https://arxiv.org/abs/2210.07316",
+    ),
+    protocol=(
+        "Muennighoff et al. 2023, pair classification: average precision of pairs in the order of their cosine "
+        "similarity; accuracy and F1 at the thresholds that are best for these pairs themselves, so upper bounds of "
+        "what a threshold chosen elsewhere would give. Here: pairs of test videos, features averaged over clips and "
+        "crops; each video opens 10 pairs with videos of its class and 10 with others, drawn by the seed and the same "
+        "for every encoder, and the two of a pair are of different groups; pairs of equal similarity come at once; "
+        "thresholds are similarities of pairs; no other measure of similarity, and so no maximum over several"
+    ),
+    metrics=(
+        _share("average_precision", "Average precision"),
+        _share("best_accuracy", "Accuracy at its best threshold", ""),
+        _share("best_f1", "F1 at its best threshold", ""),
+    ),
 )
 
 FINETUNE = EvaluatorCard(

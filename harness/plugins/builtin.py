@@ -15,6 +15,7 @@ from harness.evaluators.cards import (
     KNN,
     LINEAR_PROBE,
     LINEAR_SVM,
+    PAIR_CLASSIFICATION,
     POSE,
     RETRIEVAL,
     TEMPORAL_ORDER,
@@ -83,6 +84,7 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
     registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")
     registry.register(KNN, "harness.evaluators.knn:KNN")
     registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")
+    registry.register(PAIR_CLASSIFICATION, "harness.evaluators.pair_classification:PairClassification")
     registry.register(FINETUNE, "harness.evaluators.finetune:Finetune")
     registry.register(CLUSTERING, "harness.evaluators.clustering:Clustering")
     registry.register(POSE, "harness.evaluators.pose.protocol:Pose")

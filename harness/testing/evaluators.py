@@ -250,15 +250,18 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 def check_test_labels(subject: EvaluatorSubject) -> None:
     """Predictions do not depend on the labels of the test split.
 
-    So nothing, such as a hyper-parameter, is selected by them.
+    So nothing, such as a hyper-parameter, is selected by them. An evaluator that predicts no class and is shown test
+    alone has nothing else to select by: its values are measured with the labels.
     """
     needed = [check_predictions, check_seed, check_encoder_unchanged]
     subject.requires(*needed, *([check_uninformed] if subject.by_vectors else []))
-    if subject.chance.predictions is None:
+    asked = subject.tested.encodings(subject.uninformed.promise, subject.data, seed=0)
+    given = subject.chance.predictions
+    if given is None or (not given.predicted and all(encoding.split == "test" for encoding in asked)):
         return
     for seed in range(DEALINGS):
         dealt = subject.tested.evaluate(subject.uninformed, RelabelledTest(subject.data, seed), seed=0)
-        before, after = subject.chance.predictions, dealt.predictions
+        before, after = given, dealt.predictions
         # Values may be hits, which depend on the labels as they should; without classes they are of something else.
         same = after is not None and (after.predicted or after.values) == (before.predicted or before.values)
         expect(
