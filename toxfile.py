@@ -19,8 +19,13 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
 CORE = ["cpu", "testing"]
 """Extras of the core that every environment has."""
-GROUPS = {"test": ["test", "bench", "lint"], "quickstart": [], "bench": ["bench", "peers"]}
-EXTRAS = {"test": [*CORE, "pytorchvideo", "timm", "transformers"]}
+GROUPS = {
+    "test": ["test", "bench", "lint"],
+    "quickstart": [],
+    "bench": ["bench", "peers"],
+    "bridges": ["test", "bridges"],
+}
+EXTRAS = {"test": [*CORE, "pytorchvideo", "timm", "transformers"], "bridges": [*CORE, "mteb"]}
 
 
 def packages(extras: list[str], plugins: list[str]) -> list[str]:

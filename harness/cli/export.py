@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,10 @@ def export(
     context: typer.Context,
     key: Annotated[str, typer.Argument(help="Key of a run or of its fit, or the first digits.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="New folder to write to.")],
+    as_: Annotated[
+        Literal["mteb"] | None,
+        typer.Option("--as", help="mteb: also a program that measures it on tasks of MTEB."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a run's encoder as safetensors, with a model card and an example."""
@@ -23,7 +27,7 @@ def export(
 
     options: Context = context.obj
     expect_folder("-o", output)
-    written = export_encoder(key, output, plugins=options.plugins())
+    written = export_encoder(key, output, mteb=as_ == "mteb", plugins=options.plugins())
     if as_json:
         print_json([str(path) for path in written])
         return

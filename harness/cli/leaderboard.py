@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from harness.cli.context import BOARDS, AsJson, BoardFolder, Changes, Context, print_board
+from harness.cli.context import BOARDS, AsJson, BoardFolder, Changes, Context, print_board, print_json
 from harness.cli.destination import expect_folder
 from harness.cli.output import write
 
@@ -22,7 +22,13 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit with 1 when the files are not what results.json gives.")
     ] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables instead of text.")] = False,
+    as_: Annotated[
+        Literal["latex", "mteb"] | None,
+        typer.Option(
+            "--as",
+            help="latex: print tables for a paper. mteb: write a board's results in MTEB's format into the folder of -o.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a suite's leaderboard from stored runs.
@@ -35,6 +41,9 @@ def leaderboard(
     if check:
         _check(Path(source))
         return
+    if as_ == "mteb":
+        _write_mteb(Path(source), output, as_json=as_json)
+        return
     options: Context = context.obj
     expect_folder("-o", output or (Path(source) if Path(source).is_dir() else BOARDS))
     if (folder := Path(source)).is_dir():
@@ -43,10 +52,26 @@ def leaderboard(
     else:
         board = api.leaderboard(source, changes=changes or (), plugins=options.plugins())
         api.publish(board, output)
-    if as_latex:
+    if as_ == "latex":
         write(latex(board))
     else:
         print_board(board, as_json=as_json)
+
+
+def _write_mteb(folder: Path, output: Path | None, *, as_json: bool) -> None:
+    """Write a board's results in MTEB's format, and name the files."""
+    from harness.bridges.mteb_results import results
+    from harness.errors import UsageError
+
+    if not folder.is_dir() or output is None:
+        msg = "--as mteb writes the results of a board's folder into a new one; give both: FOLDER -o OUTPUT"
+        raise UsageError(msg)
+    expect_folder("-o", output)
+    written = results(folder, output)
+    if as_json:
+        print_json([str(path) for path in written])
+        return
+    write("".join(f"{path}\n" for path in written))
 
 
 def _check(folder: Path) -> None:

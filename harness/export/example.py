@@ -37,6 +37,33 @@ def program_example(inputs: Inputs, view: View) -> str:
     return _example(inputs, view, ["import torch"], [loading], "network(clips)")
 
 
+def mteb_example() -> str:
+    """Write Python that measures the encoder beside it on tasks of MTEB.
+
+    >>> "mteb.evaluate" in mteb_example()
+    True
+    """
+    return "\n".join(
+        [
+            '"""Scores of this encoder on the video tasks of MTEB that ask for no text; downloads their data.',
+            "",
+            "Needs pip install 'video-harness[mteb]' 'mteb[video]'.",
+            '"""',
+            "",
+            "from pathlib import Path",
+            "",
+            "import mteb",
+            "",
+            "from harness.bridges.mteb import model",
+            "",
+            'tasks = mteb.get_benchmark("MVEB(video)").tasks',
+            "scores = mteb.evaluate(model(Path(__file__).parent), tasks)",
+            "print(scores.to_dataframe())",
+            "",
+        ]
+    )
+
+
 def _example(inputs: Inputs, view: View, imports: list[str], loading: list[str], vectors: str) -> str:
     channels = len(inputs.mean)
     content = f"{inputs.order.upper()}, 0 to 255" if inputs.kind == "rgb" else "optical flow in pixels"

@@ -11,7 +11,7 @@ from harness.cards import View
 from harness.encoders.network import WEIGHTS
 from harness.errors import UsageError
 from harness.execution import restore
-from harness.export.example import library_example, program_example
+from harness.export.example import library_example, mteb_example, program_example
 from harness.export.model_card import expect_hub, model_card
 from harness.export.program import PROGRAM, save_program
 from harness.export.record import NAME, ExportedEncoder, read_record
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from harness.store.records import Run
 
 EXAMPLE = "example.py"
+MTEB = "evaluate_mteb.py"
 CARD = "README.md"
 
 
-def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, store: Store | None = None) -> list[Path]:
+def export_encoder(
+    key: str, folder: Path, *, mteb: bool = False, plugins: Plugins | None = None, store: Store | None = None
+) -> list[Path]:
     """Write the encoder of a fit into a folder, whole or not at all.
 
     The folder has what the encoder saved (`weights.safetensors` of a network), a record from which `load_encoder`
@@ -39,6 +42,7 @@ def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, st
     Args:
         key: of the fit or of a run that measured it; the first digits are enough.
         folder: new or empty.
+        mteb: adds a program that measures the encoder on tasks of MTEB, by the bridge.
         plugins: where names are looked up; all that are installed unless given.
         store: where the runs are; the user's own unless given.
 
@@ -63,6 +67,8 @@ def export_encoder(key: str, folder: Path, *, plugins: Plugins | None = None, st
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         _write(partial, encoder, runs, plugins)
+        if mteb:
+            files.write_text(partial / MTEB, mteb_example())
         partial.chmod(0o755)
         partial.replace(folder)
     except BaseException:
@@ -83,13 +89,21 @@ def load_encoder(source: str | Path, *, plugins: Plugins | None = None, store: S
         UsageError: when no run has such a key, or its method or backbone is not installed.
         DataError: when the folder or what is stored cannot be read.
     """
+    return load_recorded(source, plugins=plugins, store=store)[0]
+
+
+def load_recorded(
+    source: str | Path, *, plugins: Plugins | None = None, store: Store | None = None
+) -> tuple[Encoder, ExportedEncoder]:
+    """Load an encoder as `load_encoder` does, with its record."""
     plugins = Plugins() if plugins is None else plugins
     if Path(source).is_dir():
         folder = Path(source)
         record = read_record(folder)
-        return restore.saved_encoder(plugins, record.method, record.backbone, folder)
+        return restore.saved_encoder(plugins, record.method, record.backbone, folder), record
     store = Store(paths.store()) if store is None else store
-    return restore.stored_encoder(plugins, store, _runs(store, str(source))[-1])
+    run = _runs(store, str(source))[-1]
+    return restore.stored_encoder(plugins, store, run), ExportedEncoder.of(run)
 
 
 def _runs(store: Store, key: str) -> list[Run]:

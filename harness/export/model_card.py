@@ -45,13 +45,12 @@ def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, e
     """
     from huggingface_hub import ModelCard, ModelCardData
 
-    cards = list(_cards(record, plugins))
-    licences = {card.licence for card in cards}
-    hub_licence = _HUB_LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other"
+    cards = list(cards_of(record, plugins))
+    licence = hub_licence(cards)
     data = ModelCardData(
         model_name=_name(record),
-        license=hub_licence,
-        license_name="see the text" if hub_licence == "other" else None,
+        license=licence,
+        license_name="see the text" if licence == "other" else None,
         library_name=_LIBRARY,
         pipeline_tag="video-classification",
         tags=["video", "representation-learning", record.method.name],
@@ -68,7 +67,14 @@ def _name(record: ExportedEncoder) -> str:
     return " / ".join(built)
 
 
-def _cards(record: ExportedEncoder, plugins: Plugins) -> Iterator[Card]:
+def hub_licence(cards: Sequence[Card]) -> str:
+    """The Hub's name of the licence that all cards have; `other` where they differ."""
+    licences = {card.licence for card in cards}
+    return _HUB_LICENCES.get(licences.pop(), "other") if len(licences) == 1 else "other"
+
+
+def cards_of(record: ExportedEncoder, plugins: Plugins) -> Iterator[Card]:
+    """Cards of what an encoder was made with, the method's first."""
     yield plugins.methods.entry(record.method.name).card
     if record.backbone:
         yield plugins.backbones.entry(record.backbone.name).card

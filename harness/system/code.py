@@ -48,6 +48,7 @@ SILENT = (
     "harness.__main__",
     "harness.api",
     "harness.backbones.cards",
+    "harness.bridges",
     "harness.cli",
     "harness.datasets.cards",
     "harness.embeddings",

@@ -82,6 +82,7 @@ EDITS = [
     ("execution/stored_encoders.py", *ADDED, RUNS),
     ("execution/executor.py", *ADDED, NOTHING),
     ("execution/verification.py", *ADDED, NOTHING),
+    ("bridges/clips.py", *ADDED, NOTHING),
     ("export/folder.py", *ADDED, NOTHING),
     ("gate/decision.py", *ADDED, NOTHING),
     ("store/runs.py", *ADDED, NOTHING),

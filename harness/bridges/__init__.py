@@ -1,0 +1,1 @@
+"""Bridges to other benchmarks: our encoders there, our results in their format."""
