@@ -26,7 +26,7 @@ def leaderboard(
         Literal["latex", "mteb"] | None,
         typer.Option(
             "--as",
-            help="latex: print tables for a paper. mteb: write a board's results in MTEB's format into the folder of -o.",
+            help="latex: print tables for a paper. mteb: write a board's results in MTEB's format into -o.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -53,6 +53,8 @@ def leaderboard(
         board = api.leaderboard(source, changes=changes or (), plugins=options.plugins())
         api.publish(board, output)
     if as_ == "latex":
+        from harness.leaderboard.latex import latex
+
         write(latex(board))
     else:
         print_board(board, as_json=as_json)

@@ -111,7 +111,7 @@ def _similarities(vectors: Tensor, pairs: Pairs) -> Tensor:
     unit = F.normalize(vectors, dim=1)
     partners = torch.cat([pairs.same, pairs.other], dim=1)
     step = max(1, _ELEMENTS // (partners.shape[1] * unit.shape[1]))
-    parts = zip(pairs.first.split(step), partners.split(step), strict=True)
+    parts = zip(torch.split(pairs.first, step), torch.split(partners, step), strict=True)
     return torch.cat([torch.bmm(unit[others], unit[first, :, None]).squeeze(2) for first, others in parts])
 
 
@@ -125,4 +125,4 @@ def _influences(of_pairs: Tensor, pairs: Pairs, videos: int) -> Tensor:
     for owners in (pairs.first.repeat_interleave(partners.shape[1]), partners.flatten()):
         of_videos.index_add_(0, owners, of_pairs)
         count.index_add_(0, owners, torch.ones_like(of_pairs))
-    return (of_videos * (count > 0).sum()).masked_fill(count == 0, torch.nan)
+    return torch.where(count == 0, torch.nan, of_videos * (count > 0).sum())

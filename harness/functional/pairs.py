@@ -90,4 +90,5 @@ def _of_other_class(
 ) -> NDArray[np.int64]:
     """(A, count) positions outside a run of `order` from `start` (A, 1) on."""
     places = _below(source, total - size, count)
-    return order[places + size * (places >= start)]
+    found: NDArray[np.int64] = order[places + size * (places >= start)]
+    return found
