@@ -1,4 +1,4 @@
-"""Replacement of all files of a board at once."""
+"""Replacement of all files of a board, or of a site, at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from harness.system import files
@@ -18,7 +18,7 @@ _EXCHANGE = 2
 _AT_FDCWD = -100
 
 
-def replace_files(folder: Path, content: Mapping[str, bytes], ours: Callable[[str], bool]) -> None:
+def replace_files(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[str], bool]) -> None:
     """Replace all files of a folder at once.
 
     Who looks at it, or kills this, finds all the old files or all the new ones.
@@ -29,8 +29,8 @@ def replace_files(folder: Path, content: Mapping[str, bytes], ours: Callable[[st
 
     Args:
         folder: made if need be.
-        content: the new files by name.
-        ours: whether a file of this name is one of the old ones, which go.
+        content: the new files by name, or by path within the folder; of those that are copied the place.
+        ours: whether a file of this name is one of the old ones, which go; of a folder so is all that is in it.
 
     Raises:
         OSError: when the files cannot be written; the folder is as it was.
@@ -44,10 +44,28 @@ def replace_files(folder: Path, content: Mapping[str, bytes], ours: Callable[[st
         files.sync_folder(folder.parent)
         return
     for name, body in content.items():
-        files.write_bytes(folder / name, body)
+        _write(folder / name, body)
     for path in folder.iterdir():
-        if path.name not in content and ours(path.name):
-            path.unlink()
+        if ours(path.name):
+            _remove_old(path, {folder / name for name in content})
+
+
+def _write(path: Path, body: bytes | Path) -> None:
+    if isinstance(body, Path):
+        files.copy(body, path)
+    else:
+        files.write_bytes(path, body)
+
+
+def _remove_old(path: Path, kept: Collection[Path]) -> None:
+    """Remove a file that is not among the new ones, or such files in a folder."""
+    if path.is_dir() and not path.is_symlink():
+        for inner in path.iterdir():
+            _remove_old(inner, kept)
+        with contextlib.suppress(OSError):  # not empty
+            path.rmdir()
+    elif path not in kept:
+        path.unlink()
 
 
 class _NotPossibleError(Exception):
@@ -55,7 +73,7 @@ class _NotPossibleError(Exception):
 
 
 @contextlib.contextmanager
-def _drafted(folder: Path, content: Mapping[str, bytes], ours: Callable[[str], bool]) -> Iterator[Path]:
+def _drafted(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[str], bool]) -> Iterator[Path]:
     """Write the new files into a draft beside `folder`; what is left of it goes.
 
     Raises:
@@ -77,7 +95,7 @@ def _drafted(folder: Path, content: Mapping[str, bytes], ours: Callable[[str], b
         raise _NotPossibleError from error  # the folder may be one's own, and the one above it not
     try:
         for name, body in content.items():
-            files.write_bytes(draft / name, body)
+            _write(draft / name, body)
         for path in others:
             _carry(path, draft / path.name)
         if folder.exists():

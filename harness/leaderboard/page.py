@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import jinja2
 import vl_convert
 from markupsafe import Markup
 
@@ -18,16 +15,15 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.cautions import cautions
 from harness.leaderboard.charts import Spec
 from harness.leaderboard.details import details
+from harness.leaderboard.html import LATER, policy, source, templates
 from harness.leaderboard.ranking import Division, Standing
 from harness.leaderboard.readme import how_to_read, remedy, tables, troubled, why_apart
 from harness.leaderboard.sections import evaluator_sections
 from harness.leaderboard.table import BoardCell, Column
 from harness.leaderboard.table_csv import table_csv
-from harness.leaderboard.text import one_line
 
 MANY = 200
 """Number of rows above which a page draws them as they are needed."""
-LATER = ".scripted-page .later { display: none; }\n"
 WHISKER = 104
 """Width in pixels of the small picture within each cell."""
 
@@ -87,19 +83,10 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         plot: the same as PNG, shown where scripts are off.
         column_specifications: of the columns' plots by file name, drawn by the page itself.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("harness.leaderboard"),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
-    style, script = (_source(environment, name) for name in ("page.css", "page.js"))
+    environment = templates()
+    style, script = (source(environment, name) for name in ("page.css", "page.js"))
     if len(board.rows) > MANY:
-        style, script = style + LATER, script + _source(environment, "many.js")
+        style, script = style + LATER, script + source(environment, "later.js") + source(environment, "many.js")
     island = {
         "rows": details(board),
         "csv": table_csv(board),
@@ -119,7 +106,7 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         style=style,
         vega=_vega(),
         script=script,
-        policy=_policy([style], [_vega(), script]),
+        policy=policy([style], [_vega(), script]),
         island=island,
         plot=_inline(plot),
         sections=evaluator_sections(board),
@@ -128,35 +115,12 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
     )
 
 
-def _finalize(value: Any) -> Any:
-    """Remove what reorders text on screen; markup is the page's own."""
-    return one_line(value) if type(value) is str else value
-
-
 @functools.cache
 def _vega() -> str:
     """Vega, Vega-Lite and vega-embed in one script."""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     assert "</script" not in bundle.lower()
     return bundle
-
-
-def _source(environment: jinja2.Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
-    """Content security policy: only these styles and scripts work, nothing is loaded."""
-
-    def hashes(sources: Sequence[str]) -> str:
-        digests = [base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources]
-        return " ".join(f"'sha256-{digest}'" for digest in digests)
-
-    return (
-        f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
 
 
 def _inline(png: bytes) -> Markup:

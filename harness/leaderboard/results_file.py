@@ -9,20 +9,25 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pydantic
-
-from harness.backbones.start import Start
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
 from harness.leaderboard.board import Board, build_board, with_pictures
 from harness.leaderboard.planned import PlannedCell
 from harness.leaderboard.published import as_measured, with_references
 from harness.leaderboard.ranking import Standing
+from harness.leaderboard.results_content import (
+    CARD,
+    StoredBoard,
+    StoredCell,
+    StoredPicture,
+    StoredRunPicture,
+    evaluator_cards,
+    read_stored,
+    reading,
+)
 from harness.leaderboard.table import BoardCell, Column
-from harness.store.records import Average, CellSpec, Run
-from harness.suites.references import Reference
 from harness.system.hashing import digest
 from harness.values import Predictions
 
@@ -30,70 +35,6 @@ NAME = "results.json"
 
 _OPTIONAL = ("references", "unchecked")
 """Fields that a file has only where a board has something to say there."""
-_CARD = pydantic.TypeAdapter(EvaluatorCard)
-
-
-class _StoredCell(pydantic.BaseModel):
-    """A planned cell with its run.
-
-    Predictions and the values of metrics are one line of numbers a repeat; the videos they are of stand in
-    `test_sets`, which many runs share.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    identity: CellSpec
-    key: str
-    supervised: bool
-    not_applicable: str
-    sees: str = ""
-    starts: tuple[Start, ...] = ()
-    average: Average | None = None
-    run: dict[str, Any] | None
-    test_set: str | None
-    values: dict[str, tuple[str, ...]] = {}
-
-
-class _StoredPicture(pydantic.BaseModel):
-    """A picture of the data, in a file beside this one."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    caption: str
-    file: str = pydantic.Field(pattern=r"^picture-\d+\.png$")
-    sha256: str
-
-
-class _StoredRunPicture(pydantic.BaseModel):
-    """A picture of the run of `key`, or of its folds, in a file beside this one."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    key: str
-    name: str
-    file: str = pydantic.Field(pattern=r"^picture-\d+-[a-z0-9_-]*\.png$")
-    sha256: str
-
-
-class _File(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    title: str
-    summary: str
-    suite: str
-    suite_hash: str
-    command: str
-    evaluators: dict[str, dict[str, Any]]
-    test_sets: dict[str, dict[str, Any]]
-    planned: tuple[_StoredCell, ...]
-    pictures: tuple[_StoredPicture, ...]
-    run_pictures: tuple[_StoredRunPicture, ...] = ()
-    unchecked: str = ""
-    references: tuple[Reference, ...] = ()
-    """Values as papers print them: percent where `table` has fractions."""
-    table: list[dict[str, Any]]
-    """The numbers of the board, for readers of the file; loading computes them anew."""
 
 
 def dump(board: Board) -> str:
@@ -104,7 +45,7 @@ def dump(board: Board) -> str:
     """
     test_sets = _TestSets()
     try:
-        content = _File(
+        content = StoredBoard(
             title=board.title,
             summary=board.summary,
             suite=board.suite,
@@ -114,11 +55,11 @@ def dump(board: Board) -> str:
             planned=tuple(_packed(cell, test_sets) for cell in board.planned),
             test_sets=test_sets.by_key,
             pictures=tuple(
-                _StoredPicture(caption=picture.caption, file=picture.file, sha256=_hash(picture.png))
+                StoredPicture(caption=picture.caption, file=picture.file, sha256=_hash(picture.png))
                 for picture in board.pictures
             ),
             run_pictures=tuple(
-                _StoredRunPicture(key=picture.key, name=picture.name, file=picture.file, sha256=_hash(picture.png))
+                StoredRunPicture(key=picture.key, name=picture.name, file=picture.file, sha256=_hash(picture.png))
                 for picture in board.run_pictures
             ),
             unchecked=board.unchecked,
@@ -142,17 +83,10 @@ def load_results(path: Path) -> Board:
     Raises:
         DataError: when the file is missing or not one of these, or a picture is missing or another than it was.
     """
-    try:
-        content = _File.model_validate_json(path.read_text(encoding="utf-8"))
+    with reading(path):
+        content = read_stored(path)
         planned = [_unpacked(cell, content.test_sets) for cell in content.planned]
-        cards = {name: _CARD.validate_python(card) for name, card in content.evaluators.items()}
-    except FileNotFoundError as error:
-        msg = f"{path} does not exist; `harness leaderboard SUITE` writes it"
-        raise DataError(msg) from error
-    except (pydantic.ValidationError, UnicodeDecodeError, KeyError, ValueError) as error:
-        detail = " ".join(str(error).split())[:200]
-        msg = f"{path}: not the results of a board ({detail}); write it again with `harness leaderboard SUITE`"
-        raise DataError(msg) from error
+        cards = evaluator_cards(content)
     board = build_board(
         title=content.title,
         summary=content.summary,
@@ -191,7 +125,7 @@ def _hash(content: bytes) -> str:
 
 
 def _card(card: EvaluatorCard) -> dict[str, Any]:
-    return {**_CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
+    return {**CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
 
 
 class _TestSets:
@@ -211,7 +145,7 @@ class _TestSets:
         return self._keys[place]
 
 
-def _packed(cell: PlannedCell, test_sets: _TestSets) -> _StoredCell:
+def _packed(cell: PlannedCell, test_sets: _TestSets) -> StoredCell:
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
@@ -221,7 +155,7 @@ def _packed(cell: PlannedCell, test_sets: _TestSets) -> _StoredCell:
             run["predictions"] = [" ".join(map(str, row)) for row in predictions.predicted]
             values = {name: tuple(map(_to_line, rows)) for name, rows in predictions.values.items()}
             key = test_sets.key(predictions)
-    return _StoredCell(
+    return StoredCell(
         identity=cell.identity,
         key=cell.key,
         supervised=cell.supervised,
@@ -235,22 +169,13 @@ def _packed(cell: PlannedCell, test_sets: _TestSets) -> _StoredCell:
     )
 
 
-def _unpacked(cell: _StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> PlannedCell:
+def _unpacked(cell: StoredCell, test_sets: Mapping[str, Mapping[str, Any]]) -> PlannedCell:
     run = cell.run
     if run is not None and cell.test_set is not None:
         predicted = [[int(number) for number in row.split()] for row in run["predictions"]]
         values = {name: [_from_line(line) for line in rows] for name, rows in cell.values.items()}
         run = {**run, "predictions": {**test_sets[cell.test_set], "predicted": predicted, "values": values}}
-    return PlannedCell(
-        identity=cell.identity,
-        key=cell.key,
-        supervised=cell.supervised,
-        not_applicable=cell.not_applicable,
-        sees=cell.sees,
-        starts=cell.starts,
-        average=cell.average,
-        run=None if run is None else Run.model_validate(run),
-    )
+    return cell.with_run(run)
 
 
 def _to_line(values: Sequence[float | None]) -> str:

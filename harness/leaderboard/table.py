@@ -258,13 +258,8 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The method, and what distinguishes it from other rows.
-
-        A row made of others has its name in the suite, and its parts without their options.
-        """
-        parts = " + ".join(part.short for part in self.identity.parts)
-        method = f"{self.identity.method.name}: {parts}" if parts else self.method
-        return " · ".join([method, *self.distinction])
+        """The method, and what distinguishes it from other rows."""
+        return " · ".join([method_in_words(self.identity), *self.distinction])
 
     @property
     def labelled(self) -> bool:
@@ -281,6 +276,15 @@ class Row:
     def cell(self, column: Column) -> BoardCell:
         """Look up the cell in a column."""
         return self.cells[column.index]
+
+
+def method_in_words(identity: CellSpec) -> str:
+    """Method of a cell with its options.
+
+    A row made of others has its name in the suite, and its parts without their options.
+    """
+    parts = " + ".join(part.short for part in identity.parts)
+    return f"{identity.method.name}: {parts}" if parts else identity.method.label
 
 
 def setting(identity: CellSpec) -> tuple[str, str, str, str]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content`, atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def copy(source: Path, path: Path) -> None:
+    """Write what another file holds, atomically."""
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def write_json(path: Path, value: Any) -> None:
