@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import NAME
+from harness.cards import NAME, MethodCard
 from harness.errors import DataError, UsageError
 from harness.execution.cells import measured_by
 from harness.execution.plan import Plan, Planner, check, identities, plan_cell, plan_suite
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from harness.suites.schema import Suite
 
 
+BOARDS = Path("leaderboards")
+"""Folder of boards, unless another is given."""
 PLACES = {"paths", "threads", "limits"}
 """Keys of a suite that say how it is computed here, and nothing of its content."""
 
@@ -429,9 +431,41 @@ def publish(board: Board, folder: Path | None = None) -> Path:
     """
     from harness.leaderboard import render
 
-    folder = folder or Path("leaderboards") / board.suite
+    folder = folder or BOARDS / board.suite
     render(board, folder)
     return folder
+
+
+def site(
+    boards: Sequence[str | Path],
+    folder: Path,
+    *,
+    before: Path | None = None,
+    plugins: Plugins | None = None,
+) -> tuple[Path, ...]:
+    """Write boards as one static site; returns its files.
+
+    Numbers are those that the boards' `results.json` record; their pages are copied.
+
+    Args:
+        boards: folders of boards, or names of suites whose boards lie in `leaderboards/`.
+        folder: new, empty, or a site that is written again.
+        before: an earlier site, or a folder of boards; a page says what changed since.
+        plugins: where summaries and papers of methods are looked up; all that are installed unless given.
+
+    Raises:
+        UsageError: when a board is unknown, two have the same folder name, `before` has none, or `folder` has other
+            files.
+        DataError: when a board cannot be read or lacks a file; nothing is written then.
+    """
+    from harness.leaderboard.site import Site, earlier_boards, find_board, load_boards, publish_site
+
+    plugins = Plugins() if plugins is None else plugins
+    loaded = load_boards([find_board(board, BOARDS) for board in boards])
+    cards = {name: plugins.methods.entry(name).card for name in plugins.methods}
+    known = {name: card for name, card in cards.items() if isinstance(card, MethodCard)}
+    earlier = None if before is None else earlier_boards(before)
+    return publish_site(Site(loaded, known, earlier), folder)
 
 
 class Records(list[dict[str, Any]]):

@@ -28,6 +28,7 @@ from harness.cli import (
     run,
     runs,
     show,
+    site,
     verify,
 )
 from harness.cli import map as map_verb
@@ -53,6 +54,7 @@ app.command("map", cls=Verb)(map_verb.map_)
 app.command("export", cls=Verb)(export.export)
 app.command("verify", cls=Verb)(verify.verify)
 app.command("leaderboard", cls=Verb)(leaderboard.leaderboard)
+app.command("site", cls=Verb)(site.site)
 app.command("claims", cls=Verb)(claims.claims)
 app.command("pack", cls=Verb)(pack.pack)
 app.command("merge", cls=Verb)(merge.merge)

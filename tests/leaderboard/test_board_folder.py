@@ -51,6 +51,21 @@ def test_what_the_old_board_had_more_goes_and_files_of_others_stay(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["board"]
 
 
+@pytest.mark.usefixtures("either_way")
+def test_files_within_folders_and_copies_are_replaced_with_them(folder, tmp_path):
+    (tmp_path / "source").write_bytes(b"copied")
+    old = {"boards/one/index.html": b"old", "boards/two/index.html": b"old", "table.csv": b"old"}
+    own = {"boards", "table.csv", "README.md", "plot-2-knn.png"}
+    replace_files(folder, old, own.__contains__)
+    replace_files(folder, {"boards/one/index.html": tmp_path / "source"}, own.__contains__)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*")} == {
+        "boards",
+        "boards/one",
+        "boards/one/index.html",
+    }
+    assert (folder / "boards" / "one" / "index.html").read_bytes() == b"copied"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it may be done file by file")
 def test_nobody_ever_sees_a_mixture(folder, monkeypatch):
     """Files are written where nobody looks; the folder is another one in one step."""
