@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from harness.execution import plan
 from harness.leaderboard.claims import MINI
@@ -18,6 +17,7 @@ from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
 from harness.store.records import parse_choice
 from harness.suites import schema
+from harness.system import plain_yaml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -116,7 +116,7 @@ def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
 def test_the_backbones_in_the_readme_can_be_built():
     (text,) = [text for text in YAML if text.startswith("backbones:")]
     registry = Plugins(points=[]).backbones
-    choices = [parse_choice(choice) for choice in yaml.safe_load(text)["backbones"]]
+    choices = [parse_choice(choice) for choice in plain_yaml.parse(text)["backbones"]]
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [512, 2048, 384, 1024]
 
 
@@ -125,7 +125,7 @@ def test_the_backbones_in_the_readme_can_be_built():
 )
 def test_the_readme_of_a_plugin_has_the_claims_table_of_the_committed_boards(path):
     """Write it again with `harness claims`, as that README says."""
-    claims = yaml.safe_load(path.read_text(encoding="utf-8"))["claims"]
+    claims = plain_yaml.read(path)["claims"]
     pairs = [pair for claim in claims for pair in claim["pairs"]]
     sides = [side for pair in pairs for side in (pair["one"], pair["other"]) if side != "baseline"]
     suites = {side["suite"] for side in sides}

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+
+from harness.system import plain_yaml
 
 ROOT = Path(__file__).parent.parent
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -21,7 +22,7 @@ OFFICIAL = re.compile(r"actions/[a-z-]+(/[a-z]+)?@v\d+")
 
 
 def read(path):
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return plain_yaml.read(path)
 
 
 def steps(path):

@@ -19,7 +19,6 @@ IMPORTED_AS = {
     "mmengine-lite": "mmengine",
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
-    "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "torchvision": "harness.backbones._torchvision",  # which makes it fit for a PyTorch without CUDA
     "vl-convert-python": "vl_convert",

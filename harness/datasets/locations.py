@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import filelock
-import yaml
 
 from harness.errors import DataError, UsageError
 from harness.system import files, paths, plain_yaml
@@ -99,8 +98,7 @@ def remember(name: str, path: Path) -> Path | None:
     with filelock.FileLock(file.with_name(f".{file.name}.lock")):
         places = remembered()
         before = places.get(name)
-        written = yaml.safe_dump({"datasets": {**places, name: text}}, sort_keys=True, allow_unicode=True)
-        files.write_text(file, written)
+        files.write_text(file, plain_yaml.dump({"datasets": {**places, name: text}}))
     return None if before is None else Path(before)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
-
-import yaml
 
 from harness.system import plain_yaml
 
@@ -40,7 +39,7 @@ def _shown(change: str) -> str:
     shown = _portable(value)
     if shown == value:
         return change
-    return f"{key}={shown if isinstance(shown, str) else yaml.safe_dump(shown, default_flow_style=True).strip()}"
+    return f"{key}={shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)}"  # YAML as well
 
 
 def _portable(value: Any) -> Any:

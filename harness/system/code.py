@@ -51,6 +51,7 @@ SILENT = (
     "harness.bridges",
     "harness.cli",
     "harness.datasets.cards",
+    "harness.datasets.locations",
     "harness.embeddings",
     "harness.errors",
     "harness.evaluation",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 
 from harness.leaderboard.claims_table import BEGIN, END
+from harness.system import plain_yaml
 
 SIDE = {"suite": "toy", "method": "counted", "evaluator": {"name": "knn", "k": 5}}
 CLAIMS = {
@@ -20,7 +20,7 @@ def arguments(harness):
     """Claims and a board, as arguments."""
     result = harness("run", "toy", "--set", "methods=[counted]", "--set", "seeds=[0, 1]")
     assert result.returncode == 0, result.stderr
-    (harness.folder / "claims.yaml").write_text(yaml.safe_dump(CLAIMS))
+    (harness.folder / "claims.yaml").write_text(plain_yaml.dump(CLAIMS))
     return "claims.yaml", "leaderboards/toy"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from harness import api
 from harness.errors import UsageError
@@ -169,7 +169,7 @@ def test_the_job_script_for_slurm_computes_a_suite(suite, tmp_path, monkeypatch)
 
 
 def test_the_manifest_for_kubernetes_starts_a_scheduler_and_workers_that_know_it():
-    service, scheduler, worker = yaml.safe_load_all((EXAMPLES / "kubernetes.yaml").read_text())
+    service, scheduler, worker = YAML(typ="safe", pure=True).load_all((EXAMPLES / "kubernetes.yaml").read_text())
     assert [one["kind"] for one in (service, scheduler, worker)] == ["Service", "Deployment", "Deployment"]
     assert service["spec"]["selector"] == scheduler["spec"]["template"]["metadata"]["labels"]
     (container,) = worker["spec"]["template"]["spec"]["containers"]

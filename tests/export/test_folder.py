@@ -10,7 +10,6 @@ import sys
 import pytest
 import safetensors.torch
 import torch
-import yaml
 from typer.testing import CliRunner
 
 import harness
@@ -20,7 +19,7 @@ from harness.errors import DataError, UsageError
 from harness.export import folder as exporting
 from harness.export.example import library_example
 from harness.plugins.manager import Plugins
-from harness.system import paths
+from harness.system import paths, plain_yaml
 from harness.values import VideoBatch
 
 WITHOUT_HARNESS = """
@@ -139,7 +138,7 @@ def test_the_store_and_the_folder_give_one_encoder(runs, tmp_path):
 def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):
     harness.export_encoder(runs[0].key, tmp_path / "encoder")
     text = (tmp_path / "encoder" / "README.md").read_text()
-    metadata = yaml.safe_load(text.split("---\n")[1])
+    metadata = plain_yaml.parse(text.split("---\n")[1])
     [model] = metadata["model-index"]
     assert model["name"] == "supervised / small_3d"
     [result] = model["results"]

@@ -6,13 +6,13 @@ import dataclasses
 
 import pydantic
 import pytest
-import yaml
 
 from harness.errors import DataError, UsageError
 from harness.leaderboard.claims import Claim, Measured, Pair, Side, load_claims, measure, verdict
 from harness.leaderboard.statistics import Difference, compare
 from harness.plugins.manager import Plugins
 from harness.store.records import Choice
+from harness.system import plain_yaml
 
 from .cards import ENTROPY, TOP1
 
@@ -241,7 +241,7 @@ CLAIMS = {
 
 
 def load(content, folder):
-    (folder / "claims.yaml").write_text(yaml.safe_dump(content))
+    (folder / "claims.yaml").write_text(plain_yaml.dump(content))
     return load_claims(folder / "claims.yaml", Plugins())
 
 

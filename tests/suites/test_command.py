@@ -37,7 +37,7 @@ def test_places_of_data_are_left_out(change):
 @pytest.mark.parametrize(
     ("change", "shown"),
     [
-        ("data=[{name: manifest, file: /home/me/My Data/list.csv}]", "data=[{file: list.csv, name: manifest}]"),
+        ("data=[{name: manifest, file: /home/me/My Data/list.csv}]", 'data=[{"name": "manifest", "file": "list.csv"}]'),
         ("data.0.file=C:\\Users\\me\\list.csv", "data.0.file=list.csv"),
         ("data.0.file=~me/list.csv", "data.0.file=list.csv"),
         ("data.0.file=lists/list.csv", "data.0.file=lists/list.csv"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from harness.cards import Paper
 from harness.errors import PluginError
 from harness.store.records import Choice
 from harness.suites.references import parse
+from harness.system import plain_yaml
 
 FILE = {
     "paper": {"title": "A paper", "authors": "Somebody", "year": 2019, "venue": "CVIU", "url": "https://x.org/a(1)"},
@@ -31,7 +31,7 @@ FILE = {
 
 
 def parsed(content):
-    return parse(yaml.safe_dump(content), "file x")
+    return parse(plain_yaml.dump(content), "file x")
 
 
 def test_what_a_line_says_itself_holds_instead_of_what_its_group_says():
@@ -47,7 +47,7 @@ def test_what_a_line_says_itself_holds_instead_of_what_its_group_says():
 
 def broken(*path, value=None):
     """FILE with the value at `path` changed, or taken away."""
-    content = yaml.safe_load(yaml.safe_dump(FILE))
+    content = plain_yaml.parse(plain_yaml.dump(FILE))
     inner = content
     for step in path[:-1]:
         inner = inner[step]

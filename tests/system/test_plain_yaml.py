@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.system.plain_yaml import DEEPEST, LARGEST, NotPlainError, parse, read
+from harness.system.plain_yaml import DEEPEST, LARGEST, NotPlainError, dump, parse, read
 
 LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, 12))
 MERGES = "a0: &a0 {k0: 1}\n" + "".join(
@@ -21,13 +20,41 @@ MERGES = "a0: &a0 {k0: 1}\n" + "".join(
 LONG = f'a: &a "{"x" * 2**19}"\nb: [{", ".join(1000 * ["*a"])}]\n'
 
 
-def test_data_is_read_as_pyyaml_reads_it(tmp_path):
-    text = "a: [1, 2.5, true, null, x, 1e3, '1e3']\nb: &b {c: ä}\nd: {<<: *b, c: 2}\ne: *b\n? [x]\n: 1\n"
-    assert parse(text.partition("?")[0]) == yaml.safe_load(text.partition("?")[0])
+def test_data_is_read_with_merges_and_anchors(tmp_path):
+    text = "a: [1, 2.5, true, null, x, '1e3']\nb: &b {c: ä, f: 1}\nd: {<<: *b, c: 2}\ne: *b\ng: &b 3\nh: *b"
+    b = {"c": "ä", "f": 1}
+    read_back = {"a": [1, 2.5, True, None, "x", "1e3"], "b": b, "d": {"c": 2, "f": 1}, "e": b, "g": 3, "h": 3}
+    assert parse(text) == read_back
     path = tmp_path / "a.yaml"
     path.write_bytes("\ufeffa: ä\n".encode())
     assert read(path) == {"a": "ä"}
     assert parse("") is None
+
+
+@pytest.mark.parametrize(
+    "word", ["yes", "No", "on", "off", "y", "1:30", "2026-01-31", "2001-99-99", "=", "0x", "1.2.3", "e3"]
+)
+def test_words_of_older_yaml_are_texts(word):
+    assert parse(f"{{a: {word}, {word}: 1}}") == {"a": word, word: 1}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("1e-3", 0.001), ("1E5", 1e5), ("-2.", -2.0), (".5", 0.5), ("010", 10), ("0o10", 8), ("0x1F", 31), ("+3", 3)],
+)
+def test_numbers_are_those_of_yaml_1_2(word, value):
+    assert repr(parse(f"[{word}]")[0]) == repr(value)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=8,
+    ).map(lambda value: {"value": value})
+)
+def test_what_is_written_reads_back(value):
+    assert parse(dump(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -42,20 +69,29 @@ def test_data_is_read_as_pyyaml_reads_it(tmp_path):
         ("\n".join(" " * n + "-" for n in range(100)), f"line {DEEPEST + 1}: expected at most {DEEPEST}"),
         ("a: 1\nb: 2\na: 3", "line 3: the key 'a' comes twice"),
         ("a: {b: 1, c: 2, b: 3}", "the key 'b' comes twice"),
+        ("1: a\n1.0: b", "line 2: the key '1.0' comes twice"),
+        ("a: {<<: {b: 1, b: 2}}", "line 1: the key 'b' comes twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, <<: *a}", "line 2: the key '<<' comes twice"),
         ("a: .nan", "line 1: expected a finite number, got .nan"),
         ("a: [1, -.inf]", "expected a finite number, got -.inf"),
         ("a: 1.0e+999", "expected a finite number"),
         ('a: "\\ud800"', "half of a character"),
-        ("a: " + "9" * 5000, "not plain YAML data"),
-        ("a: 2001-99-99", "not plain YAML data"),
-        ("a: !!python/object/apply:os.system [x]", "not plain YAML data"),
-        ("a: *b", "not plain YAML data"),
-        ("? [x]\n: 1", "not plain YAML data"),
-        ("a: b: c", "not plain YAML data"),
-        ("a: \x1b[31m", "not plain YAML data"),
-        ("a: 1\n---\nb: 2", "not plain YAML data"),
-        ("a: !!int x", "not plain YAML data"),
-        ("a: !!binary €", "not plain YAML data"),
+        ("a: " + "9" * 5000, "not plain YAML data: line 1: '9+…' is no int"),
+        ("b:\na: !!python/object/apply:os.system [x]", "not plain YAML data: line 2: the tag .* asks for an object"),
+        ("a: *b", "not plain YAML data: line 1, column 4: found undefined alias 'b'"),
+        ("? [x]\n: 1", "not plain YAML data: line 1: a list or a mapping is no key"),
+        ("? !!seq x\n: 1", "not plain YAML data: line 1: a list or a mapping is no key"),
+        ("a: b: c", "not plain YAML data: line 1, column 5: mapping values"),
+        ("a: 1\nb:\n\t- c", "not plain YAML data: line 3, column 1"),
+        ("a: 1\n  b: 2", "not plain YAML data: line 2, column 4"),
+        ("- a\nb: 1", r"not plain YAML data: line 2, column 1 \(begun on line 1\)"),
+        ("a: \x1b[31m", "not plain YAML data: unacceptable character"),
+        ("a: 1\n---\nb: 2", "not plain YAML data: line 2, column 1"),
+        ("%YAML 1.1\n---\na: yes", "expected YAML 1.2, got 1.1"),
+        ("a: !!int x", "not plain YAML data: line 1: 'x' is no int"),
+        ("a: !!int ''", "not plain YAML data: line 1: '' is no int"),
+        ("a: !!bool x", "not plain YAML data: line 1: 'x' is no bool"),
+        ("a: !!binary €", "not plain YAML data: line 1: the tag"),
         ("x" * (LARGEST + 1), "expected at most 1,048,576 characters"),
     ],
 )
