@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
-CORE = ["cpu", "testing"]
+CORE = ["testing"]
 """Extras of the core that every environment has."""
 GROUPS = {
     "test": ["test", "bench", "lint"],

@@ -62,9 +62,9 @@ def test_all_plugins_and_supported_versions_are_tested():
     assert ci["jobs"]["plugins"]["strategy"]["matrix"]["plugin"] == plugins
     assert all(f"-e plugins/{name}" in ci["env"]["INSTALL"] for name in plugins)
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    first, last = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', project).groups()
+    (first,) = re.findall(r'requires-python = ">=(3\.\d+)"', project)
     listed = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
-    assert listed == [f"3.{minor}" for minor in range(int(first), int(last))]
+    assert listed[0] == first
     jobs = read(ROOT / ".github" / "workflows" / "scheduled.yml")["jobs"]
     assert jobs["newest"]["strategy"]["matrix"]["python"] == [listed[0], listed[-1]]
     assert jobs["oldest"]["steps"][1]["with"]["python-version"] == listed[0]

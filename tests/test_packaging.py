@@ -1,0 +1,91 @@
+"""What the distributions say of themselves: one version, one address, dependencies that are imported."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from harness.cli.doctor import IMPORTED_AS
+from harness.system import plain_yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = [ROOT, *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))]
+PROJECTS = {
+    folder: tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"] for folder in FOLDERS
+}
+CORE = PROJECTS[ROOT]
+HOME = CORE["urls"]["Homepage"]
+RAW = HOME.replace("github.com", "raw.githubusercontent.com")
+DEPENDENCIES = [*CORE["dependencies"], *(one for extra in CORE["optional-dependencies"].values() for one in extra)]
+
+
+def test_all_have_one_version():
+    versions = {folder.name: project["version"] for folder, project in PROJECTS.items()}
+    versions["citation"] = plain_yaml.read(ROOT / "CITATION.cff")["version"]
+    (versions["changelog"], *_) = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert set(versions.values()) == {CORE["version"]}, versions
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:], ids=lambda folder: folder.name)
+def test_a_plugin_says_what_the_core_says(folder):
+    project = PROJECTS[folder]
+    for field in ("authors", "license", "requires-python"):
+        assert project[field] == CORE[field]
+    assert project["urls"]["Homepage"] == f"{HOME}/tree/main/plugins/{folder.name}"
+    assert {name: project["urls"][name] for name in ("Source", "Issues", "Changelog")}.items() <= CORE["urls"].items()
+    needed = [Requirement(one) for one in project["dependencies"]]
+    ours = [one for one in needed if one.name.startswith("video-harness")]
+    assert "video-harness" in {one.name for one in ours}
+    assert all(CORE["version"] in one.specifier and one.specifier for one in ours)
+
+
+def test_no_newer_python_is_shut_out():
+    bounds = {one.operator for one in SpecifierSet(CORE["requires-python"])}
+    assert bounds == {">="}
+
+
+def test_both_commands_are_the_same():
+    assert CORE["scripts"] == dict.fromkeys(("harness", "video-harness"), "harness.cli.app:main")
+
+
+@pytest.mark.parametrize("dependency", DEPENDENCIES)
+def test_what_is_depended_on_is_imported(dependency):
+    name = Requirement(dependency).name.lower()
+    module = {**IMPORTED_AS, "torchvision": "torchvision", "tensorboard": "torch.utils.tensorboard"}.get(
+        name, name.replace("-", "_")
+    )
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "harness").rglob("*.py")))
+    imported = re.compile(rf"^\s*(import|from) {re.escape(module)}\b|\"{re.escape(module)}[\".]", flags=re.MULTILINE)
+    assert imported.search(text)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_links_of_a_readme_work_on_an_index(folder):
+    text = (folder / PROJECTS[folder]["readme"]).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#\s][^)\s]*)\)", text)
+    assert links
+    assert all(link.startswith(("https://", "http://")) for link in links)
+    for link in links:
+        place = re.fullmatch(rf"(?:{HOME}/(?:blob|tree)|{RAW})/main/(.*)", link)
+        assert place is None or (ROOT / place[1]).exists(), link
+
+
+def test_the_citation_is_what_its_schema_says():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format"]
+    done = subprocess.run([*command, ROOT / "CITATION.cff"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    citation = plain_yaml.read(ROOT / "CITATION.cff")
+    assert citation["url"] == HOME
+    assert [{"name": author["name"]} for author in citation["authors"]] == CORE["authors"]
+    assert citation["license"] == CORE["license"]
