@@ -19,7 +19,7 @@ from harness.interfaces import (
     Stage,
     Stateful,
 )
-from harness.plugins.hookspecs import hookimpl
+from harness.plugins.hookspecs import API_VERSION, hookimpl
 from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Predictions, Promise, Score, Video, VideoBatch
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "API_VERSION",
     "Backbone",
     "BackboneCard",
     "Batch",

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")
 
+API_VERSION = 1
+"""Version of what plugins build on: hooks, contracts and the names in `harness`.
+
+A plugin that says `HARNESS_API = 1` beside its hooks is not loaded where this is another one.
+"""
+
 
 @hookspec
 def harness_methods(registry: Registry[Method]) -> None:

@@ -18,6 +18,7 @@ from harness.plugins.file_registry import BenchmarkRegistry, ReferenceRegistry, 
 from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
 from harness.plugins.method_registry import MethodRegistry
 from harness.plugins.names import BUILTIN, Names, Origin
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.store.records import EvalSpec, Run
@@ -123,6 +124,7 @@ class Plugins:
         before = {kind: registry.snapshot() for kind, registry in registries.items()}
         place = f"{name!r} of {origin}"  # two distributions may have a plugin of one name each
         try:
+            _expect_api(plugin)
             self._manager.register(plugin, name=place)
             self._manager.check_pending()
             others = [other for other in self._manager.get_plugins() if other is not plugin]
@@ -208,6 +210,18 @@ class Plugins:
             except _faults() as error:
                 complaints.append(f"plugin {name} failed in {hook}: {_describe(error)}")
         return complaints
+
+
+def _expect_api(plugin: object) -> None:
+    """Raise PluginError for a plugin that requires another `API_VERSION`."""
+    wanted = getattr(plugin, "HARNESS_API", hookspecs.API_VERSION)
+    if not isinstance(wanted, int):
+        msg = f"expected HARNESS_API to be a whole number, got {printable(repr(wanted), 80)}; correct the plugin"
+        raise PluginError(msg)
+    if wanted != hookspecs.API_VERSION:
+        remedy = "video-harness" if wanted > hookspecs.API_VERSION else "the plugin"
+        msg = f"it requires HARNESS_API {wanted}, this video-harness has {hookspecs.API_VERSION}; upgrade {remedy}"
+        raise PluginError(msg)
 
 
 def _origin(point: EntryPoint) -> Origin:

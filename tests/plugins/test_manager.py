@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness import hookimpl
+from harness import API_VERSION, hookimpl
 from harness.cards import MethodCard
 from harness.errors import PluginError, UsageError
 from harness.plugins import hookspecs
@@ -70,6 +71,38 @@ def test_a_plugin_that_fails_half_way_leaves_nothing(install, error):
     assert type(error).__name__ in status(plugins, "bad").complaints[0]
     assert "new" not in plugins.methods
     assert status(plugins, "other").status == "loaded"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (
+            API_VERSION + 1,
+            f"it requires HARNESS_API {API_VERSION + 1}, this .* has {API_VERSION}; upgrade video-harness",
+        ),
+        (API_VERSION - 1, f"it requires HARNESS_API {API_VERSION - 1}, .*; upgrade the plugin"),
+        ("1\n", r"expected HARNESS_API to be a whole number, got '1\\n'; correct the plugin"),
+    ],
+)
+def test_a_plugin_for_another_api_is_one_line_and_nothing_else(install, wanted, message):
+    other = MethodCard(name="other", summary="Other.")
+    points = [
+        install("bad", HARNESS_API=wanted, harness_methods=methods(CARD)),
+        install("good", harness_methods=methods(other)),
+    ]
+    plugins = Plugins(points=points)
+    (complaint,) = plugins.complaints
+    assert re.fullmatch(f"plugin 'bad' of .* failed: {message} \\(--block bad silences this\\)", complaint)
+    assert "new" not in plugins.methods
+    assert "other" in plugins.methods
+    with pytest.raises(PluginError, match=message):
+        Plugins(points=points, strict=True)
+
+
+def test_a_plugin_for_this_api_is_loaded(install):
+    plugins = Plugins(points=[install("good", HARNESS_API=API_VERSION, harness_methods=methods(CARD))])
+    assert not plugins.complaints
+    assert "new" in plugins.methods
 
 
 def test_a_plugin_that_cannot_be_imported(tmp_path, monkeypatch):
