@@ -26,6 +26,7 @@ SCHEMA = 1
 _MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """Functions that make a record one of the next version, by its version."""
 _CHECKSUM = "checksum"
+_CHECKSUM_OF = "Checksum of the file without the line that it stands in."
 _SEALED = re.compile(rb'\{\n "checksum": "([0-9a-f]+)",\n')
 """Beginning of a file of a run: the checksum is of the file without this line."""
 _STATUS = re.compile(rb'\n "status": "(\w+)",\n(?: .*\n)* "version": %d\n' % SCHEMA)
@@ -239,6 +240,13 @@ def parse_run(path: Path, text: bytearray) -> Run:
         except pydantic.ValidationError:
             pass
     return _read_other(path, text)
+
+
+def run_schema() -> dict[str, Any]:
+    """JSON schema of the file of a run of this version."""
+    schema = Run.model_json_schema()
+    schema["properties"][_CHECKSUM] = {"type": "string", "pattern": "^[0-9a-f]+$", "description": _CHECKSUM_OF}
+    return schema
 
 
 def is_checked(path: Path) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import json
 
+import jsonschema
 import pytest
 
 from harness.errors import DataError, StoreError, UsageError
 from harness.store import runs
 from harness.store.records import CellSpec, Choice, Run
-from harness.store.runs import DamagedRecordError, NewerRecordError, Store, is_checked, read_run
+from harness.store.runs import DamagedRecordError, NewerRecordError, Store, is_checked, read_run, run_schema
 from harness.system import files
 from harness.values import Predictions, Score
 
@@ -45,6 +46,16 @@ def run_of(key="ab" * 10, **changes):
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path)
+
+
+def test_a_written_file_is_what_the_schema_says(store):
+    run = run_of()
+    store.write(run, {"confusion": b"PNG"})
+    content = json.loads(store.path(run.key).read_text())
+    jsonschema.Draft202012Validator(run_schema()).validate(content)
+    for field in ("identity", "status", "protocol"):
+        with pytest.raises(jsonschema.ValidationError, match=field):
+            jsonschema.validate({name: value for name, value in content.items() if name != field}, run_schema())
 
 
 def test_what_is_written_is_read_back(store):
