@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -169,7 +170,7 @@ def _training() -> str:
 def _libraries() -> Iterator[Check]:
     """Import every library that video-harness depends on; a check for each fault."""
     from importlib import import_module
-    from importlib.metadata import requires
+    from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
 
@@ -186,7 +187,12 @@ def _libraries() -> Iterator[Check]:
                 f"pip install {'' if missing else '--force-reinstall '}'{requirement.name}{requirement.specifier}'"
             )
             wrong.append(Check(f"library {name}", False, f"{type(error).__name__}: {error}; {install}"))
-    yield from wrong or [Check("libraries", True, f"{len(needed)} can be imported")]
+            continue
+        with suppress(PackageNotFoundError):  # as others than pip name it
+            if not requirement.specifier.contains(found := version(name), prereleases=True):
+                install = f"pip install '{requirement.name}{requirement.specifier}'"
+                wrong.append(Check(f"library {name}", False, f"{found} is installed, which does not work; {install}"))
+    yield from wrong or [Check("libraries", True, f"{len(needed)} can be imported, in versions that work")]
 
 
 def _locations() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def test_a_library_that_cannot_be_imported_is_found(harness, monkeypatch):
     assert "ImportError: libGL.so.1" in lines["opencv-contrib-python-headless"]
     assert "; pip install --force-reinstall 'opencv-contrib" in lines["opencv-contrib-python-headless"]
     assert "; pip install 'altair" in lines["altair"]
+
+
+def test_a_library_of_a_version_that_does_not_work_is_found(harness, monkeypatch):
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "17.0.1" if name == "av" else version(name))
+    (line,) = (line for line in wrong(harness("doctor")) if "library" in line)
+    assert " av " in line
+    assert "17.0.1 is installed, which does not work; pip install 'av>=17.1'" in line
 
 
 def test_every_library_is_known_by_the_name_that_is_imported():

@@ -18,7 +18,10 @@ def fields(schema):
     """Names of all fields of the objects of a schema; pydantic's versions word the rest differently."""
     objects = {"": schema, **schema.get("$defs", {})}
     return {
-        name: {field: (field in one.get("required", ()), set(of.get("enum", ()))) for field, of in properties.items()}
+        name: {
+            field: (field in one.get("required", ()), set(of.get("enum", [of["const"]] if "const" in of else ())))
+            for field, of in properties.items()
+        }
         for name, one in objects.items()
         if (properties := one.get("properties"))
     }
