@@ -87,6 +87,18 @@ def test_quick_answers_import_no_torch(toy, arguments):
     assert min(seconds) < 0.7  # of a processor
 
 
+def test_a_dry_run_imports_no_mmengine(toy):
+    """Keys need the classes of methods, and none of them the training loop."""
+    code = (
+        "import sys\nfrom harness.cli.app import main\n"
+        "try:\n    main(['run', 'toy', '--dry-run', '--json'])\n"
+        "finally:\n    sys.stderr.write(f\"heavy={sorted({'torch', 'mmengine'} & set(sys.modules))}\")\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(row["key"] for row in json.loads(done.stdout))
+    assert done.stderr.endswith("heavy=['torch']")
+
+
 def test_listing_references_imports_no_torch(toy):
     code = (
         "import sys\nfrom harness.cli.app import main\n"
