@@ -120,6 +120,9 @@ def test_the_backbones_in_the_readme_can_be_built():
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [512, 2048, 384, 1024]
 
 
+@pytest.mark.skipif(
+    not (ROOT / "leaderboards").exists(), reason="committed boards are in the repository, not in the sdist"
+)
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "plugins").glob("*/src/*/claims.yaml")), ids=lambda path: path.parent.name
 )

@@ -94,7 +94,8 @@ def test_numbers_may_differ_in_their_last_digits_and_no_more(folder):
     assert stale(folder) == ("results.json",)
 
 
-@pytest.mark.parametrize("board", sorted(path.parent.name for path in BOARDS.glob("*/results.json")))
+@pytest.mark.skipif(not BOARDS.exists(), reason="committed boards are in the repository, not in the sdist")
+@pytest.mark.parametrize("board", sorted(path.parent.name for path in BOARDS.glob("*/results.json")) or [""])
 def test_the_committed_boards_are_what_their_results_give(board):
     """Write one again with `harness leaderboard leaderboards/NAME`."""
     assert stale(BOARDS / board) == ()
