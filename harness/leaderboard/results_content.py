@@ -109,6 +109,16 @@ class StoredBoard(pydantic.BaseModel):
     """The numbers of the board, for readers of the file; loading computes them anew."""
 
 
+def results_schema() -> dict[str, Any]:
+    """JSON schema of `results.json`."""
+    schema, run = StoredBoard.model_json_schema(), Run.model_json_schema()
+    numbers = {"type": "string", "description": "Predicted classes or clusters of the test set's videos."}
+    run["properties"]["predictions"] = {"anyOf": [{"type": "array", "items": numbers}, {"type": "null"}]}
+    schema["$defs"] = {**run.pop("$defs"), **schema["$defs"], "Run": run}
+    schema["$defs"]["StoredCell"]["properties"]["run"] = {"anyOf": [{"$ref": "#/$defs/Run"}, {"type": "null"}]}
+    return schema
+
+
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Name the file whose content is at fault in the block.

@@ -37,16 +37,6 @@ _OPTIONAL = ("references", "unchecked")
 """Fields that a file has only where a board has something to say there."""
 
 
-def results_schema() -> dict[str, Any]:
-    """JSON schema of `results.json`."""
-    schema, run = _File.model_json_schema(), Run.model_json_schema()
-    numbers = {"type": "string", "description": "Predicted classes or clusters of the test set's videos."}
-    run["properties"]["predictions"] = {"anyOf": [{"type": "array", "items": numbers}, {"type": "null"}]}
-    schema["$defs"] = {**run.pop("$defs"), **schema["$defs"], "Run": run}
-    schema["$defs"]["_StoredCell"]["properties"]["run"] = {"anyOf": [{"$ref": "#/$defs/Run"}, {"type": "null"}]}
-    return schema
-
-
 def dump(board: Board) -> str:
     """Write a board as text; pictures are referred to by name and hash.
 

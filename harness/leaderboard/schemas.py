@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.leaderboard.results_file import results_schema
+from harness.leaderboard.results_content import results_schema
 from harness.store.runs import run_schema
 from harness.system import files
 

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
+
+from harness.system import plain_yaml
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # of copier before 9.12
 KINDS = ("method", "backbone", "dataset", "evaluator")
@@ -107,7 +108,7 @@ def test_its_workflow_has_the_jobs_of_the_example(kind, fresh):
     done = python("-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(path), cwd=ROOT)
     assert done.returncode == 0, done.stdout
     text = (ROOT / "examples" / "ci" / "github-cpu.yml").read_text(encoding="utf-8")
-    example, own = yaml.safe_load(text), yaml.safe_load(path.read_text(encoding="utf-8"))
+    example, own = plain_yaml.parse(text), plain_yaml.read(path)
     if kind == "dataset":
         own["jobs"]["quickstart"]["steps"].remove({"run": "python tests/tiny_copy.py data"})
     del example["jobs"]["pages"]

@@ -10,11 +10,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from harness.errors import UsageError
 from harness.plugins.manager import Plugins
 from harness.plugins.scaffold import TEMPLATE, expect_free, project_name, write_plugin
+from harness.system import plain_yaml
 
 copier = pytest.importorskip("copier")
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # of copier before 9.12
@@ -161,7 +161,7 @@ def test_the_template_runs_no_code():
 
 
 def test_the_extra_is_what_the_template_asks_for():
-    least = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))["_min_copier_version"]
+    least = plain_yaml.read(TEMPLATE / "copier.yml")["_min_copier_version"]
     extra = re.search(r'^new = \["copier>=([\d.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert least == f"{extra[1]}.0"
 
@@ -190,5 +190,5 @@ def test_an_update_follows_the_template(by_hand, repository, tmp_path):
     copier.run_update(mine, defaults=True, overwrite=True, quiet=True)
     assert "def harness_newer_methods(" in (mine / "harness_mine" / "__init__.py").read_text()
     assert "lr: float = 0.5" in own.read_text()
-    answers = yaml.safe_load((mine / ".copier-answers.yml").read_text())
+    answers = plain_yaml.read(mine / ".copier-answers.yml")
     assert (answers["_commit"], answers["name"], answers["kind"]) == ("v0.2.0", "mine", "method")
