@@ -612,8 +612,9 @@ def _board(
 
 
 def _unnamed(suite: Suite) -> set[str]:
-    """Keys that a suite's hash is not of: places, and a precision as it always was."""
-    return PLACES | ({"precision"} if suite.precision == "fp32" else set())
+    """Keys that a suite's hash is not of: places, and what is as it always was."""
+    as_ever = {"precision": suite.precision == "fp32", "limit": suite.limit is None}
+    return PLACES | {name for name, same in as_ever.items() if same}
 
 
 def _stored_picture(store: Store, key: str, name: str) -> bytes | None:

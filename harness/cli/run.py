@@ -57,6 +57,10 @@ def run(
         str | None,
         typer.Option(help="Address of a dask.distributed scheduler whose workers compute; `local` starts one here."),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Try the suite out on so many videos of each split; short for --set limit=N."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and their keys; compute nothing.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Compute cells again whose stored run failed.")
@@ -79,7 +83,11 @@ def run(
     options: Context = context.obj
     expect_folder("-o", output or BOARDS)
     device = usable_device(device)
-    changes = [*(changes or ()), *([f"precision={precision}"] if precision else [])]
+    changes = [
+        *(changes or ()),
+        *([f"precision={precision}"] if precision else []),
+        *([f"limit={limit}"] if limit else []),
+    ]
     if dry_run:
         _print_plan(api.plan(suite, changes=changes, only=only or (), plugins=options.plugins()), as_json=as_json)
         return

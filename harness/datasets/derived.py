@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -13,7 +14,7 @@ import pydantic
 
 from harness.datasets.concatenated_split import ConcatenatedSplit
 from harness.datasets.file_names import plain
-from harness.datasets.split_views import FrameImages, Relabelled, Subset
+from harness.datasets.split_views import FrameImages, Limited, Relabelled, Subset
 from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
 
@@ -32,6 +33,11 @@ class Derivation(pydantic.BaseModel):
     """Number of videos of `train`; a larger subset contains the smaller ones."""
     subset_seed: Annotated[int, pydantic.Field(ge=0)] = 0
     """Seed of the draw of the subset."""
+    limit: Count | None = None
+    """Number of videos of each split, to try things out.
+
+    They are spread over the classes, and rows on them are never ranked.
+    """
     images: Count | None = None
     """Number of frames of each video, each as an image of its own."""
     joined: bool = False
@@ -78,6 +84,8 @@ class Derived:
         split, wanted = self._dataset.split(name), self._derivation
         if wanted.labels:
             split = _relabelled(split, wanted.labels)
+        if wanted.limit is not None and wanted.limit < len(split):
+            split = _limited(split, wanted.limit)
         if name == "train" and wanted.subset is not None:
             split = _subset(split, wanted.subset, wanted.subset_seed)
         if wanted.images is not None:
@@ -93,6 +101,18 @@ def _subset(split: Split, count: int, seed: int) -> Subset:
         raise UsageError(msg)
     chosen = np.random.default_rng(seed).permutation(len(split))[:count]
     return Subset(split, sorted(chosen.tolist()))
+
+
+def _limited(split: Split, count: int) -> Limited:
+    """The first videos of the classes in turn, so that each split has the same classes."""
+    kind = next(iter(split.classes), None)
+    seen: Counter[int] = Counter()
+    turns = []
+    for position, video in enumerate(split.videos):
+        label = 0 if kind is None else video.labels[kind]
+        turns.append((seen[label], label, position))
+        seen[label] += 1
+    return Limited(split, sorted(position for *_, position in sorted(turns)[:count]))
 
 
 def _relabelled(split: Split, files: Mapping[str, str]) -> Relabelled:

@@ -122,6 +122,17 @@ class Subset(SplitView):
         return Subset(self._split.unlabelled(), chosen)
 
 
+class Limited(Subset):
+    """Some videos of a split, to try things out; the others count as left out."""
+
+    @cached_property
+    def left_out(self) -> Mapping[str, str]:
+        """Reason for each listed video that the split lacks, by its path or id."""
+        chosen = set(self._chosen)
+        others = (video.id for position, video in enumerate(self._split.videos) if position not in chosen)
+        return {**self._split.left_out, **dict.fromkeys(others, "limit")}
+
+
 class Relabelled(SplitView):
     """A split whose videos carry more labels.
 

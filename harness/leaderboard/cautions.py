@@ -16,7 +16,7 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.interval_ends import ERROR, student
 from harness.leaderboard.ranking import measured_on, obstacle
 from harness.leaderboard.statistics import FEWEST_GROUPS
-from harness.leaderboard.table import BoardCell, Column, Row
+from harness.leaderboard.table import BoardCell, Column, Row, is_limited
 
 ENOUGH_SEEDS = 5
 """Number of seeds advised where there are fewer; elsewhere twice as many."""
@@ -35,6 +35,9 @@ def cautions(board: Board) -> tuple[Caution, ...]:
     """List what limits the comparison of the board's rows."""
     notes = [_one_seed(board)] if len(board.seeds) == 1 else list(_wide_seeds(board))
     unchecked = [Caution(board.unchecked)] if board.unchecked else []
+    limits = [column.data.options["limit"] for column in board.columns if is_limited(column.data)]
+    if limits:
+        unchecked.append(Caution(f"Tried out on {max(limits)} videos of each split at most: nothing is ranked."))
     return (*unchecked, *notes, *_few_groups(board), *_untested(board))
 
 

@@ -24,6 +24,7 @@ from harness.leaderboard.table import (
     MetricSummary,
     Row,
     SeedResult,
+    is_limited,
     setting,
     shared_settings,
 )
@@ -141,7 +142,8 @@ def _rows(
     rows = []
     for index, (first, own) in enumerate(zip(firsts, cells, strict=True)):
         distinction = tuple(part for part in setting(first.shown) if part and part not in shared)
-        complete = all(own[column.index].status == "done" for column in columns if column.ranks)
+        whole = not is_limited(first.shown.pretraining) and not any(is_limited(column.data) for column in columns)
+        complete = whole and all(own[column.index].status == "done" for column in columns if column.ranks)
         known = first.supervised, _shown_starts(first), first.sees
         rows.append(Row(index, first.shown, *known, distinction, complete, tuple(own)))
     return tuple(rows)

@@ -165,6 +165,11 @@ def _related(start: Start, run: Run) -> dict[str, str]:
     return shared_sources("+".join(sorted(names)), data)
 
 
+def is_limited(data: Choice | None) -> bool:
+    """True for a data set that has a `limit`, whose rows are never ranked."""
+    return data is not None and data.options.get("limit") is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """An evaluator on a data set, with the cells of all rows."""

@@ -104,6 +104,8 @@ class Suite(pydantic.BaseModel):
     view: PinnedView = {}
     """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
     seeds: tuple[Seed, ...] = pydantic.Field(min_length=1)
+    limit: int | None = pydantic.Field(default=None, gt=0)
+    """Number of videos of each split of its data sets; its board ranks nobody."""
     precision: ComputePrecision = "fp32"
     """Precision in which networks are fitted and encode; in the keys of both."""
     threads: int = pydantic.Field(default=1, gt=0)
@@ -130,6 +132,16 @@ class Suite(pydantic.BaseModel):
         named = (*((method, self.backbones) for method in self.methods), *own)
         fits = ((fit.method, backbones) for method, backbones in named for fit in starting_fits(method))
         return (*named, *fits)
+
+    def limited(self) -> Suite:
+        """The suite with its `limit` as an option of each of its data sets."""
+        if self.limit is None:
+            return self
+        chosen = {
+            name: tuple(one.model_copy(update={"options": {"limit": self.limit, **one.options}}) for one in data)
+            for name, data in (("pretraining", self.pretraining), ("data", self.data))
+        }
+        return self.model_copy(update=chosen)
 
     def at(self, folder: Path) -> Suite:
         """The suite as a file in `folder` says it, from which relative paths start."""
@@ -180,7 +192,7 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
         if key not in Suite.model_fields:
             raise unknown(f"key in suite {source}:", str(key), Suite.model_fields)
     try:
-        return Suite.model_validate(content).at(folder)
+        return Suite.model_validate(content).limited().at(folder)
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))

@@ -9,6 +9,7 @@ import torch
 
 from harness.datasets.split_views import Subset
 from harness.errors import DataError, UsageError
+from harness.execution.plan import coverage
 from harness.plugins.kinds import DatasetRegistry
 from harness.plugins.manager import Plugins
 from harness.video.anonymous import hidden_order
@@ -135,3 +136,23 @@ def test_wrong_options(build, options, message):
 def test_more_videos_than_there_are(build):
     with pytest.raises(UsageError, match="has 45 videos"):
         build(subset=46).split("train")
+
+
+def test_a_limit_is_of_every_split_spread_over_classes_and_says_what_it_left_out(build):
+    whole = build()
+    for name in ("train", "test"):
+        split, before = build(limit=7).split(name), whole.split(name)
+        assert len(split) == 7
+        labels = [video.labels["action"] for video in split.videos]
+        counts = [labels.count(label) for label in range(len(before.classes["action"]))]
+        assert max(counts) - min(counts) <= 1
+        assert counts == sorted(counts, reverse=True)  # the same classes in each split
+        assert set(split.left_out) == {video.id for video in before.videos} - {video.id for video in split.videos}
+        assert set(split.left_out.values()) == {"limit"}
+        assert coverage(split)["listed"] == len(before)
+        more = {video.id for video in build(limit=9).split(name).videos}
+        assert more > {video.id for video in split.videos}
+        assert len(build(limit=10_000).split(name)) == len(before)
+    hidden = build(limit=7).split("train").unlabelled()
+    assert len(hidden) == 7
+    assert not hidden.labelled

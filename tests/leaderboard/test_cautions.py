@@ -137,3 +137,11 @@ def test_the_page_shows_them_too(make_plan, make_board, rows, knn):
     source = page(make_board(make_plan(rows, knn, [0])), {}, b"", {})
     assert '<p class="caution">One seed:' in source
     assert "seeds=[0, 1, 2, 3, 4]" in source
+
+
+def test_a_board_of_limited_data_says_so_and_ranks_nobody(fake, make_plan, make_board, rows):
+    _, column, _ = fake
+    board = make_board(make_plan(rows, [column("knn", of_data={"size": "mini", "limit": 50})], range(5)))
+    [note] = cautions(board)
+    assert note == Caution("Tried out on 50 videos of each split at most: nothing is ranked.")
+    assert [standing.rank for division in board.divisions for standing in division.standings] == [None, None]

@@ -196,3 +196,12 @@ def test_methods_that_are_started_from_are_fitted_on_the_same_backbones(file):
         ("triplet", "small_2d", "c3d"),
         ("quadruplet", "small_3d"),
     ]
+
+
+def test_a_limit_is_an_option_of_every_data_set(file):
+    suite = read(file, GOOD + "data: [ucf101, {name: blobs, limit: 3}]\n", "limit=20")
+    assert suite.pretraining[0].options == {"size": "mini", "limit": 20}
+    assert [data.options for data in suite.data] == [{"limit": 20}, {"limit": 3}]
+    assert read(file, GOOD).limited() == read(file, GOOD)
+    with pytest.raises(UsageError, match="limit: Input should be greater than 0"):
+        read(file, GOOD, "limit=0")
