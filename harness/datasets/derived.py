@@ -104,7 +104,7 @@ def _subset(split: Split, count: int, seed: int) -> Subset:
 
 
 def _limited(split: Split, count: int) -> Limited:
-    """The first videos of the classes in turn, so that each split has the same classes."""
+    """Take videos of all classes in turn, so that each split has the same classes."""
     kind = next(iter(split.classes), None)
     seen: Counter[int] = Counter()
     turns = []
