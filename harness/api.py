@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from harness.leaderboard.claims_table import MeasuredPair
     from harness.leaderboard.planned import PlannedCell as BoardCell
     from harness.leaderboard.run_pairs import RunPair
-    from harness.leaderboard.stored_cells import Unplanned
     from harness.store.garbage import Garbage
     from harness.store.records import CellSpec, Choice, EvalSpec, Run
     from harness.suites.schema import Suite
@@ -327,7 +326,7 @@ def garbage(
     `harness.store.garbage.delete` deletes it.
 
     Of a suite the runs are kept that its board shows, with the fits and features that its cells need; of a board's
-    folder its runs and their fits.
+    folder its runs and their fits. Suites that are not named should not be running.
 
     Args:
         sources: names of suites, .yaml files, or folders of boards.
@@ -335,23 +334,32 @@ def garbage(
         store: where the runs are; the user's own unless given.
 
     Raises:
-        UsageError, PluginError, DataError: as `leaderboard`.
+        UsageError, PluginError: as `leaderboard`.
+        DataError: when data of a suite cannot be read, or the folder holds no board.
         NewerRecordError: when a run is of a newer version.
     """
     from harness.leaderboard import load_results, plan_readable, with_runs
     from harness.leaderboard.kept import kept_keys
     from harness.store.garbage import find_garbage
+    from harness.store.records import EvalSpec
 
     plugins = Plugins() if plugins is None else plugins
     store = Store(paths.store()) if store is None else store
     cells: list[BoardCell] = []
-    planned: list[EvalSpec | Unplanned] = []
+    planned: list[EvalSpec] = []
     for source in sources:
         if Path(source).is_dir():
             cells += load_results(Path(source) / "results.json").planned
         else:
             suite = _checked_suite(source, (), plugins)
-            planned += plan_readable(suite, plugins, DataSources(plugins, suite.paths)).cells
+            plan = plan_readable(suite, plugins, DataSources(plugins, suite.paths))
+            for label, reason in plan.gone.items():
+                msg = (
+                    f"suite {suite.name!r}: what it needs is unknown without its data ({label}: {reason}); put them "
+                    "back, or name the folder of its board"
+                )
+                raise DataError(msg)
+            planned += [cell for cell in plan.cells if isinstance(cell, EvalSpec)]
     cells += with_runs(planned, store)
     return find_garbage(store.folder, kept_keys(cells, planned))
 

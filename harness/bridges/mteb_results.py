@@ -83,6 +83,8 @@ def results(board: Path, output: Path) -> list[Path]:
             files.write_json(folder / f"{task}.json", _result(task, runs))
             files.write_json(folder / "model_meta.json", metadata_fields(model, revision))
         partial.chmod(0o755)
+        if output.exists():
+            output.rmdir()  # which is empty; Windows replaces no folder
         partial.replace(output)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

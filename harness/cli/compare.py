@@ -74,10 +74,12 @@ def _print(pair: RunPair) -> None:
     print_table(("metric", *keys, *header), [_line(score)[:1] + _line(score)[2:] for score in pair.metrics])
     if pair.metric is None:
         return
-    write(
-        f"\n{pair.metric.title}, video by video: both right {pair.both_right}, {keys[0]} alone {len(pair.only_one)}, "
-        f"{keys[1]} alone {len(pair.only_other)}, both wrong {len(pair.both_wrong)}\n"
-    )
+    counts = [len(one) for one in (pair.both_right, pair.only_one, pair.only_other, pair.both_wrong)]
+    if any(counts):
+        write(
+            f"\n{pair.metric.title}, video by video: both right {counts[0]}, {keys[0]} alone {counts[1]}, "
+            f"{keys[1]} alone {counts[2]}, both wrong {counts[3]}\n"
+        )
     for title, scores in (("class", pair.classes), ("group", pair.groups)):
         if scores:
             write("\n")

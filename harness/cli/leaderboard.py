@@ -26,7 +26,7 @@ def leaderboard(
         Literal["latex", "mteb"] | None,
         typer.Option(
             "--as",
-            help="latex: print tables for a paper. mteb: write a board's results in MTEB's format into -o.",
+            help="latex: print tables for a paper, write nothing. mteb: write results in MTEB's format into -o.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -36,28 +36,33 @@ def leaderboard(
     A board's folder is written again from its own results.json.
     """
     from harness import api
-    from harness.leaderboard.latex import latex
+    from harness.errors import UsageError
 
+    folder = Path(source)
+    if as_ is not None and (check or (as_json and as_ == "latex") or (changes and as_ == "mteb")):
+        msg = f"--as {as_} stands alone: not beside --check, LaTeX not beside --json, MTEB's format not beside --set"
+        raise UsageError(msg)
     if check:
-        _check(Path(source))
+        _check(folder)
         return
     if as_ == "mteb":
-        _write_mteb(Path(source), output, as_json=as_json)
+        _write_mteb(folder, output, as_json=as_json)
         return
     options: Context = context.obj
-    expect_folder("-o", output or (Path(source) if Path(source).is_dir() else BOARDS))
-    if (folder := Path(source)).is_dir():
+    place = output or (folder if folder.is_dir() else None)
+    if as_ is None:
+        expect_folder("-o", place or BOARDS)
+    if folder.is_dir():
         board = api.leaderboard(folder)
-        api.publish(board, output or folder)
     else:
         board = api.leaderboard(source, changes=changes or (), plugins=options.plugins())
-        api.publish(board, output)
     if as_ == "latex":
         from harness.leaderboard.latex import latex
 
         write(latex(board))
-    else:
-        print_board(board, as_json=as_json)
+        return
+    api.publish(board, place)
+    print_board(board, as_json=as_json)
 
 
 def _write_mteb(folder: Path, output: Path | None, *, as_json: bool) -> None:

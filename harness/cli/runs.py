@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,7 +21,9 @@ def runs(
     backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Runs of this backbone.")] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME", help="Runs measured on this data set.")] = None,
     evaluator: Annotated[str | None, typer.Option(metavar="NAME", help="Runs measured by this evaluator.")] = None,
-    status: Annotated[str | None, typer.Option(help="Runs that are done, failed, diverged, oom or data.")] = None,
+    status: Annotated[
+        Literal["done", "failed", "diverged", "oom", "data"] | None, typer.Option(help="Runs of this state.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Runs that finished then or later.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +43,7 @@ def runs(
             and _matches(run.identity.data, data)
             and _matches(run.identity.evaluator, evaluator)
             and status in {None, run.status}
-            and (day is None or _finished(run) >= day)
+            and (day is None or _is_since(run, day))
         ),
         key=lambda run: (str(run.provenance.get("finished", "")), run.key),
     )
@@ -66,11 +68,17 @@ def _date(text: str) -> datetime.datetime:
     except ValueError:
         msg = f"--since {text}: expected a date such as 2026-05-31, or one with a time"
         raise UsageError(msg) from None
-    return day if day.tzinfo else day.replace(tzinfo=datetime.timezone.utc)
+    return _in_utc(day)
 
 
-def _finished(run: Run) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(run.provenance["finished"])
+def _is_since(run: Run, day: datetime.datetime) -> bool:
+    """True for a run that finished then or later; older versions did not note when."""
+    finished = run.provenance.get("finished")
+    return finished is not None and _in_utc(datetime.datetime.fromisoformat(finished)) >= day
+
+
+def _in_utc(time: datetime.datetime) -> datetime.datetime:
+    return time if time.tzinfo else time.replace(tzinfo=datetime.timezone.utc)
 
 
 def _matches(choice: Choice | None, pattern: str | None) -> bool:

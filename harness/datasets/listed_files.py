@@ -11,11 +11,12 @@ from typing import Literal
 
 from harness.datasets import file_index
 from harness.datasets.file_names import lookalike, plain, respelt
-from harness.datasets.splits import Segment, VideoSplit
+from harness.datasets.splits import VideoSplit
 from harness.errors import DataError
 from harness.system.hashing import digest
 from harness.values import Box, Video
 from harness.video.probe import Record
+from harness.video.segment import Segment
 
 OnBadFile = Literal["error", "skip"]
 """Policy for files that cannot be used: a `DataError`, or a split without them."""
@@ -139,7 +140,7 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
 
 
 def _segment(seconds: tuple[float, float], path: Path, record: Record) -> Segment:
-    """Frames from the one that is shown at the start to the last before the end.
+    """Frames from the one nearest to the start to the last before the one nearest to the end.
 
     Raises:
         DataError: when the file ends before, or no frame is shown between the two.

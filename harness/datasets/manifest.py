@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 REQUIRED = ("path", "split", "label")
 GROUP = "group"
+WHOLE = (0.0, math.inf)
+"""Seconds of a whole file."""
 SEGMENT = ("start", "end")
 """Columns of a part of a file, in seconds."""
 FURTHER = "label:"
@@ -88,14 +91,14 @@ class Manifest(ListedDataset):
     def _rows(self) -> list[dict[str, str]]:
         """Checked rows of the file."""
         file, rows = self.location, []
-        paths: dict[str, int] = {}
+        paths: dict[tuple[str, tuple[float, float]], int] = {}
         sides: dict[str, str] = {}
         keys: set[str] = set()
         for number, row in enumerate(_read(file), start=1):
             keys = keys or set(row)
             problem = _problem(row, keys)
-            if not problem and paths.setdefault(_id(row), number) != number:
-                problem = f"{_id(row)!r} is in row {paths[_id(row)]} already"
+            if not problem and (first := paths.setdefault((row["path"], _seconds(row) or WHOLE), number)) != number:
+                problem = f"{_id(row)!r} is in row {first} already"
             group = "" if problem else _group(row)
             if not problem and group and sides.setdefault(group, row["split"]) != row["split"]:
                 problem = f"group {group!r} is in train and in test"
@@ -107,7 +110,25 @@ class Manifest(ListedDataset):
             msg = f"{file}: names no videos; fill it with the columns {', '.join(REQUIRED)}"
             raise DataError(msg)
         _expect_known_classes(file, rows)
+        _expect_apart(file, rows)
         return rows
+
+
+def _expect_apart(file: Path, rows: list[dict[str, str]]) -> None:
+    """Expect that no second of a file is in both splits."""
+    of_file: dict[str, list[tuple[float, float, int]]] = {}
+    for number, row in enumerate(rows, start=1):
+        of_file.setdefault(row["path"], []).append((*(_seconds(row) or WHOLE), number))
+    for parts in of_file.values():
+        until: dict[str, tuple[float, int]] = {}
+        for start, end, number in sorted(parts):
+            split = rows[number - 1]["split"]
+            for other, (latest, earlier) in until.items():
+                if other != split and start < latest:
+                    shared = f"it has seconds of row {earlier}, which is in {other}"
+                    msg = f"{file}, row {number}: {shared}; correct the manifest"
+                    raise DataError(msg)
+            until[split] = max(until.get(split, (0.0, 0)), (end, number))
 
 
 def _seconds(row: Mapping[str, str]) -> tuple[float, float] | None:

@@ -23,27 +23,8 @@ from harness.video.anonymous import HiddenFiles, anonymous, hidden_order
 from harness.video.decode import decode, resized
 from harness.video.flow import displacement
 from harness.video.flow_cache import FlowCache
+from harness.video.segment import Segment
 from harness.video.transforms import crop_box
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Part of a longer file that is a video of its own."""
-
-    first: int
-    """Frame of the file that is its first."""
-    total: int
-    """Frames of the file."""
-    content: str
-    """Hash of the file's bytes."""
-
-    def frames(self, wanted: Sequence[int]) -> list[int]:
-        """Frames of the file that are `wanted` ones of the video.
-
-        >>> Segment(100, 250, "").frames([0, 5])
-        [100, 105]
-        """
-        return [self.first + frame for frame in wanted]
 
 
 @dataclass(frozen=True)
@@ -105,7 +86,7 @@ class VideoSplit:
         if frames is not None and len(frames) and not 0 <= min(frames) <= max(frames) < video.frames:
             msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {min(frames)} to {max(frames)}"
             raise IndexError(msg)
-        segment, total = self._segments.get(index), video.frames
+        segment, total = self._segment(index), video.frames
         if segment is not None:
             frames = segment.frames(range(total) if frames is None else frames)
             total = segment.total
@@ -119,9 +100,19 @@ class VideoSplit:
         return whole.clone() if frames is None else torch.from_numpy(whole.numpy()[np.asarray(frames, np.int64)])
 
     def file_content(self, index: int) -> str:
-        """Hash of the bytes of the file that a video is, or is part of."""
+        """Hash of the bytes of the file that a video of a labelled split is, or is part of.
+
+        Raises:
+            ValueError: for an unlabelled split, where it would tell the parts of one file.
+        """
+        if not self.labelled:
+            msg = "an unlabelled split does not tell the files of its videos"
+            raise ValueError(msg)
         segment = self._segments.get(index)
         return self.videos[index].content if segment is None else segment.content
+
+    def _segment(self, index: int) -> Segment | None:
+        return self._segments.get(index) if self._files is None else self._files.segment(index)
 
     def _path(self, index: int) -> Path:
         return self.videos[index].path if self._files is None else self._files.locate(index)
@@ -142,6 +133,7 @@ class VideoSplit:
         Raises:
             DataError: when the video has one frame or does not decode, a frame is its last, or only a part of the
                 picture counts.
+            IndexError: when a frame is none of a segment, or its last.
         """
         video, path = self.videos[index], self._path(index)
         if video.frames == 1:
@@ -149,7 +141,11 @@ class VideoSplit:
         if video.box is not None:
             msg = f"{path}: flow of a part of the picture is not computed; take whole pictures"
             raise DataError(msg)
-        if (segment := self._segments.get(index)) is not None:
+        if (segment := self._segment(index)) is not None:
+            if len(frames) and not 0 <= min(frames) <= max(frames) < video.frames - 1:
+                wanted = f"asked for {min(frames)} to {max(frames)}"
+                msg = f"flow of video {video.id!r} is of frames 0 to {video.frames - 2}, {wanted}"
+                raise IndexError(msg)
             frames = segment.frames(frames)
         return displacement(FlowCache("tvl1", short_side, device).read(path, frames))
 
@@ -159,11 +155,9 @@ class VideoSplit:
             return self
         order = hidden_order(self.videos)
         videos = anonymous([self.videos[position] for position in order])
-        files = HiddenFiles([self._path(position) for position in order])
-        segments = {
-            place: self._segments[position] for place, position in enumerate(order) if position in self._segments
-        }
-        return VideoSplit(self.name, videos, labelled=False, _files=files, _segments=segments)
+        segments = [self._segments.get(position) for position in order]
+        files = HiddenFiles([self._path(position) for position in order], segments)
+        return VideoSplit(self.name, videos, labelled=False, _files=files)
 
 
 def no_flow(video: Video) -> DataError:

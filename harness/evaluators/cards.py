@@ -6,6 +6,12 @@ from typing import Literal
 
 from harness.cards import EvaluatorCard, Metric, Paper, Point
 
+INFLUENCES = "influences"
+"""Note of a run that lists metrics whose values of single videos are influences.
+
+Their mean is the score of the test set, so that intervals can be computed, but a mean over some videos is no score.
+"""
+
 
 def _share(name: str, title: str, statistic: str = "mean", point: Point | None = None, least: float = 0.0) -> Metric:
     """Build a metric in percent, where more is better."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from harness.errors import DataError, UsageError
-from harness.evaluators.cards import PAIR_CLASSIFICATION
+from harness.evaluators.cards import INFLUENCES, PAIR_CLASSIFICATION
 from harness.evaluators.labelled_features import expect_classes, labelled_features
 from harness.evaluators.scoring import to_predictions
 from harness.functional.pairs import Pairs, draw_pairs
@@ -96,6 +96,7 @@ class PairClassification:
             ),
             to_predictions(test, test.labels.new_empty(0, len(test)), {"average_precision": added[None]}),
             {
+                INFLUENCES: ["average_precision"],
                 "pairs": len(same),
                 "test_videos": len(test),
                 "videos_without_partners": len(test) - len(pairs.first),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING
 from harness.errors import DataError, UsageError
 from harness.execution.verification import compare
 from harness.store import fits
-from harness.store.archive import Archive
+from harness.store.archive import Archive, expect_png
 from harness.store.faults import storing
 from harness.store.locks import lock
-from harness.store.runs import Store, read_run
+from harness.store.runs import NewerRecordError, Store, read_run
 from harness.system import files, progress
 from harness.system.text import printable
 
@@ -102,10 +103,29 @@ def _store(other: Store) -> _Theirs:
     return _Theirs(
         name=str(other.folder),
         runs=tuple(sorted(path.stem for path in (other.folder / "runs").glob("*.json"))),
-        read=lambda key: read_run(other.path(key)),
-        pictures=lambda run: {name: other.picture(run.key, name).read_bytes() for name in run.pictures},
+        read=lambda key: read_run(_regular(other.path(key))),
+        pictures=lambda run: {name: _picture(other.picture(run.key, name)) for name in run.pictures},
         fits=tuple(path.parent for path in sorted((other.folder / "fits").glob(f"*/{fits.FIT}"))),
     )
+
+
+def _regular(path: Path) -> Path:
+    """Expect a file that is no link, and no device.
+
+    Raises:
+        DataError: when it is one.
+        OSError: when it is not there.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        msg = f"{printable(str(path))}: no regular file"
+        raise DataError(msg)
+    return path
+
+
+def _picture(path: Path) -> bytes:
+    content = _regular(path).read_bytes()
+    expect_png(content, path)
+    return content
 
 
 @contextlib.contextmanager
@@ -124,7 +144,11 @@ def _merge_run(store: Store, theirs: _Theirs, key: str, card_of: CardOf, merged:
     if run.key != key:
         merged.refused.append(f"{printable(theirs.name)}: run {key} says that its key is {printable(run.key)}")
         return
-    own = store.get(key)
+    try:
+        own = store.get(key)
+    except NewerRecordError as error:
+        merged.refused.append(str(error))
+        return
     if own is None or (own.status != "done" and run.status == "done"):
         store.write(run, pictures)
         merged.taken.append(key)
@@ -151,6 +175,9 @@ def _merge_fit(store: Store, folder: Path, merged: Merged) -> None:
     """Copy a whole fit that the store lacks, first beside its place."""
     place = store.folder / "fits" / folder.name
     try:
+        for path in (folder, *folder.rglob("*")):
+            if not path.is_dir() or path.is_symlink():
+                _regular(path)
         if problem := fits.damage(folder):
             merged.refused.append(f"{printable(str(folder))}: damaged ({printable(problem)})")
             return
@@ -164,9 +191,6 @@ def _merge_fit(store: Store, folder: Path, merged: Merged) -> None:
         with tempfile.TemporaryDirectory(prefix=".merge-", dir=place.parent) as temporary:
             copied = Path(temporary) / folder.name
             shutil.copytree(folder, copied, symlinks=True)
-            if any(path.is_symlink() for path in copied.rglob("*")):
-                merged.refused.append(f"{printable(str(folder))}: a fit has no links")
-                return
             shutil.rmtree(place, ignore_errors=True)  # one that was never finished
             copied.replace(place)
         files.sync_folder(place.parent)

@@ -16,12 +16,13 @@ from harness.errors import PluginError
 from harness.execution.file_tasks import shared_with
 from harness.execution.plan import Plan, plan_suite
 from harness.execution.sources import DataSources
+from harness.execution.supervision import PRELOADED
 from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.store.records import EvalSpec, Run
 from harness.system import progress
 from harness.system.child_process import Link
-from harness.system.children import Child, DiedError
+from harness.system.children import Child, DiedError, preload
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,6 +64,7 @@ class PluginProcess:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        preload(PRELOADED)  # of the server that units share, which starts with this process
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._listened = False

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from harness.store.records import EvalSpec
 
 
+PRELOADED = "harness.execution.preloaded"
+"""Module that the server of children imports before it forks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """Receivers of what happens to the cells of a unit."""
@@ -46,7 +50,7 @@ class Supervisor:
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
-        preload("harness.execution.preloaded")
+        preload(PRELOADED)
         self._limits = limits or Limits()
         self._children: set[Child] = set()
         self._described: dict[tuple[frozenset[str], str], dict[str, Any]] = {}

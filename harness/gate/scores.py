@@ -53,11 +53,11 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
         base: what is compared with.
         head: what is judged; one of its cells that the base has not is noted as new.
     """
-    before = {cell.identity.model_dump_json(): cell for cell in base.planned}
+    before = {cell.identity.place: cell for cell in base.planned}
     comparisons = []
     for cell in head.planned:
         name = _name(cell.identity)
-        earlier = before.pop(cell.identity.model_dump_json(), None)
+        earlier = before.pop(cell.identity.place, None)
         if earlier is None or earlier.run is None or cell.run is None:
             if earlier is not None and earlier.run is not None:
                 comparisons.append(Comparison(name=name, fault="ran in the base alone"))

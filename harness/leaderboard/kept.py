@@ -6,25 +6,29 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.store.garbage import Kept
-from harness.store.records import EvalSpec
 
 if TYPE_CHECKING:
     from harness.leaderboard.planned import PlannedCell
-    from harness.leaderboard.stored_cells import Unplanned
+    from harness.store.records import EvalSpec
 
 
-def kept_keys(cells: Iterable[PlannedCell], planned: Iterable[EvalSpec | Unplanned] = ()) -> Kept:
+def kept_keys(cells: Iterable[PlannedCell], planned: Iterable[EvalSpec] = ()) -> Kept:
     """Collect the keys of runs that are shown, and of the fits and features they need.
+
+    Runs of boards, and stale ones, do not say of which fits their parts are, or which they started from: where one has
+    such, all fits are kept.
 
     Args:
         cells: of boards, with their runs, also those that are stale.
-        planned: cells of suites, whose fits and features are kept whether or not they are measured yet.
+        planned: cells of suites, whose runs, fits and features are kept whether or not they are there yet.
     """
+    specs = {spec.key: spec for spec in planned}
     runs = [cell.run for cell in cells if cell.run is not None]
-    specs = [cell for cell in planned if isinstance(cell, EvalSpec)]
-    fits = {fit.key for spec in specs for part in spec.row.fits for fit in part.chain}
+    others = [run for run in runs if run.key not in specs]
+    fits = {fit.key for spec in specs.values() for part in spec.row.fits for fit in part.chain}
+    made_of_others = any(run.identity.parts or run.identity.starting_fits for run in others)
     return Kept(
-        runs=frozenset(run.key for run in runs),
-        fits=frozenset({run.fit_key for run in runs} | fits),
-        features=frozenset(encoding.key for spec in specs for encoding in spec.encodings),
+        runs=frozenset({run.key for run in runs} | specs.keys()),
+        fits=None if made_of_others else frozenset({run.fit_key for run in others} | fits),
+        features=frozenset(encoding.key for spec in specs.values() for encoding in spec.encodings),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from harness.errors import UsageError
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import Interval, group_weights, interval, sampled_groups
-from harness.leaderboard.video_terms import VideoTerms, positions_by_kind
+from harness.leaderboard.video_terms import VideoTerms, is_mean, positions_by_kind
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, Metric
@@ -49,8 +50,12 @@ class RunPair:
     """Names of the classes by number."""
     classes: tuple[ScorePair, ...] = ()
     groups: tuple[ScorePair, ...] = ()
+    both_right: tuple[int, ...] = ()
+    """Positions of the test videos that both get right in half of their repeats.
+
+    These four are empty for a metric that is no share, and videos that do not count are in none.
+    """
     both_wrong: tuple[int, ...] = ()
-    """Positions of the test videos that neither gets right in half of its repeats."""
     only_one: tuple[int, ...] = ()
     only_other: tuple[int, ...] = ()
 
@@ -59,11 +64,6 @@ class RunPair:
         """Predictions of the first run, for the videos that both were measured on."""
         assert self.one.predictions is not None
         return self.one.predictions
-
-    @property
-    def both_right(self) -> int:
-        """Number of test videos that both get right."""
-        return len(self.predictions.videos) - len(self.both_wrong) - len(self.only_one) - len(self.only_other)
 
 
 def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes: Sequence[str] = ()) -> RunPair:
@@ -92,18 +92,22 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
     bootstrap = Bootstrap(GroupDraws.of(groups, group_weights(groups)))
     samples = [bootstrap.resample([predictions], both) for predictions in (first, second)]
     metrics = tuple(
-        ScorePair(metric.title, metric, len(groups), float(a.observed[0]), float(b.observed[0]), interval(b - a))
+        ScorePair(
+            metric.title,
+            metric,
+            len(groups),
+            float(a.observed[0]),
+            float(b.observed[0]),
+            interval(b - a) if a.groups == b.groups else _of_shared(metric, one, other),
+        )
         for metric, a, b in zip(both, *samples, strict=True)
     )
-    metric = next((metric for metric in both if metric.statistic in {"accuracy", "mean"}), None)
+    metric = next((metric for metric in both if is_mean(metric, one, other)), None)
     if metric is None:
         return RunPair(one=one, other=other, metrics=metrics, metric=None)
     terms = VideoTerms.of(one, metric), VideoTerms.of(other, metric)
     present = {label: classes[label] if label < len(classes) else f"class {label}" for label in sorted({*first.labels})}
-    right = [[bool(value >= RIGHT) for value in own.values] for own in terms]
-    outcomes = positions_by_kind(
-        list(zip(*right, strict=True)), {(False, False): "neither", (True, False): "one", (False, True): "other"}
-    )
+    outcomes = _outcomes(*terms) if metric.higher_is_better and metric.bounds == (0.0, 1.0) else {}
     named_groups = {group: group for group in sorted({*first.groups} - {""})}
     return RunPair(
         one=one,
@@ -113,6 +117,7 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         class_names=dict(enumerate(classes)) or present,
         classes=_parts(metric, terms, positions_by_kind(first.labels, present)),
         groups=_parts(metric, terms, positions_by_kind(first.groups, named_groups)),
+        both_right=tuple(outcomes.get("both", ())),
         both_wrong=tuple(outcomes.get("neither", ())),
         only_one=tuple(outcomes.get("one", ())),
         only_other=tuple(outcomes.get("other", ())),
@@ -148,6 +153,22 @@ def _metrics(run: Run, card: EvaluatorCard) -> dict[str, Metric]:
         if run.score(metric.id)
         and (metric.id in stored.values if metric.statistic == "mean" else metric.statistic and stored.predicted)
     }
+
+
+def _of_shared(metric: Metric, one: Run, other: Run) -> Interval:
+    """Difference over the videos that count in both runs."""
+    difference = VideoTerms.of(other, metric).less(VideoTerms.of(one, metric))
+    return difference.mean(range(len(difference.values))).interval or Interval(math.nan)
+
+
+def _outcomes(one: VideoTerms, other: VideoTerms) -> dict[str, list[int]]:
+    """Positions of the videos by who gets them right; without those that do not count."""
+    kinds = [
+        None if math.isnan(a) or math.isnan(b) else (bool(a >= RIGHT), bool(b >= RIGHT))
+        for a, b in zip(one.values, other.values, strict=True)
+    ]
+    names = {(True, True): "both", (False, False): "neither", (True, False): "one", (False, True): "other"}
+    return positions_by_kind(kinds, names)
 
 
 def _parts(

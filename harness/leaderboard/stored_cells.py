@@ -99,15 +99,15 @@ def with_runs(cells: Sequence[EvalSpec | Unplanned], store: Store) -> tuple[Plan
     newest: dict[str, Run] = {}
     if None in runs.values() or any(isinstance(cell, Unplanned) for cell in cells):
         for older in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
-            newest[older.identity.model_dump_json()] = older
+            newest[older.identity.place] = older
     planned = []
     for cell in cells:
         if isinstance(cell, Unplanned):
-            planned.append(_of_place(cell, newest.get(cell.identity.model_dump_json())))
+            planned.append(_of_place(cell, newest.get(cell.identity.place)))
             continue
         run = runs[cell.key]
         if run is None and not store.path(cell.key).exists():  # not one of a newer version
-            run = newest.get(cell.identity.model_dump_json())
+            run = newest.get(cell.identity.place)
         planned.append(
             PlannedCell(
                 identity=cell.identity,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError, unknown
+from harness.evaluators.cards import INFLUENCES
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
 
@@ -82,14 +83,20 @@ class PartScore:
     """The mean, with its 95 % interval from 6 groups on; None where no video counts."""
 
 
-def term_metric(card: EvaluatorCard) -> Metric:
+def is_mean(metric: Metric, *runs: Run) -> bool:
+    """True for a metric that is a mean over videos of a score that each has in some runs."""
+    influences = {name for run in runs for name in run.notes.get(INFLUENCES, ())}
+    return metric.statistic in {"accuracy", "mean"} and metric.id not in influences
+
+
+def term_metric(card: EvaluatorCard, run: Run) -> Metric:
     """Find the first metric of an evaluator that is a mean over videos.
 
     Raises:
         UsageError: when it has none, as clustering.
     """
     for metric in card.metrics:
-        if metric.statistic in {"accuracy", "mean"}:
+        if is_mean(metric, run):
             return metric
     msg = f"evaluator {card.name!r}: none of its metrics is a mean over videos, they are of the whole test set"
     raise UsageError(msg)
@@ -110,7 +117,7 @@ def scores_by(run: Run, card: EvaluatorCard, split: Split, by: str) -> tuple[Met
     Raises:
         UsageError: when the split has no such labels, no metric is a mean over videos, or the run has no predictions.
     """
-    metric = term_metric(card)
+    metric = term_metric(card, run)
     terms = VideoTerms.of(run, metric)
     assert run.predictions is not None
     videos = {video.id: video for video in split.videos}
@@ -135,15 +142,18 @@ def _quarters(seconds: Sequence[float]) -> dict[str, list[int]]:
 
     >>> _quarters([1.0, 8.0, 1.0, 3.0, 2.0])
     {'1.0 s': [0, 2], '2.0 s': [4], '3.0 s': [3], '8.0 s': [1]}
+    >>> _quarters([10.0, 10.01, 10.02, 10.03])
+    {'10.00 s': [0], '10.01 s': [1], '10.02 s': [2], '10.03 s': [3]}
     """
     ends = sorted({np.quantile(seconds, share, method="inverted_cdf") for share in (0.25, 0.5, 0.75, 1)})
     quarter = [next(place for place, end in enumerate(ends) if length <= end) for length in seconds]
-    parts: dict[str, list[int]] = {}
-    for place in sorted(set(quarter)):
-        own = [index for index, other in enumerate(quarter) if other == place]
-        low, high = (f"{pick(seconds[index] for index in own):.1f}" for pick in (min, max))
-        parts[f"{low} s" if low == high else f"{low} to {high} s"] = own
-    return parts
+    parts = [[index for index, other in enumerate(quarter) if other == place] for place in sorted(set(quarter))]
+    spans = [[pick(seconds[index] for index in own) for pick in (min, max)] for own in parts]
+    for digits in range(1, 16):  # as many as tell the quarters apart
+        names = [" to ".join(dict.fromkeys(f"{end:.{digits}f}" for end in span)) + " s" for span in spans]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip(names, parts, strict=True))
 
 
 def positions_by_kind(kinds: Sequence[Kind | None], names: Mapping[Kind, str]) -> dict[str, list[int]]:

@@ -40,6 +40,9 @@ def project_name(name: str) -> str:
             "most, such as my-method"
         )
         raise UsageError(msg)
+    if name in {"true", "false", "null"}:
+        msg = f"NAME {name!r}: no name in YAML, where suites have it; choose another"
+        raise UsageError(msg)
     if keyword.iskeyword(name):
         msg = f"NAME {name!r}: a keyword of Python; choose another"
         raise UsageError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import lzma
 import re
 import zipfile
 import zlib
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 FORMAT = 1
 ABOUT = "pack.json"
 """Name of the file in an archive that says what it is of."""
-LARGEST_RUN, LARGEST_PICTURE = 500_000_000, 100_000_000
+LARGEST_RUN, LARGEST_PICTURE = 200_000_000, 50_000_000
 """Bytes of a record and of a picture, at most."""
+TIGHT = 200
+"""Bytes that one byte of an archive may become, in members of more than a megabyte."""
 _RUN = re.compile(r"runs/([0-9a-f]{8,128})\.json")
 _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    OSError,
     EOFError,
     KeyError,
     ValueError,
@@ -64,6 +69,17 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = 0o644 << 16
     archive.writestr(member, content)
+
+
+def expect_png(content: bytes, path: Path) -> None:
+    """Expect a picture to be a PNG.
+
+    Raises:
+        DataError: when it is none.
+    """
+    if not content.startswith(_PNG):
+        msg = f"{printable(str(path))}: no PNG"
+        raise DataError(msg)
 
 
 class Archive:
@@ -117,13 +133,15 @@ class Archive:
         for name in run.pictures:
             member = f"pictures/{run.key}/{name}.png"
             found[name] = self._content(member, LARGEST_PICTURE)
-            if not found[name].startswith(_PNG):
-                msg = f"{printable(str(self._path / member))}: no PNG"
-                raise DataError(msg)
+            expect_png(found[name], self._path / member)
         return found
 
     def _content(self, name: str, largest: int) -> bytes:
         try:
+            member = self._archive.getinfo(name)
+            if member.file_size > max(10**6, TIGHT * member.compress_size):
+                msg = f"it would become {member.file_size:,} bytes of {member.compress_size:,}"
+                raise ValueError(msg)
             return read_member(self._archive, name, largest)
         except _UNREADABLE as error:
             msg = f"{printable(str(self._path / name))}: damaged ({printable(str(error))})"

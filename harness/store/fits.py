@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.store.faults import storing
 from harness.system import progress
@@ -45,6 +45,8 @@ def _damage(folder: Path) -> str:
     except (ValueError, TypeError, AttributeError) as error:
         return f"{FIT} is no record of a fit: {error}"
     for name, value in expected.items():
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            return f"{FIT} names a file outside of it"
         try:
             found = file_checksum(folder / name)
         except FileNotFoundError:

@@ -15,7 +15,6 @@ from harness.store.fits import FIT
 from harness.store.locks import lock
 from harness.store.runs import DamagedRecordError, read_run
 from harness.store.sizes import size_of
-from harness.system.damage import FOLDER
 
 _LOCKS = {"fit": ("{}", "fit-{}"), "features": ("features-{}",)}
 """Names of the locks under which things are made, by kind."""
@@ -26,7 +25,8 @@ class Kept:
     """Keys of what is kept."""
 
     runs: frozenset[str] = frozenset()
-    fits: frozenset[str] = frozenset()
+    fits: frozenset[str] | None = frozenset()
+    """None keeps all: rows made of parts do not say which they need."""
     features: frozenset[str] = frozenset()
 
 
@@ -35,9 +35,8 @@ class Garbage:
     """Something stored that nothing kept needs."""
 
     kind: str
-    """`run`, `fit`, `features` or `damaged`."""
+    """`run`, `fit` or `features`."""
     key: str
-    """Its key; the name of what was damaged."""
     paths: tuple[Path, ...]
     size: int
     """Bytes."""
@@ -46,8 +45,8 @@ class Garbage:
 def find_garbage(folder: Path, kept: Kept) -> tuple[Garbage, ...]:
     """List what a store has beside what is kept; nothing is changed.
 
-    Unfinished fits and features count by their keys like finished ones, and everything that was set aside as damaged
-    is garbage. Hidden files, which are being written, are left alone.
+    Unfinished fits and features count by their keys like finished ones. Hidden files, which are being written, and
+    what was set aside as damaged are left alone.
 
     Raises:
         NewerRecordError: when a run is of a newer version, which alone knows what it needs.
@@ -90,16 +89,16 @@ class _Finder:
                     read_run(path)
                 yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem)
         for path in sorted((self._folder / "fits").glob("*")):
-            if path.is_dir() and path.name not in kept.fits:
-                yield self._made("fit", path.name, path / FIT, path)
+            needed = kept.fits is None or path.name in kept.fits
+            if path.is_dir() and not path.name.startswith(".") and not needed:
+                parts = (path,) if path.is_symlink() else (path / FIT, path)
+                yield self._made("fit", path.name, *parts)
         features: dict[str, list[Path]] = {}
         for path in sorted((self._folder / "features").glob("*")):
             features.setdefault(path.name.split(".")[0], []).append(path)
         for key, paths in features.items():
             if key and key not in kept.features:
                 yield self._made("features", key, *sorted(paths, key=lambda path: path.suffix != ".npy"))
-        for path in sorted((self._folder / FOLDER).glob("*/*")):
-            yield self._made("damaged", path.name, path)
 
     @staticmethod
     def _made(kind: str, key: str, *paths: Path) -> Garbage:

@@ -12,6 +12,7 @@ import pydantic
 from harness.backbones.start import Start
 from harness.cards import NAME
 from harness.store.reduction import Crops, Reduction
+from harness.system.hashing import digest
 from harness.values import (
     Aggregate,
     ComputePrecision,
@@ -261,6 +262,11 @@ class CellSpec(pydantic.BaseModel):
         if values.get("precision") == "fp32":
             del values["precision"]
         return values
+
+    @property
+    def place(self) -> str:
+        """Hash of the cell, in whatever order its options are written."""
+        return digest(self.model_dump(mode="json"))
 
     @property
     def fit_label(self) -> str:

@@ -259,18 +259,22 @@ def _read_other(path: Path, text: bytearray) -> Run:
     """Read a run that is older, newer, damaged or reformatted."""
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, f"it is no JSON: {error}") from error
     if not isinstance(content, dict):
         raise _damaged(path, "it is no record")
     expected, version = content.pop(_CHECKSUM, None), content.get("version", SCHEMA)
     if isinstance(version, int) and version > SCHEMA:
         raise _newer(path, f"its record has version {version}, this one reads {SCHEMA}")
-    whole = expected in (None, checksum(files.json_text(content).encode()))
     try:
+        whole = expected in (None, checksum(files.json_text(content).encode()))
         if whole:
             content = _migrated(content)
-        run = Run.model_validate_json(json.dumps(content))
+        text_of_this = json.dumps(content, allow_nan=False)
+    except ValueError as error:
+        raise _damaged(path, f"a number is none of JSON: {error}") from error
+    try:
+        run = Run.model_validate_json(text_of_this)
     except pydantic.ValidationError as error:
         problems = {".".join(map(str, one["loc"])): one for one in error.errors()}
         new = [repr(where) for where, one in problems.items() if one["type"] in _UNKNOWN]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ MOST = 100_000
 
 64 characters of a text count as one.
 """
+_OLD_NUMBER = re.compile(r"_|^[-+]?0b")
+"""Numbers of YAML 1.1, such as 1_000."""
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
 
@@ -181,8 +184,14 @@ class _Constructor(SafeConstructor):
                 node, f"{printable(str(node.value), 80)!r} is no {str(node.tag).rpartition(':')[2]}"
             ) from error
 
-    def construct_yaml_float(self, node: ScalarNode) -> float:
-        """Construct a finite number."""
+    def construct_yaml_int(self, node: ScalarNode) -> Any:
+        """Construct a whole number; what is one in YAML 1.1 alone is a text."""
+        return self.construct_yaml_str(node) if _OLD_NUMBER.search(node.value) else super().construct_yaml_int(node)
+
+    def construct_yaml_float(self, node: ScalarNode) -> Any:
+        """Construct a finite number; what is one in YAML 1.1 alone is a text."""
+        if _OLD_NUMBER.search(node.value):
+            return self.construct_yaml_str(node)
         value: float = super().construct_yaml_float(node)
         if not math.isfinite(value):
             msg = f"line {node.start_mark.line + 1}: expected a finite number, got {printable(node.value, 80)}"

@@ -14,6 +14,7 @@ from harness.errors import DataError
 from harness.system import files, paths
 from harness.system.hashing import digest
 from harness.values import Video
+from harness.video.segment import Segment
 
 
 def hidden_order(videos: Sequence[Video]) -> list[int]:
@@ -54,20 +55,28 @@ class HiddenFiles:
 
     Args:
         files: for each video.
+        segments: parts of the files that the videos are; None for a whole one. Those of none by default.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], segments: Sequence[Segment | None] = ()) -> None:
         self._files = tuple(files)
+        parts = segments or [None] * len(self._files)
+        self._parts = tuple(None if part is None else (part.first, part.total) for part in parts)
 
     def locate(self, index: int) -> Path:
         """File of a video, for reading."""
         return self._files[index]
 
+    def segment(self, index: int) -> Segment | None:
+        """Part of its file that a video is, for reading; None for the whole."""
+        part = self._parts[index]
+        return None if part is None else Segment(*part)
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, HiddenFiles) and self._files == other._files
+        return isinstance(other, HiddenFiles) and (self._files, self._parts) == (other._files, other._parts)
 
     def __hash__(self) -> int:
-        return hash(self._files)
+        return hash((self._files, self._parts))
 
     def __repr__(self) -> str:
         return f"HiddenFiles({len(self._files)})"
@@ -76,7 +85,7 @@ class HiddenFiles:
         return self
 
     def __reduce__(self) -> tuple[Callable[[str], HiddenFiles], tuple[str]]:
-        listed = [str(file.absolute()) for file in self._files]
+        listed = [[str(file.absolute()), part] for file, part in zip(self._files, self._parts, strict=True)]
         key = digest({"files": listed})
         if not _table(key).exists():
             files.write_text(_table(key), json.dumps(listed))
@@ -90,7 +99,9 @@ def _table(key: str) -> Path:
 @functools.lru_cache(maxsize=8)
 def _restored(key: str) -> HiddenFiles:
     try:
-        return HiddenFiles([Path(name) for name in json.loads(_table(key).read_text(encoding="utf-8"))])
+        listed = json.loads(_table(key).read_text(encoding="utf-8"))
+        segments = [None if part is None else Segment(*part) for _, part in listed]
+        return HiddenFiles([Path(name) for name, _ in listed], segments)
     except (OSError, ValueError) as error:
         msg = f"{_table(key)}: the files of a pickled split cannot be read ({error}); share HARNESS_HOME, pickle again"
         raise DataError(msg) from error

@@ -130,7 +130,7 @@ def test_a_fit_with_links_is_refused(tmp_path):
     theirs = store_of(tmp_path / "theirs", run("a" * 20))
     (add_fit(theirs, "f1") / "passwd").symlink_to("/etc/passwd")
     report = merged(ours := Store(tmp_path / "ours"), theirs)
-    assert "has no links" in report.refused[0]
+    assert "passwd: no regular file" in report.refused[0]
     assert not (ours.folder / "fits" / "f1").exists()
 
 
@@ -150,3 +150,35 @@ def test_what_is_no_store_is_named_before_anything_is_taken(tmp_path):
     with pytest.raises(UsageError, match="expected a store"):
         merged(ours, theirs, tmp_path / "absent")
     assert list(ours) == []
+
+
+def test_pictures_that_are_links_or_none_are_refused(tmp_path):
+    theirs = store_of(tmp_path / "theirs", run("a" * 20), run("b" * 20))
+    (tmp_path / "secret").write_bytes(PNG + b"secret")
+    theirs.picture("a" * 20, "confusion").unlink()
+    theirs.picture("a" * 20, "confusion").symlink_to(tmp_path / "secret")
+    theirs.picture("b" * 20, "confusion").write_bytes(b"secret")
+    report = merged(ours := Store(tmp_path / "ours"), theirs)
+    assert (report.taken, len(report.refused)) == ([], 2)
+    assert list(ours) == []
+
+
+def test_a_fit_that_names_files_outside_of_it_is_refused(tmp_path):
+    theirs = store_of(tmp_path / "theirs", run("a" * 20))
+    for number, name in enumerate(("/dev/zero", "../../x")):
+        files.write_json(theirs.folder / "fits" / f"f{number}" / fits.FIT, {fits.CHECKSUMS: {name: "0"}})
+    report = merged(Store(tmp_path / "ours"), theirs)
+    assert report.fits == 0
+    assert all("names a file outside of it" in line for line in report.refused)
+    assert len(report.refused) == 2
+
+
+def test_a_newer_record_here_stops_nothing_else(tmp_path):
+    ours = store_of(tmp_path / "ours", run("a" * 20))
+    theirs = store_of(tmp_path / "theirs", run("a" * 20), run("b" * 20))
+    path = ours.path("a" * 20)
+    path.write_text(path.read_text().replace('"version": 1', '"version": 99'))
+    before = path.read_text()
+    report = merged(ours, theirs)
+    assert (report.taken, len(report.refused)) == (["b" * 20], 1)
+    assert path.read_text() == before

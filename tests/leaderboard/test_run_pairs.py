@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from harness.errors import UsageError
 from harness.leaderboard.run_pairs import pair_runs
 from harness.leaderboard.statistics import group_weights
+from harness.values import Predictions, Score
 
-from .cards import CARDS
+from .cards import CARDS, TOP1
 from .conftest import COLUMNS, ROWS, fake_run
 
 
@@ -29,7 +32,7 @@ def test_videos_are_counted_by_who_gets_them_right(runs):
     assert pair.both_wrong == tuple(np.flatnonzero(~one & ~other))
     assert pair.only_one == tuple(np.flatnonzero(one & ~other))
     assert pair.only_other == tuple(np.flatnonzero(~one & other))
-    assert pair.both_right == (one & other).sum()
+    assert pair.both_right == tuple(np.flatnonzero(one & other))
 
 
 def test_the_difference_is_paired_and_its_interval_by_groups(runs):
@@ -88,3 +91,22 @@ def test_what_cannot_be_compared_is_named(runs):
         pair_runs(runs[0], others, CARDS)
     with pytest.raises(UsageError, match="stores no predictions"):
         pair_runs(runs[0], runs[0].model_copy(update={"predictions": None}), CARDS)
+
+
+def test_videos_that_do_not_count_are_neither_right_nor_wrong(runs):
+    def stored(run, values):
+        names = tuple(f"v{i}" for i in range(len(values)))
+        predictions = Predictions(names, names, (0,) * len(values), (), {"hits": (values,)})
+        return run.model_copy(update={"predictions": predictions, "scores": (Score("hits", 0.5),)})
+
+    hits = dataclasses.replace(TOP1, id="hits", statistic="mean")
+    cards = {"linear_probe": dataclasses.replace(CARDS["linear_probe"], metrics=(hits,))}
+    one, other = (1, 0, None, 0, 1, 1, 0, 1), (1, 1, 0, None, 0, 1, 0, 1)
+    pair = pair_runs(stored(runs[0], one), stored(runs[1], other), cards)
+    found = pair.both_right, pair.both_wrong, pair.only_one, pair.only_other
+    assert found == ((0, 5, 7), (6,), (4,), (1,))
+    assert pair.metrics[0].difference.mean == pytest.approx(0.0)  # of the six that count in both
+    error = dataclasses.replace(hits, higher_is_better=False)
+    cards = {"linear_probe": dataclasses.replace(CARDS["linear_probe"], metrics=(error,))}
+    pair = pair_runs(stored(runs[0], one), stored(runs[1], other), cards)
+    assert (pair.both_right, pair.both_wrong, pair.only_one, pair.only_other) == ((), (), (), ())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
+from harness.evaluators.cards import INFLUENCES
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import group_weights, interval
@@ -58,10 +59,13 @@ def test_values_left_out_do_not_count(run):
         VideoTerms.of(run.model_copy(update={"predictions": None}), TOP1)
 
 
-def test_an_evaluator_without_a_mean_over_videos_says_so():
-    assert term_metric(CARDS["few_shot"]).id == "top1_5"
+def test_an_evaluator_without_a_mean_over_videos_says_so(run):
+    assert term_metric(CARDS["few_shot"], run).id == "top1_5"
     with pytest.raises(UsageError, match=r"clustering.*whole test set"):
-        term_metric(CARDS["clustering"])
+        term_metric(CARDS["clustering"], run)
+    influences = run.model_copy(update={"notes": {INFLUENCES: ["top1"]}})
+    with pytest.raises(UsageError, match=r"none of its metrics is a mean over videos"):
+        term_metric(CARDS["knn"], influences)
 
 
 @pytest.fixture

@@ -94,3 +94,27 @@ def test_a_file_that_is_no_zip_is_named(tmp_path):
 def test_a_run_with_a_picture_outside_of_its_folder_is_refused(packed):
     with pytest.raises(ValueError, match="pictures"):
         Run.model_validate({**packed[2].model_dump(), "pictures": ("../../x",)})
+
+
+def test_a_member_that_would_become_too_large_is_refused(packed):
+    path, _, _ = packed
+    bomb = path.with_name("bomb.zip")
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(ABOUT, '{"format": 1}')
+        archive.writestr(f"runs/{KEY}.json", b" " * 5_000_000)
+    with Archive.open(bomb) as archive, pytest.raises(DataError, match="it would become 5,000,000 bytes"):
+        archive.read(KEY)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_damaged_member_is_named(packed, method):
+    other = packed[0].with_name("other.zip")
+    with zipfile.ZipFile(other, "w", method) as archive:
+        archive.writestr(ABOUT, '{"format": 1}', zipfile.ZIP_STORED)
+        archive.writestr(f"runs/{KEY}.json", bytes(range(256)) * 40)
+        place = archive.getinfo(f"runs/{KEY}.json").header_offset + 70
+    content = bytearray(other.read_bytes())
+    content[place : place + 8] = b"\xff" * 8
+    other.write_bytes(content)
+    with Archive.open(other) as archive, pytest.raises(DataError, match=rf"{KEY}\.json: damaged"):
+        archive.read(KEY)

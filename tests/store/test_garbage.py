@@ -38,6 +38,7 @@ def folder(tmp_path):
         "features/x2.partial.rows",
         "features/.x3.json.tmp",
         "damaged/runs/cc.json",
+        "fits/.merge-1/f9/weights",
     ):
         files.write_text(tmp_path / name, "12345")
     return tmp_path
@@ -58,7 +59,6 @@ def test_all_that_is_not_kept_is_found_and_nothing_changed(folder):
         ("fit", "f2"),
         ("fit", "f3"),
         ("features", "x2"),
-        ("damaged", "cc.json"),
     }
     assert found["run", "bb"] == len(before["runs/bb.json"]) + len(before["pictures/bb/confusion.png"])
     assert (found["fit", "f2"], found["features", "x2"]) == (len("f2") + len("{}\n"), 10)
@@ -69,7 +69,7 @@ def test_all_that_is_not_kept_is_found_and_nothing_changed(folder):
 def test_what_is_deleted_is_gone_and_the_rest_as_it_was(folder):
     before = everything(folder)
     assert delete(folder, find_garbage(folder, KEPT)) == ()
-    kept = ("runs/aa", "pictures/aa", "fits/f1", "features/x1.", "features/.x3")
+    kept = ("runs/aa", "pictures/aa", "fits/f1", "fits/.merge", "features/x1.", "features/.x3", "damaged/")
     expected = {name: content for name, content in before.items() if name.startswith(kept)}
     assert {name: text for name, text in everything(folder).items() if not name.startswith("locks/")} == expected
     assert find_garbage(folder, KEPT) == ()
@@ -95,10 +95,16 @@ def test_a_newer_version_alone_knows_what_its_runs_need(folder):
 def test_links_are_deleted_and_not_what_they_lead_to(folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     files.write_text(elsewhere / "kept", "x")
+    files.write_json(elsewhere / "fit.json", {})
     (folder / "fits" / "f4").symlink_to(elsewhere, target_is_directory=True)
     delete(folder, find_garbage(folder, KEPT))
     assert not (folder / "fits" / "f4").exists()
-    assert (elsewhere / "kept").read_text() == "x"
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["fit.json", "kept"]
+
+
+def test_all_fits_can_be_kept(folder):
+    kept = Kept(frozenset({"aa"}), None, frozenset({"x1"}))
+    assert {one.kind for one in find_garbage(folder, kept)} == {"run", "features"}
 
 
 def test_sizes_are_sums_over_files(folder):

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from harness.leaderboard import text
 from harness.leaderboard.site.recorded import Number, RecordedBoard
 from harness.leaderboard.staleness import same
+from harness.system.hashing import digest
+
+_OF_ROW = {"method", "backbone", "pretraining", "frames", "precision"}
+"""Fields of a cell that name its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _by_place(board: RecordedBoard) -> dict[tuple[str, ...], Number]:
     """Numbers by their row, column and metric."""
     return {
         (
-            number.row.identity.model_dump_json(include={"method", "backbone", "pretraining", "frames", "precision"}),
+            digest(number.row.identity.model_dump(mode="json", include=_OF_ROW)),
             number.cell.evaluator.label,
             number.cell.data.label,
             number.metric.id,

@@ -128,8 +128,7 @@ def _own(folder: Path) -> frozenset[str]:
         UsageError: when the folder has files and is no site.
     """
     try:
-        written = json.loads((folder / MARK).read_text(encoding="utf-8"))["files"]
-        return frozenset(str(name).partition("/")[0] for name in written)
+        written = {str(name) for name in json.loads((folder / MARK).read_text(encoding="utf-8"))["files"]}
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             msg = f"{folder}: expected a new or empty folder, or a site to write again; give another"
@@ -138,3 +137,10 @@ def _own(folder: Path) -> frozenset[str]:
     except (ValueError, LookupError, TypeError) as error:
         msg = f"{folder / MARK}: not the list of a site's files; give another folder"
         raise UsageError(msg) from error
+    own = frozenset(name.partition("/")[0] for name in written)
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if "/" in name and name.partition("/")[0] in own and not path.is_dir() and name not in written:
+            msg = f"{path}: no file of the site, and would be lost with its folder; move it elsewhere"
+            raise UsageError(msg)
+    return own
