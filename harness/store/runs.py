@@ -272,7 +272,7 @@ def _read_other(path: Path, text: bytearray) -> Run:
             content = _migrated(content)
         text_of_this = json.dumps(content, allow_nan=False)
     except ValueError as error:
-        raise _damaged(path, f"a number is none of JSON: {error}") from error
+        raise _damaged(path, f"it is no JSON: {error}") from error
     try:
         run = Run.model_validate_json(text_of_this)
     except pydantic.ValidationError as error:

@@ -142,3 +142,30 @@ def test_what_no_suite_names_is_listed_and_deleted_only_when_asked(harness, runs
     assert [run.key for run in store] == [runs[0]["key"]]
     assert [path.name for path in (store.folder / "fits").iterdir()] == [runs[0]["fit"]]
     assert harness("gc").returncode == 2
+
+
+def test_gc_keeps_what_it_cannot_know_of(harness, compute):
+    """Parts of composites on a board, runs to come, and everything where data is gone."""
+    composites = [{"name": "both", "of": ["random_init", "counted"]}]
+    compute({**SUITE, "composites": composites, "seeds": [0]})
+    suite = ("toy", *ONE, "--set", "composites=[{name: both, of: [random_init, counted]}]", "--set", "seeds=[0]")
+    assert harness("leaderboard", *suite, "-o", "board").returncode == 0
+    listed = json.loads(harness("gc", "board", "--json").stdout)
+    assert {one["kind"] for one in listed} == {"features"}
+    (harness.folder / "list.csv").write_text("path,split,label\n")
+    text = json.dumps({**SUITE, "name": "mine", "pretraining": ["manifest"], "paths": {"manifest": "list.csv"}})
+    (harness.folder / "mine.yaml").write_text(text)
+    unknown = harness("gc", "mine.yaml", "--delete")
+    assert (unknown.returncode, unknown.stdout) == (4, "")
+    assert "what it needs is unknown without its data" in unknown.stderr
+
+
+def test_options_of_runs_that_are_unknown_are_named(harness, runs):
+    path = Store(paths.store()).path(runs[0]["key"])
+    record = json.loads(path.read_text())
+    del record["checksum"], record["provenance"]["finished"]
+    path.write_text(json.dumps(record))
+    assert len(json.loads(harness("runs", "--since", "2020-01-01", "--json").stdout)) == 1
+    assert harness("runs", "--status", "bogus").returncode == 2
+    assert harness("leaderboard", "toy", "--as", "latex", "--json").returncode == 2
+    assert harness("leaderboard", ".", "--as", "mteb", "--check").returncode == 2

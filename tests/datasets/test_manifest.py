@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import shutil
 
 import pytest
@@ -286,3 +287,50 @@ def test_parts_of_a_file_on_both_sides(rows, write):
     write([*parts(rows, ("0.08", "0.56")), parts(rows[:1], ("0.08", "0.56"))[0]])
     with pytest.raises(DataError, match=r"row 7: '.* 0\.08-0\.56' is in row 1 already"):
         Manifest().split("train")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "apart"),
+    [
+        (("", ""), ("0", "0.08"), False),
+        (("0.08", "0.56"), ("", ""), False),
+        (("0.08", "0.4"), ("0.32", "0.56"), False),
+        (("0.08", "0.4"), ("0.4", "0.56"), True),
+    ],
+)
+def test_no_second_of_a_file_is_in_both_splits(rows, write, train, test, apart):
+    pair = [
+        {**rows[0], "group": "a", "start": train[0], "end": train[1]},
+        {**rows[0], "split": "test", "group": "b", "start": test[0], "end": test[1]},
+    ]
+    write(pair + [{**row, "group": row["path"], "start": "", "end": ""} for row in rows[1:]])
+    if apart:
+        assert len(Manifest().split("train")) == 4
+    else:
+        with pytest.raises(DataError, match=r"row [12]: it has seconds of row [12], which is in t"):
+            Manifest().split("train")
+
+
+def test_seconds_are_numbers_however_they_are_written(rows, write):
+    write([*parts(rows, ("0.08", "0.56")), {**rows[0], "start": "0.080", "end": "0.560"}])
+    with pytest.raises(DataError, match=r"row 7: .* is in row 1 already"):
+        Manifest().split("train")
+
+
+def test_an_unlabelled_split_tells_nothing_of_the_files_of_its_parts(rows, write, home):
+    seconds = [("0", "0.2"), ("0.2", "0.4"), ("0.4", "0.6")]
+    write([*({**rows[0], "start": a, "end": b} for a, b in seconds), *rows[1:]])
+    split = Manifest().split("train")
+    hidden = split.unlabelled()
+    with pytest.raises(ValueError, match="does not tell"):
+        hidden.file_content(0)
+    told = repr(hidden).encode() + pickle.dumps(hidden)
+    assert split.file_content(0).encode() not in told
+    assert rows[0]["path"].encode() not in told
+    again = pickle.loads(pickle.dumps(hidden))
+    assert all(again.read(i).equal(hidden.read(i)) for i in range(len(hidden)))
+    last = split.videos[0].frames - 1
+    with pytest.raises(IndexError, match=f"is of frames 0 to {last - 1}, asked for {last} to {last}"):
+        split.flow(0, [last], short_side=32)
+    with pytest.raises(IndexError, match="asked for -1"):
+        split.flow(1, [-1], short_side=32)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,8 @@ from harness.execution import plugin_process
 from harness.execution.plan import check
 from harness.execution.plugin_process import Job, Planned, PluginProcess
 from harness.suites.schema import load
+
+ROOT = Path(__file__).parents[2]
 
 
 def loaded(suite, plugins):
@@ -89,3 +95,30 @@ def test_errors_are_the_harnesss_own_and_a_death_is_a_plugins(toy, hostile):
         process.tell(planned.plan.cells[0], None)
         process._child.kill()
         assert process.board().startswith(f"{len(planned.plan.cells)} cells")
+
+
+SERVED = """
+import sys
+from harness.execution.plugin_process import Job, PluginProcess
+from harness.system.children import Child
+
+def libraries(link):
+    link.send(sorted({"torch", "sklearn", "harness.training.loop"} & {*sys.modules}))
+
+def main():
+    from tests.execution.test_plugin_process import JOB
+    with PluginProcess(JOB) as process:
+        process.plan()
+        with Child(libraries) as child:
+            print(child.only_answer())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are forked on Linux alone")
+def test_children_come_from_a_server_that_has_imported_their_libraries(toy, tmp_path):
+    script = tmp_path / "served.py"
+    script.write_text(SERVED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"], str(tmp_path)])}
+    command = [sys.executable, "-c", "import served; served.main()"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    assert done.stdout.strip() == "['harness.training.loop', 'sklearn', 'torch']", done.stderr

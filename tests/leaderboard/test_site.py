@@ -351,3 +351,14 @@ def test_results_that_cannot_be_read_are_one_line(home, tmp_path, damage, said):
         load_boards([board])
     assert str(board / "results.json") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["boards/mynotes.txt", "methods/sub/y"])
+def test_files_of_others_in_folders_of_the_site_are_named_and_kept(boards, tmp_path, name):
+    folder = tmp_path / "site"
+    publish_site(Site(boards[:2], CARDS), folder)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("mine")
+    with pytest.raises(UsageError, match="no file of the site, and would be lost"):
+        publish_site(Site(boards[:2], CARDS), folder)
+    assert (folder / name).read_text() == "mine"

@@ -126,3 +126,14 @@ def test_a_board_draws_no_data(home, fake, tmp_path):
     store = Store(tmp_path / "store")
     stored(suite, store, fake)
     assert "not drawn" in api.leaderboard(suite, store=store).unchecked
+
+
+def test_the_order_of_options_is_no_part_of_a_cell(run, tmp_path):
+    def with_options(**options):
+        evaluator = run.identity.evaluator.model_copy(update={"options": options})
+        return run.model_copy(update={"identity": run.identity.model_copy(update={"evaluator": evaluator})})
+
+    store = Store(tmp_path)
+    store.write(with_options(label="scene", k=5))  # on disk in alphabetical order
+    [found] = with_runs(cells_of(with_options(label="scene", k=5), key="changed"), store)
+    assert found.run is not None

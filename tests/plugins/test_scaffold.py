@@ -19,7 +19,7 @@ from harness.system import plain_yaml
 copier = pytest.importorskip("copier")
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")  # of copier before 9.12
 ROOT = Path(__file__).parent.parent.parent
-KEYWORDS = [word for word in keyword.kwlist if word.islower()]
+KEYWORDS = [*(word for word in keyword.kwlist if word.islower()), "true", "false", "null"]
 WRONG = ["", "My-method", "3d", "a--b", "a-", "-a", "a b", "a.b", "é", "a\n", "x" * 41, "harness-a"]
 
 

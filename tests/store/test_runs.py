@@ -103,7 +103,14 @@ def changed(path, **changes):
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("{", "no JSON"), ("{}", "not a run of version 1, key: Field required"), ("[]", "no record")]
+    ("text", "problem"),
+    [
+        ("{", "no JSON"),
+        ("{}", "not a run of version 1, key: Field required"),
+        ("[]", "no record"),
+        ("[" * 100_000, "no JSON"),
+        ('{"version": 1e400}', "no JSON"),
+    ],
 )
 def test_a_file_that_is_no_run_is_set_aside_and_named(store, capsys, text, problem):
     store.write(run_of())

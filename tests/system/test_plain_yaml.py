@@ -32,7 +32,25 @@ def test_data_is_read_with_merges_and_anchors(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "word", ["yes", "No", "on", "off", "y", "1:30", "2026-01-31", "2001-99-99", "=", "0x", "1.2.3", "e3"]
+    "word",
+    [
+        "yes",
+        "No",
+        "on",
+        "off",
+        "y",
+        "1:30",
+        "2026-01-31",
+        "2001-99-99",
+        "=",
+        "0x",
+        "1.2.3",
+        "e3",
+        "2024_1",
+        "1__0",
+        "1_0.5",
+        "0b1",
+    ],
 )
 def test_words_of_older_yaml_are_texts(word):
     assert parse(f"{{a: {word}, {word}: 1}}") == {"a": word, word: 1}
