@@ -135,6 +135,78 @@ KINETICS600 = DatasetCard(
     located=True,
 )
 
+KINETICS700 = DatasetCard(
+    name="kinetics700",
+    summary="650,000 clips of ten seconds of 700 actions; measured on the validation list",
+    licence="CC-BY-4.0 (the lists); the videos are YouTube's",
+    paper=Paper(
+        title="A Short Note on the Kinetics-700 Human Action Dataset",
+        authors="Carreira, Noland, Hillier, Zisserman",
+        year=2019,
+        venue="arXiv:1907.06987",
+        url="https://arxiv.org/abs/1907.06987",
+    ),
+    located=True,
+)
+
+KINETICS700_2020 = DatasetCard(
+    name="kinetics700-2020",
+    summary="Kinetics-700 with its gaps filled, 700 clips an action or more; measured on the validation list",
+    licence="CC-BY-4.0 (the lists); the videos are YouTube's",
+    paper=Paper(
+        title="A Short Note on the Kinetics-700-2020 Human Action Dataset",
+        authors="Smaira, Carreira, Noland, Clancy, Wu, Zisserman",
+        year=2020,
+        venue="arXiv:2010.10864",
+        url="https://arxiv.org/abs/2010.10864",
+    ),
+    located=True,
+)
+
+SOMETHING_SOMETHING_V2 = DatasetCard(
+    name="something-something-v2",
+    summary="193,690 clips of 174 ways to handle things, told apart by motion; measured on the validation list",
+    licence="Qualcomm's data licence, to be agreed to; research only",
+    paper=Paper(
+        title='The "Something Something" Video Database for Learning and Evaluating Visual Common Sense',
+        authors="Goyal, Ebrahimi Kahou, Michalski, Materzyńska, Westphal, Kim, Haenel, Fruend, Yianilos, "
+        "Mueller-Freitag, Hoppe, Thurau, Bax, Memisevic",
+        year=2017,
+        venue="ICCV",
+        url="https://arxiv.org/abs/1706.04261",
+    ),
+    located=True,
+)
+
+DIVING48 = DatasetCard(
+    name="diving48",
+    summary="16,997 clips of 48 dives of competitions, with the corrected labels (V2); the place tells nothing",
+    licence="not stated by its authors; the videos are YouTube's",
+    paper=Paper(
+        title="RESOUND: Towards Action Recognition without Representation Bias",
+        authors="Li, Li, Vasconcelos",
+        year=2018,
+        venue="ECCV",
+        url="http://www.svcl.ucsd.edu/projects/resound/dataset.html",
+    ),
+    located=True,
+)
+
+BREAKFAST = DatasetCard(
+    name="breakfast",
+    summary="1,712 videos of minutes: 52 people prepare 10 breakfasts, by several cameras; four splits by person",
+    licence="see the page of its authors",
+    paper=Paper(
+        title="The Language of Actions: Recovering the Syntax and Semantics of Goal-Directed Human Activities",
+        authors="Kuehne, Arslan, Serre",
+        year=2014,
+        venue="CVPR",
+        url="https://serre-lab.clps.brown.edu/resource/breakfast-actions-dataset/",
+    ),
+    labels=("action", "camera"),
+    located=True,
+)
+
 FIVE_CONTEXTS = DatasetCard(
     name="five-contexts",
     summary="five contexts of a person's day, filmed by four wearable cameras",
