@@ -33,7 +33,14 @@ SHARED = (
     ),
 )
 """Facts that are known for sure; what is not here may share videos, too."""
-SHORT = {"k400": "kinetics400", "k600": "kinetics600", "k700": "kinetics700", "in1k": "imagenet1k"}
+SHORT = {
+    "k400": "kinetics400",
+    "k600": "kinetics600",
+    "k700": "kinetics700",
+    "in1k": "imagenet1k",
+    "ssv2": "somethingsomethingv2",
+    "sthv2": "somethingsomethingv2",
+}
 
 
 def shared_sources(learnt_from: str, measured: str) -> dict[str, str]:

@@ -25,3 +25,8 @@ def test_the_facts_are_spelled_as_names_are_compared_and_stand_once():
     names = [name for source in SHARED for name in source.names]
     assert all(name.isalnum() and name.islower() for name in names)
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["ssv2", "SthV2", "Something-Something V2"])
+def test_short_names_of_something_something(name):
+    assert shared_sources(name, "something-something-v2") == {name: "the data measured on"}
