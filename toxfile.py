@@ -23,6 +23,7 @@ GROUPS = {
     "test": ["test", "bench", "lint"],
     "quickstart": [],
     "bench": ["bench", "peers"],
+    "docs": ["docs"],
     "bridges": ["test", "bridges"],
 }
 EXTRAS = {"test": [*CORE, "pytorchvideo", "timm", "transformers"], "bridges": [*CORE, "mteb"]}
