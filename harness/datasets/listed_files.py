@@ -140,7 +140,7 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
 
 
 def _segment(seconds: tuple[float, float], path: Path, record: Record) -> Segment:
-    """Frames from the one nearest to the start to the last before the one nearest to the end.
+    """Frames from the one nearest to the start up to the one nearest to the end.
 
     Raises:
         DataError: when the file ends before, or no frame is shown between the two.

@@ -100,7 +100,7 @@ class VideoSplit:
         return whole.clone() if frames is None else torch.from_numpy(whole.numpy()[np.asarray(frames, np.int64)])
 
     def file_content(self, index: int) -> str:
-        """Hash of the bytes of the file that a video of a labelled split is, or is part of.
+        """Hash of the file that a video of a labelled split is, or is part of.
 
         Raises:
             ValueError: for an unlabelled split, where it would tell the parts of one file.

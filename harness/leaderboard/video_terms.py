@@ -84,7 +84,7 @@ class PartScore:
 
 
 def is_mean(metric: Metric, *runs: Run) -> bool:
-    """True for a metric that is a mean over videos of a score that each has in some runs."""
+    """True for a metric that is a mean of scores of single videos."""
     influences = {name for run in runs for name in run.notes.get(INFLUENCES, ())}
     return metric.statistic in {"accuracy", "mean"} and metric.id not in influences
 

@@ -27,7 +27,7 @@ ABOUT = "pack.json"
 LARGEST_RUN, LARGEST_PICTURE = 200_000_000, 50_000_000
 """Bytes of a record and of a picture, at most."""
 TIGHT = 200
-"""Bytes that one byte of an archive may become, in members of more than a megabyte."""
+"""Bytes that one byte of an archive may become, in members of over a megabyte."""
 _RUN = re.compile(r"runs/([0-9a-f]{8,128})\.json")
 _UNREADABLE = (
     zipfile.BadZipFile,
