@@ -203,7 +203,7 @@ def test_every_data_set_has_the_derived_options_beside_its_own(datasets):
 
 
 def test_options_of_data_sets_are_completed(datasets):
-    derived = {"subset": 5, "subset_seed": 0, "joined": False, "labels": None}
+    derived = {"limit": None, "subset": 5, "subset_seed": 0, "joined": False, "labels": None}
     assert datasets.completed("squares", {"subset": 5}) == {**derived, "images": False}
     with pytest.raises(UsageError, match="did you mean 'subset'"):
         datasets.completed("squares", {"subzet": 5})
