@@ -18,7 +18,10 @@ def gc(
     delete: Annotated[bool, typer.Option("--delete", help="Delete what is listed; else nothing is changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List, or delete, stored things that no given suite or board needs."""
+    """List, or delete, stored things that no given suite or board needs.
+
+    Suites that are not named should not be running meanwhile. What was set aside as damaged is left alone.
+    """
     from harness import api
     from harness.store import garbage
     from harness.system import paths, progress
