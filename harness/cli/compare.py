@@ -11,19 +11,15 @@ import typer
 from harness.cli.context import AsJson, Context, print_json, print_table
 from harness.cli.destination import expect_folder
 from harness.cli.output import write
-from harness.system.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from harness.interfaces import Split
     from harness.leaderboard.run_pairs import RunPair, ScorePair
     from harness.store.records import Run
 
 SHOWN = 20
 """Groups and videos of a table; `--json` has all."""
-ROWS, FRAMES, HEIGHT = 12, 7, 80
-"""Videos of a picture, frames of each, and their height in pixels."""
 
 
 def compare(
@@ -42,6 +38,7 @@ def compare(
     """
     from harness import api
     from harness.execution import restore
+    from harness.leaderboard.pair_pictures import pair_pictures
     from harness.system import files, progress
 
     if pictures is not None:
@@ -51,7 +48,7 @@ def compare(
     pair = api.compare(one, other, plugins=plugins)
     if pictures is not None and pair.metric is not None:
         split = restore.test_split(plugins, pair.one)
-        drawn = {} if split is None else dict(_pictures(pair, split))
+        drawn = {} if split is None else pair_pictures(pair, split)
         for name, content in drawn.items():
             files.write_bytes(pictures / name, content)
             progress.say(str(pictures / name))
@@ -151,45 +148,3 @@ def _values(pair: RunPair) -> dict[str, Any]:
 def _score_values(score: ScorePair) -> dict[str, Any]:
     difference = dataclasses.asdict(score.difference)
     return {"videos": score.videos, "first": score.one, "second": score.other, "difference": difference}
-
-
-def _pictures(pair: RunPair, split: Split) -> Iterator[tuple[str, bytes]]:
-    """Pictures of videos that both get wrong, or one alone gets right, by file name."""
-    from harness.pictures.sheet import sheet
-
-    keys = pair.one.key[:12], pair.other.key[:12]
-    lists = {
-        "both-wrong.png": pair.both_wrong,
-        f"only-{keys[0]}-right.png": pair.only_one,
-        f"only-{keys[1]}-right.png": pair.only_other,
-    }
-    positions = {video.id: position for position, video in enumerate(split.videos)}
-    for name, places in lists.items():
-        rows = [
-            (_caption(pair, place), _frames(split, positions[video]))
-            for place in _spread(places)
-            if (video := pair.predictions.videos[place]) in positions
-        ]
-        if rows:
-            yield name, sheet(rows, HEIGHT)
-
-
-def _spread(places: Sequence[int]) -> Sequence[int]:
-    """Some of many, evenly spaced."""
-    return places if len(places) <= ROWS else [places[round(i * (len(places) - 1) / (ROWS - 1))] for i in range(ROWS)]
-
-
-def _caption(pair: RunPair, place: int) -> str:
-    """Class of a video, and what each run took it for where it predicts classes."""
-    lines = [pair.class_names.get(pair.predictions.labels[place], "")]
-    for run in _runs(pair):
-        if run.predictions is not None and run.predictions.predicted:
-            taken = run.predictions.predicted[0][place]
-            lines.append(f"{run.key[:4]}: {pair.class_names.get(taken, f'class {taken}')}")
-    return "\n".join(map(printable, lines))
-
-
-def _frames(split: Split, position: int) -> list[Any]:
-    frames = split.videos[position].frames
-    chosen = [round(i * (frames - 1) / (FRAMES - 1)) for i in range(FRAMES)] if frames > 1 else [0]
-    return list(split.read(position, chosen).numpy())

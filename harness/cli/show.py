@@ -46,12 +46,12 @@ def show(
         expect_folder("--pictures", pictures)
     store = Store(paths.store())
     run = store.find(key)
-    if by is not None:
-        _show_by(context.obj, run, by, as_json=as_json)
-        return
     if pictures is not None:
         for path in _pictures(context.obj, store, run, pictures):
             progress.say(str(path))
+    if by is not None:
+        _show_by(context.obj, run, by, as_json=as_json)
+        return
     if as_json:
         print_json(run.model_dump(mode="json"))
         return

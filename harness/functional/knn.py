@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from harness.functional.largest import largest
-from harness.functional.product import product
+from harness.functional.similarities import similarity_blocks
 
-_ELEMENTS = 2**22  # of the block of similarities that is held at a time: caches hold much of it
-_ROWS = 256  # at least: fewer queries would not be worth reading a large gallery for
 _VOTE = 2**40
 """The whole vote of a neighbour."""
 
@@ -39,26 +36,11 @@ def nearest(gallery: Tensor, queries: Tensor | None = None, *, k: int) -> tuple[
     >>> nearest(gallery, k=1)[1].tolist()
     [[1], [2], [1]]
     """
-    sources = gallery if queries is None else queries
-    if gallery.ndim != 2 or sources.ndim != 2 or sources.shape[1] != gallery.shape[1] or not len(sources):
-        msg = f"gallery and queries must be (N, D) and (M, D), got {tuple(gallery.shape)} and {tuple(sources.shape)}"
-        raise ValueError(msg)
-    if not bool(torch.isfinite(gallery).all() and torch.isfinite(sources).all()):
-        msg = "gallery and queries must be finite"
-        raise ValueError(msg)
     most = len(gallery) - (queries is None)
     if not 1 <= k <= most:
         msg = f"k must be between 1 and {most}, got {k}"
         raise ValueError(msg)
-    targets = F.normalize(gallery, dim=1)
-    sources = targets if queries is None else F.normalize(sources, dim=1)
-    parts = []
-    step = max(_ROWS, _ELEMENTS // len(targets))
-    for start in range(0, len(sources), step):
-        similarities = product(sources[start : start + step], targets.mT)
-        if queries is None:
-            similarities.diagonal(start).fill_(-torch.inf)
-        parts.append(largest(similarities, k))
+    parts = [largest(block, k) for _, block in similarity_blocks(gallery, queries)]
     values, index = (torch.cat(pieces) for pieces in zip(*parts, strict=True))
     return values, index
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from harness.functional.product import product
 
-_ELEMENTS = 2**22  # of the block of similarities that is held at a time
+_ELEMENTS = 2**22  # of the block of similarities that is held at a time: caches hold much of it
+_ROWS = 256  # at least: fewer queries would not be worth reading a large gallery for
 
 
 def similarity_blocks(gallery: Tensor, queries: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
@@ -43,7 +44,7 @@ def similarity_blocks(gallery: Tensor, queries: Tensor | None = None) -> Iterato
         raise ValueError(msg)
     targets = F.normalize(gallery, dim=1)
     sources = targets if queries is None else F.normalize(sources, dim=1)
-    step = max(1, _ELEMENTS // max(1, len(targets)))
+    step = max(_ROWS, _ELEMENTS // max(1, len(targets)))
     for start in range(0, len(sources), step):
         rows = slice(start, min(start + step, len(sources)))
         block = product(sources[rows], targets.mT)

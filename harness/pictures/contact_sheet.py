@@ -47,12 +47,21 @@ def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, heig
 def _row(split: Split, positions: Sequence[int], index: int, columns: int) -> list[Frame]:
     """Images of the videos at `positions`, or frames of one of them, evenly spaced."""
     if all(split.videos[position].frames == 1 for position in positions):
-        chosen = _spread(len(positions), min(columns, len(positions)))
+        chosen = evenly_spaced(len(positions), min(columns, len(positions)))
         return [split.read(positions[place], [0])[0].numpy() for place in chosen]
-    shown = positions[index % len(positions)]
-    return list(split.read(shown, _spread(split.videos[shown].frames, columns)).numpy())
+    return frames_of(split, positions[index % len(positions)], columns)
 
 
-def _spread(count: int, columns: int) -> list[int]:
+def frames_of(split: Split, position: int, columns: int) -> list[Frame]:
+    """Frames of a video, evenly spaced; repeated where it has fewer."""
+    return list(split.read(position, evenly_spaced(split.videos[position].frames, columns)).numpy())
+
+
+def evenly_spaced(count: int, columns: int) -> list[int]:
+    """Positions from the first to the last of `count`.
+
+    >>> evenly_spaced(10, 4)
+    [0, 3, 6, 9]
+    """
     spread: list[int] = np.linspace(0, count - 1, columns).round().astype(int).tolist()
     return spread

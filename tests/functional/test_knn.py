@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
-from harness.functional import knn as module
+from harness.functional import similarities
 from harness.functional.knn import nearest, vote
 
 
@@ -65,8 +65,8 @@ def test_pieces_equal_the_whole(queries, monkeypatch):
     gallery, labels, asked = draw()
     asked = asked if queries else None
     whole = knn(gallery, labels, asked, k=7)
-    monkeypatch.setattr(module, "_ELEMENTS", 250)
-    monkeypatch.setattr(module, "_ROWS", 1)
+    monkeypatch.setattr(similarities, "_ELEMENTS", 250)
+    monkeypatch.setattr(similarities, "_ROWS", 1)
     assert torch.equal(knn(gallery, labels, asked, k=7), whole)
 
 

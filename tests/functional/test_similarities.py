@@ -18,6 +18,7 @@ def draw(n):
 @pytest.mark.parametrize("own", [False, True])
 def test_blocks_are_cosines(own, monkeypatch):
     monkeypatch.setattr(module, "_ELEMENTS", 60)  # three queries at a time
+    monkeypatch.setattr(module, "_ROWS", 1)
     gallery, queries = draw(20), None if own else draw(7)
     sources = gallery if own else queries
     seen = []

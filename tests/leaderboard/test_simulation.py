@@ -12,7 +12,7 @@ from harness.leaderboard import statistics
 
 from .simulation import BOARDS, GRID, MEANS, POWER, SPREADS, TABLE, Design, offences, power, simulate
 
-SMALL = [Design(*one) for one in product((3, 7, 105), (1, 2, 10), (0.0, 0.06), (0.5, 0.97))]
+SMALL = [Design(*one) for one in product((3, 7, 105), (1, 2, 3, 10), (0.0, 0.06), (0.5, 0.97))]
 
 
 @pytest.fixture(scope="module")
