@@ -1,4 +1,4 @@
-"""What the README says is true."""
+"""What README, CONTRIBUTING and docs say is true."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from harness.system import plain_yaml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def test_the_two_commands_are_there():
@@ -28,7 +29,7 @@ def test_the_two_commands_are_there():
     assert "pip install tox && tox\n" in README
 
 
-MAP = re.findall(r"^[├└]─ (\S+)", README, flags=re.MULTILINE)
+MAP = re.findall(r"^[├└]─ (\S+)", CONTRIBUTING, flags=re.MULTILINE)
 
 
 def test_the_map_names_every_room():
@@ -47,7 +48,7 @@ def test_the_map_is_in_the_order_of_imports():
 
 @pytest.mark.parametrize("title", ["A clip, from file to score", "A key, from suite to board"])
 def test_a_walk_goes_upwards_only(title):
-    walk = (ROOT / "CONTRIBUTING.md").read_text().partition(f"### {title}\n")[2].partition("\n#")[0]
+    walk = CONTRIBUTING.partition(f"### {title}\n")[2].partition("\n#")[0]
     paths = re.findall(r"`harness/([^`]+)`", walk)
     assert 10 <= len(paths) <= 12
     assert all((ROOT / "harness" / path).is_file() for path in paths)
@@ -56,7 +57,7 @@ def test_a_walk_goes_upwards_only(title):
 
 
 def test_the_setup_installs_every_plugin():
-    (line,) = re.findall(r"^pip install -c .*$", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE)
+    (line,) = re.findall(r"^pip install -c .*$", CONTRIBUTING, flags=re.MULTILINE)
     shown = subprocess.run(["sh", "-c", f"echo {line}"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     for path in ROOT.glob("plugins/*/pyproject.toml"):
         assert f"-e plugins/{path.parent.name}/ " in shown
@@ -64,8 +65,9 @@ def test_the_setup_installs_every_plugin():
 
 @pytest.fixture
 def example(tmp_path):
-    """The README's example as installed files: its code blocks, and the metadata that pip would write."""
-    files = re.findall(r"`([\w/.]+)`[^`\n]*:\n```(?:python|toml)\n(.*?)```", README, flags=re.DOTALL)
+    """The example of a method as installed files: its code blocks, and the metadata that pip would write."""
+    page = (ROOT / "docs" / "plugin.md").read_text()
+    files = re.findall(r"`([\w/.]+)`[^`\n]*:\n```(?:python|toml)\n(.*?)```", page, flags=re.DOTALL)
     for name, content in files:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,11 +91,14 @@ def test_the_example_is_listed_and_conforms(example, monkeypatch):
     assert " passed" in outcome.stdout
 
 
-YAML = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+def suites_of(path):
+    """Blocks of YAML of a page."""
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / path).read_text(), flags=re.DOTALL)
 
 
-def test_the_suite_in_the_readme_is_one(tmp_path):
-    text, *_ = YAML
+@pytest.mark.parametrize("page", ["README.md", "docs/suites.md"])
+def test_the_suite_of_a_page_is_one(page, tmp_path):
+    (text,) = suites_of(page)
     path = tmp_path / "suite.yaml"
     path.write_text(text)
     plugins = Plugins()
@@ -103,7 +108,7 @@ def test_the_suite_in_the_readme_is_one(tmp_path):
 
 
 def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
-    (text,) = [text for text in YAML if "pretrained" in text]
+    (text,) = suites_of("docs/evaluate.md")
     path = tmp_path / "suite.yaml"
     path.write_text(f"{text}paths: {{ucf101: ucf}}")
     torch.save({}, tmp_path / "encoder.pth")
@@ -113,8 +118,8 @@ def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
     assert labels == ["random_init", "pretrained(labels=False, learnt_from=kinetics400, weights=encoder.pth)"]
 
 
-def test_the_backbones_in_the_readme_can_be_built():
-    (text,) = [text for text in YAML if text.startswith("backbones:")]
+def test_the_backbones_of_the_page_can_be_built():
+    (text,) = suites_of("docs/backbones.md")
     registry = Plugins(points=[]).backbones
     choices = [parse_choice(choice) for choice in plain_yaml.parse(text)["backbones"]]
     assert [registry.draft(choice.name, choice.options).card.dim for choice in choices] == [512, 2048, 384, 1024]
