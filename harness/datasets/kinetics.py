@@ -106,10 +106,10 @@ class Kinetics400(ListedDataset):
     def _rows(self) -> dict[str, list[Row]]:
         """Rows of both lists, by split."""
         lists = {split: self._list(split) for split in LISTS}
-        train = _read(lists["train"], LISTS["train"])
+        train = read_list(lists["train"], LISTS["train"])
         labels = {row.label for row in train.values()}
         videos = {row.youtube_id for row in train.values()}
-        test = _read(lists["test"], LISTS["test"])
+        test = read_list(lists["test"], LISTS["test"])
         for line, row in test.items():
             if row.label not in labels:
                 msg = f"{lists['test']}, line {line}: no clip of {lists['train'].name} has the label {row.label!r}"
@@ -144,8 +144,16 @@ def _expected(split: str, row: Row) -> str:
     return f"{split}/{row.label}/{row.clip}.mp4"
 
 
-def _read(path: Path, words: tuple[str, ...]) -> dict[int, Row]:
-    """Read the rows of a list, by line."""
+def read_list(path: Path, words: tuple[str, ...]) -> dict[int, Row]:
+    """Read the rows of a list, by line.
+
+    Args:
+        path: the CSV file.
+        words: words for its split that a row may have.
+
+    Raises:
+        DataError: when it is not as published, naming the line.
+    """
     rows: dict[int, Row] = {}
     clips = set()
     try:

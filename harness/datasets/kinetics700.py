@@ -7,9 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards
-
-# `_read` stays private there: whatever changes in that module changes the keys of Kinetics-400 and -600.
-from harness.datasets.kinetics import LISTS, Kinetics400, Row, _read
+from harness.datasets.kinetics import LISTS, Kinetics400, Row, read_list
 from harness.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class Kinetics700(Kinetics400):
     def _rows(self) -> dict[str, list[Row]]:
         """Rows of both lists, by split."""
         lists = {split: self._list(split) for split in LISTS}
-        train, test = (_read(lists[split], words) for split, words in LISTS.items())
+        train, test = (read_list(lists[split], words) for split, words in LISTS.items())
         labels = {row.label for row in train.values()}
         clips = {row.clip for row in train.values()}
         for line, row in test.items():

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.functional.numbering import number
+
 
 def draw_ranks(labels: Tensor, groups: Sequence[str], draws: int, seed: int) -> Tensor:
     """Rank of each video within its class, in each of R draws.
@@ -34,14 +36,10 @@ def draw_ranks(labels: Tensor, groups: Sequence[str], draws: int, seed: int) -> 
     >>> bool((ranks[:, 0] + ranks[:, 1] >= 2).all())  # the two videos of group a are never the first two
     True
     """
-    if labels.shape != (len(groups),) or not len(groups):
-        msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
-        raise ValueError(msg)
     if draws < 1:
         msg = f"at least one draw is needed, got {draws}"
         raise ValueError(msg)
-    classes = np.unique(labels.cpu().numpy(), return_inverse=True)[1]
-    names = np.unique([group or f"\0{position}" for position, group in enumerate(groups)], return_inverse=True)[1]
+    classes, names = number(labels, groups)
     # Raw numbers, because NumPy keeps their stream for ever, which it does not promise of a Generator's methods.
     uniform = np.random.PCG64(seed).random_raw((draws * 2) * len(groups)).reshape(draws, 2, len(groups))
     ranks = np.empty((draws, len(groups)), dtype=np.int64)

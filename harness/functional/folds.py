@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.functional.numbering import number
+
 
 def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     """Deal videos into folds, no group in two of them, the classes spread evenly.
@@ -31,19 +33,14 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     >>> group_folds(torch.tensor([0, 0, 1, 1]), ["a", "b", "a", "b"], 2).tolist()
     [0, 1, 0, 1]
     """
-    if labels.shape != (len(groups),) or not len(groups):
-        msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
-        raise ValueError(msg)
     if folds < 2:
         msg = f"at least 2 folds are needed, got {folds}"
         raise ValueError(msg)
-    classes = np.unique(labels.cpu().numpy(), return_inverse=True)[1]
-    names = [group or f"\0{position}" for position, group in enumerate(groups)]
-    order, index = np.unique(names, return_inverse=True)
-    counts = np.zeros((len(order), classes.max() + 1))
+    classes, index = number(labels, groups)
+    counts = np.zeros((index.max() + 1, classes.max() + 1))
     np.add.at(counts, (index, classes), 1)
     shares = counts / counts.sum(0)  # of each class's videos
-    fold_of = np.empty(len(order), dtype=np.int64)
+    fold_of = np.empty(len(counts), dtype=np.int64)
     filled = np.zeros((folds, counts.shape[1]))
     sizes = np.zeros(folds)
     for group in np.argsort(-counts.std(1), kind="stable"):

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.functional.numbering import number
+
 
 class Pairs(NamedTuple):
     """Partners of A videos, as many of the same class as of others."""
@@ -42,14 +44,10 @@ def draw_pairs(labels: Tensor, groups: Sequence[str], count: int, seed: int) -> 
     >>> pairs.first.tolist(), pairs.same[:2].tolist(), pairs.other.tolist()
     ([0, 1, 2], [[2], [2]], [[3], [3], [3]])
     """
-    if labels.shape != (len(groups),) or not len(groups):
-        msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
-        raise ValueError(msg)
     if count < 1:
         msg = f"at least one pair is needed, got {count}"
         raise ValueError(msg)
-    classes = np.unique(labels.cpu().numpy(), return_inverse=True)[1]
-    names = np.unique([group or f"\0{position}" for position, group in enumerate(groups)], return_inverse=True)[1]
+    classes, names = number(labels, groups)
     order = np.lexsort((names, classes))  # classes are runs of it, and in these groups are
     by_class = _runs(classes[order])[:, np.argsort(order)]
     by_cell = _runs(classes[order] * (names.max() + 1) + names[order])[:, np.argsort(order)]
