@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.store.records import Run, Status
+from harness.store.records import FITS, Run, Status
 from harness.system.hashing import digest
 from harness.values import Evaluation
 
@@ -97,6 +97,7 @@ def new_run(
     """
     protocol = dict(spec.protocol if protocol is None else protocol)
     finished = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    others = [fit.key for part in spec.row.fits for fit in part.chain if fit.key != spec.row.key]
     return Run(
         key=spec.key,
         fit_key=spec.row.key,
@@ -112,5 +113,5 @@ def new_run(
         pictures=tuple(evaluation.pictures),
         protocol=protocol,
         protocol_id=digest(protocol),
-        provenance={**provenance, "finished": finished},
+        provenance={**provenance, "finished": finished} | ({FITS: others} if others else {}),
     )

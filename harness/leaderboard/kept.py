@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.store.garbage import Kept
+from harness.store.records import FITS
 
 if TYPE_CHECKING:
     from harness.leaderboard.planned import PlannedCell
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 def kept_keys(cells: Iterable[PlannedCell], planned: Iterable[EvalSpec] = ()) -> Kept:
     """Collect the keys of runs that are shown, and of the fits and features they need.
 
-    Runs of boards, and stale ones, do not say of which fits their parts are, or which they started from: where one has
-    such, all fits are kept.
+    Runs that were stored before they recorded the fits that they are made of, or started from, keep all fits.
 
     Args:
         cells: of boards, with their runs, also those that are stale.
@@ -26,9 +26,11 @@ def kept_keys(cells: Iterable[PlannedCell], planned: Iterable[EvalSpec] = ()) ->
     runs = [cell.run for cell in cells if cell.run is not None]
     others = [run for run in runs if run.key not in specs]
     fits = {fit.key for spec in specs.values() for part in spec.row.fits for fit in part.chain}
-    made_of_others = any(run.identity.parts or run.identity.starting_fits for run in others)
+    made_of = [run for run in others if run.identity.parts or run.identity.starting_fits]
+    recorded = {key for run in made_of for key in run.provenance.get(FITS, ())}
+    fits |= recorded | {run.fit_key for run in others}
     return Kept(
         runs=frozenset({run.key for run in runs} | specs.keys()),
-        fits=None if made_of_others else frozenset({run.fit_key for run in others} | fits),
+        fits=None if any(FITS not in run.provenance for run in made_of) else frozenset(fits),
         features=frozenset(encoding.key for spec in specs.values() for encoding in spec.encodings),
     )

@@ -26,7 +26,7 @@ class Kept:
 
     runs: frozenset[str] = frozenset()
     fits: frozenset[str] | None = frozenset()
-    """None keeps all: rows made of parts do not say which they need."""
+    """None keeps all: a row does not say which it is made of."""
     features: frozenset[str] = frozenset()
 
 

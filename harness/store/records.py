@@ -27,6 +27,9 @@ from harness.values import (
 
 Status = Literal["done", "failed", "diverged", "oom", "data"]
 
+FITS = "fits"
+"""Field of a run's provenance: keys of the fits that its row is made of or started from."""
+
 
 class Choice(pydantic.BaseModel):
     """A registered name with the options it was built with."""

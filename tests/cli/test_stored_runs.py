@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -144,14 +145,21 @@ def test_what_no_suite_names_is_listed_and_deleted_only_when_asked(harness, runs
     assert harness("gc").returncode == 2
 
 
-def test_gc_keeps_what_it_cannot_know_of(harness, compute):
-    """Parts of composites on a board, runs to come, and everything where data is gone."""
+def test_gc_keeps_the_parts_of_composites_and_what_it_cannot_know_of(harness, compute):
     composites = [{"name": "both", "of": ["random_init", "counted"]}]
-    compute({**SUITE, "composites": composites, "seeds": [0]})
+    compute({**SUITE, "composites": composites, "seeds": [0, 1]})
     suite = ("toy", *ONE, "--set", "composites=[{name: both, of: [random_init, counted]}]", "--set", "seeds=[0]")
     assert harness("leaderboard", *suite, "-o", "board").returncode == 0
     listed = json.loads(harness("gc", "board", "--json").stdout)
-    assert {one["kind"] for one in listed} == {"features"}
+    store = Store(paths.store())
+    needed = {key for run in store if run.identity.seed == 0 for key in (run.fit_key, *run.provenance.get("fits", ()))}
+    fits = {path.name for path in (store.folder / "fits").iterdir()}
+    assert fits & needed
+    assert {one["key"] for one in listed if one["kind"] == "fit"} == fits - needed != set()
+    results = harness.folder / "board" / "results.json"  # as it was written before runs recorded their parts
+    results.write_text(re.sub(r'"fits": \[[^\]]*\],?', "", results.read_text()))
+    listed = json.loads(harness("gc", "board", "--json").stdout)
+    assert not [one for one in listed if one["kind"] == "fit"]
     (harness.folder / "list.csv").write_text("path,split,label\n")
     text = json.dumps({**SUITE, "name": "mine", "pretraining": ["manifest"], "paths": {"manifest": "list.csv"}})
     (harness.folder / "mine.yaml").write_text(text)
