@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from harness.cards import NAME, Need, View, WholeVideo, in_words
 from harness.errors import PluginError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -380,6 +382,43 @@ class Predictions:
     """(R, N) terms of metrics whose statistic is `mean`; None for a video left out."""
 
 
+ScoreKind = Literal["logits", "probabilities", "margins"]
+"""Kinds of class scores: their softmax is a distribution, they are one, or neither."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassScores:
+    """Scores of each class for each test video, in half precision.
+
+    `harness.evaluators.class_scores.keep` makes them of tensors, so that none overflows.
+
+    Raises:
+        ValueError: when the values are not (R, N, C) float16, or the kind is unknown.
+    """
+
+    kind: ScoreKind
+    values: NDArray[np.float16]
+    """(R, N, C): R repeats of the predictions or 1, N videos, C classes."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(ScoreKind):
+            msg = f"expected class scores of one kind of {', '.join(get_args(ScoreKind))}, got {self.kind!r}"
+            raise ValueError(msg)
+        if self.values.ndim != 3 or str(self.values.dtype) != "float16":
+            msg = f"class scores must be (R, N, C) float16, got {tuple(self.values.shape)} {self.values.dtype}"
+            raise ValueError(msg)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, ClassScores)
+            and (self.kind, self.values.shape) == (other.kind, other.values.shape)
+            and self.values.tobytes() == other.values.tobytes()
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.values.tobytes()))
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Outcome of an evaluator: scores, predictions, and choices of the protocol.
@@ -397,6 +436,8 @@ class Evaluation:
     """PNG by short name (`confusion`, `top-clusters`): what people look at."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """JSON values that join the protocol, such as the device."""
+    class_scores: ClassScores | None = None
+    """Of the videos that the predictions are of; None where nothing was classified by scores."""
 
     def __post_init__(self) -> None:
         for name in self.pictures:

@@ -64,7 +64,7 @@ def compute(toy):
             for fit in cell.row.fits:
                 units.fit(fit, workshop)
             done = units.measure(cell, workshop)
-            store.write(done.run, done.pictures)
+            store.write(done.run, done.pictures, done.class_scores)
             runs.append(done.run)
         return runs
 

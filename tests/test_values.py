@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from harness.cards import View, WholeVideo
 from harness.errors import PluginError, UsageError
-from harness.values import Batch, Box, Encoding, Evaluation, Inputs, Promise, VideoBatch, as_tokens, joined_promise
+from harness.values import (
+    Batch,
+    Box,
+    ClassScores,
+    Encoding,
+    Evaluation,
+    Inputs,
+    Promise,
+    VideoBatch,
+    as_tokens,
+    joined_promise,
+)
 
 VIEW = View(frames=4, size=8)
 
@@ -142,3 +154,13 @@ def test_a_box_has_pixels():
 def test_a_picture_has_a_short_name():
     with pytest.raises(ValueError, match="short name for a picture"):
         Evaluation((), pictures={"../x": b""})
+
+
+def test_class_scores_are_of_half_precision_and_a_known_kind():
+    assert ClassScores("margins", np.zeros((1, 3, 2), np.float16)).kind == "margins"
+    with pytest.raises(ValueError, match=r"\(R, N, C\) float16, got \(1, 3, 2\) float32"):
+        ClassScores("logits", np.zeros((1, 3, 2), np.float32))
+    with pytest.raises(ValueError, match="float16"):
+        ClassScores("logits", np.zeros((3, 2), np.float16))
+    with pytest.raises(ValueError, match="one kind of logits, probabilities, margins, got 'odds'"):
+        ClassScores("odds", np.zeros((1, 3, 2), np.float16))

@@ -19,6 +19,7 @@ from harness.cli import (
     dataset,
     doctor,
     export,
+    fuse,
     gc,
     leaderboard,
     listing,
@@ -50,6 +51,7 @@ app.command("runs", cls=Verb)(runs.runs)
 app.command("list", cls=Verb)(listing.listing)
 app.command("show", cls=Verb)(show.show)
 app.command("compare", cls=Verb)(compare.compare)
+app.command("fuse", cls=Verb)(fuse.fuse)
 app.command("map", cls=Verb)(map_verb.map_)
 app.command("export", cls=Verb)(export.export)
 app.command("verify", cls=Verb)(verify.verify)

@@ -38,6 +38,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a run: scores, protocol, provenance, reason of failure."""
+    from harness.leaderboard.class_scores import TITLES
     from harness.store.fits import curves
     from harness.store.runs import Store
     from harness.system import paths, progress
@@ -52,8 +53,9 @@ def show(
     if by is not None:
         _show_by(context.obj, run, by, as_json=as_json)
         return
+    measures = _class_scores(store, run)
     if as_json:
-        print_json(run.model_dump(mode="json"))
+        print_json(run.model_dump(mode="json") | ({"class_score_measures": measures} if measures else {}))
         return
     identity = run.identity
     log = curves(store.folder / "fits" / run.fit_key)
@@ -78,10 +80,22 @@ def show(
     )
     baselines = {s.metric: f" (baseline {s.baseline:.4f})" if s.baseline is not None else "" for s in run.scores}
     _section("scores", {s.metric: f"{s.value:.4f}{baselines[s.metric]}" for s in run.scores})
+    if measures:
+        assert run.class_scores is not None
+        numbers = {TITLES[name]: f"{value:.4f}" for name, value in measures.items()}
+        _section(f"class scores ({run.class_scores.kind})", numbers)
     _section("pictures", {name: store.picture(run.key, name) for name in run.pictures})
     _section("notes", run.notes)
     _section("protocol", run.protocol)
     _section("provenance", run.provenance)
+
+
+def _class_scores(store: Store, run: Run) -> dict[str, float]:
+    """Measures of the class scores of a run, by name; none where it has no scores."""
+    from harness.leaderboard.class_scores import measure_class_scores
+
+    scores = store.class_scores(run)
+    return {} if scores is None or run.predictions is None else measure_class_scores(scores, run.predictions.labels)
 
 
 def _show_by(options: Context, run: Run, by: str, *, as_json: bool) -> None:

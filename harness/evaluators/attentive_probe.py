@@ -12,6 +12,7 @@ import torch
 
 from harness.errors import DivergedError, UsageError
 from harness.evaluators.cards import ATTENTIVE_PROBE, LEARNING_RATES, WEIGHT_DECAYS
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
 from harness.evaluators.scoring import FOLDS, score_logits, validate
@@ -126,7 +127,8 @@ class AttentiveProbe:
             "heads": heads(dim),
             **split_notes(train, test),
         }
-        return with_confusion(Evaluation(scores, predictions, notes), test.classes)
+        evaluation = Evaluation(scores, predictions, notes, class_scores=keep("logits", logits))
+        return with_confusion(evaluation, test.classes)
 
 
 def _classes(logits: Tensor) -> Tensor:

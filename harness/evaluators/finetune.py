@@ -14,6 +14,7 @@ from harness.cards import WholeVideo
 from harness.encoders.network import only_stream
 from harness.errors import DivergedError, UsageError
 from harness.evaluators.cards import FINETUNE
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import (
     TRAIN_AND_TEST,
     LabelledFeatures,
@@ -154,7 +155,8 @@ class Finetune:
             "frozen_stages": ["+".join(stage) for stage in stages(start.module)[:count]],
             **split_notes(parts[0], test),
         }
-        return Evaluation(scores, predictions, notes)
+        kept = keep("probabilities" if self.average == "softmax" else "logits", rows)
+        return Evaluation(scores, predictions, notes, class_scores=kept)
 
     def _validate(
         self, start: Trainable, train: LabelledFeatures, session: TrainingSession, bar: progress.Bar

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from harness.evaluators.cards import KERNEL_SVM
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, LabelledFeatures, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
 from harness.evaluators.scoring import FOLDS, score_logits, validate
@@ -70,7 +71,8 @@ class KernelSVM:
         logits = machines.scores(_kernels(test.vectors, train.vectors, sizes)).mT[None].float()  # (1, N, C)
         scores, predictions = score_logits(self.card, train, test, logits)
         notes = {**notes, "converged": bool(machines.converged.all()), **split_notes(train, test)}
-        return with_confusion(Evaluation(scores, predictions, notes), test.split.classes[self.label])
+        evaluation = Evaluation(scores, predictions, notes, class_scores=keep("margins", logits))
+        return with_confusion(evaluation, test.split.classes[self.label])
 
     @staticmethod
     def _equal(kernels: Tensor, train: LabelledFeatures, bar: progress.Bar) -> tuple[KernelMachines, dict[str, object]]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.errors import UsageError
 from harness.evaluators import cards
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.scoring import score_variants
-from harness.functional.knn import nearest, vote
+from harness.functional.knn import nearest, vote, vote_shares
 from harness.values import Evaluation
 
 if TYPE_CHECKING:
@@ -72,4 +73,7 @@ class KNN:
         notes = {"videos_of_smallest_class": train.smallest_class[0], **split_notes(train, test)}
         if voting < self.k:
             notes["fewer_neighbours"] = f"k is {self.k}; train has {voting} videos, which all vote"
-        return Evaluation(scores, predictions, notes)
+        shares = vote_shares(
+            similarities[:, :voting], neighbours[:, :voting], classes=len(train.classes), temperature=self.temperature
+        )
+        return Evaluation(scores, predictions, notes, class_scores=keep("probabilities", shares[None]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch.nn.functional as F
 
 from harness.evaluators.cards import LINEAR_PROBE, LINEAR_SVM
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
 from harness.evaluators.scoring import FOLDS, score_logits, validate
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from harness.functional.logistic import Logistic
     from harness.functional.svm import Svm
     from harness.interfaces import Dataset, FrozenEncoder
-    from harness.values import Encoding, Promise
+    from harness.values import Encoding, Promise, ScoreKind
 
 
 class _Linear(ABC):
@@ -38,6 +39,8 @@ class _Linear(ABC):
     option: ClassVar[str]
     """Name of the candidates in the notes."""
     candidates: ClassVar[tuple[float, ...]]
+    kind: ClassVar[ScoreKind]
+    """Meaning of the classifier's outputs."""
 
     def __init__(self, label: str = "action") -> None:
         self.label = label
@@ -91,6 +94,7 @@ class _Linear(ABC):
                 "converged": bool(final.converged.all()),
                 **split_notes(train, test),
             },
+            class_scores=keep(self.kind, logits),
         )
 
     @staticmethod
@@ -117,6 +121,7 @@ class LinearProbe(_Linear):
 
     card = LINEAR_PROBE
     option = "strength"
+    kind = "logits"
     candidates = tuple(10.0**exponent for exponent in range(2, -7, -1))
     """L2 penalties beside the mean cross-entropy: 1 / (N C) of scikit-learn."""
 
@@ -146,6 +151,7 @@ class LinearSVM(_Linear):
 
     card = LINEAR_SVM
     option = "cost"
+    kind = "margins"
     candidates = tuple(10.0**exponent for exponent in range(-3, 4))
     """Values of C: the weight of the summed squared hinge beside |w|^2 / 2."""
 

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from harness.execution.executor import Told
-    from harness.execution.units import Workplace
+    from harness.execution.units import Outcome, Workplace
     from harness.execution.work_units import Unit
-    from harness.store.records import EvalSpec, Run
+    from harness.store.records import EvalSpec
     from harness.system.children import Limits
 
 LOCAL = "local"
@@ -235,8 +235,8 @@ def do_unit(
     def tell(kind: str, *values: Any) -> None:
         worker.log_event(topic, (unit.key, kind, *values))
 
-    def finished(cell: EvalSpec, run: Run, pictures: Mapping[str, bytes]) -> None:
-        store.write(run, pictures)
+    def finished(cell: EvalSpec, outcome: Outcome) -> None:
+        store.write(outcome.run, outcome.pictures, outcome.class_scores)
         telling.flush()
         tell(FINISHED, cell.key)
 

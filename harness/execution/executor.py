@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from harness.video.shared_frames import shared_folder
 
 if TYPE_CHECKING:
     from harness.execution.failures import Failure
-    from harness.execution.units import Workplace
+    from harness.execution.units import Outcome, Workplace
     from harness.execution.work_units import Unit
     from harness.store.records import EvalSpec, Run
     from harness.system.children import Limits
@@ -97,9 +97,9 @@ class Executor:
                     pending.finish(unit, task.result())
 
     def _recorder(self, bar: progress.Bar) -> Recorder:
-        def finished(cell: EvalSpec, run: Run, pictures: Mapping[str, bytes]) -> None:
-            self._store.write(run, pictures)
-            self._told(cell, run)
+        def finished(cell: EvalSpec, outcome: Outcome) -> None:
+            self._store.write(outcome.run, outcome.pictures, outcome.class_scores)
+            self._told(cell, outcome.run)
             bar.advance()
 
         return Recorder(begun=lambda cell: self._told(cell, None), finished=finished)

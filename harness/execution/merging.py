@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.errors import DataError, UsageError
 from harness.execution.verification import compare
 from harness.store import fits
-from harness.store.archive import Archive, expect_png
+from harness.store.archive import Archive, expect_png, whole_scores
 from harness.store.faults import storing
 from harness.store.locks import lock
 from harness.store.runs import NewerRecordError, Store, read_run
@@ -46,7 +46,7 @@ class Merged:
 
 
 def merge(store: Store, sources: Iterable[Path], card_of: CardOf) -> Merged:
-    """Take runs, their pictures and fits from other stores or archives.
+    """Take runs, their pictures, class scores and fits from other stores or archives.
 
     Checksums are compared, and nothing of the sources is executed or changed. Features are not taken: they are encoded
     again where something needs them.
@@ -81,6 +81,7 @@ class _Theirs:
     runs: tuple[str, ...]
     read: Callable[[str], Run]
     pictures: Callable[[Run], Mapping[str, bytes]]
+    class_scores: Callable[[Run], bytes | None]
     fits: tuple[Path, ...] = ()
 
 
@@ -105,6 +106,7 @@ def _store(other: Store) -> _Theirs:
         runs=tuple(sorted(path.stem for path in (other.folder / "runs").glob("*.json"))),
         read=lambda key: read_run(_regular(other.path(key))),
         pictures=lambda run: {name: _picture(other.picture(run.key, name)) for name in run.pictures},
+        class_scores=lambda run: _class_scores(other, run),
         fits=tuple(path.parent for path in sorted((other.folder / "fits").glob(f"*/{fits.FIT}"))),
     )
 
@@ -128,16 +130,28 @@ def _picture(path: Path) -> bytes:
     return content
 
 
+def _class_scores(other: Store, run: Run) -> bytes | None:
+    if run.class_scores is not None:
+        _regular(other.class_scores_path(run.key))
+    return whole_scores(other, run)
+
+
 @contextlib.contextmanager
 def _archive(path: Path) -> Iterator[_Theirs]:
     with Archive.open(path) as archive:
-        yield _Theirs(name=str(path), runs=archive.runs, read=archive.read, pictures=archive.pictures)
+        yield _Theirs(
+            name=str(path),
+            runs=archive.runs,
+            read=archive.read,
+            pictures=archive.pictures,
+            class_scores=archive.class_scores,
+        )
 
 
 def _merge_run(store: Store, theirs: _Theirs, key: str, card_of: CardOf, merged: Merged) -> None:
     try:
         run = theirs.read(key)
-        pictures = theirs.pictures(run)
+        pictures, scores = theirs.pictures(run), theirs.class_scores(run)
     except (DataError, OSError) as error:
         merged.refused.append(str(error))
         return
@@ -150,7 +164,7 @@ def _merge_run(store: Store, theirs: _Theirs, key: str, card_of: CardOf, merged:
         merged.refused.append(str(error))
         return
     if own is None or (own.status != "done" and run.status == "done"):
-        store.write(run, pictures)
+        store.write(run, pictures, scores)
         merged.taken.append(key)
     elif run.status != "done" or (problem := _conflict(own, run, card_of)) is None:
         merged.same += 1

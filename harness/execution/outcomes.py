@@ -7,16 +7,21 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.errors import HarnessError
+from harness.store import class_scores
 from harness.store.records import FITS, Run, Status
 from harness.system.hashing import digest
-from harness.values import Evaluation
+from harness.values import ClassScores, Evaluation
 
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard
     from harness.store.records import EvalSpec
 
 
+LARGEST_SCORES = class_scores.LARGEST - 2**14
+"""Bytes of class scores, without the header of their file."""
 LARGEST = 50_000_000
 """Bytes of one part of an outcome, as JSON."""
 
@@ -47,6 +52,9 @@ def expect_storable(evaluation: Evaluation, card: EvaluatorCard) -> None:
         if problem := _problem(value):
             msg = f"{name} gave {part}, {problem}"
             raise HarnessError(msg)
+    if evaluation.class_scores is not None and (problem := _problem_of_scores(evaluation)):
+        msg = f"{name} gave class scores {problem}"
+        raise HarnessError(msg)
 
 
 def _parts(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
@@ -74,6 +82,27 @@ def _problem(value: Any) -> str:
     except RecursionError:
         return "which is nested too deeply"
     return f"{size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB are stored" if size > LARGEST else ""
+
+
+def _problem_of_scores(evaluation: Evaluation) -> str:
+    """Reason why class scores are not of the predictions; empty where they are."""
+    scores, predictions = evaluation.class_scores, evaluation.predictions
+    if not isinstance(scores, ClassScores):
+        return f"that are {type(scores).__name__}; expected ClassScores"
+    if predictions is None:
+        return "without predictions, which say of which videos they are"
+    repeats, videos, classes = scores.values.shape
+    if videos != len(predictions.videos) or repeats not in {1, len(predictions.predicted)}:
+        expected = f"{len(predictions.predicted)} or 1 repeats of {len(predictions.videos)} videos"
+        return f"of {repeats} repeats of {videos} videos; expected {expected}"
+    if classes <= max(predictions.labels, default=0):
+        return f"of {classes} classes; the labels have class {max(predictions.labels)}"
+    if not np.isfinite(scores.values).all():
+        return "which are not finite"
+    size = scores.values.nbytes
+    return (
+        f"of {size / 1e6:,.0f} MB; at most {LARGEST_SCORES / 1e6:,.0f} MB are stored" if size > LARGEST_SCORES else ""
+    )
 
 
 def new_run(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.execution import work
 from harness.execution.failures import Failure
 from harness.execution.outcomes import new_run
+from harness.execution.units import Outcome
 from harness.store.fits import curves, is_stored
 from harness.store.records import Run
 from harness.system import progress
@@ -36,8 +36,8 @@ class Recorder:
 
     begun: Callable[[EvalSpec], None]
     """Told when the evaluation of a cell begins."""
-    finished: Callable[[EvalSpec, Run, Mapping[str, bytes]], None]
-    """Given the run of a cell, with its pictures as PNG by name."""
+    finished: Callable[[EvalSpec, Outcome], None]
+    """Given the run of a cell, with what lies beside it."""
 
 
 class Supervisor:
@@ -129,7 +129,7 @@ class Supervisor:
                             self._fail([cell], outcome, unit, workplace, recorder)
                         else:
                             run = Run.model_validate_json(outcome.run)
-                            recorder.finished(cell, run, outcome.pictures)
+                            recorder.finished(cell, Outcome(run, outcome.pictures, outcome.class_scores))
             except (DiedError, RuntimeError) as error:
                 failure = self._failure(error)
                 if left:
@@ -146,7 +146,7 @@ class Supervisor:
         for cell in cells:
             provenance = self._provenance(unit.evaluators[cell.key], workplace)
             run = new_run(cell, status=failure.status, reason=failure.reason, provenance=provenance)
-            recorder.finished(cell, run, MappingProxyType({}))
+            recorder.finished(cell, Outcome(run))
 
     def _provenance(self, plugins: frozenset[str], workplace: Workplace) -> dict[str, Any]:
         """Provenance of a failed cell, also where its plugins cannot even be loaded."""
@@ -194,8 +194,8 @@ class Supervisor:
 
 
 def _advancing(recorder: Recorder, bar: progress.Bar) -> Recorder:
-    def finished(cell: EvalSpec, run: Run, pictures: Mapping[str, bytes]) -> None:
-        recorder.finished(cell, run, pictures)
+    def finished(cell: EvalSpec, outcome: Outcome) -> None:
+        recorder.finished(cell, outcome)
         bar.advance(note=cell.identity.evaluator.label)
 
     return replace(recorder, finished=finished)

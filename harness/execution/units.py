@@ -27,6 +27,7 @@ from harness.execution.stored_encoders import FIT, expect_loadable, expect_promi
 from harness.execution.unread import unread
 from harness.interfaces import Encoder, Evaluator, Features, FrozenEncoder
 from harness.plugins.manager import Plugins
+from harness.store import class_scores
 from harness.store.fits import CHECKSUMS, saved_checksums
 from harness.store.locks import lock
 from harness.store.records import EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row, Run
@@ -70,10 +71,11 @@ class Workplace:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A run, and its pictures as PNG by name."""
+    """A run, its pictures as PNG by name, and the file of its class scores."""
 
     run: Run
-    pictures: Mapping[str, bytes]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    class_scores: bytes | None = None
 
 
 class Workshop:
@@ -150,7 +152,12 @@ def measure(spec: EvalSpec, workshop: Workshop) -> Outcome:
     evaluation = evaluate(spec, workshop)
     seconds = round(time.monotonic() - started, 3)
     faults = data_faults(spec.identity, workshop.sources)
-    return Outcome(_run(spec, workshop, evaluation, faults, seconds), evaluation.pictures)
+    run = _run(spec, workshop, evaluation, faults, seconds)
+    if evaluation.class_scores is None:
+        return Outcome(run, evaluation.pictures)
+    content = class_scores.to_bytes(evaluation.class_scores)
+    record = class_scores.record_of(evaluation.class_scores, content)
+    return Outcome(run.model_copy(update={"class_scores": record}), evaluation.pictures, content)
 
 
 def fit(spec: FitSpec, workshop: Workshop) -> None:

@@ -50,6 +50,7 @@ class Measured:
 
     run: str
     pictures: Mapping[str, bytes]
+    class_scores: bytes | None
 
 
 def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace) -> None:
@@ -91,7 +92,7 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
                 done = units.measure(cell, workshop)
                 _expect_working(workplace.device)
                 pictures = {name: bytes(png) for name, png in done.pictures.items()}
-                outcome = Measured(done.run.model_dump_json(), pictures)
+                outcome = Measured(done.run.model_dump_json(), pictures, done.class_scores)
             except BaseException as error:
                 outcome = _failure(error, workplace)
             link.send(Ended(place, outcome))

@@ -34,7 +34,7 @@ def mean_average_precision(scores: Tensor, labels: Tensor) -> Tensor:
     1.0
     """
     _expect_scores(scores, labels)
-    present = labels.unique()
+    present = labels.bincount().nonzero().flatten()
     own = labels == present[:, None]
     repeats = scores.reshape(-1, *scores.shape[-2:])
     each = [average_precision(one.mT[present], own).mean() for one in repeats]  # one by one: sorting takes copies

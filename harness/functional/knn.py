@@ -67,6 +67,32 @@ def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> 
     >>> vote(torch.tensor([[1.0, 0.99, 0.99]]), torch.tensor([[0, 1, 1]])).tolist()
     [1]
     """
+    return _ballots(similarities, labels, temperature, int(labels.max()) + 1 if labels.numel() else 0).argmax(1)
+
+
+def vote_shares(similarities: Tensor, labels: Tensor, *, classes: int, temperature: float = 0.07) -> Tensor:
+    """Shares of the classes in the votes of each query's neighbours.
+
+    Votes and errors as in `vote`.
+
+    Args:
+        similarities: (M, k) of each query's neighbours.
+        labels: (M, k) int64, their classes.
+        classes: C, all that there are.
+        temperature: positive.
+
+    Returns:
+        (M, C) float64, of which each row sums to 1.
+
+    >>> vote_shares(torch.tensor([[1.0, 1.0, 1.0, 1.0]]), torch.tensor([[0, 1, 1, 1]]), classes=3).tolist()
+    [[0.25, 0.75, 0.0]]
+    """
+    ballots = _ballots(similarities, labels, temperature, classes).to(torch.float64)
+    return ballots / ballots.sum(1, keepdim=True)
+
+
+def _ballots(similarities: Tensor, labels: Tensor, temperature: float, classes: int) -> Tensor:
+    """Votes (M, C) int64 for each class; errors as in `vote`."""
     if similarities.ndim != 2 or labels.shape != similarities.shape or not labels.numel():
         shapes = f"{tuple(similarities.shape)} and {tuple(labels.shape)}"
         msg = f"similarities and labels must both be (M, k), got {shapes}"
@@ -80,5 +106,4 @@ def vote(similarities: Tensor, labels: Tensor, *, temperature: float = 0.07) -> 
     # Relative to the nearest, so that no power overflows; as integers, whose sum does not depend on the order.
     weights = ((similarities - similarities.amax(1, keepdim=True)) / temperature).exp()
     votes = (weights.to(torch.float64) * _VOTE).long()
-    ballots = votes.new_zeros(len(labels), int(labels.max()) + 1).scatter_add_(1, labels, votes)
-    return ballots.argmax(1)
+    return votes.new_zeros(len(labels), classes).scatter_add_(1, labels, votes)

@@ -1,4 +1,4 @@
-"""Archive of runs and pictures, for others to take into their stores."""
+"""Archive of runs, pictures and class scores, for others to take into their stores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
+from harness.store import class_scores
 from harness.store.runs import Store, parse_run, run_text
 from harness.system import files
 from harness.system.text import printable
@@ -48,13 +49,16 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[str, Any]) -> None:
-    """Write runs with their pictures into a zip, whole or not at all.
+    """Write runs with their pictures and class scores into a zip, whole or not at all.
 
     Args:
         path: of the archive.
-        store: where the runs' pictures are.
+        store: where the runs' pictures and class scores are.
         runs: that are packed.
         about: JSON values: the suite, its command, versions.
+
+    Raises:
+        DataError: when class scores of a run are damaged or gone.
     """
     with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, ABOUT, files.json_text({"format": FORMAT, **about}).encode())
@@ -62,11 +66,30 @@ def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[
             _add(archive, f"runs/{run.key}.json", run_text(run).encode())
             for name in run.pictures:
                 _add(archive, f"pictures/{run.key}/{name}.png", store.picture(run.key, name).read_bytes())
+            if (scores := whole_scores(store, run)) is not None:
+                _add(archive, f"{class_scores.FOLDER}/{run.key}.npy", scores, zipfile.ZIP_STORED)
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def whole_scores(store: Store, run: Run) -> bytes | None:
+    """Read the file of a run's class scores, compared with its checksum; None for a run without any.
+
+    Raises:
+        DataError: when it is damaged or gone.
+    """
+    path = store.class_scores_path(run.key)
+    try:
+        content = store.class_scores_content(run)
+    except FileNotFoundError as error:
+        msg = f"{printable(str(path))}: gone; {class_scores.COMPUTE_AGAIN}"
+        raise DataError(msg) from error
+    if content is not None:
+        class_scores.parse(run, content, path)
+    return content
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> None:
     member = zipfile.ZipInfo(name, _EPOCH)
-    member.compress_type = zipfile.ZIP_DEFLATED
+    member.compress_type = method
     member.external_attr = 0o644 << 16
     archive.writestr(member, content)
 
@@ -135,6 +158,19 @@ class Archive:
             found[name] = self._content(member, LARGEST_PICTURE)
             expect_png(found[name], self._path / member)
         return found
+
+    def class_scores(self, run: Run) -> bytes | None:
+        """Read the file of a run's class scores; None for a run without any.
+
+        Raises:
+            DataError: when it is missing or damaged.
+        """
+        if run.class_scores is None:
+            return None
+        member = f"{class_scores.FOLDER}/{run.key}.npy"
+        content = self._content(member, class_scores.LARGEST)
+        class_scores.parse(run, content, self._path / member)
+        return content
 
     def _content(self, name: str, largest: int) -> bytes:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.store import fits, runs
+from harness.store import class_scores, fits, runs
 from harness.store.features import FeatureFile
 from harness.system import progress
 from harness.system.damage import FOLDER, set_aside
@@ -76,6 +76,8 @@ def _check(one: Stored, report: StoreReport) -> None:
 def _stored(folder: Path) -> Iterator[Stored]:
     for path in sorted((folder / "runs").glob("*.json")):
         yield Stored(path, "runs", _damage_of_run, runs.is_checked)
+    for path in sorted((folder / class_scores.FOLDER).glob("*.npy")):
+        yield Stored(path, class_scores.FOLDER, _damage_of_class_scores)
     for path in sorted((folder / "features").glob("*.npy")):
         if not path.name.endswith(".partial.npy"):
             yield Stored(path, "features", _damage_of_features, _are_features_checked)
@@ -87,6 +89,25 @@ def _damage_of_run(path: Path) -> str:
     try:
         runs.read_run(path)
     except runs.DamagedRecordError as error:
+        return error.problem
+    return ""
+
+
+def _damage_of_class_scores(path: Path) -> str:
+    """Say how class scores are damaged, by the record of their run.
+
+    Raises:
+        FileNotFoundError: when there is no whole record that says what they are.
+    """
+    try:
+        run = runs.read_run(path.parent.parent / "runs" / f"{path.stem}.json")
+    except runs.DamagedRecordError as error:  # which is named itself
+        raise FileNotFoundError(path) from error
+    if run.class_scores is None:
+        raise FileNotFoundError(path)
+    try:
+        class_scores.parse(run, path.read_bytes(), path)
+    except class_scores.DamagedScoresError as error:
         return error.problem
     return ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import filelock
 
+from harness.store import class_scores
 from harness.store.faults import storing
 from harness.store.fits import FIT
 from harness.store.locks import lock
@@ -87,7 +88,8 @@ class _Finder:
             if path.stem not in kept.runs:
                 with contextlib.suppress(DamagedRecordError, FileNotFoundError):
                     read_run(path)
-                yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem)
+                scores = self._folder / class_scores.FOLDER / f"{path.stem}.npy"
+                yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem, scores)
         for path in sorted((self._folder / "fits").glob("*")):
             needed = kept.fits is None or path.name in kept.fits
             if path.is_dir() and not path.name.startswith(".") and not needed:

@@ -22,6 +22,7 @@ from harness.values import (
     Predictions,
     Promise,
     Score,
+    ScoreKind,
     joined_promise,
 )
 
@@ -312,6 +313,15 @@ class Average(pydantic.BaseModel):
     data: Choice
 
 
+class ClassScoresRecord(pydantic.BaseModel):
+    """Kind of the class scores that lie beside a run, and the checksum of their file."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    kind: ScoreKind
+    checksum: str
+
+
 class Run(pydantic.BaseModel):
     """Stored outcome of a cell: scores, predictions and provenance, or its failure."""
 
@@ -334,12 +344,21 @@ class Run(pydantic.BaseModel):
     notes: dict[str, Any] = {}
     pictures: tuple[Annotated[str, pydantic.Field(pattern=f"^(?:{NAME.pattern})$")], ...] = ()
     """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
+    class_scores: ClassScoresRecord | None = None
+    """Class scores that lie beside it, read by `Store.class_scores`; stored where it has some."""
     protocol: dict[str, Any]
     """All that scores are of beside the row: recipe, clips and crops, data, code."""
     protocol_id: str
     """Hash of `protocol`; numbers are ranked only within one."""
     provenance: dict[str, Any]
     """Versions, hardware, commit, seconds; no part of any key."""
+
+    @pydantic.model_serializer(mode="wrap")
+    def _stored(self, stored: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = stored(self)
+        if values.get("class_scores") is None:
+            values.pop("class_scores", None)
+        return values
 
     def score(self, metric: str) -> Score | None:
         """Find the score of `metric`, or None."""

@@ -14,12 +14,14 @@ from typing import Any
 import pydantic
 
 from harness.errors import DataError, StoreError, UsageError
+from harness.store import class_scores
 from harness.store.faults import storing
 from harness.store.records import Run
 from harness.system import files, progress
 from harness.system.checksums import checksum
 from harness.system.damage import FOLDER, set_aside
 from harness.system.text import printable
+from harness.values import ClassScores
 
 SCHEMA = 1
 """Version of the records that are written."""
@@ -31,6 +33,8 @@ _SEALED = re.compile(rb'\{\n "checksum": "([0-9a-f]+)",\n')
 """Beginning of a file of a run: the checksum is of the file without this line."""
 _STATUS = re.compile(rb'\n "status": "(\w+)",\n(?: .*\n)* "version": %d\n' % SCHEMA)
 """End of a file of a run; no other line begins with one space and this name."""
+_HAS_SCORES = b'\n "class_scores": {'
+"""Line of a file of a run that has class scores beside it."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 """Types of pydantic's errors for unknown fields, of models and of dataclasses."""
 
@@ -83,8 +87,48 @@ class Store:
         """Path of the picture `name` of the run of `key`, stored or not."""
         return self.folder / "pictures" / key / f"{name}.png"
 
-    def write(self, run: Run, pictures: Mapping[str, bytes] = MappingProxyType({})) -> None:
-        """Store `run` and its pictures, PNG by name; an earlier run is replaced.
+    def class_scores_path(self, key: str) -> Path:
+        """Path of the class scores of the run of `key`, stored or not."""
+        return self.folder / class_scores.FOLDER / f"{key}.npy"
+
+    def class_scores(self, run: Run) -> ClassScores | None:
+        """Read the class scores of a run, compared with its checksum; None without any.
+
+        Damaged ones are named and set aside.
+
+        Raises:
+            StoreError: when the disk cannot be read.
+        """
+        path = self.class_scores_path(run.key)
+        try:
+            content = self.class_scores_content(run)
+            return None if content is None else class_scores.parse(run, content, path)
+        except class_scores.DamagedScoresError as error:
+            line = set_aside(path, self.folder / FOLDER / class_scores.FOLDER, error.problem)
+            progress.say(f"{line}; {class_scores.COMPUTE_AGAIN}")
+        except FileNotFoundError:
+            pass
+        return None
+
+    def class_scores_content(self, run: Run) -> bytes | None:
+        """Read the file of a run's class scores, not compared with anything; None for a run without any.
+
+        Raises:
+            FileNotFoundError: when it is gone.
+            StoreError: when the disk cannot be read.
+        """
+        with storing(self.folder):
+            return None if run.class_scores is None else self.class_scores_path(run.key).read_bytes()
+
+    def write(
+        self, run: Run, pictures: Mapping[str, bytes] = MappingProxyType({}), scores: bytes | None = None
+    ) -> None:
+        """Store `run`, its pictures, PNG by name, and its class scores; an earlier run is replaced.
+
+        Args:
+            run: the run.
+            pictures: those that it names.
+            scores: the file of its class scores, where it has a record of some.
 
         Raises:
             ValueError: when a score is NaN or infinite.
@@ -101,6 +145,10 @@ class Store:
                 self.get(run.key)
             for name, content in pictures.items():
                 files.write_bytes(self.picture(run.key, name), content)
+            if scores is not None:
+                files.write_bytes(self.class_scores_path(run.key), scores)
+            elif run.class_scores is None:
+                self.class_scores_path(run.key).unlink(missing_ok=True)  # those of an earlier run
             files.write_text(path, text)
 
     def get(self, key: str) -> Run | None:
@@ -125,6 +173,8 @@ class Store:
     def status(self, key: str) -> str | None:
         """Status of the run of `key`, its file checked but not parsed; None without one.
 
+        None too for a run whose class scores are gone, which is computed again.
+
         Raises:
             NewerRecordError, StoreError: as `get`.
         """
@@ -133,9 +183,12 @@ class Store:
             sealed = _SEALED.match(text)
             found = sealed and _STATUS.search(text)
             if sealed and found and checksum(b"{\n", memoryview(text)[sealed.end() :]) == sealed[1].decode():
-                return str(found[1].decode())
+                gone = _HAS_SCORES in text and not self.class_scores_path(key).exists()
+                return None if gone else str(found[1].decode())
         run = self.get(key)
-        return None if run is None else run.status
+        if run is None or (run.class_scores is not None and not self.class_scores_path(key).exists()):
+            return None
+        return run.status
 
     def readable(self, key: str) -> Run | None:
         """Read the run of `key` to show it; one of a newer version is named, and None."""

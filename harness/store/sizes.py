@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.store import class_scores
 from harness.system.damage import FOLDER
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ def _sizes(paths: Iterable[Path]) -> Iterable[int]:
 
 
 def run_size(store: Store, run: Run) -> int:
-    """Bytes of a run's record and pictures."""
-    return size_of(store.path(run.key), *(store.picture(run.key, name) for name in run.pictures))
+    """Bytes of a run's record, pictures and class scores."""
+    pictures = (store.picture(run.key, name) for name in run.pictures)
+    return size_of(store.path(run.key), *pictures, store.class_scores_path(run.key))
 
 
 def store_sizes(folder: Path) -> dict[str, int]:
     """Bytes of a store by kind: runs, fits, features, what was damaged."""
-    kinds = {"runs": ("runs", "pictures"), "fits": ("fits",), "features": ("features",), "damaged": (FOLDER,)}
+    kinds = {
+        "runs": ("runs", "pictures", class_scores.FOLDER),
+        "fits": ("fits",),
+        "features": ("features",),
+        "damaged": (FOLDER,),
+    }
     sizes = {kind: size_of(*(folder / name for name in names)) for kind, names in kinds.items()}
     return {kind: size for kind, size in sizes.items() if size or kind != "damaged"}

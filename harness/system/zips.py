@@ -53,10 +53,19 @@ def read_arrays(path: Path, names: Iterable[str], largest: int) -> dict[str, NDA
     """
     with zipfile.ZipFile(path) as archive:
         contents = {name: read_member(archive, f"{name}.npy", largest + _HEADER) for name in names}
-    return {name: _array(name, content) for name, content in contents.items()}
+    return {name: parse_array(name, content) for name, content in contents.items()}
 
 
-def _array(name: str, content: bytes) -> NDArray[Any]:
+def parse_array(name: str, content: bytes) -> NDArray[Any]:
+    """Parse an array of NumPy's format `.npy`.
+
+    Args:
+        name: of the array, for messages.
+        content: of the file.
+
+    Raises:
+        ValueError: when it is none, not as large as it says, or holds objects.
+    """
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

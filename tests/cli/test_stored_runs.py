@@ -98,6 +98,60 @@ def test_two_runs_are_compared(harness, runs, tmp_path):
     assert harness("compare", keys[0], "zz").returncode == 2
 
 
+def test_runs_are_fused_and_their_calibration_shown(harness, compute):
+    compute(
+        {**SUITE, "seeds": [0], "evaluators": [{"name": "knn", "k": 5}, "linear_probe", "linear_svm", "clustering"]}
+    )
+    keys = {run["evaluator"]: run["key"] for run in json.loads(harness("runs", "--json").stdout)}
+    two = keys["knn(k=5)"], keys["linear_probe"]
+    fused = harness("fuse", *two, "--weights", "1,3")
+    assert fused.returncode == 0, fused.stderr
+    lines = fused.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["run", two[0][:12], two[1][:12], "fusion"]
+    assert " points of top-1, without interval: under 6 groups" in lines[-1]
+    document = json.loads(harness("fuse", *two, "--json").stdout)
+    assert [(run["key"], run["weight"]) for run in document["runs"]] == [(two[0], 0.5), (two[1], 0.5)]
+    assert lines[-1].startswith(f"fusion less {document['best'][:12]}, the best run: ")
+    gained = document["fusion"]["top1"] - max(run["top1"] for run in document["runs"])
+    assert document["difference"]["mean"] == pytest.approx(gained)
+    shown = harness("show", two[1]).stdout.splitlines()
+    place = shown.index("class scores (logits)")
+    titles = [line.split(":")[0].strip() for line in shown[place + 1 : place + 5]]
+    assert titles == [
+        "mean average precision over classes",
+        "expected calibration error, 15 bins",
+        "negative log-likelihood, nats",
+        "Brier score",
+    ]
+    measures = json.loads(harness("show", two[1], "--json").stdout)["class_score_measures"]
+    assert shown[place + 4] == f"  Brier score: {measures['brier_score']:.4f}"
+    of_margins = json.loads(harness("show", keys["linear_svm"], "--json").stdout)["class_score_measures"]
+    assert list(of_margins) == ["mean_average_precision"]
+    clustering = keys["clustering"]
+    assert "class scores" not in harness("show", clustering).stdout
+    for arguments, said in (
+        ((two[0], clustering), "has no class scores"),
+        ((two[0], keys["linear_svm"]), "has margins, which are no probabilities"),
+        ((*two, "--weights", "1;3"), "--weights 1;3: expected numbers with commas, such as 2,1"),
+        ((*two, "--weights", "1"), "expected a weight for each of 2 runs"),
+    ):
+        refused = harness("fuse", *arguments)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert said in refused.stderr
+
+
+def test_a_run_whose_class_scores_are_gone_is_computed_again(harness, runs):
+    key, store = runs[0]["key"], Store(paths.store())
+    content = store.class_scores_path(key).read_bytes()
+    store.class_scores_path(key).unlink()
+    arguments = ("run", "toy", *ONE, "--set", "seeds=[0, 1]", "-o", str(harness.folder / "board"))
+    cells = json.loads(harness(*arguments, "--dry-run", "--json").stdout)
+    assert {cell["key"]: cell["state"] for cell in cells} == {key: "to do", runs[1]["key"]: "done"}
+    again = harness(*arguments)
+    assert again.returncode == 0, again.stderr
+    assert store.class_scores_path(key).read_bytes() == content
+
+
 def test_a_run_is_shown_by_label(harness, runs):
     values = json.loads(harness("show", runs[0]["key"], "--by", "action", "--json").stdout)
     parts = values["parts"]

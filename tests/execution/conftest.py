@@ -52,7 +52,7 @@ def do():
 
     def do(unit, workplace, **limits):
         done = []
-        recorder = Recorder(lambda cell: None, lambda cell, run, pictures: done.append((run, dict(pictures))))
+        recorder = Recorder(lambda cell: None, lambda cell, one: done.append((one.run, dict(one.pictures))))
         Supervisor(Limits(**limits)).do(unit, workplace, recorder)
         return done
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+
+import numpy as np
 import pytest
 
 from harness.cards import EvaluatorCard, Metric
@@ -9,10 +12,11 @@ from harness.errors import UsageError
 from harness.execution.merging import merge
 from harness.store import fits
 from harness.store.archive import write_archive
+from harness.store.class_scores import record_of, to_bytes
 from harness.store.records import CellSpec, Choice, Run
 from harness.store.runs import Store
 from harness.system import files
-from harness.values import Score
+from harness.values import ClassScores, Predictions, Score
 
 TOP1 = Metric(id="top1", title="Top-1 accuracy", unit="%", higher_is_better=True, bounds=(0.0, 1.0))
 CARD = EvaluatorCard(name="knn", summary="A vote.", protocol="none", metrics=(TOP1,))
@@ -161,6 +165,35 @@ def test_pictures_that_are_links_or_none_are_refused(tmp_path):
     report = merged(ours := Store(tmp_path / "ours"), theirs)
     assert (report.taken, len(report.refused)) == ([], 2)
     assert list(ours) == []
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_class_scores_are_taken_along_and_damaged_ones_refused(tmp_path, packed):
+    keys = ["a" * 20, "b" * 20]
+    scores = ClassScores("logits", np.zeros((1, 2, 2), np.float16))
+    content = to_bytes(scores)
+    predictions = Predictions(("v", "w"), ("", ""), (0, 1), ((0, 0),))
+    beside = {"predictions": predictions, "class_scores": record_of(scores, content)}
+    theirs = Store(tmp_path / "theirs")
+    for key in keys:
+        theirs.write(run(key).model_copy(update=beside), {"confusion": PNG}, content)
+    source = theirs
+    if packed:
+        source = tmp_path / "pack.zip"
+        write_archive(source, theirs, theirs, {})
+        with zipfile.ZipFile(source) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        members[f"class_scores/{keys[1]}.npy"] = content[:-1] + b"?"
+        with zipfile.ZipFile(source, "w") as archive:
+            for name, member in members.items():
+                archive.writestr(name, member)
+    else:
+        theirs.class_scores_path(keys[1]).unlink()
+        theirs.class_scores_path(keys[1]).symlink_to(theirs.class_scores_path(keys[0]))
+    report = merged(ours := Store(tmp_path / "ours"), source)
+    assert report.taken == keys[:1]
+    assert f"{keys[1]}.npy: {'damaged' if packed else 'no regular file'}" in report.refused[0]
+    assert ours.class_scores(ours.get(keys[0])) == scores
 
 
 def test_a_fit_that_names_files_outside_of_it_is_refused(tmp_path):

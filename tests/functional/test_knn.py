@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from harness.functional import similarities
-from harness.functional.knn import nearest, vote
+from harness.functional.knn import nearest, vote, vote_shares
 
 
 def knn(gallery, labels, queries=None, *, k, temperature=0.07):
@@ -51,6 +51,18 @@ def test_brute_force_agrees(k, temperature):
 def test_brute_force_agrees_leaving_each_point_out(k):
     gallery, labels, _ = draw()
     assert knn(gallery, labels, k=k).tolist() == brute(gallery, labels, gallery, k, 0.07, own=True)
+
+
+@pytest.mark.parametrize("k", [1, 15])
+def test_shares_are_the_probabilities_of_scikit_learn(k):
+    gallery, labels, queries = draw(200, 100, 8)
+    peer = KNeighborsClassifier(k, weights=lambda d: np.exp((1 - d) / 0.07), metric="cosine", algorithm="brute")
+    expected = peer.fit(gallery.numpy(), labels.numpy()).predict_proba(queries.numpy())
+    similarities, index = nearest(gallery, queries, k=k)
+    shares = vote_shares(similarities, labels[index], classes=5)
+    assert shares[:, :4].numpy() == pytest.approx(expected, abs=1e-5)
+    assert not shares[:, 4].any()
+    assert shares.argmax(1).tolist() == knn(gallery, labels, queries, k=k).tolist()
 
 
 def test_scikit_learn_agrees():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 
 from harness.errors import UsageError
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import LabelledFeatures, labelled_features, split_notes
 from harness.evaluators.scoring import score_logits
 from harness.interfaces import Features
@@ -68,7 +69,8 @@ class OwnSoftmax:
         known = LabelledFeatures(tested.vectors.new_empty(len(labels), 0), labels, tested.classes, train)
         scores, predictions = score_logits(self.card, known, tested, probabilities[None])
         notes = {**split_notes(known, tested), "crops": self.crops}
-        return with_predictions(Evaluation(scores, predictions, notes), tested, probabilities, seed=seed)
+        evaluation = Evaluation(scores, predictions, notes, class_scores=keep("probabilities", probabilities[None]))
+        return with_predictions(evaluation, tested, probabilities, seed=seed)
 
     def _encoding(self, seed: int) -> Encoding:
         return Encoding(split="test", crops=self.crops, shuffle=derive_seed(seed, 0) if self.shuffled else None)

@@ -1,0 +1,41 @@
+"""Class scores of test videos, kept in half precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.values import ClassScores, ScoreKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+LARGEST = 65504.0
+"""Largest number of half precision."""
+
+
+def keep(kind: ScoreKind, repeats: Iterable[Tensor]) -> ClassScores:
+    """Convert scores of videos to half precision, so that none overflows.
+
+    Of logits each row has its maximum subtracted, which changes no softmax and leaves the classes that compete next to
+    0, where half precision is finest. What then lies beyond its largest number, 65504, is clipped to that. Margins
+    keep their zero, because a class ranks videos by them.
+
+    Args:
+        kind: of the scores.
+        repeats: (N, C) floating point of each repeat; a tensor (R, N, C) is that too.
+
+    >>> import torch
+    >>> keep("logits", torch.tensor([[[2.0, 1e6], [3.0, 1.0]]])).values.tolist()
+    [[[-65504.0, 0.0], [0.0, -2.0]]]
+    """
+    return ClassScores(kind, np.stack([_half(kind, scores) for scores in repeats]))
+
+
+def _half(kind: ScoreKind, scores: Tensor) -> NDArray[np.float16]:
+    relative = scores - scores.amax(1, keepdim=True) if kind == "logits" else scores
+    half: NDArray[np.float16] = relative.clamp(-LARGEST, LARGEST).half().cpu().numpy()
+    return half
