@@ -215,6 +215,11 @@ class DatasetCard(Card):
 
     splits: tuple[str, ...] = ("train", "test")
     labels: tuple[str, ...] = ("action",)
+    """Kinds of which each video has one class."""
+    multilabels: tuple[str, ...] = ()
+    """Kinds of which each video has a set of classes, which may be empty."""
+    targets: tuple[str, ...] = ()
+    """Numbers that each video has, for regression."""
     joints: bool = False
     located: bool = False
     """True if the user says where its files lie: `harness dataset add`."""

@@ -55,6 +55,11 @@ class Split(Protocol):
         ...
 
     @property
+    def multilabel_classes(self) -> Mapping[str, tuple[str, ...]]:
+        """For each multi-label kind, the names of its classes; empty in an unlabelled split."""
+        ...
+
+    @property
     def left_out(self) -> Mapping[str, str]:
         """Reason for each listed video that the split lacks, by its path.
 
@@ -64,7 +69,7 @@ class Split(Protocol):
 
     @property
     def manifest(self) -> str:
-        """Hash of all that the split contains: bytes, frames, ids, labels, groups, order."""
+        """Hash of all that the split contains: bytes, frames, ids, labels, targets, groups, order."""
         ...
 
     def __len__(self) -> int: ...
@@ -100,7 +105,7 @@ class Split(Protocol):
         ...
 
     def unlabelled(self) -> Split:
-        """Hide labels, groups, classes, joints, names, paths and order.
+        """Hide labels, targets, groups, classes, joints, names, paths and order.
 
         Nothing public, nor the repr or the pickle, may tell them. Records are `harness.video.anonymous.anonymous`, in
         the order `harness.video.anonymous.hidden_order` of the videos; an unlabelled split gives itself.
@@ -180,6 +185,41 @@ class Features:
             msg = f"split {self.split.name!r} has no label {kind!r}; it has: {known}"
             raise DataError(msg) from None
         return torch.tensor(values, dtype=torch.int64, device=self.device)
+
+    def membership(self, kind: str) -> Tensor:
+        """(N, C) bool: classes of each video, of the multi-label kind `kind`.
+
+        Raises:
+            DataError: when the split has no such kind, or a video has none of it or a class without a name.
+        """
+        import torch
+
+        names = self.split.multilabel_classes.get(kind, ())
+        table = torch.zeros(len(self.split), len(names), dtype=torch.bool)
+        for row, video in zip(table, self.split.videos, strict=True):
+            classes = video.multilabels.get(kind)
+            if not names or classes is None or any(not 0 <= index < len(names) for index in classes):
+                known = ", ".join(self.split.multilabel_classes) or "none"
+                msg = f"split {self.split.name!r} has no multi-label kind {kind!r} of all its videos; it has: {known}"
+                raise DataError(msg)
+            row[list(classes)] = True
+        return table.to(self.device)
+
+    def targets(self, name: str) -> Tensor:
+        """(N,) float64 regression target `name` of each video.
+
+        Raises:
+            DataError: when a video has no such target.
+        """
+        import torch
+
+        try:
+            values = [video.targets[name] for video in self.split.videos]
+        except KeyError:
+            known = ", ".join(dict.fromkeys(name for video in self.split.videos for name in video.targets)) or "none"
+            msg = f"split {self.split.name!r} has no target {name!r} of every video; it has: {known}"
+            raise DataError(msg) from None
+        return torch.tensor(values, dtype=torch.float64, device=self.device)
 
 
 class Encoder(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,21 @@ def test_labels_are_those_of_the_split():
         features.labels("scene")
     with pytest.raises(DataError, match="it has: none"):
         Features((block(1, 3),), SPLIT.unlabelled()).labels("action")
+
+
+def test_sets_of_classes_and_targets_by_name():
+    videos = tuple(
+        replace(video, multilabels={"objects": classes}, targets={"age": age})
+        for video, classes, age in zip(SPLIT.videos, ((), (1,), (0, 2)), (0.5, -2.0, 3.0), strict=False)
+    )
+    split = replace(SPLIT, videos=videos, multilabel_classes={"objects": ("cup", "bag", "box")})
+    features = Features((block(1, 2)[:3],), split)
+    assert features.membership("objects").int().tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 1]]
+    assert features.targets("age").tolist() == [0.5, -2.0, 3.0]
+    with pytest.raises(DataError, match="has no multi-label kind 'action' of all its videos; it has: objects"):
+        features.membership("action")
+    with pytest.raises(DataError, match="has no target 'size' of every video; it has: age"):
+        features.targets("size")
+    wrong = replace(split, videos=(replace(videos[0], multilabels={"objects": (3,)}), *videos[1:]))
+    with pytest.raises(DataError, match="has no multi-label kind 'objects' of all its videos"):
+        Features((block(1, 2)[:3],), wrong).membership("objects")

@@ -31,6 +31,8 @@ class ListedFile:
     id: str = ""
     """Unique in the data set; the path without its suffix when empty."""
     labels: Mapping[str, int] = field(default_factory=dict)
+    multilabels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict)
     group: str = ""
     joints: Path | None = None
     box: Box | None = None
@@ -49,6 +51,7 @@ def read_split(
     bad: OnBadFile = "error",
     absent: OnBadFile | None = None,
     records: Mapping[str, Record] | None = None,
+    multilabel_classes: Mapping[str, tuple[str, ...]] | None = None,
 ) -> VideoSplit:
     """Build the labelled split `name` of the files that lists name, in their order.
 
@@ -61,6 +64,7 @@ def read_split(
         bad: what becomes of files that cannot be used.
         absent: what becomes of files that are not there; as `bad` when None.
         records: of all files, where they are known; else the files are decoded, once.
+        multilabel_classes: for each multi-label kind, the names of its classes.
 
     Raises:
         DataError: when the lists name nothing, a file twice as different videos of one id, or files that cannot be
@@ -96,7 +100,14 @@ def read_split(
     ]
     if refused or not videos:
         raise _refusal(folder, dataset, name, refused or [entry.path for entry in listed], len(listed), records)
-    return VideoSplit(name, tuple(videos.values()), classes, left_out=left_out, _segments=segments)
+    return VideoSplit(
+        name,
+        tuple(videos.values()),
+        classes,
+        left_out=left_out,
+        _segments=segments,
+        multilabel_classes=multilabel_classes or {},
+    )
 
 
 def _looked_at(
@@ -133,6 +144,8 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
         height=height,
         group=plain(entry.group),
         labels=entry.labels,
+        multilabels=entry.multilabels,
+        targets=entry.targets,
         joints=entry.joints,
         box=entry.box,
         content=record.sha256,

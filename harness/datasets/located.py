@@ -80,7 +80,24 @@ class ListedDataset(LocatedDataset, abc.ABC):
         if name not in card.splits:
             raise unknown("split", name, card.splits)
         files, classes = self.listed(name)
-        return read_split(name, self.folder, files, classes, dataset=card.name, bad=self.bad, absent=self.absent)
+        return read_split(
+            name,
+            self.folder,
+            files,
+            classes,
+            dataset=card.name,
+            bad=self.bad,
+            absent=self.absent,
+            multilabel_classes=self.multilabel_classes(),
+        )
+
+    def multilabel_classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes of each multi-label kind; none unless a subclass has some.
+
+        Raises:
+            DataError: when lists are missing or wrong.
+        """
+        return {}
 
     @abc.abstractmethod
     def listed(self, name: str) -> tuple[Sequence[ListedFile], Mapping[str, tuple[str, ...]]]:

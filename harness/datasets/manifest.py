@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,12 +15,12 @@ from harness.datasets import cards
 from harness.datasets.file_names import plain
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
+from harness.datasets.manifest_file import BETWEEN, REQUIRED, SETS, TARGET, read, required
 from harness.errors import DataError
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
 
-REQUIRED = ("path", "split", "label")
 GROUP = "group"
 WHOLE = (0.0, math.inf)
 """Seconds of a whole file."""
@@ -32,14 +30,18 @@ FURTHER = "label:"
 """Prefix of the column of a further kind of label: `label:scene`."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_SIGNED = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class _Card:
-    """Card of the class; of an object with the kinds of labels that its file has."""
+    """Card of the class; of an object with the kinds of labels and targets that its file has."""
 
     def __get__(self, data: Manifest | None, owner: type[Manifest]) -> DatasetCard:
-        return cards.MANIFEST if data is None else dataclasses.replace(cards.MANIFEST, labels=tuple(data.columns))
+        if data is None:
+            return cards.MANIFEST
+        sets, targets = (tuple(data.prefixed(prefix)) for prefix in (SETS, TARGET))
+        return dataclasses.replace(cards.MANIFEST, labels=tuple(data.columns), multilabels=sets, targets=targets)
 
 
 class Manifest(ListedDataset):
@@ -51,6 +53,9 @@ class Manifest(ListedDataset):
     none; a part of a long file is then a video, and its group the file unless it has one), and `label:<kind>` for each
     further kind of label. All are texts without spaces around them. Classes are in the order of their names, over both
     splits, and train has every `label` of test.
+
+    `labels:<kind>` is a set of classes of a multi-label kind, maybe empty: names with `;` between them, in JSON a list
+    of texts. `target:<name>` is a number, for regression. Beside one of these, the column `label` may be left out.
     """
 
     card = _Card()
@@ -67,13 +72,19 @@ class Manifest(ListedDataset):
             DataError: when it is wrong, naming the row, counted from 1.
         """
         classes = {kind: tuple(sorted({row[key] for row in self._rows})) for kind, key in self.columns.items()}
-        numbers = {kind: {label: number for number, label in enumerate(names)} for kind, names in classes.items()}
+        sets = self.multilabel_classes()
+        numbers, of_sets = ({kind: _numbers(names) for kind, names in one.items()} for one in (classes, sets))
         files = [
             ListedFile(
                 path=row["path"],
                 id=_id(row),
                 seconds=_seconds(row),
                 labels={kind: numbers[kind][row[key]] for kind, key in self.columns.items()},
+                multilabels={
+                    kind: tuple(sorted(of_sets[kind][one] for one in _names(row[key])))
+                    for kind, key in self.prefixed(SETS).items()
+                },
+                targets={target: float(row[key]) for target, key in self.prefixed(TARGET).items()},
                 group=_group(row),
             )
             for row in self._rows
@@ -84,8 +95,23 @@ class Manifest(ListedDataset):
     @property
     def columns(self) -> dict[str, str]:
         """Column of each kind of label."""
-        further = (key for key in self._rows[0] if key.startswith(FURTHER))
-        return {"action": "label", **{key.removeprefix(FURTHER): key for key in further}}
+        return {**({"action": "label"} if "label" in self._rows[0] else {}), **self.prefixed(FURTHER)}
+
+    def prefixed(self, prefix: str) -> dict[str, str]:
+        """Columns that begin with `prefix`, by the rest of their names."""
+        return {key.removeprefix(prefix): key for key in self._rows[0] if key.startswith(prefix)}
+
+    def multilabel_classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the classes of each multi-label kind, over both splits.
+
+        Raises:
+            DataError: as in `listed`.
+        """
+        columns = self.prefixed(SETS)
+        return {
+            kind: tuple(sorted({one for row in self._rows for one in _names(row[key])}))
+            for kind, key in columns.items()
+        }
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
@@ -94,7 +120,7 @@ class Manifest(ListedDataset):
         paths: dict[tuple[str, tuple[float, float]], int] = {}
         sides: dict[str, str] = {}
         keys: set[str] = set()
-        for number, row in enumerate(_read(file), start=1):
+        for number, row in enumerate(read(file), start=1):
             keys = keys or set(row)
             problem = _problem(row, keys)
             if not problem and (first := paths.setdefault((row["path"], _seconds(row) or WHOLE), number)) != number:
@@ -112,6 +138,16 @@ class Manifest(ListedDataset):
         _expect_known_classes(file, rows)
         _expect_apart(file, rows)
         return rows
+
+
+def _numbers(names: Sequence[str]) -> dict[str, int]:
+    """Index of each class by its name."""
+    return {name: number for number, name in enumerate(names)}
+
+
+def _names(cell: str) -> list[str]:
+    """Names of a set of classes."""
+    return cell.split(BETWEEN) if cell else []
 
 
 def _expect_apart(file: Path, rows: list[dict[str, str]]) -> None:
@@ -148,6 +184,8 @@ def _group(row: Mapping[str, str]) -> str:
 
 
 def _expect_known_classes(file: Path, rows: list[dict[str, str]]) -> None:
+    if "label" not in rows[0]:
+        return
     known = {row["label"] for row in rows if row["split"] == "train"}
     for number, row in enumerate(rows, start=1):
         if known and row["label"] not in known:
@@ -158,20 +196,28 @@ def _expect_known_classes(file: Path, rows: list[dict[str, str]]) -> None:
 def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
     """Describe what is wrong with a row by itself; empty when nothing is."""
     for key in sorted(row):
-        kind = key.removeprefix(FURTHER)
-        if key not in (*REQUIRED, GROUP, *SEGMENT) and not (kind != key and kind != "action" and NAME.fullmatch(kind)):
-            return f"unknown column {key!r}; there are {', '.join((*REQUIRED, GROUP, *SEGMENT))} and {FURTHER}<kind>"
+        if key not in (*REQUIRED, GROUP, *SEGMENT) and not _further(key):
+            columns = (*REQUIRED, GROUP, *SEGMENT, f"{FURTHER}<kind>", f"{SETS}<kind>")
+            return f"unknown column {key!r}; there are {', '.join(columns)} and {TARGET}<name>"
         if not isinstance(row[key], str):
             return f"{key!r} is not a text, but {row[key]!r}"
         if row[key] != row[key].strip():
             return f"{key!r} is {row[key]!r}, with spaces around it"
+    kinds = [further for key in row if (further := _further(key) or ("action" if key == "label" else ""))]
+    if len(set(kinds)) != len(kinds):
+        return f"{max(kinds, key=kinds.count)!r} has two columns; a kind of label or a target has one"
     optional = {GROUP, *SEGMENT}
-    for key in sorted({*REQUIRED, *(keys - optional)}):
-        if not row.get(key):
+    for key in sorted({*required(keys), *(keys - optional)}):
+        if key not in row or (not row[key] and not key.startswith(SETS)):
             return f"{key!r} is missing, or empty"
     extra = sorted(set(row) - keys - optional)
     if extra:
         return f"{extra[0]!r} is in this row and not in the first; every row needs the same kinds of labels"
+    for key in sorted(keys):
+        if key.startswith(SETS) and (problem := _problem_of_set(_names(row[key]))):
+            return f"{key!r} is {row[key]!r}, {problem}"
+        if key.startswith(TARGET) and not (_SIGNED.fullmatch(row[key]) and math.isfinite(float(row[key]))):
+            return f"{key!r} is {row[key]!r}, and should be a finite number such as 0.5 or -3e2"
     if row["split"] not in cards.MANIFEST.splits:
         return f"split {row['split']!r} should be train or test"
     start, end = (row.get(key, "") for key in SEGMENT)
@@ -183,48 +229,14 @@ def _problem(row: Mapping[str, Any], keys: set[str]) -> str:
     return ""
 
 
-def _read(file: Path) -> Iterator[Mapping[str, Any]]:
-    suffix = file.suffix.lower()
-    if suffix not in (".csv", ".json") or not file.is_file():
-        msg = f"{file}: a manifest is a file named *.csv or *.json; correct the path with `harness dataset add`"
-        raise DataError(msg)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        return iter(_csv(text, file) if suffix == ".csv" else _json(text, file))
-    except (OSError, ValueError, RecursionError, csv.Error) as error:
-        what = " ".join(str(error).split())
-        msg = f"{file}: cannot be read as {suffix[1:].upper()} ({what}); correct it"
-        raise DataError(msg) from error
+def _further(key: str) -> str:
+    """Kind of label, or target, of a column; empty where it names none."""
+    kind = next((key.removeprefix(prefix) for prefix in (FURTHER, SETS, TARGET) if key.startswith(prefix)), "")
+    return kind if NAME.fullmatch(kind) and key != f"{FURTHER}action" else ""
 
 
-def _csv(text: str, file: Path) -> list[dict[str, str]]:
-    header, *rows = [cells for cells in csv.reader(text.splitlines(keepends=True), strict=True) if cells] or [[]]
-    if len(set(header)) != len(header) or not set(REQUIRED) <= set(header):
-        exactly = ", ".join(map(repr, header)) or "none"
-        msg = f"{file}: the columns should be {', '.join(REQUIRED)}, each once and without spaces; they are {exactly}"
-        raise DataError(msg)
-    for number, cells in enumerate(rows, start=1):
-        if len(cells) != len(header):
-            msg = f"{file}, row {number}: {len(cells)} cells, {len(header)} columns; correct the manifest"
-            raise DataError(msg)
-    return [dict(zip(header, cells, strict=True)) for cells in rows]
-
-
-def _json(text: str, file: Path) -> list[dict[str, Any]]:
-    rows = json.loads(text, object_pairs_hook=_once)
-    if not isinstance(rows, list):
-        msg = f"{file}: should be a list of objects, and is none; correct the manifest"
-        raise DataError(msg)
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            msg = f"{file}, row {number}: {row!r} is no object; correct the manifest"
-            raise DataError(msg)
-    return rows
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        msg = f"an object with a key twice: {', '.join(key for key, _ in pairs)}"
-        raise ValueError(msg)
-    return unique
+def _problem_of_set(names: list[str]) -> str:
+    """Describe what is wrong with the names of a set of classes; empty when nothing is."""
+    if any(not name or name != name.strip() for name in names):
+        return f"with a name that is empty or has spaces around it; put {BETWEEN!r} between names alone"
+    return "with a name twice" if len(set(names)) != len(names) else ""

@@ -50,6 +50,11 @@ class SplitView:
         return self._split.classes
 
     @property
+    def multilabel_classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the classes of each multi-label kind."""
+        return self._split.multilabel_classes
+
+    @property
     def left_out(self) -> Mapping[str, str]:
         """Reason for each listed video that the split lacks, by its path."""
         return self._split.left_out

@@ -39,6 +39,7 @@ class VideoSplit:
         left_out: for the path of each video that the lists name and the split lacks, the reason.
         _files: to decode, where the paths of `videos` are opaque.
         _segments: by position of the videos that are parts of their files.
+        multilabel_classes: for each multi-label kind, the names of its classes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class VideoSplit:
     left_out: Mapping[str, str] = field(default_factory=dict)
     _files: HiddenFiles | None = field(default=None, repr=False)
     _segments: Mapping[int, Segment] = field(default_factory=dict, repr=False)
+    multilabel_classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -56,7 +58,7 @@ class VideoSplit:
     def manifest(self) -> str:
         """Hash of every video's content, frames and order.
 
-        In a labelled split of ids, labels, groups and joints too.
+        In a labelled split of ids, labels, targets, groups and joints too.
 
         Raises:
             DataError: when a file of joints is missing.
@@ -67,10 +69,12 @@ class VideoSplit:
             if video.box is not None:
                 record.append(dataclasses.astuple(video.box))
             if self.labelled:
-                record += [video.id, video.group, sorted(video.labels.items()), _joints(video)]
+                record += [video.id, video.group, sorted(video.labels.items()), _joints(video), *_further(video)]
             sha.update(json.dumps(record).encode())
         if self.labelled:
             sha.update(json.dumps(sorted(self.classes.items())).encode())
+            if self.multilabel_classes:
+                sha.update(json.dumps({"multilabels": sorted(self.multilabel_classes.items())}).encode())
         return sha.hexdigest()[:20]
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
@@ -172,6 +176,18 @@ def _complete(frames: Tensor, video: Video, path: Path) -> Tensor:
     return frames
 
 
+def _further(video: Video) -> list[dict[str, Any]]:
+    """What a video has beside one class of each kind, for a hash; empty where it has none.
+
+    Hence the hashes of data without are those of before there were any.
+    """
+    further = {
+        "multilabels": sorted((kind, list(classes)) for kind, classes in video.multilabels.items()),
+        "targets": sorted(video.targets.items()),
+    }
+    return [further] if any(further.values()) else []
+
+
 def _joints(video: Video) -> str:
     if video.joints is None:
         return ""
@@ -193,6 +209,7 @@ class ArraySplit:
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
         left_out: empty: arrays are read whole or not at all.
+        multilabel_classes: for each multi-label kind, the names of its classes.
 
     Raises:
         ValueError: when there is not one image for each video, or they are not of that shape and type.
@@ -204,6 +221,7 @@ class ArraySplit:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
+    multilabel_classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = self.images.shape
@@ -216,12 +234,13 @@ class ArraySplit:
 
     @cached_property
     def manifest(self) -> str:
-        """Hash of all pixels, and in a labelled split of ids, labels and groups."""
+        """Hash of all pixels, and in a labelled split of ids, labels, targets and groups."""
         sha = hashlib.sha256(str(self.images.shape).encode())
         sha.update(np.ascontiguousarray(self.images).data)
         if self.labelled:
-            rows = [[video.id, video.group, sorted(video.labels.items())] for video in self.videos]
-            sha.update(json.dumps([rows, sorted(self.classes.items())]).encode())
+            rows = [[video.id, video.group, sorted(video.labels.items()), *_further(video)] for video in self.videos]
+            of_sets = [sorted(self.multilabel_classes.items())] if self.multilabel_classes else []
+            sha.update(json.dumps([rows, sorted(self.classes.items()), *of_sets]).encode())
         return sha.hexdigest()[:20]
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:

@@ -67,6 +67,7 @@ class UnionSplit:
 
     labelled: ClassVar[bool] = False
     classes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    multilabel_classes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __init__(self, name: str, parts: Sequence[Split]) -> None:
         self.name = name

@@ -52,10 +52,11 @@ def _backbone(card: BackboneCard) -> None:
 
 
 def _dataset(card: DatasetCard) -> None:
+    kinds = (*card.labels, *card.multilabels, *card.targets)
     expect(
-        len(set(card.splits)) == len(card.splits) > 0 and len(set(card.labels)) == len(card.labels),
-        expected="at least one split, and splits and kinds of labels each named once",
-        got=(card.splits, card.labels),
+        len(set(card.splits)) == len(card.splits) > 0 and len(set(kinds)) == len(kinds),
+        expected="at least one split, and splits, kinds of labels and targets each named once",
+        got=(card.splits, kinds),
         remedy="correct the card",
     )
 

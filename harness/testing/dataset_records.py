@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,7 +80,8 @@ def check_videos(subject: DatasetSubject) -> None:
     """Videos have an id of their own, positive sizes, a file and their labels.
 
     Sizes are frames, fps, width and height. Labels are one class of every kind on the card, as an index into the
-    split's classes; joints are there where the card says so.
+    split's classes, and a set of classes, in ascending order, of every multi-label kind; targets are finite numbers.
+    Joints are there where the card says so.
     """
     subject.requires(check_splits)
     card = subject.tested.card
@@ -90,8 +92,15 @@ def check_videos(subject: DatasetSubject) -> None:
             got=f"{ {kind: len(names) for kind, names in split.classes.items()} }",
             remedy="correct the card's labels or the split's classes",
         )
+        expect(
+            set(split.multilabel_classes) == set(card.multilabels) and all(split.multilabel_classes.values()),
+            expected=f"multilabel_classes of {', '.join(card.multilabels) or 'no kind'}, as on the card",
+            got=f"{ {kind: len(names) for kind, names in split.multilabel_classes.items()} }",
+            remedy="correct the card's multilabels or the split's multilabel_classes",
+        )
         for video in split.videos:
             _expect_whole(video, split, joints=card.joints)
+            _expect_sets_and_targets(video, split, card.targets)
     counted = Counter(video.id for split in subject.splits.values() for video in split.videos)
     name, count = counted.most_common(1)[0]
     expect(count == 1, expected="every id once", got=f"{name!r} {count} times", remedy="put the class or split into it")
@@ -126,6 +135,23 @@ def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
             got=None,
             remedy="give its .npz, or state joints=False on the card",
         )
+
+
+def _expect_sets_and_targets(video: Video, split: Split, targets: Sequence[str]) -> None:
+    for kind, names in split.multilabel_classes.items():
+        given = video.multilabels.get(kind)
+        expect(
+            given is not None and list(given) == sorted({*given} & {*range(len(names))}),
+            expected=f"video {video.id!r} to have a set of classes of {kind!r} from 0 to {len(names) - 1}, ascending",
+            got=given,
+            remedy="multilabels are tuples of indices into the split's multilabel_classes, each once, () for none",
+        )
+    expect(
+        set(video.targets) == set(targets) and all(map(math.isfinite, video.targets.values())),
+        expected=f"video {video.id!r} to have a finite number for each target of {', '.join(targets) or 'none'}",
+        got=dict(video.targets),
+        remedy="correct the card's targets, or leave the video out",
+    )
 
 
 def check_joints(subject: DatasetSubject) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from harness.testing.checking import expect
 from harness.testing.dataset_records import DatasetSubject, check_groups, check_joints, check_splits, check_videos
 from harness.testing.leaks import told
 from harness.testing.traces import expect_no_traces, reseeded, traces
+from harness.values import Video
 from harness.video.anonymous import hidden_order
 
 
@@ -92,8 +93,9 @@ def check_unlabelled(subject: DatasetSubject) -> None:
         videos = bare.videos
         traces_of_labels = {
             "labelled=True": bare.labelled,
-            "classes": bool(bare.classes),
-            "labels": any(video.labels for video in videos),
+            "classes": bool(bare.classes or bare.multilabel_classes),
+            "labels": any(video.labels or video.multilabels for video in videos),
+            "targets": any(video.targets for video in videos),
             "groups": any(video.group for video in videos),
             "joints": any(video.joints for video in videos),
             "ids that are there twice": len({video.id for video in videos}) < len(bare),
@@ -131,34 +133,45 @@ def check_manifest(subject: DatasetSubject) -> None:
             got=f"{split.manifest!r} and {bare.manifest!r}",
             remedy="hash labels and groups where the split is labelled",
         )
-        other = _relabelled(split)
-        if other is not None:
+        for what, other in _relabelled(split):
             expect(
                 other.manifest != split.manifest,
-                expected=f"split {name!r} with other labels to have another manifest",
+                expected=f"split {name!r} with other {what} to have another manifest",
                 got="the same",
-                remedy="hash the labels too: stored results would go on to count",
+                remedy=f"hash the {what} too: stored results would go on to count",
             )
             expect(
                 other.unlabelled().manifest == bare.manifest,
                 expected=f"split {name!r} without labels to have a manifest that does not depend on them",
-                got="another one for other labels",
-                remedy="hash labels, groups and telling ids only where the split is labelled",
+                got=f"another one for other {what}",
+                remedy="hash labels, targets, groups and telling ids only where the split is labelled",
             )
 
 
-def _relabelled(split: Split) -> Split | None:
-    """Copy a split with every label moved on by one; None where that is impossible."""
+def _relabelled(split: Split) -> Iterator[tuple[str, Split]]:
+    """Copy a split with all labels, sets of classes or targets moved on by one.
+
+    None where that changes nothing or is impossible.
+    """
     if not dataclasses.is_dataclass(split) or "videos" not in {field.name for field in dataclasses.fields(split)}:
-        return None
-    videos = tuple(
-        dataclasses.replace(
-            video, labels={kind: (label + 1) % len(split.classes[kind]) for kind, label in video.labels.items()}
-        )
-        for video in split.videos
-    )
-    changed: Any = dataclasses.replace(split, videos=videos)
-    return None if changed.videos == split.videos else changed
+        return
+    for what, moved in _MOVED.items():
+        videos = tuple(dataclasses.replace(video, **{what: moved(split, video)}) for video in split.videos)
+        changed: Any = dataclasses.replace(split, videos=videos)
+        if changed.videos != split.videos:
+            yield what, changed
+
+
+_MOVED: Mapping[str, Callable[[Split, Video], Any]] = {
+    "labels": lambda split, video: {
+        kind: (label + 1) % len(split.classes[kind]) for kind, label in video.labels.items()
+    },
+    "multilabels": lambda split, video: {
+        kind: tuple(sorted((label + 1) % len(split.multilabel_classes[kind]) for label in labels))
+        for kind, labels in video.multilabels.items()
+    },
+    "targets": lambda split, video: {name: number + 1 for name, number in video.targets.items()},
+}
 
 
 def check_traces(subject: DatasetSubject) -> None:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,18 +47,26 @@ class MemorySplit:
     classes: Mapping[str, tuple[str, ...]]
     labelled: bool = True
     left_out: Mapping[str, str] = field(default_factory=dict)
+    multilabel_classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.videos)
 
     @functools.cached_property
     def manifest(self) -> str:
-        """Hash of ids, pixels, labels, groups and classes."""
+        """Hash of ids, pixels, labels, targets, groups and classes."""
         rows = [
             [video.id, hashlib.sha256(frames.numpy().tobytes()).hexdigest(), dict(video.labels), video.group]
             for video, frames in zip(self.videos, self.frames, strict=True)
         ]
-        return digest({"videos": rows, "classes": {kind: list(names) for kind, names in self.classes.items()}})
+        parts: dict[str, Any] = {
+            "multilabels": [{kind: list(those) for kind, those in video.multilabels.items()} for video in self.videos],
+            "targets": [dict(video.targets) for video in self.videos],
+            "multilabel_classes": {kind: list(names) for kind, names in self.multilabel_classes.items()},
+        }
+        further = {name: part for name, part in parts.items() if any(part)}  # none changes a hash that is older
+        classes = {kind: list(names) for kind, names in self.classes.items()}
+        return digest({"videos": rows, "classes": classes, **further})
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """Copy frames of video `index` as (T, H, W, C) uint8 RGB."""

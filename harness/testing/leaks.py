@@ -47,7 +47,7 @@ def told(split: Split, shown: Split) -> list[str]:
 
 def _words(split: Split) -> list[str]:
     step = max(1, len(split) // SAMPLE)
-    words = {name for names in split.classes.values() for name in names}
+    words = {name for kinds in (split.classes, split.multilabel_classes) for names in kinds.values() for name in names}
     for video in split.videos[::step]:
         files = [path for path in (video.path, video.joints) if path is not None]
         words |= {video.id, video.group} | {part for path in files for part in (path.stem, path.parent.name)}

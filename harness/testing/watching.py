@@ -64,13 +64,13 @@ class _Refusal:
         raise LabelsTouchedError(msg)
 
 
-class _RefusedLabels(Mapping[str, int]):
-    """Labels that can be passed around, but not read."""
+class _RefusedLabels(Mapping[str, Any]):
+    """Labels, or targets, that can be passed around, but not read."""
 
     def __init__(self, refuse: _Refusal) -> None:
         self._refuse = refuse
 
-    def __getitem__(self, kind: str) -> int:
+    def __getitem__(self, kind: str) -> Any:
         self._refuse("a video's labels")
 
     def __iter__(self) -> Iterator[str]:
@@ -158,7 +158,10 @@ unsupervised method must not look at
         group._refuse = self._refuse
         labels = _RefusedLabels(self._refuse)
         path = cast("Path", _RefusedPath(self._refuse))
-        self._videos = tuple(replace(video, labels=labels, group=group, path=path) for video in self._split.videos)
+        self._videos = tuple(
+            replace(video, labels=labels, multilabels=labels, targets=labels, group=group, path=path)
+            for video in self._split.videos
+        )
 
     @property
     def touched(self) -> list[str]:
@@ -167,11 +170,16 @@ unsupervised method must not look at
 
     @property
     def videos(self) -> Sequence[Video]:
-        """Videos whose labels, groups and paths raise `LabelsTouchedError`."""
+        """Videos whose labels, targets, groups and paths raise `LabelsTouchedError`."""
         return self._videos
 
     @property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Raise `LabelsTouchedError`."""
+        self._refuse("its classes")
+
+    @property
+    def multilabel_classes(self) -> Mapping[str, tuple[str, ...]]:
         """Raise `LabelsTouchedError`."""
         self._refuse("its classes")
 

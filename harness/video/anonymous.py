@@ -27,7 +27,7 @@ def hidden_order(videos: Sequence[Video]) -> list[int]:
 
 
 def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
-    """Copy records without labels, groups, joints, and with opaque ids and paths.
+    """Copy records without labels, targets, groups, joints, and with opaque ids and paths.
 
     Ids are unique. Paths lead nowhere: reading goes through the split.
     """
@@ -37,7 +37,9 @@ def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
         name = content_name(video)
         opaque = f"{name}-{copies[name]}" if copies[name] else name
         copies[name] += 1
-        record = dataclasses.replace(video, id=opaque, path=Path(opaque), group="", labels={}, joints=None)
+        record = dataclasses.replace(
+            video, id=opaque, path=Path(opaque), group="", labels={}, multilabels={}, targets={}, joints=None
+        )
         records.append(record)
     return tuple(records)
 

@@ -334,3 +334,90 @@ def test_an_unlabelled_split_tells_nothing_of_the_files_of_its_parts(rows, write
         split.flow(0, [last], short_side=32)
     with pytest.raises(IndexError, match="asked for -1"):
         split.flow(1, [-1], short_side=32)
+
+
+def with_sets(rows, *, as_json=False):
+    """The same without `label`, with objects and an age."""
+    sets = [[], ["cup", "bag"], ["bag"], ["cup"], ["box", "cup"], []]
+    return [
+        {
+            **{key: row[key] for key in ("path", "split")},
+            "labels:objects": one if as_json else ";".join(one),
+            "target:age": 0.5 * number - 1 if as_json else str(0.5 * number - 1),
+        }
+        for number, (row, one) in enumerate(zip(rows, sets, strict=True))
+    ]
+
+
+def test_sets_of_classes_and_targets(rows, write):
+    write(with_sets(rows))
+    data = Manifest()
+    assert failures(data) == {}
+    assert (data.card.labels, data.card.multilabels, data.card.targets) == ((), ("objects",), ("age",))
+    train, test = (data.split(name) for name in ("train", "test"))
+    assert (train.classes, train.multilabel_classes) == ({}, {"objects": ("bag", "box", "cup")})
+    assert [(video.multilabels["objects"], video.targets["age"]) for video in (*train.videos, *test.videos)] == [
+        ((), -1.0),
+        ((0, 2), -0.5),
+        ((2,), 0.5),
+        ((1, 2), 1.0),
+        ((0,), 0.0),
+        ((), 1.5),
+    ]
+    write(with_sets(rows, as_json=True), ".json")
+    assert Manifest().split("train").manifest == train.manifest
+    write([{**row, "label": "any"} for row in with_sets(rows)])
+    assert Manifest().split("train").classes == {"action": ("any",)}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"labels:objects": "cup; bag"}, "'labels:objects' is 'cup; bag', with a name that is empty or has spaces"),
+        ({"labels:objects": "cup;"}, "'labels:objects' is 'cup;', with a name that is empty"),
+        ({"labels:objects": "cup;cup"}, "'labels:objects' is 'cup;cup', with a name twice"),
+        ({"target:age": "old"}, "'target:age' is 'old', and should be a finite number"),
+        ({"target:age": "nan"}, "'target:age' is 'nan', and should be a finite number"),
+        ({"target:age": "1e999"}, "'target:age' is '1e999', and should be a finite number"),
+        ({"target:age": ""}, "'target:age' is missing, or empty"),
+    ],
+)
+def test_sets_and_targets_that_are_wrong(rows, write, change, problem):
+    write([row | (change if number == 4 else {}) for number, row in enumerate(with_sets(rows))])
+    with pytest.raises(DataError, match=r"manifest\.csv, row 5: ") as caught:
+        Manifest().split("test")
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"labels:objects": "cup"}, "'labels:objects' should be a list of texts that are not empty and without ';'"),
+        ({"labels:objects": ["a;b"]}, "'labels:objects' should be a list of texts"),
+        ({"labels:objects": [1]}, "and is [1]; correct the manifest"),
+        ({"labels:objects": [""]}, "'labels:objects' should be a list of texts"),
+        ({"target:age": "1"}, "'target:age' should be a number, and is '1'"),
+        ({"target:age": True}, "'target:age' should be a number, and is True"),
+        ({"target:age": float("inf")}, "'target:age' is 'inf', and should be a finite number"),
+    ],
+)
+def test_sets_and_targets_of_json_that_are_wrong(rows, write, change, problem):
+    whole = with_sets(rows, as_json=True)
+    write([row | (change if number == 2 else {}) for number, row in enumerate(whole)], ".json")
+    with pytest.raises(DataError, match=r"manifest\.json, row 3: ") as caught:
+        Manifest().split("test")
+    assert problem in str(caught.value)
+
+
+def test_a_kind_of_label_has_one_column(rows, write):
+    write([{**row, "label:objects": "cup", "labels:objects": "cup"} for row in rows])
+    with pytest.raises(DataError, match="row 1: 'objects' has two columns; a kind of label or a target has one"):
+        Manifest().split("train")
+    write([{**row, "labels:action": "cup"} for row in rows])
+    with pytest.raises(DataError, match="row 1: 'action' has two columns"):
+        Manifest().split("train")
+    lacking = with_sets(rows, as_json=True)
+    del lacking[3]["labels:objects"]
+    write(lacking, ".json")
+    with pytest.raises(DataError, match="row 4: 'labels:objects' is missing"):
+        Manifest().split("train")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
+import json
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -217,6 +219,41 @@ def test_manifests_depend_on_what_they_should(split):
     assert with_first(content="other").unlabelled().manifest != split.unlabelled().manifest
 
 
+def test_sets_of_classes_and_targets_are_part_of_the_manifest(split):
+    def with_first(**changes):
+        first = dataclasses.replace(split.videos[0], **changes)
+        return dataclasses.replace(split, videos=(first, *split.videos[1:]))
+
+    others = [
+        split,
+        with_first(multilabels={"objects": ()}),
+        with_first(multilabels={"objects": (0,)}),
+        with_first(targets={"age": 0.0}),
+        with_first(targets={"age": 1.5}),
+        dataclasses.replace(split, multilabel_classes={"objects": ("cup",)}),
+        dataclasses.replace(split, multilabel_classes={"objects": ("bag",)}),
+    ]
+    assert len({other.manifest for other in others}) == len(others)
+    assert {other.unlabelled().manifest for other in others} == {split.unlabelled().manifest}
+    bare = others[4].unlabelled()
+    assert not any(video.multilabels or video.targets for video in bare.videos)
+    assert not others[5].unlabelled().multilabel_classes
+
+
+def test_manifests_of_data_without_sets_and_targets_stay(split):
+    """The hash that stored numbers name, which was made of exactly this before videos could have more."""
+    rows = [
+        [video.content, video.frames, video.fps, video.id, video.group, sorted(video.labels.items()), ""]
+        for video in split.videos
+    ]
+    text = "".join(json.dumps(part) for part in (*rows, sorted(split.classes.items())))
+    assert split.manifest == hashlib.sha256(text.encode()).hexdigest()[:20]
+    sha = hashlib.sha256(str(IMAGES.shape).encode() + IMAGES.tobytes())
+    images = [[video.id, video.group, sorted(video.labels.items())] for video in VIDEOS]
+    sha.update(json.dumps([images, sorted(CLASSES.items())]).encode())
+    assert SPLIT.manifest == sha.hexdigest()[:20]
+
+
 def test_joints_are_part_of_the_manifest(split, tmp_path):
     def with_joints(content):
         path = tmp_path / "a.npz"
@@ -274,8 +311,10 @@ def test_the_manifest_covers_pixels_order_and_labels():
         ArraySplit("train", one_other_label, IMAGES, CLASSES),
         ArraySplit("train", VIDEOS, IMAGES, {**CLASSES, "action": ("dog", "cat")}),
         SPLIT.unlabelled(),
+        ArraySplit("train", (dataclasses.replace(VIDEOS[0], targets={"age": 2.0}), *VIDEOS[1:]), IMAGES, CLASSES),
+        ArraySplit("train", VIDEOS, IMAGES, CLASSES, multilabel_classes={"objects": ("cup",)}),
     ]
-    assert len({SPLIT.manifest, *(other.manifest for other in others)}) == 7
+    assert len({SPLIT.manifest, *(other.manifest for other in others)}) == 9
     assert others[3].unlabelled().manifest == SPLIT.unlabelled().manifest
     assert ArraySplit("train", VIDEOS, IMAGES.copy("F"), CLASSES).manifest == SPLIT.manifest
 

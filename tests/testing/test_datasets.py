@@ -292,6 +292,38 @@ class OneManifestForBothSplits(MemorySplit):
         return f"{self.labelled} {[video.labels for video in self.videos[:5]]}"
 
 
+@dataclasses.dataclass(frozen=True)
+class KeepsTargets(MemorySplit):
+    def unlabelled(self):
+        bare = super().unlabelled()
+        return replace(bare, videos=tuple(replace(video, targets={"age": 1.0}) for video in bare.videos))
+
+
+class SetsNotInManifest(MemorySplit):
+    @property
+    def manifest(self):
+        return f"{self.name} {self.labelled} {[(video.labels, video.targets) for video in self.videos]}"
+
+
+class WithSetsAndTargets(MovingSquares):
+    card = replace(CARD, multilabels=("objects",), targets=("age",))
+
+    def __init__(self, folder, split=MemorySplit, **first):
+        super().__init__(folder)
+        self.kind, self.first = split, first
+
+    def split(self, name):
+        split = super().split(name)
+        videos = [
+            replace(video, multilabels={"objects": ((), (0, 2))[place % 2]}, targets={"age": 0.5 * place})
+            for place, video in enumerate(split.videos)
+        ]
+        videos[0] = replace(videos[0], **self.first)
+        return self.kind(
+            name, tuple(videos), split.frames, split.classes, multilabel_classes={"objects": ("cup", "bag", "box")}
+        )
+
+
 class Prints(MovingSquares):
     card = CARD
 
@@ -394,6 +426,26 @@ def test_joints(folder):
     found = failures(HandsJointsOn(folder, whole))
     assert list(found) == ["check_unlabelled"]
     assert "got joints" in found["check_unlabelled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "check", "message"),
+    [
+        ({}, "", ""),
+        ({"multilabels": {"objects": (3,)}}, "check_videos", "a set of classes of 'objects' from 0 to 2, ascending"),
+        ({"multilabels": {"objects": (2, 0)}}, "check_videos", "ascending, got (2, 0)"),
+        ({"multilabels": {"objects": (0, 0)}}, "check_videos", "ascending, got (0, 0)"),
+        ({"multilabels": {}}, "check_videos", "ascending, got None"),
+        ({"targets": {"age": float("nan")}}, "check_videos", "a finite number for each target of age, got {'age': nan"),
+        ({"targets": {}}, "check_videos", "a finite number for each target of age, got {}"),
+        ({"split": KeepsTargets}, "check_unlabelled", "got targets"),
+        ({"split": SetsNotInManifest}, "check_manifest", "with other multilabels to have another manifest"),
+    ],
+)
+def test_sets_of_classes_and_targets(folder, options, check, message):
+    found = failures(WithSetsAndTargets(folder, **options))
+    assert list(found) == [check] * bool(check)
+    assert message in found.get(check, "")
 
 
 def test_every_check_has_a_data_set_that_fails_it(folder):
