@@ -223,7 +223,7 @@ FIVE_CONTEXTS = DatasetCard(
 
 VIDEO_FOLDERS = DatasetCard(
     name="video-folders",
-    summary="your own videos or images in a folder a class, with train/ and test/ or split by their names",
+    summary="your own videos, images or folders of frames by class, in train/ and test/ or split by their names",
     licence="that of the files",
     located=True,
 )
@@ -260,7 +260,7 @@ LEEDS_SPORTS = DatasetCard(
 
 MANIFEST = DatasetCard(
     name="manifest",
-    summary="your own videos or images, listed in a CSV or JSON file: path, split, label, group",
+    summary="your own videos, images or folders of frames, listed in a CSV or JSON file: path, split, label, group",
     licence="that of the files",
     located=True,
 )

@@ -20,6 +20,8 @@ from harness.video.probe import Record, probe, unusable
 
 PATIENCE = 120.0
 """Seconds that a worker may take for one file before it is killed."""
+FRAME_PATIENCE = 0.1
+"""Seconds more for each image of the largest folder of frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +221,15 @@ def _looking_code() -> str:
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """Make the record of each file, in order, in workers that may crash or hang."""
-    outcomes = processes.imap_isolated(probe, [folder / name for name in names], timeout=PATIENCE)
+    files = [folder / name for name in names]
+    images = max((sum(1 for _ in file.iterdir()) for file in files if file.is_dir()), default=0)
+    patience = PATIENCE + FRAME_PATIENCE * images
+    outcomes = processes.imap_isolated(probe, files, timeout=patience)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.CrashedError):  # perhaps of what the file before it left in the worker
-            ((_, outcome),) = processes.imap_isolated(probe, [path], timeout=PATIENCE, workers=1)
+            ((_, outcome),) = processes.imap_isolated(probe, [path], timeout=patience, workers=1)
         if isinstance(outcome, processes.HungError):
-            message = f"{path}: the decoder did not come to an end in {PATIENCE:g} s; fetch it again"
+            message = f"{path}: the decoder did not come to an end in {patience:g} s; fetch it again"
             outcome = unusable("hung", message)
         elif isinstance(outcome, Exception):
             outcome = unusable("crashed", f"{path}: the decoder crashed on it ({outcome}); fetch it again")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import cards
 from harness.datasets.file_names import plain
-from harness.datasets.listed_files import ListedFile, OnBadFile
+from harness.datasets.listed_files import ListedFile, OnBadFile, expect_rate
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError, UsageError
+from harness.video.frame_folder import IMAGES
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 VIDEOS = frozenset(
     (".3gp", ".avi", ".flv", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
 )
-IMAGES = frozenset((".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 
 
 class VideoFolders(ListedDataset):
@@ -35,38 +35,50 @@ class VideoFolders(ListedDataset):
     Hidden files and folders, and files that are named neither as a video nor as an image, are ignored. Classes are in
     the order of their names.
 
+    With `fps`, a folder of images is one video, `<class>/<video>/<frame>` or `<class>/<group>/<video>/<frame>`, and no
+    image is one by itself: see `harness.video.frame_folder`. Without it the same folder is a group of images.
+
     Args:
         test_share: of the groups of a class that are test, where the folder has no `train/` and `test/`.
         bad: what becomes of files that cannot be used.
+        fps: frames per second of folders of frames, where there are such; files say their own.
         location: see `LocatedDataset`.
 
     Raises:
-        UsageError: when `test_share` is not between 0 and 1.
+        UsageError: when `test_share` is not between 0 and 1, or `fps` is no rate.
     """
 
     card: ClassVar[DatasetCard] = cards.VIDEO_FOLDERS
 
-    def __init__(self, test_share: float = 0.3, bad: OnBadFile = "error", *, location: Path | None = None) -> None:
+    def __init__(
+        self,
+        test_share: float = 0.3,
+        bad: OnBadFile = "error",
+        fps: float | None = None,
+        *,
+        location: Path | None = None,
+    ) -> None:
         super().__init__(bad, location=location)
         if not 0 < test_share < 1:
             msg = f"data set {self.card.name!r}: test_share must be between 0 and 1, got {test_share}"
             raise UsageError(msg)
         self.test_share = test_share
+        self.fps = expect_rate(self.card.name, fps)
 
     def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
         """Walk the class folders, and split them where there are no `train/` and `test/`."""
         folder = self.folder
         if all((folder / side).is_dir() for side in self.card.splits):
-            sides = {side: _files(folder, f"{side}/") for side in self.card.splits}
+            sides = {side: _files(folder, f"{side}/", frames=self.fps is not None) for side in self.card.splits}
             _expect_fit(folder, sides)
             files = sides[name]
             classes = tuple(sides["train"])
         else:
-            every = _files(folder, "")
+            every = _files(folder, "", frames=self.fps is not None)
             files = {action: self._side(folder / action, paths, name) for action, paths in every.items()}
             classes = tuple(every)
         listed = [
-            ListedFile(path=path, id=path, labels={"action": classes.index(action)}, group=group)
+            ListedFile(path=path, id=path, labels={"action": classes.index(action)}, group=group, fps=self.fps)
             for action, paths in files.items()
             for path, group in paths.items()
         ]
@@ -105,18 +117,22 @@ def media(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in VIDEOS | IMAGES and not path.is_dir()]
 
 
-def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
-    """List the files of each class, as paths below `root`, each with its group."""
+def _files(root: Path, below: str, *, frames: bool) -> dict[str, dict[str, str]]:
+    """List the files of each class, as paths below `root`, each with its group.
+
+    With `frames`, folders of images in place of images.
+    """
+    select = _videos if frames else media
     classes: dict[str, dict[str, str]] = {}
     for folder in visible(root / below):
         if not folder.is_dir():
             continue
         inside = visible(folder)
-        paths = dict.fromkeys((_below(root, path) for path in media(inside)), "")
+        paths = dict.fromkeys((_below(root, path) for path in select(inside)), "")
         for group in inside:
-            if group.is_dir():
+            if group.is_dir() and _below(root, group) not in paths:
                 named = plain(_below(root, group).removeprefix(below))
-                paths |= dict.fromkeys((_below(root, path) for path in media(visible(group))), named)
+                paths |= dict.fromkeys((_below(root, path) for path in select(visible(group))), named)
         if not paths:
             msg = f"{folder}: no video or image in this class folder; fill it, or remove it"
             raise DataError(msg)
@@ -125,6 +141,35 @@ def _files(root: Path, below: str) -> dict[str, dict[str, str]]:
         msg = f"{root / below}: no folders of classes; put the files of each class into a folder of its own"
         raise DataError(msg)
     return classes
+
+
+def _videos(paths: Sequence[Path]) -> list[Path]:
+    """Select videos and folders of frames.
+
+    Raises:
+        DataError: when an image lies in no folder of frames, or something else in one.
+    """
+    chosen = []
+    for path in paths:
+        if path.is_dir():
+            inside = visible(path)
+            images = _images(inside)
+            others = [one for one in inside if one.is_dir() or one.suffix.lower() in VIDEOS]
+            if images and others:
+                msg = f"{others[0]}: lies among images, which `fps` makes the frames of one video; move it elsewhere"
+                raise DataError(msg)
+            if images:
+                chosen.append(path)
+        elif path.suffix.lower() in VIDEOS:
+            chosen.append(path)
+        elif _images([path]):
+            msg = f"{path}: an image in no folder of frames; with `fps` each video is `<class>/<video>/<frame>`"
+            raise DataError(msg)
+    return chosen
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.suffix.lower() in IMAGES and not path.is_dir()]
 
 
 def _below(root: Path, path: Path) -> str:

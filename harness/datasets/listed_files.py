@@ -12,14 +12,16 @@ from typing import Literal
 from harness.datasets import file_index
 from harness.datasets.file_names import lookalike, plain, respelt
 from harness.datasets.splits import VideoSplit
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.system.hashing import digest
 from harness.values import Box, Video
-from harness.video.probe import Record
+from harness.video.probe import Record, unusable
 from harness.video.segment import Segment
 
 OnBadFile = Literal["error", "skip"]
 """Policy for files that cannot be used: a `DataError`, or a split without them."""
+FASTEST = 100_000
+"""Frames per second, more than cameras take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,10 @@ class ListedFile:
     """Video or image that the lists of a data set name."""
 
     path: str
-    """Path below the data set's folder, with `/`; `shard.tar/name` inside an archive."""
+    """Path of a file, or folder of frames, below the data set's folder, with `/`.
+
+    `shard.tar/name` inside an archive.
+    """
     id: str = ""
     """Unique in the data set; the path without its suffix when empty."""
     labels: Mapping[str, int] = field(default_factory=dict)
@@ -39,6 +44,8 @@ class ListedFile:
     """The part of the picture that counts, where it is not the whole."""
     seconds: tuple[float, float] | None = None
     """Start and end of the part of the file that counts, where it is not the whole."""
+    fps: float | None = None
+    """Frames per second of a folder of frames; None where such a folder is no video."""
 
 
 def read_split(
@@ -75,6 +82,7 @@ def read_split(
         raise DataError(msg)
     if records is None:
         listed, records = _looked_at(folder, listed, title=f"looking at {dataset} {name}")
+    records = {**records, **{entry.path: _with_rate(entry, folder, records[entry.path]) for entry in listed}}
     videos: dict[str, Video] = {}
     segments: dict[int, Segment] = {}
     left_out: dict[str, str] = {}
@@ -127,6 +135,33 @@ def _looked_at(
         for entry in listed
     ]
     return moved, records
+
+
+def expect_rate(dataset: str, fps: float | None) -> float | None:
+    """Check the option that says how fast folders of frames run.
+
+    Nothing in images tells it. A guess would move the seconds of segments and would be part of keys, unsaid.
+
+    Raises:
+        UsageError: when it is no number of frames per second.
+    """
+    if fps is not None and not 0 < fps <= FASTEST:
+        msg = f"data set {dataset!r}: fps must be above 0 and at most {FASTEST}, got {fps}"
+        raise UsageError(msg)
+    return fps
+
+
+def _with_rate(entry: ListedFile, folder: Path, record: Record) -> Record:
+    """Add the rate that the data set says to the record of a folder of frames."""
+    if "frame-folder" not in record.remarks:
+        return record
+    path = folder / entry.path
+    if entry.fps is None:
+        what = "is a folder of frames, which tell no rate; say `fps`, an option of `manifest` and of `video-folders`"
+        return unusable("folder", f"{path}: {what}")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return unusable("frames", f"{path}: a symbolic link that leads out of {folder}; copy the frames there")
+    return dataclasses.replace(record, fps=entry.fps)
 
 
 def _name(entry: ListedFile) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cards import NAME
 from harness.datasets import cards
 from harness.datasets.file_names import plain
-from harness.datasets.listed_files import ListedFile
+from harness.datasets.listed_files import ListedFile, OnBadFile, expect_rate
 from harness.datasets.located import ListedDataset
 from harness.datasets.manifest_file import BETWEEN, REQUIRED, SETS, TARGET, read, required
 from harness.errors import DataError
@@ -56,9 +56,23 @@ class Manifest(ListedDataset):
 
     `labels:<kind>` is a set of classes of a multi-label kind, maybe empty: names with `;` between them, in JSON a list
     of texts. `target:<name>` is a number, for regression. Beside one of these, the column `label` may be left out.
+
+    A path may name a folder of images, which are the frames of one video: see `harness.video.frame_folder`.
+
+    Args:
+        bad: what becomes of files that cannot be used.
+        fps: frames per second of all folders of frames; files say their own.
+        location: see `LocatedDataset`.
+
+    Raises:
+        UsageError: when `fps` is no rate.
     """
 
     card = _Card()
+
+    def __init__(self, bad: OnBadFile = "error", fps: float | None = None, *, location: Path | None = None) -> None:
+        super().__init__(bad, location=location)
+        self.fps = expect_rate("manifest", fps)
 
     @cached_property
     def folder(self) -> Path:
@@ -86,6 +100,7 @@ class Manifest(ListedDataset):
                 },
                 targets={target: float(row[key]) for target, key in self.prefixed(TARGET).items()},
                 group=_group(row),
+                fps=self.fps,
             )
             for row in self._rows
             if row["split"] == name

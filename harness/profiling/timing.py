@@ -44,7 +44,7 @@ def wait(device: torch.device) -> None:
 
 def files(split: Split, count: int) -> list[Video]:
     """Choose at most `count` videos that are files to decode, spread over the split."""
-    there = [video for video in split.videos if video.path.is_file()]
+    there = [video for video in split.videos if video.path.exists()]
     if not there or not _decodes(there[0]):
         return []
     wanted = min(count, len(there))

@@ -116,8 +116,8 @@ def _expect_whole(video: Video, split: Split, *, joints: bool) -> None:
             remedy="harness.video.probe.probe(path) tells them",
         )
     expect(
-        video.path.is_file() or member(video.path) is not None,
-        expected=f"a file for video {video.id!r}",
+        video.path.exists() or member(video.path) is not None,
+        expected=f"a file or folder of frames for video {video.id!r}",
         got=f"none at {video.path}",
         remedy="raise DataError in split() when files are missing",
     )

@@ -13,9 +13,10 @@ from av.stream import Disposition
 from harness.errors import DataError
 from harness.video import tally
 from harness.video.archive import FileState, Member, member, state
+from harness.video.frame_folder import folder_state, frame_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -128,11 +129,13 @@ def drops(stream: VideoStream) -> bool:
 def identity(path: Path) -> tuple[str, FileState]:
     """Path and state: equal while the file is the same.
 
-    A file inside an archive has the state of the archive.
+    A file inside an archive has the state of the archive, a folder of frames that of its images.
 
     Raises:
         OSError: when there is no such file.
     """
+    if path.is_dir():
+        return str(path), folder_state(path)
     place = member(path) if not path.is_file() else None
     return str(path), state(path if place is None else place.archive)
 
@@ -140,10 +143,14 @@ def identity(path: Path) -> tuple[str, FileState]:
 def digest(path: Path) -> tuple[str, int]:
     """SHA-256 and number of bytes of the file.
 
+    Of a folder of frames, SHA-256 of those of its images in their order.
+
     Raises:
-        DataError: when there is no such file, or it is empty.
+        DataError: when there is no such file, it is empty, or a folder that is no video.
         OSError: when it cannot be read.
     """
+    if path.is_dir():
+        return of_frames(digest(file) for file in frame_files(path))
     sha = hashlib.sha256()
     with stored(path) as (file, size):
         left = size
@@ -152,6 +159,12 @@ def digest(path: Path) -> tuple[str, int]:
             left -= len(block)
             tally.add(bytes=len(block))
     return sha.hexdigest(), size
+
+
+def of_frames(digests: Iterable[tuple[str, int]]) -> tuple[str, int]:
+    """Digest of a folder of frames, made of those of its images in their order."""
+    hashes, sizes = zip(*digests, strict=True)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest(), sum(sizes)
 
 
 @contextlib.contextmanager

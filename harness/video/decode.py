@@ -13,7 +13,9 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from harness.errors import DataError
+from harness.video.container import frames as decoded
 from harness.video.container import opened
+from harness.video.frame_folder import frame_files
 from harness.video.seek_index import WrongSeekError, all_frames, wanted_frames
 
 if TYPE_CHECKING:
@@ -74,22 +76,23 @@ def decode(
     short_side: int | None = None,
     total: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Decode frames of a file as (T, H, W, 3) uint8 RGB.
+    """Decode frames of a file, or folder of frames, as (T, H, W, 3) uint8 RGB.
 
     Frame n is the n-th that decodes, counted from 0. The file is passed once, up to the last wanted frame, and only
-    wanted frames are converted. Conversion and resizing are one step of FFmpeg's scaler with its area filter (the
-    mean of the pixels covered; bilinear when enlarging). Pixels are taken as square. Frames are turned as the file
-    asks, by quarters of a circle; a file's wish to be mirrored is not granted.
+    wanted frames are converted; of a folder only their images are opened. Conversion and resizing are one step of
+    FFmpeg's scaler with its area filter (the mean of the pixels covered; bilinear when enlarging). Pixels are taken as
+    square. Frames are turned as the file asks, by quarters of a circle; a file's wish to be mirrored is not granted.
 
     Args:
-        path: a video file.
+        path: a video file, or a folder of frames.
         frames: frame numbers in any order, repeats allowed; all frames when None.
         short_side: pixels; the file's own size when None.
         total: how many frames of the file decode, where `probe` has counted them: spares the first visit of a file
             what lies before the wanted frames. The frames are the same with and without it.
 
     Raises:
-        DataError: when the file is missing, is no video, or has fewer frames than asked for.
+        DataError: when the file is missing, is no video, or has fewer frames than asked for; also when a folder has
+            not `total` frames, or a frame has another size.
         ValueError: when a frame number is negative or `short_side` is not positive.
     """
     if short_side is not None and short_side < 1:
@@ -114,6 +117,8 @@ def decode_here(path: Path, wanted: list[int] | None, short_side: int | None, to
         short_side: pixels.
         total: how many frames of the file decode, where that is known.
     """
+    if path.is_dir():
+        return _decode_folder(path, wanted, short_side, total)
     if wanted is None:
         return _decode_all(path, short_side, total)
     try:
@@ -146,11 +151,44 @@ def count_frames(path: Path) -> int:
     Raises:
         DataError: when the file is missing, is no video, or no frame decodes.
     """
+    if path.is_dir():
+        return len(frame_files(path))
     with opened(path) as (container, stream):
         count = sum(1 for _ in all_frames(path, container, stream))
     if not count:
         raise _nothing_decodes(path)
     return count
+
+
+def _decode_folder(
+    path: Path, wanted: list[int] | None, short_side: int | None, total: int | None
+) -> NDArray[np.uint8]:
+    files = frame_files(path)
+    chosen = range(len(files)) if wanted is None else wanted
+    if total not in (None, len(files)):
+        msg = f"{path}: {total} frames were promised, {len(files)} are there; fetch the folder again"
+        raise DataError(msg)
+    if chosen and chosen[-1] >= len(files):
+        msg = f"{path}: frame {chosen[-1]} was asked for, but {len(files)} are there; ask for 0 to {len(files) - 1}"
+        raise DataError(msg)
+    if not chosen:
+        return _decode_some(files[0], [], short_side, all_frames)
+    pictures, convert, seen = np.empty(0, np.uint8), None, None
+    for position, number in enumerate(chosen):
+        with opened(files[number]) as (container, stream):
+            if convert is None:
+                convert = _Converter(stream, short_side)
+                pictures = np.empty((len(chosen), *convert.shape), np.uint8)
+            frame = next(decoded(container, stream), None)
+            if frame is None:
+                raise _nothing_decodes(files[number])
+            shown = frame.width, frame.height, _quarter_turns(frame)
+            if seen not in (None, shown):
+                msg = f"{files[number]}: of another size than {files[chosen[0]].name}; fetch the folder again"
+                raise DataError(msg, reason="frames")
+            seen = shown
+            convert(frame, pictures[position])
+    return pictures if convert is None else convert.turned(pictures)
 
 
 def _decode_all(path: Path, short_side: int | None, total: int | None) -> NDArray[np.uint8]:

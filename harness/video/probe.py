@@ -1,7 +1,8 @@
-"""Probe video and image files by decoding them whole."""
+"""Probe video and image files, and folders of frames, by decoding them whole."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.video import container, matroska
+from harness.video.frame_folder import frame_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,7 @@ REASONS = {
     "no-frames": "a video of which no frame decodes",
     "truncated": "frames that its video stream should hold are not there",
     "corrupt": "frames decode with errors",
+    "frames": "a folder whose images are not the frames of one video, every one of one size",
     "crashed": "the decoder crashed on it",
     "hung": "the decoder did not come to an end",
 }
@@ -36,6 +39,7 @@ REASONS = {
 
 REMARKS = {
     "one-frame": "an image, or a video of one frame",
+    "frame-folder": "a folder of frames, whose rate nothing tells",
     "odd-size": "a width or height that is odd",
     "rotated": "the file asks to be turned",
     "variable-rate": "the time between frames varies",
@@ -66,6 +70,7 @@ class Record:
     frames: int
     """Frames that decode."""
     fps: float
+    """Frames per second; 0 where the file does not say."""
     width: int
     height: int
     """Pixels, as shown: after the rotation that the file asks for."""
@@ -90,12 +95,38 @@ def probe(path: Path) -> Record:
     not caught here: see `harness.datasets.file_index`.
     """
     try:
+        if path.is_dir():
+            return _folder(path)
         sha256, size = container.digest(path)
         return _decode(path, sha256, size)
     except DataError as error:
         return unusable(error.reason, str(error))
     except OSError as error:
         return unusable("unreadable", f"{path}: cannot be read ({error.strerror}); check its permissions and the disk")
+
+
+def _folder(path: Path) -> Record:
+    """Record of a folder of frames, all of which are decoded."""
+    records: list[Record] = []
+    for file in frame_files(path):
+        record = probe(file)
+        if record.reason:
+            return unusable(record.reason, record.message)
+        if record.frames != 1:
+            message = f"{file}: holds {record.frames} pictures, where a frame is one; fetch the folder again"
+            return unusable("frames", message)
+        records.append(record)
+        first = records[0]
+        if (record.width, record.height) != (first.width, first.height):
+            sizes = f"{record.width} x {record.height} pixels, where the first is {first.width} x {first.height}"
+            return unusable("frames", f"{file}: {sizes}; make all frames of one size")
+    sha256, size = container.of_frames((record.sha256, record.bytes) for record in records)
+    remarks = {"frame-folder", *(remark for record in records for remark in record.remarks)}
+    if len(records) > 1:
+        remarks.discard("one-frame")
+    return dataclasses.replace(
+        first, sha256=sha256, frames=len(records), fps=0.0, bytes=size, remarks=tuple(sorted(remarks))
+    )
 
 
 def _decode(path: Path, sha256: str, size: int) -> Record:

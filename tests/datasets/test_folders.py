@@ -162,3 +162,48 @@ def test_no_such_split_and_no_place():
         VideoFolders().split("val")
     with pytest.raises(UsageError, match="harness dataset add video-folders"):
         VideoFolders().split("train")
+
+
+@pytest.fixture
+def frames(images):
+    """`<class>/<video>/<frame>` and `<class>/<group>/<video>/<frame>`."""
+    for action in ("dark", "light"):
+        folder = images / action
+        for file in folder.iterdir():
+            file.unlink()
+        for video in ("b", "a", "anna/1", "anna/2"):
+            (folder / video).mkdir(parents=True)
+            for number in range(3):
+                picture = np.full((36, 48, 3), 80 * number + 10 * len(action) + len(video), np.uint8)
+                (folder / video / f"{number}.jpg").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+    return images
+
+
+def test_a_folder_of_images_is_a_video_where_a_rate_is_said(frames):
+    data = VideoFolders(fps=25)
+    assert failures(data) == {}
+    videos = [video for side in ("train", "test") for video in data.split(side).videos]
+    assert {(video.id, video.group, video.frames, video.fps) for video in videos} == {
+        (f"{action}/{video}", f"{action}/anna" if "/" in video else "", 3, 25.0)
+        for action in ("dark", "light")
+        for video in ("a", "b", "anna/1", "anna/2")
+    }
+
+
+def test_without_a_rate_the_same_folder_is_a_group_of_images(frames):
+    groups = {video.group for side in ("train", "test") for video in VideoFolders().split(side).videos}
+    assert groups == {"dark/a", "dark/b", "light/a", "light/b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dark/3.jpg", r"dark/3\.jpg: an image in no folder of frames"),
+        ("dark/anna/3.jpg", r"dark/anna/1: lies among images"),
+        ("dark/a/film.mp4", r"dark/a/film\.mp4: lies among images"),
+    ],
+)
+def test_images_that_are_frames_of_no_one_video(frames, name, message):
+    (frames / name).touch()
+    with pytest.raises(DataError, match=message):
+        VideoFolders(fps=25).split("train")

@@ -7,12 +7,15 @@ import json
 import pickle
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
 from harness.datasets.checking import check
 from harness.datasets.manifest import Manifest
 from harness.errors import DataError, UsageError
 from harness.testing import failures
+from harness.video.decode import decode
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -421,3 +424,73 @@ def test_a_kind_of_label_has_one_column(rows, write):
     write(lacking, ".json")
     with pytest.raises(DataError, match="row 4: 'labels:objects' is missing"):
         Manifest().split("train")
+
+
+@pytest.fixture
+def frame_rows(rows, tmp_path):
+    """The same videos as folders of frames."""
+    for number, row in enumerate(rows):
+        folder = tmp_path / "frames" / str(number)
+        folder.mkdir(parents=True)
+        for frame, picture in enumerate(decode(tmp_path / row["path"], range(8))):
+            (folder / f"img_{frame:05d}.png").write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+        row["path"] = f"frames/{number}"
+    return rows
+
+
+def test_folders_of_frames_keep_what_a_data_set_has_to(frame_rows, write):
+    write(frame_rows)
+    assert failures(Manifest(fps=10)) == {}
+
+
+def test_folders_of_frames_have_the_rate_that_is_said(frame_rows, write, tmp_path):
+    write(frame_rows)
+    split = Manifest(fps=10).split("train")
+    assert {(video.id, video.frames, video.fps) for video in split.videos} == {
+        (f"frames/{number}", 8, 10.0) for number in (0, 1, 3, 4)
+    }
+    assert np.array_equal(split.read(0, [3, 7]).numpy(), decode(tmp_path / "frames" / "0", [3, 7]))
+    assert split.manifest != Manifest(fps=12.5).split("train").manifest
+    assert len(split.unlabelled().read(0)) == 8
+
+
+def test_parts_of_folders_of_frames(frame_rows, write, tmp_path):
+    frame_rows[0] |= {"start": "0.2", "end": "0.6"}
+    write(frame_rows, ".json")
+    split = Manifest(fps=10).split("train")
+    assert (split.videos[0].frames, split.videos[0].id) == (4, "frames/0 0.2-0.6")
+    assert np.array_equal(split.read(0).numpy(), decode(tmp_path / "frames" / "0", range(2, 6)))
+
+
+def test_folders_of_frames_need_a_rate(frame_rows, write):
+    write(frame_rows)
+    with pytest.raises(DataError, match="is a folder of frames, which tell no rate; say `fps`") as refused:
+        Manifest().split("train")
+    assert refused.value.reason == "folder"
+    for fps in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="fps must be above 0"):
+            Manifest(fps=fps)
+
+
+def test_a_folder_with_a_bad_frame_is_left_out(frame_rows, write, tmp_path):
+    (tmp_path / "frames" / "1" / "img_00005.png").unlink()
+    write(frame_rows)
+    with pytest.raises(DataError, match=r"img_00005\.png: is missing"):
+        Manifest(fps=10).split("train")
+    assert Manifest(fps=10, bad="skip").split("train").left_out == {"frames/1": "frames"}
+
+
+def test_a_folder_of_frames_does_not_lie_elsewhere(frame_rows, write, tmp_path, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "frames"
+    shutil.move(tmp_path / "frames" / "0", elsewhere)
+    (tmp_path / "frames" / "0").symlink_to(elsewhere)
+    write(frame_rows)
+    with pytest.raises(DataError, match=r"frames/0: a symbolic link that leads out of"):
+        Manifest(fps=10).split("train")
+
+
+def test_an_image_that_is_overwritten_is_another_video(frame_rows, write, tmp_path):
+    write(frame_rows)
+    before = Manifest(fps=10).split("train").videos[0].content
+    shutil.copy(tmp_path / "frames" / "1" / "img_00002.png", tmp_path / "frames" / "0" / "img_00002.png")
+    assert Manifest(fps=10).split("train").videos[0].content != before
