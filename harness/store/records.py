@@ -29,7 +29,7 @@ from harness.values import (
 Status = Literal["done", "failed", "diverged", "oom", "data"]
 
 FITS = "fits"
-"""Field of a run's provenance: keys of the fits that its row is made of or started from."""
+"""Field of provenance: keys of fits that a row is made of or started from."""
 
 
 class Choice(pydantic.BaseModel):
