@@ -56,7 +56,7 @@ class Split(Protocol):
 
     @property
     def multilabel_classes(self) -> Mapping[str, tuple[str, ...]]:
-        """For each multi-label kind, the names of its classes; empty in an unlabelled split."""
+        """For each multi-label kind, the names of its classes; as `classes`."""
         ...
 
     @property
@@ -69,7 +69,7 @@ class Split(Protocol):
 
     @property
     def manifest(self) -> str:
-        """Hash of all that the split contains: bytes, frames, ids, labels, targets, groups, order."""
+        """Hash of all that a split contains: bytes, frames, ids, labels, groups, order."""
         ...
 
     def __len__(self) -> int: ...

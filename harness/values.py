@@ -75,9 +75,9 @@ class Video:
     A video that is made of others has a hash of what it takes from them.
     """
     multilabels: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Class indices of each multi-label kind, ascending and maybe none; empty where unlabelled."""
+    """Class indices of each multi-label kind, ascending, maybe none."""
     targets: Mapping[str, float] = field(default_factory=dict)
-    """Finite number of each regression target; empty where unlabelled."""
+    """Finite number of each regression target."""
 
 
 @dataclass(frozen=True, slots=True)

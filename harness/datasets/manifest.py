@@ -35,7 +35,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class _Card:
-    """Card of the class; of an object with the kinds of labels and targets that its file has."""
+    """Card of the class; of an object with the labels and targets of its file."""
 
     def __get__(self, data: Manifest | None, owner: type[Manifest]) -> DatasetCard:
         if data is None:
@@ -251,7 +251,7 @@ def _further(key: str) -> str:
 
 
 def _problem_of_set(names: list[str]) -> str:
-    """Describe what is wrong with the names of a set of classes; empty when nothing is."""
+    """Describe what is wrong with a set of classes; empty when nothing is."""
     if any(not name or name != name.strip() for name in names):
         return f"with a name that is empty or has spaces around it; put {BETWEEN!r} between names alone"
     return "with a name twice" if len(set(names)) != len(names) else ""

@@ -11,7 +11,10 @@ from typing import Any
 from harness.errors import DataError
 
 REQUIRED = ("path", "split", "label")
-"""Columns that a manifest has; `label` only where there is neither a set of classes nor a target."""
+"""Columns of every manifest.
+
+`label` may be left out where there is a set of classes or a target.
+"""
 SETS = "labels:"
 """Prefix of the column of a multi-label kind: `labels:objects`."""
 BETWEEN = ";"
@@ -27,7 +30,9 @@ def required(keys: Collection[str]) -> tuple[str, ...]:
 
 
 def read(file: Path) -> Iterator[Mapping[str, Any]]:
-    """Read the rows of a manifest, a mapping each; sets and numbers of JSON become the texts that CSV has.
+    """Read the rows of a manifest.
+
+    Sets of classes and numbers of JSON become the texts that CSV has.
 
     Raises:
         DataError: when it is no CSV file with the required columns nor a JSON list of objects, or a set or a number is

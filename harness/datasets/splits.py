@@ -177,9 +177,9 @@ def _complete(frames: Tensor, video: Video, path: Path) -> Tensor:
 
 
 def _further(video: Video) -> list[dict[str, Any]]:
-    """What a video has beside one class of each kind, for a hash; empty where it has none.
+    """Sets of classes and targets of a video for a hash; empty where it has none.
 
-    Hence the hashes of data without are those of before there were any.
+    So data without any have the hashes that they had before videos could have some.
     """
     further = {
         "multilabels": sorted((kind, list(classes)) for kind, classes in video.multilabels.items()),

@@ -213,6 +213,48 @@ PAIR_CLASSIFICATION = EvaluatorCard(
     ),
 )
 
+MULTILABEL_PROBE = EvaluatorCard(
+    name="multilabel_probe",
+    summary="A linear classifier a class on frozen features of videos of several classes: are all of them readable?",
+    paper=Paper(
+        title="Hollywood in Homes: Crowdsourcing Data Collection for Activity Understanding",
+        authors="Gunnar A. Sigurdsson, Gül Varol, Xiaolong Wang, Ali Farhadi, Ivan Laptev, Abhinav Gupta",
+        year=2016,
+        venue="ECCV",
+        url="https://arxiv.org/abs/1604.01753",
+    ),
+    protocol=(
+        "Sigurdsson et al. 2016, video classification: mean over classes of the average precision of test videos in "
+        "the order of the class's scores. Here: one-vs-rest logistic regression on frozen features averaged over clips "
+        "and crops, standardised on train; one of 9 L2 strengths from 1e-6 to 1e2 beside the mean loss, the same for "
+        "all classes, by mAP of 3-fold group-disjoint cross-validation inside train; refit on all of train; videos of "
+        "equal scores come at once, classes without a test video do not count, those without a training video do, by "
+        "equal scores. Beside it the label ranking average precision of each video's classes"
+    ),
+    metrics=(_share("map", "mAP"), _share("lrap", "Label ranking average precision")),
+)
+
+RIDGE_PROBE = EvaluatorCard(
+    name="ridge_probe",
+    summary="A linear regression on frozen features: is a number of a video linearly readable?",
+    paper=Paper(
+        title="Ridge regression: biased estimation for nonorthogonal problems",
+        authors="Arthur E. Hoerl, Robert W. Kennard",
+        year=1970,
+        venue="Technometrics",
+    ),
+    protocol=(
+        "Hoerl and Kennard 1970, on frozen features. Here: features averaged over clips and crops, standardised on "
+        "train; one of 10 penalties from 1e-5 to 1e4 beside the mean squared error, by the squared error of 3-fold "
+        "group-disjoint cross-validation inside train; refit on all of train. R2 is about the mean of test"
+    ),
+    metrics=(
+        Metric(id="r2", title="R²", unit="1", higher_is_better=True, bounds=(None, 1.0), statistic="mean"),
+        Metric(id="mae", title="Mean absolute error", unit="1", higher_is_better=False, statistic="mean"),
+        Metric(id="spearman", title="Spearman's ρ", unit="1", higher_is_better=True, bounds=(-1.0, 1.0)),
+    ),
+)
+
 FINETUNE = EvaluatorCard(
     name="finetune",
     summary="The whole network, trained on with labels: is it a good start?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from harness.cards import View, WholeVideo
 from harness.datasets.split_views import FrameImages, Subset
 from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
+from harness.interfaces import Features
 from harness.store.keys import shown
 from harness.values import Encoding
 from harness.video.sampling import clip_frames
@@ -19,7 +21,7 @@ from harness.video.sampling import clip_frames
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.interfaces import Dataset, Features, FrozenEncoder, Split
+    from harness.interfaces import Dataset, FrozenEncoder, Split
     from harness.values import Promise
 
 
@@ -84,7 +86,8 @@ def labelled_features(
         msg = f"{where} has no videos"
         raise DataError(msg)
     if label not in split.classes:
-        msg = f"{where} has no label {label!r}; it has: {', '.join(split.classes) or 'none'}"
+        sets = f", and sets of classes for `multilabel_probe`: {label}" if label in split.multilabel_classes else ""
+        msg = f"{where} has no label {label!r}; it has: {', '.join(split.classes) or 'none'}{sets}"
         raise DataError(msg)
     features = encoder.features(split, encoding)
     vectors, labels, classes = features.vectors, features.labels(label), split.classes[label]
@@ -92,9 +95,38 @@ def labelled_features(
         msg = f"{where} names {len(classes)} classes of {label!r} but has videos of class {int(labels.max())}"
         raise DataError(msg)
     if len(split) > 1 and _alike(vectors) and not (encoding.tokens and _tokens_differ(features)):
-        msg = f"the encoder gives all {len(split)} videos of {where} the same vector: it has collapsed"
-        raise DataError(msg)
+        raise _collapsed(split, where)
     return LabelledFeatures(vectors, labels, classes, split)
+
+
+def features_and_answers(
+    encoder: FrozenEncoder, data: Dataset, name: str, answers: Callable[[Features], Tensor]
+) -> tuple[Features, Tensor]:
+    """Encode split `name` of `data`, with the answers to be predicted.
+
+    Args:
+        encoder: frozen.
+        data: the data set.
+        name: of the split.
+        answers: reads those of the N videos of a split, (N, ...).
+
+    Raises:
+        DataError: when the split is empty or lacks answers, or when all videos get the same vector.
+    """
+    split = data.split(name)
+    where = f"split {name!r} of data set {data.card.name!r}"
+    if not len(split):
+        msg = f"{where} has no videos"
+        raise DataError(msg)
+    answers(Features((), split))  # what is lacking shows before anything is encoded
+    features = encoder.features(split, Encoding())
+    if len(split) > 1 and _alike(features.vectors):
+        raise _collapsed(split, where)
+    return features, answers(features)
+
+
+def _collapsed(split: Split, where: str) -> DataError:
+    return DataError(f"the encoder gives all {len(split)} videos of {where} the same vector: it has collapsed")
 
 
 def _alike(vectors: Tensor) -> bool:

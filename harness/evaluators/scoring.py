@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -175,9 +175,18 @@ def validation_folds(train: LabelledFeatures) -> Tensor:
     Raises:
         DataError: when train has one group only, so that nothing can validate.
     """
-    folds = group_folds(train.labels, train.groups, FOLDS)
+    return folds_of(train.labels, train.groups)
+
+
+def folds_of(labels: Tensor, groups: Sequence[str]) -> Tensor:
+    """(N,) int64: the fold of each video of train, by `group_folds`.
+
+    Raises:
+        DataError: when train has one group only, so that nothing can validate.
+    """
+    folds = group_folds(labels, groups, FOLDS)
     if not folds.any():
-        msg = f"train has one group only ({train.groups[0]!r}); choosing hyper-parameters needs at least two"
+        msg = f"train has one group only ({groups[0]!r}); choosing hyper-parameters needs at least two"
         raise DataError(msg)
     return folds
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.functional.numbering import number
+from harness.functional.numbering import number_groups
 
 
 def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
@@ -20,7 +22,7 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     folds, some folds stay empty.
 
     Args:
-        labels: (N,) integers.
+        labels: (N,) integers, or (N, C) bool where videos have sets of classes, which may be empty.
         groups: the group of each video.
         folds: how many.
 
@@ -33,12 +35,15 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     >>> group_folds(torch.tensor([0, 0, 1, 1]), ["a", "b", "a", "b"], 2).tolist()
     [0, 1, 0, 1]
     """
+    if labels.ndim not in (1, 2) or len(labels) != len(groups) or not len(groups):
+        shapes = f"({len(groups)},) or ({len(groups)}, C)"
+        msg = f"labels must be {shapes} like the groups, and not empty, got {tuple(labels.shape)}"
+        raise ValueError(msg)
     if folds < 2:
         msg = f"at least 2 folds are needed, got {folds}"
         raise ValueError(msg)
-    classes, index = number(labels, groups)
-    counts = np.zeros((index.max() + 1, classes.max() + 1))
-    np.add.at(counts, (index, classes), 1)
+    index = number_groups(groups)
+    counts = _counts(labels.cpu().numpy(), index)
     shares = counts / counts.sum(0)  # of each class's videos
     fold_of = np.empty(len(counts), dtype=np.int64)
     filled = np.zeros((folds, counts.shape[1]))
@@ -50,3 +55,19 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
         filled[best] += shares[group]
         sizes[best] += counts[group].sum()
     return torch.from_numpy(fold_of[index]).to(labels.device)
+
+
+def _counts(labels: NDArray[Any], index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(G, C) videos of each group and class.
+
+    Of sets of classes, all videos are one class more.
+    """
+    groups = index.max() + 1
+    if labels.ndim == 1:
+        classes = np.unique(labels, return_inverse=True)[1]
+        counts = np.zeros((groups, classes.max() + 1))
+        np.add.at(counts, (index, classes), 1)
+        return counts
+    counts = np.zeros((groups, labels.shape[1] + 1))
+    np.add.at(counts, index, np.pad(labels, ((0, 0), (0, 1)), constant_values=True))
+    return counts[:, counts.any(0)]

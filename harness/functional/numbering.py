@@ -40,5 +40,16 @@ def number(labels: Tensor, groups: Sequence[str]) -> Numbers:
     if labels.shape != (len(groups),) or not len(groups):
         msg = f"labels must be ({len(groups)},) like the groups, and not empty, got {tuple(labels.shape)}"
         raise ValueError(msg)
+    return Numbers(np.unique(labels.cpu().numpy(), return_inverse=True)[1], number_groups(groups))
+
+
+def number_groups(groups: Sequence[str]) -> NDArray[np.int64]:
+    """(N,) numbers of the groups of videos, in the order of their names.
+
+    A video whose group is "" has a number of its own.
+
+    >>> number_groups(["b", "", "b"]).tolist()
+    [1, 0, 1]
+    """
     names = [group or f"\0{position}" for position, group in enumerate(groups)]
-    return Numbers(*(np.unique(values, return_inverse=True)[1] for values in (labels.cpu().numpy(), names)))
+    return np.unique(names, return_inverse=True)[1]

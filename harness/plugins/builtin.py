@@ -15,9 +15,11 @@ from harness.evaluators.cards import (
     KNN,
     LINEAR_PROBE,
     LINEAR_SVM,
+    MULTILABEL_PROBE,
     PAIR_CLASSIFICATION,
     POSE,
     RETRIEVAL,
+    RIDGE_PROBE,
     TEMPORAL_ORDER,
     THROUGHPUT,
 )
@@ -90,6 +92,8 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
     registry.register(KNN, "harness.evaluators.knn:KNN")
     registry.register(RETRIEVAL, "harness.evaluators.retrieval:Retrieval")
     registry.register(PAIR_CLASSIFICATION, "harness.evaluators.pair_classification:PairClassification")
+    registry.register(MULTILABEL_PROBE, "harness.evaluators.multilabel:MultilabelProbe")
+    registry.register(RIDGE_PROBE, "harness.evaluators.ridge:RidgeProbe")
     registry.register(FINETUNE, "harness.evaluators.finetune:Finetune")
     registry.register(CLUSTERING, "harness.evaluators.clustering:Clustering")
     registry.register(POSE, "harness.evaluators.pose.protocol:Pose")

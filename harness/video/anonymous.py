@@ -27,7 +27,7 @@ def hidden_order(videos: Sequence[Video]) -> list[int]:
 
 
 def anonymous(videos: Sequence[Video]) -> tuple[Video, ...]:
-    """Copy records without labels, targets, groups, joints, and with opaque ids and paths.
+    """Copy records without labels, groups, joints, and with opaque ids and paths.
 
     Ids are unique. Paths lead nowhere: reading goes through the split.
     """

@@ -79,3 +79,23 @@ def test_one_group_fills_one_fold():
 def test_bad_input_is_named(labels, groups, number, message):
     with pytest.raises(ValueError, match=message):
         group_folds(labels, groups, number)
+
+
+def test_sets_of_classes_are_spread_evenly():
+    generator = torch.Generator().manual_seed(0)
+    groups = [f"g{video // 4:02d}" for video in range(240)]
+    of_groups = torch.rand(60, 5, generator=generator) < torch.tensor([0.05, 0.2, 0.5, 0.9, 0.0])
+    membership = of_groups.repeat_interleave(4, 0)  # the last class has no video, and some videos have no class
+    folds = group_folds(membership, groups, 3)
+    assert all(len(set(folds[4 * group : 4 * group + 4].tolist())) == 1 for group in range(60))
+    table = torch.stack([membership[folds == fold].sum(0) for fold in range(3)])
+    assert (table.max(0).values - table.min(0).values).max() <= 8
+    assert torch.bincount(folds).max() - torch.bincount(folds).min() <= 8
+    assert set(group_folds(torch.zeros(6, 2, dtype=torch.bool), list("abcabc"), 3).tolist()) == {0, 1, 2}
+
+
+def test_sets_of_one_class_are_dealt_as_classes():
+    labels = torch.arange(12 * 10) % 5
+    groups = [f"g{video // 10:02d}" for video in range(120)]
+    folds = group_folds(torch.nn.functional.one_hot(labels).bool(), groups, 3)
+    assert counts(labels, folds, 3).tolist() == [[8] * 5] * 3
