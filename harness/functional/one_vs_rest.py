@@ -30,8 +30,8 @@ def fit_one_vs_rest(x: Tensor, membership: Tensor, strengths: Tensor) -> OneVsRe
     """Fit a binary logistic regression for each strength and class, at once.
 
     Each minimises the mean of log(1 + exp(-y (w x + b))) plus strength / 2 * |w|^2, y being 1 or -1; b is not
-    penalised. scikit-learn's `LogisticRegression(C=1 / (N * strength))` minimises this divided by the strength. They are
-    problems of two classes for `fit_logistic`, whose two weights are opposite, so that its penalty is half of this one.
+    penalised. scikit-learn's `LogisticRegression(C=1 / (N * strength))` minimises this divided by the strength. They
+    are problems of two classes for `fit_logistic`, whose weights are opposite, so that its penalty is half of this one.
 
     Args:
         x: (N, D) points, with entries of the order of 1.
