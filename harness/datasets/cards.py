@@ -207,6 +207,22 @@ BREAKFAST = DatasetCard(
     located=True,
 )
 
+CHARADES = DatasetCard(
+    name="charades",
+    summary="9,848 videos of half a minute from people's homes, each with several of 157 actions",
+    licence="see the page of its authors; non-commercial use only",
+    paper=Paper(
+        title="Hollywood in Homes: Crowdsourcing Data Collection for Activity Understanding",
+        authors="Sigurdsson, Varol, Wang, Farhadi, Laptev, Gupta",
+        year=2016,
+        venue="ECCV",
+        url="https://arxiv.org/abs/1604.01753",
+    ),
+    labels=(),
+    multilabels=("action",),
+    located=True,
+)
+
 FIVE_CONTEXTS = DatasetCard(
     name="five-contexts",
     summary="five contexts of a person's day, filmed by four wearable cameras",

@@ -74,6 +74,7 @@ def harness_datasets(registry: Registry[Dataset]) -> None:
     registry.register(datasets.SOMETHING_SOMETHING_V2, "harness.datasets.something_something:SomethingSomethingV2")
     registry.register(datasets.DIVING48, "harness.datasets.diving48:Diving48")
     registry.register(datasets.BREAKFAST, "harness.datasets.breakfast:Breakfast")
+    registry.register(datasets.CHARADES, "harness.datasets.charades:Charades")
     registry.register(datasets.FIVE_CONTEXTS, "harness.datasets.five_contexts:FiveContexts")
     registry.register(datasets.VIDEO_FOLDERS, "harness.datasets.folders:VideoFolders")
     registry.register(datasets.MANIFEST, "harness.datasets.manifest:Manifest")
