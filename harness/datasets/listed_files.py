@@ -46,6 +46,8 @@ class ListedFile:
     """Start and end of the part of the file that counts, where it is not the whole."""
     fps: float | None = None
     """Frames per second of a folder of frames; None where such a folder is no video."""
+    cut: bool = False
+    """A part that reaches beyond the end of its file ends there."""
 
 
 def read_split(
@@ -93,9 +95,9 @@ def read_split(
             continue
         video = _video(entry, folder, record)
         if entry.seconds is not None:
-            segment = _segment(entry.seconds, folder / entry.path, record)
+            segment, last = _segment(entry, folder / entry.path, record, entry.seconds)
             segments[len(videos)] = segment
-            video = _part(video, segment, entry.seconds)
+            video = _part(video, segment, last)
         if video.id in videos:
             msg = f"{folder}: the lists of data set {dataset!r} name {video.id!r} twice in split {name!r}"
             raise DataError(msg)
@@ -187,24 +189,27 @@ def _video(entry: ListedFile, folder: Path, record: Record) -> Video:
     )
 
 
-def _segment(seconds: tuple[float, float], path: Path, record: Record) -> Segment:
+def _segment(entry: ListedFile, path: Path, record: Record, seconds: tuple[float, float]) -> tuple[Segment, int]:
     """Frames from the one nearest to the start up to the one nearest to the end.
+
+    With the frame after its last.
 
     Raises:
         DataError: when the file ends before, or no frame is shown between the two.
     """
     start, end = seconds
     first, last = (round(second * record.fps) for second in seconds)
+    last = min(last, record.frames) if entry.cut else last
     if not first < last <= record.frames:
         length = record.frames / record.fps if record.fps else 0.0
         msg = f"{path}: {start:g} to {end:g} s is no part of it; it has {record.frames} frames, {length:g} s"
         raise DataError(msg)
-    return Segment(first, record.frames, record.sha256)
+    return Segment(first, record.frames, record.sha256), last
 
 
-def _part(video: Video, segment: Segment, seconds: tuple[float, float]) -> Video:
-    """The record of a segment, made of the one of its file."""
-    frames = round(seconds[1] * video.fps) - segment.first
+def _part(video: Video, segment: Segment, last: int) -> Video:
+    """The record of a segment up to the frame `last`, made of the one of its file."""
+    frames = last - segment.first
     content = digest({"file": segment.content, "first": segment.first, "frames": frames})
     return dataclasses.replace(video, frames=frames, content=content, joints=None)
 

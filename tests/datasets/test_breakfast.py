@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from itertools import pairwise
 
 import pytest
+import torch
 
 from harness.datasets.breakfast import ACTIVITIES, CAMERAS, Breakfast
 from harness.errors import DataError, UsageError
@@ -108,3 +110,49 @@ def test_a_suite_names_the_fold():
     assert Plugins().datasets.build("breakfast", {"fold": 4}).fold == 4
     with pytest.raises(UsageError, match="fold"):
         Plugins().datasets.build("breakfast", {"fold": 5})
+
+
+@pytest.fixture
+def labelled(copy):
+    """The copy with labels beside each video that reach beyond its end, in frames of 15 a second."""
+    for path in copy.rglob("*.avi"):
+        path.with_name(f"{path.name}.labels").write_text("1-2 SIL\n3-5 pour_milk  \n7-6 SIL\n6-900 stir_cereals\n")
+    (copy / "P30/cam01/P30_cereals.avi.labels").write_text("2-6 take_bowl\n")
+    return copy
+
+
+def test_segments_are_videos_of_their_own(labelled):
+    whole, data = Breakfast(3).split("test"), Breakfast(3, segments=True)
+    test = data.split("test")
+    assert test.classes == {"action": ("SIL", "pour_milk", "stir_cereals", "take_bowl"), "camera": CAMERAS}
+    of_p29 = [(video.id, video.labels["action"], video.group) for video in test.videos[:4]]
+    assert of_p29 == [
+        ("P29/cam01/P29_tea 1-2", 0, "P29"),
+        ("P29/cam01/P29_tea 3-5", 1, "P29"),
+        ("P29/cam01/P29_tea 6-900", 2, "P29"),
+        ("P30/cam01/P30_cereals 2-6", 3, "P30"),
+    ]
+    assert len(test) == 3 * (len(whole) - 1) + 1
+    rate, frames = whole.videos[0].fps, whole.videos[0].frames
+    bounds = [round(start / 15 * rate) for start in (0, 2, 5)] + [frames]
+    assert [video.frames for video in test.videos[:3]] == [last - first for first, last in pairwise(bounds)]
+    assert torch.equal(torch.cat([test.read(place) for place in range(3)]), whole.read(0))
+    assert {video.group for video in test.videos} == {video.group for video in whole.videos}
+    assert failures(data) == {}
+
+
+@pytest.mark.parametrize("text", ["1-3\n", "0-3 SIL\n", "1-3 SIL more\n", "a-b SIL\n"])
+def test_labels_of_segments_that_are_wrong(labelled, text):
+    (labelled / "P40/cam01/P40_cereals.avi.labels").write_text(f"1-3 SIL\n{text}")
+    assert len(Breakfast().split("test")) == 14
+    with pytest.raises(DataError, match=r"P40_cereals\.avi\.labels, line 2: .* should be '<start>-<end> <action>'"):
+        Breakfast(segments=True).split("test")
+    (labelled / "P40/cam01/P40_cereals.avi.labels").unlink()
+    with pytest.raises(DataError, match=r"P40_cereals\.avi\.labels: cannot be read"):
+        Breakfast(segments=True).split("test")
+
+
+def test_a_segment_beyond_the_end_of_its_file(labelled):
+    (labelled / "P03/cam01/P03_juice.avi.labels").write_text("5000-6000 SIL\n")
+    with pytest.raises(DataError, match=r"P03_juice\.avi: .* is no part of it; it has"):
+        Breakfast(segments=True).split("test")
