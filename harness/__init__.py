@@ -25,6 +25,7 @@ from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Predicti
 if TYPE_CHECKING:
     from harness.api import publish, results, run
     from harness.encoders.network import NetworkEncoder, NetworkMethod
+    from harness.encoders.vectors_file import save_features
     from harness.evaluation import evaluate, load_dataset
     from harness.export.folder import export_encoder, load_encoder
     from harness.training.gradient_method import GradientMethod
@@ -37,6 +38,7 @@ _LAZY = {
     "publish": "harness.api",
     "results": "harness.api",
     "run": "harness.api",
+    "save_features": "harness.encoders.vectors_file",
     "GradientMethod": "harness.training.gradient_method",
     "NetworkEncoder": "harness.encoders.network",
     "NetworkMethod": "harness.encoders.network",
@@ -100,4 +102,5 @@ __all__ = [
     "publish",
     "results",
     "run",
+    "save_features",
 ]

@@ -107,12 +107,19 @@ class WholeVideo:
         return 1
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere(WholeVideo):
+    """View of vectors that were computed elsewhere, of frames that nobody here knows."""
+
+
 def in_words(view: View | WholeVideo) -> str:
     """A view in a few words: frames x stride, and pixels.
 
     >>> in_words(View(frames=16, stride=2, size=112)), in_words(View(frames=1)), in_words(WholeVideo())
     ('16×2, 112 px', '1 frame, 112 px', 'whole videos')
     """
+    if isinstance(view, Elsewhere):
+        return "vectors computed elsewhere"
     if isinstance(view, WholeVideo):
         return "whole videos"
     frames = f"{view.frames}×{view.stride}" if view.frames > 1 else "1 frame"

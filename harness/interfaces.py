@@ -306,6 +306,22 @@ class WholeVideos(Protocol):
         ...
 
 
+class StoredVectors(Protocol):
+    """Vectors that were computed elsewhere; encoders of the view `Elsewhere` are such.
+
+    Ids of videos may tell their class. So this is asked of no other encoder, and boards say of each that nobody can
+    check what its vectors come from.
+    """
+
+    def vectors(self, videos: Sequence[str]) -> Tensor:
+        """Vectors of videos by their ids, (N, *shape) float32.
+
+        Raises:
+            DataError: when a video has none.
+        """
+        ...
+
+
 @runtime_checkable
 class Illustrated(Protocol):
     """Extra of an encoder that can show people what it sees."""

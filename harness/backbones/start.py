@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 
@@ -35,7 +35,37 @@ class Start:
         """
         return f"{self.weights}, learnt from {self.learnt_from} {'with' if self.labels else 'without'} labels"
 
+    @staticmethod
+    def parts(start: Start) -> dict[str, Any]:
+        """Options of a method that is a start itself."""
+        return asdict(start)
+
     @property
     def start(self) -> Start:
         """These values alone, without what a subclass adds."""
         return Start(**{field.name: getattr(self, field.name) for field in fields(Start)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorsFile:
+    """File of vectors that were computed elsewhere, and what they learnt from."""
+
+    file: str
+    """The file, `.safetensors`."""
+    learnt_from: str
+    """Names of the data sets that the vectors' network learnt from, joined by `+`."""
+    labels: bool
+    """True if it learnt from labels."""
+    sha256: str = ""
+    """Expected hash of the file; the file's own when empty."""
+
+    @staticmethod
+    def parts(start: Start) -> dict[str, Any]:
+        """Options of a method that is such a file."""
+        parts = {"file": start.weights, "learnt_from": start.learnt_from, "labels": start.labels}
+        return {**parts, "sha256": start.sha256}
+
+    @property
+    def start(self) -> Start:
+        """The file as what a row starts from."""
+        return Start(weights=self.file, learnt_from=self.learnt_from, labels=self.labels, sha256=self.sha256)

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.cards import View, WholeVideo
+from harness.cards import Elsewhere, View, WholeVideo
 from harness.encoders.batches import batches
 from harness.encoders.network import NetworkEncoder
-from harness.errors import DataError, PluginError, unknown
-from harness.interfaces import Encoder, Features, PretextTrained, Split, Trainable, WholeVideos
+from harness.errors import DataError, PluginError, UsageError, unknown
+from harness.interfaces import Encoder, Features, PretextTrained, Split, StoredVectors, Trainable, WholeVideos
 from harness.store import keys
 from harness.store.features import Array, FeatureFile
 from harness.system import progress
@@ -176,7 +176,8 @@ class CachedEncoder:
 
     def _write(self, rows: Array, written: Array, split: Split, view: View | WholeVideo, encoding: Encoding) -> None:
         """Encode the rows that are not written yet, each batch as if none were."""
-        shown, order = _unlabelled(split)
+        stored = isinstance(view, Elsewhere)
+        shown, order = (split, list(range(len(split)))) if stored else _unlabelled(split)
         places = (np.array(order, dtype=np.int64)[:, None] * view.count + np.arange(view.count)).reshape(-1)
         with progress.bar(f"encoding {split.name}", total=len(rows)) as bar:
             bar.advance(int(written.sum()))
@@ -197,7 +198,9 @@ class CachedEncoder:
         self, split: Split, view: View | WholeVideo, encoding: Encoding, done: _Written
     ) -> Iterator[tuple[int, Tensor]]:
         """First clip and vectors of each batch that is missing, in the order of `split`."""
-        if isinstance(view, WholeVideo) and encoding.shuffle is None and isinstance(self._encoder, WholeVideos):
+        if isinstance(view, Elsewhere):
+            yield from self._looked_up(split, encoding)
+        elif isinstance(view, WholeVideo) and encoding.shuffle is None and isinstance(self._encoder, WholeVideos):
             for position, vector in self._encoder.encode_videos(split, done):
                 yield position, vector[None]
         elif (missing := done.first_missing()) is not None:
@@ -209,6 +212,16 @@ class CachedEncoder:
                 flow = None if batch.flow is None else _shuffled(batch.flow, start, encoding.shuffle)
                 shuffled = VideoBatch(_shuffled(batch.clips, start, encoding.shuffle), flow)
                 yield start, self._encode(shuffled, encoding)
+
+    def _looked_up(self, split: Split, encoding: Encoding) -> Iterator[tuple[int, Tensor]]:
+        """Vectors that were computed elsewhere, by the ids of the videos alone."""
+        if encoding.shuffle is not None or encoding.frames is not None or not split.labelled:
+            msg = "vectors computed elsewhere are those of whole videos with their ids; no others can be encoded"
+            raise UsageError(msg)
+        ids = [video.id for video in split.videos]
+        vectors = cast("StoredVectors", self._encoder).vectors(ids)
+        for start in range(0, len(ids), BATCH):
+            yield start, vectors[start : start + BATCH]
 
     def _check(self, vectors: Tensor, shape: tuple[int, ...]) -> None:
         if vectors.shape[1:] != shape or vectors.dtype != torch.float32:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from harness.cards import in_words
+from harness.cards import Elsewhere, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.cells import method_reads, suite_cells
@@ -184,6 +184,8 @@ class Planner:
         reason = f"its encoders offer no {' and no '.join(sorted(missing))}" if missing else ""
         reason = reason or _other_view(row, self._view) or _without_speed(row, evaluator)
         encodings = () if reason else self._encodings(row, evaluator, data, cell)
+        reason = reason or _not_in_file(encodings)
+        encodings = () if reason else encodings
         protocol = self._protocol(cell, evaluator, data)
         key = keys.run_key(
             row=row.key, protocol=protocol, features=tuple(encoding.key for encoding in encodings), seed=cell.seed
@@ -358,8 +360,19 @@ def _other_view(row: Row, pinned: PinnedView) -> str:
 
 def _without_speed(row: Row, evaluator: Evaluator) -> str:
     """Reason why the speed of a row cannot be measured; empty where it can, or is not."""
+    if evaluator.card.time and any(isinstance(view, Elsewhere) for view in row.promise.views):
+        return "its vectors were computed elsewhere, at an unknown speed"
     joined = isinstance(row, Composite) and len(row.of) > 1
     return "its parts see clips of their own; measure the speed of each" if joined and evaluator.card.time else ""
+
+
+def _not_in_file(encodings: tuple[EncodeSpec, ...]) -> str:
+    """Reason why vectors computed elsewhere are not enough; empty where they are."""
+    other = any(
+        isinstance(one.fit.promise.view, Elsewhere) and (one.encoding.shuffle, one.encoding.frames) != (None, None)
+        for one in encodings
+    )
+    return "its vectors were computed elsewhere, of whole videos in their order" if other else ""
 
 
 def _by_fit(row: Row, asked: Encoding) -> Iterator[tuple[FitSpec, Encoding]]:

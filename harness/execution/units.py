@@ -214,6 +214,8 @@ def _fit(spec: FitSpec, workshop: Workshop) -> None:
 def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str]]:
     """Describe how the weights that a fit starts from match; empty for random ones.
 
+    Of a file that no network starts from, its hash alone.
+
     Raises:
         DataError: when the file cannot be read, is not the expected one, or does not fit.
     """
@@ -224,6 +226,8 @@ def loaded_weights(spec: FitSpec, workshop: Workshop) -> dict[str, dict[str, str
     if spec.after is not None and not path.is_file():
         msg = f"method {spec.after.method.name!r} saved no {NETWORK}, from which {spec.method.name!r} would start"
         raise DataError(msg)
+    if spec.backbone is None:
+        return {path.name: {"sha256": start.sha256}}
     _, backbone = workshop.build(spec)
     match = load_weights(backbone.build(seed=0), start, backbone)
     loaded = {"loaded": match.loaded, **match.differences}

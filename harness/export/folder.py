@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from harness.cards import View
+from harness.cards import Elsewhere, View
 from harness.encoders.network import WEIGHTS
 from harness.errors import UsageError
 from harness.execution import restore
@@ -50,8 +50,9 @@ def export_encoder(
         The files, in order of their names.
 
     Raises:
-        UsageError: when no run or several fits have such a key, the run measured a composite, something it was made
-            with or huggingface_hub is not installed, or the folder has files.
+        UsageError: when no run or several fits have such a key, the run measured a composite, its vectors were
+            computed elsewhere, something it was made with or huggingface_hub is not installed, or the folder has
+            files.
         DataError: when the encoder is not stored, or cannot be read.
     """
     expect_hub()
@@ -63,6 +64,9 @@ def export_encoder(
         msg = f"{folder}: has files already; give a new folder"
         raise UsageError(msg)
     encoder = restore.stored_encoder(plugins, store, run)
+    if isinstance(encoder.promise.view, Elsewhere):
+        msg = f"encoder {key!r}: its vectors were computed elsewhere, so that there is no network to export"
+        raise UsageError(msg)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:

@@ -1,4 +1,4 @@
-"""Notes of a board on seeds and groups that are too few for its claims."""
+"""Notes of a board on what limits its claims, such as few seeds or groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import stdev
 
 import numpy as np
 
-from harness.cards import Metric
+from harness.cards import Elsewhere, Metric, in_words
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.interval_ends import ERROR, student
@@ -38,7 +38,7 @@ def cautions(board: Board) -> tuple[Caution, ...]:
     limits = [column.data.options["limit"] for column in board.columns if is_limited(column.data)]
     if limits:
         unchecked.append(Caution(f"Tried out on {max(limits)} videos of each split at most: nothing is ranked."))
-    return (*unchecked, *notes, *_few_groups(board), *_untested(board))
+    return (*unchecked, *_elsewhere(board), *notes, *_few_groups(board), *_untested(board))
 
 
 def more_seeds(board: Board) -> str:
@@ -48,6 +48,14 @@ def more_seeds(board: Board) -> str:
     free = [seed for seed in range(wanted) if seed not in board.seeds]
     seeds = sorted([*board.seeds, *free[: wanted - count]])
     return f"{board.command} --set 'seeds={seeds}'"
+
+
+def _elsewhere(board: Board) -> Iterator[Caution]:
+    """Name the rows whose vectors were computed elsewhere."""
+    rows = [row.label for row in board.rows if in_words(Elsewhere()) in row.sees.split(" + ")]
+    if rows:
+        unseen = "nothing here can check what they read, nor that it was no label of a test video"
+        yield Caution(f"Vectors of {', '.join(rows)} were computed elsewhere: {unseen}.")
 
 
 def _one_seed(board: Board) -> Caution:

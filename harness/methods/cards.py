@@ -16,6 +16,12 @@ PRETRAINED = MethodCard(
     reads=frozenset({"backbone"}),
 )
 
+FEATURES = MethodCard(
+    name="features",
+    summary="vectors of a file, computed elsewhere: nothing is fitted, and what they read cannot be checked",
+    reads=frozenset(),
+)
+
 SUPERVISED = MethodCard(
     name="supervised",
     summary="cross-entropy on the training labels: the upper reference of the same network and budget",

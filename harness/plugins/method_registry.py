@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from harness.backbones.start import Start
+from harness.backbones.start import Start, VectorsFile
 from harness.errors import UsageError, unknown
 from harness.plugins.options import spelt
 from harness.plugins.registry import Registry
@@ -25,6 +25,8 @@ STATED = {
     "labels": "true or false: whether they learnt from labels",
 }
 """Parts of a start from a file that have no default."""
+FROM_FILE = (Start, VectorsFile)
+"""Bases of methods that are a file, whose options name it."""
 FIT = "fit"
 """Part of a start that names a fit in place of a file."""
 
@@ -45,10 +47,10 @@ class MethodRegistry(Registry["Method"]):
             UsageError: when the name is unknown, or an option is wrong.
             PluginError: when the class cannot be imported.
         """
-        if not issubclass(self.load(name), Start):
+        if not issubclass(self.load(name), FROM_FILE):
             start = self._separated(name, options)[1]
             return start if isinstance(start, Start) else None
-        return cast("Start", self.draft(name, options)).start
+        return cast("Start | VectorsFile", self.draft(name, options)).start
 
     def fit_start(self, name: str, options: Mapping[str, Any]) -> FitStart | None:
         """The fit that a method with these options starts from; None without one.
@@ -76,11 +78,13 @@ class MethodRegistry(Registry["Method"]):
             return None
         path = locations.get(start.weights, Path(start.weights)).expanduser().absolute()
         if not path.is_file():
-            msg = f"method {name!r}: expected a file of weights at {path}, where none is; correct the path"
+            msg = f"method {name!r}: expected a file of {self._kind(name)} at {path}, where none is; correct the path"
             raise UsageError(msg)
         content = file_hash(path)
         if start.sha256 not in ("", content):
-            msg = f"method {name!r}: expected weights with the sha256 {start.sha256}, got {content} of {path}"
+            msg = (
+                f"method {name!r}: expected {self._kind(name)} with the sha256 {start.sha256}, got {content} of {path}"
+            )
             raise UsageError(msg)
         return dataclasses.replace(start, weights=str(path), sha256=content)
 
@@ -88,8 +92,10 @@ class MethodRegistry(Registry["Method"]):
         """Options with another start in place of theirs; as they are without one."""
         if start is None:
             return dict(options)
-        parts = dataclasses.asdict(start)
-        return {**options, **(parts if issubclass(self.load(name), Start) else {START: parts})}
+        loaded = self.load(name)
+        if issubclass(loaded, FROM_FILE):
+            return {**options, **loaded.parts(start)}
+        return {**options, START: dataclasses.asdict(start)}
 
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """All options in one spelling, `start` too; see `Registry.completed`."""
@@ -107,7 +113,7 @@ class MethodRegistry(Registry["Method"]):
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., Method]) -> Method:
         own, start = self._separated(name, options)
-        if issubclass(self.load(name), Start):
+        if issubclass(self.load(name), FROM_FILE):
             self._expect_stated(name, own)
         method = super()._made(name, own, construct)
         if start is None:
@@ -180,9 +186,15 @@ class MethodRegistry(Registry["Method"]):
                 )
                 raise UsageError(msg)
 
+    def _kind(self, name: str) -> str:
+        """Content of the file that a method starts from."""
+        return "vectors" if issubclass(self.load(name), VectorsFile) else "weights"
+
     def _expect_stated(self, name: str, start: Mapping[str, Any]) -> None:
-        missing = {part: meaning for part, meaning in STATED.items() if start.get(part) in (None, "")}
+        kind = self._kind(name)
+        wanted = {part.replace("weights", "file" if kind == "vectors" else part): STATED[part] for part in STATED}
+        missing = {part: meaning for part, meaning in wanted.items() if start.get(part) in (None, "")}
         if missing:
             stated = ", ".join(f"{part} ({meaning})" for part, meaning in missing.items())
-            msg = f"method {name!r}: expected a statement on its weights, which lacks {stated}"
+            msg = f"method {name!r}: expected a statement on its {kind}, which lacks {stated}"
             raise UsageError(msg)
