@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 
 import torch
 from torch import nn
 
 from harness.evaluators.cards import LEARNING_RATES, WEIGHT_DECAYS
-from harness.functional.attentive import EPS, fit_probes, heads, order, predict_probes, probe_parameters
+from harness.functional.attentive import EPS, heads, probe_logits, probe_parameters
+from harness.functional.probes import autograd_gradients, fit_probes, order, predict_probes
 
 VIDEOS, TOKENS, DIM, CLASSES = 128, 196, 128, 15
 STEPS, BATCH = 5, 64
@@ -69,6 +71,7 @@ def loop(start, tokens, labels):
 def batched(start, tokens, labels):
     lrs, decays = torch.tensor(GRID).T
     probes = fit_probes(
+        partial(autograd_gradients, probe_logits),
         start,
         lambda batch: tokens[batch],
         labels,
@@ -80,7 +83,7 @@ def batched(start, tokens, labels):
         seed=0,
         advance=lambda: None,
     )
-    return predict_probes(probes, lambda batch: tokens[batch], torch.arange(VIDEOS))
+    return predict_probes(probe_logits, probes, lambda batch: tokens[batch], torch.arange(VIDEOS))
 
 
 def test_grid(beside):

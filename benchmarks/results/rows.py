@@ -73,6 +73,7 @@ ROWS = (
         "scikit-learn",
     ),
     Row("seven costs of an SVM, 2,400 x 256, 32 classes", "test_linear_svm.py::test_cost_search", "problems", 10),
+    Row("nine MLP probes, 20 steps of 256 x 512, 101 classes", "test_mlp_probe.py::test_grid", "samples", 1),
     Row("200 neighbours of 3,783 among 9,537 x 512", "test_knn.py::test_nearest", "queries", 1.5),
     Row("spectral, 10,000 x 1,024, k = 101", "test_spectral.py::test_graph_of_neighbours", "points", 9),
     Row("R3D-18 forward, 16 x 112 x 112", "test_video_networks.py::test_forward[r3d_18]", "clips"),

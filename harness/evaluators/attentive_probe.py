@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,8 +13,10 @@ from harness.evaluators.cards import ATTENTIVE_PROBE, LEARNING_RATES, WEIGHT_DEC
 from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
+from harness.evaluators.probe_grid import in_parts, probe_grid, spell_pairs
 from harness.evaluators.scoring import FOLDS, score_logits, validate
-from harness.functional.attentive import Read, fit_probes, heads, predict_probes, probe_parameters
+from harness.functional.attentive import heads, probe_logits, probe_parameters
+from harness.functional.probes import Read, autograd_gradients, finite_classes, fit_probes, predict_probes
 from harness.system import progress
 from harness.system.seeding import derive_seed
 from harness.values import Encoding, Evaluation, as_tokens
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 BATCH = 64
 EPOCHS, STEPS = 20, 500
 """Length of a training: so many epochs, but at least so many steps."""
-
-AT_ONCE = 2**28
-"""Most parameters that are trained in one run; a larger grid is trained in parts."""
 
 
 class AttentiveProbe:
@@ -67,17 +64,12 @@ class AttentiveProbe:
         weight_decays: tuple[float, ...] = WEIGHT_DECAYS,
         steps: int | None = None,
     ) -> None:
-        if not lrs or len(set(lrs)) < len(lrs) or not all(0 < lr < math.inf for lr in lrs):
-            msg = f"lrs must be different positive numbers, at least one, got {list(lrs)}"
-            raise UsageError(msg)
-        if not weight_decays or len(set(weight_decays)) < len(weight_decays) or not min(weight_decays) >= 0:
-            msg = f"weight_decays must be different numbers from 0 on, at least one, got {list(weight_decays)}"
-            raise UsageError(msg)
+        grid = probe_grid(lrs, weight_decays)
         if steps is not None and steps < 1:
             msg = f"steps must be at least 1, got {steps}"
             raise UsageError(msg)
         self.label = label
-        self.grid = list(itertools.product(lrs, weight_decays))
+        self.grid = grid
         self.steps = steps
 
     def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
@@ -99,13 +91,13 @@ class AttentiveProbe:
         read, read_test = (token_reader(encoder.features(part.split, tokens)) for part in (train, test))
         dim, steps = train.vectors.shape[1], self.steps or max(STEPS, -(-EPOCHS * len(train) // BATCH))
         start = probe_parameters(dim, len(train.classes), seed=derive_seed(seed, 0))
-        size = max(1, AT_ONCE // sum(value.numel() for value in start.values()))
-        parts = [self.grid[first : first + size] for first in range(0, len(self.grid), size)]
-        fit = partial(fit_probes, start, read, train.labels, steps=steps, batch_size=BATCH, seed=derive_seed(seed, 1))
+        parts = in_parts(self.grid, start)
+        fit = partial(fit_probes, partial(autograd_gradients, probe_logits), start, read, train.labels)
+        fit = partial(fit, steps=steps, batch_size=BATCH, seed=derive_seed(seed, 1))
 
         def fit_predict(rest: Tensor, held_out: Tensor) -> Tensor:
             probes = (fit(rest, *torch.tensor(part).T, advance=bar.advance) for part in parts)
-            return torch.cat([_classes(predict_probes(one, read, held_out)) for one in probes])
+            return torch.cat([finite_classes(predict_probes(probe_logits, one, read, held_out)) for one in probes])
 
         alone = len(self.grid) == 1
         with progress.bar(self.card.name, total=steps * (1 if alone else FOLDS * len(parts) + 1)) as bar:
@@ -113,27 +105,21 @@ class AttentiveProbe:
             best = max(range(len(accuracies)), key=lambda i: (accuracies[i], -i), default=0)
             lr, decay = self.grid[best]
             probe = fit(torch.arange(len(train)), *torch.tensor([[lr, decay]]).T, advance=bar.advance)
-        logits = predict_probes(probe, read_test, torch.arange(len(test)))
+        logits = predict_probes(probe_logits, probe, read_test, torch.arange(len(test)))
         if not logits.isfinite().all():
             msg = f"the probe diverged at learning rate {lr:g} and weight decay {decay:g}; lower lrs"
             raise DivergedError(msg)
         scores, predictions = score_logits(self.card, train, test, logits)
-        tried = [f"{lr:g}, {decay:g}" for lr, decay in self.grid[: len(accuracies)]]
         notes = {
             "lr": lr,
             "weight_decay": decay,
-            "validation_top1": dict(zip(tried, accuracies, strict=True)),
+            "validation_top1": dict(zip(spell_pairs(self.grid), accuracies, strict=False)),
             "steps": steps,
             "heads": heads(dim),
             **split_notes(train, test),
         }
         evaluation = Evaluation(scores, predictions, notes, class_scores=keep("logits", logits))
         return with_confusion(evaluation, test.classes)
-
-
-def _classes(logits: Tensor) -> Tensor:
-    """Classes (P, M) of logits (P, M, C); -1 where a training diverged."""
-    return logits.argmax(2).where(logits.isfinite().all(2), -1)
 
 
 def token_reader(features: Features) -> Read:

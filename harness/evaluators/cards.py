@@ -81,6 +81,30 @@ KERNEL_SVM = EvaluatorCard(
     metrics=(TOP1, TOP5, MEAN_CLASS),
 )
 
+MLP_LEARNING_RATES = (1e-3, 3e-3, 1e-2)
+MLP_WEIGHT_DECAYS = (0.01, 1.0, 10.0)
+"""Candidates of the MLP probe."""
+
+MLP_PROBE = EvaluatorCard(
+    name="mlp_probe",
+    summary="A classifier with one hidden layer on frozen features: is the class there, though not linearly readable?",
+    paper=Paper(
+        title="Revisiting self-supervised visual representation learning",
+        authors="Alexander Kolesnikov, Xiaohua Zhai, Lucas Beyer",
+        year=2019,
+        venue="CVPR",
+        url="https://arxiv.org/abs/1901.09005",
+    ),
+    protocol=(
+        "Kolesnikov et al. 2019: a multi-layer perceptron on frozen features in place of the linear classifier. Here: "
+        "features averaged over clips and crops, standardised on train; one hidden layer of 512 units with ReLU, "
+        "neither dropout nor normalisation; AdamW, cosine to 0, batches of 256, 30 epochs and at least 300 steps; "
+        "learning rates from 1e-3 to 1e-2 and decoupled weight decays from 0.01 to 10 by 3-fold group-disjoint "
+        "cross-validation inside train; refit on all of train from 5 initialisations, the scores being their means"
+    ),
+    metrics=(TOP1, TOP5, MEAN_CLASS),
+)
+
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 5e-3)
 WEIGHT_DECAYS = (0.01, 0.1, 0.4, 0.8)
 """Candidates of the attentive probe: those of V-JEPA 2."""

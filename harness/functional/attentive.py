@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.functional.adamw import AdamW
-
-Parameters = dict[str, Tensor]
-"""Parameters of P probes by name, each (P, ...)."""
-
-Read = Callable[[Tensor], Tensor]
-"""Positions (B,) int64 on the CPU -> tokens (B, N, D) float32."""
+from harness.functional.probes import Parameters, affine
 
 EPS = 1e-6
 """Added to variances in layer normalisations."""
@@ -25,9 +16,6 @@ HEAD = 64
 
 WIDENING = 4
 """Width of the hidden layer, in lengths of a token."""
-
-BATCH = 64
-"""Samples whose classes are predicted at a time."""
 
 
 def heads(dim: int) -> int:
@@ -95,7 +83,7 @@ def probe_logits(parameters: Parameters, tokens: Tensor) -> Tensor:
     probes, dim = parameters["query"].shape
     count = heads(dim)
     seen = F.layer_norm(tokens, (dim,), eps=EPS)
-    query = _affine(parameters, "query", parameters["query"][:, None])  # (P, 1, D)
+    query = affine(parameters, "query", parameters["query"][:, None])  # (P, 1, D)
     by_head = query.view(probes, count, 1, -1) @ parameters["key_weight"].view(probes, count, -1, dim)
     gain, shift = parameters["token_gain"][:, None], parameters["token_shift"][:, None]
     directions = by_head.squeeze(2) * gain * (dim // count) ** -0.5  # (P, heads, D)
@@ -104,73 +92,7 @@ def probe_logits(parameters: Parameters, tokens: Tensor) -> Tensor:
     attended = attended * gain[:, None] + shift[:, None]
     values = attended @ parameters["value_weight"].view(probes, count, -1, dim).mT  # (P, heads, B, D / heads)
     merged = values.transpose(1, 2).flatten(2) + parameters["value_bias"][:, None]
-    state = parameters["query"][:, None] + _affine(parameters, "out", merged)  # (P, B, D)
+    state = parameters["query"][:, None] + affine(parameters, "out", merged)  # (P, B, D)
     normal = F.layer_norm(state, (dim,), eps=EPS) * parameters["gain"][:, None] + parameters["shift"][:, None]
-    state = state + _affine(parameters, "mlp", F.gelu(_affine(parameters, "hidden", normal)))
-    return _affine(parameters, "class", state)
-
-
-def _affine(parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    """Map (P, B, D) by the weights and biases called `name`: (P, B, E)."""
-    return torch.baddbmm(parameters[f"{name}_bias"][:, None], x, parameters[f"{name}_weight"].mT)
-
-
-def fit_probes(
-    start: Parameters,
-    read: Read,
-    labels: Tensor,
-    chosen: Tensor,
-    lrs: Tensor,
-    decays: Tensor,
-    *,
-    steps: int,
-    batch_size: int,
-    seed: int,
-    advance: Callable[[], None],
-) -> Parameters:
-    """Train P probes from one start, on the same batches: AdamW, cosine to 0.
-
-    Args:
-        start: parameters of one probe.
-        read: tokens by position.
-        labels: (N,) int64 classes of all positions, on the device of the tokens.
-        chosen: (M,) int64 positions to learn from, each as often as any other.
-        lrs: (P,) learning rates at the first step.
-        decays: (P,) weight decays, of the query and of weights, not of biases and gains.
-        steps: how many.
-        batch_size: M at most.
-        seed: of the order.
-        advance: called after each step.
-    """
-    parameters = {
-        name: value.to(labels.device).repeat(len(lrs), *[1] * (value.ndim - 1)).requires_grad_()
-        for name, value in start.items()
-    }
-    decayed = {name for name in parameters if name == "query" or name.endswith("_weight")}
-    optimizer = AdamW(parameters, lrs.to(labels.device), decays.to(labels.device), decayed)
-    for step, batch in enumerate(order(chosen.cpu(), steps, min(batch_size, len(chosen)), seed)):
-        logits = probe_logits(parameters, read(batch))
-        targets = labels[batch.to(labels.device)].expand(len(lrs), -1)
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum") / len(batch)
-        gradients = torch.autograd.grad(loss, list(parameters.values()))
-        optimizer.step(dict(zip(parameters, gradients, strict=True)), (1 + math.cos(math.pi * step / steps)) / 2)
-        advance()
-    return {name: value.detach() for name, value in parameters.items()}
-
-
-def order(chosen: Tensor, steps: int, size: int, seed: int) -> Tensor:
-    """Batches (steps, size) of `chosen` (M,), shuffled anew whenever all were taken.
-
-    >>> order(torch.arange(3), 2, 3, seed=0).sort(1).values.tolist()
-    [[0, 1, 2], [0, 1, 2]]
-    """
-    generator = torch.Generator().manual_seed(seed)
-    rounds = -(-steps * size // len(chosen))
-    shuffled = [chosen[torch.randperm(len(chosen), generator=generator)] for _ in range(rounds)]
-    return torch.cat(shuffled)[: steps * size].view(steps, size)
-
-
-@torch.no_grad()
-def predict_probes(parameters: Parameters, read: Read, chosen: Tensor) -> Tensor:
-    """Logits of P probes for the samples at positions `chosen` (M,): (P, M, C)."""
-    return torch.cat([probe_logits(parameters, read(batch)) for batch in torch.split(chosen.cpu(), BATCH)], dim=1)
+    state = state + affine(parameters, "mlp", F.gelu(affine(parameters, "hidden", normal)))
+    return affine(parameters, "class", state)

@@ -15,6 +15,7 @@ from harness.evaluators.cards import (
     KNN,
     LINEAR_PROBE,
     LINEAR_SVM,
+    MLP_PROBE,
     MULTILABEL_PROBE,
     PAIR_CLASSIFICATION,
     POSE,
@@ -88,6 +89,7 @@ def harness_evaluators(registry: Registry[Evaluator]) -> None:
     """Register the standard protocols."""
     registry.register(LINEAR_PROBE, "harness.evaluators.linear:LinearProbe")
     registry.register(LINEAR_SVM, "harness.evaluators.linear:LinearSVM")
+    registry.register(MLP_PROBE, "harness.evaluators.mlp_probe:MLPProbe")
     registry.register(ATTENTIVE_PROBE, "harness.evaluators.attentive_probe:AttentiveProbe")
     registry.register(KERNEL_SVM, "harness.evaluators.kernel_svm:KernelSVM")
     registry.register(FEW_SHOT, "harness.evaluators.few_shot:FewShot")

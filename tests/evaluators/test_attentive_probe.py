@@ -12,7 +12,7 @@ from harness.cards import View
 from harness.encoders.frozen import fingerprint
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, DivergedError, UsageError
-from harness.evaluators import attentive_probe
+from harness.evaluators import attentive_probe, probe_grid
 from harness.evaluators.attentive_probe import AttentiveProbe, token_reader
 from harness.evaluators.cards import ATTENTIVE_PROBE, LEARNING_RATES, WEIGHT_DECAYS
 from harness.evaluators.encoding_options import EncodingOptions, WithEncoding, taken
@@ -100,7 +100,7 @@ def test_validation_keeps_groups_apart():
 def test_a_grid_in_parts_finds_the_same(monkeypatch):
     short = AttentiveProbe(lrs=(1e-3, 1e-2), weight_decays=(0.1, 0.4), steps=20)
     whole = evaluate(short, OneToken())
-    monkeypatch.setattr(attentive_probe, "AT_ONCE", 1)
+    monkeypatch.setattr(probe_grid, "AT_ONCE", 1)
     assert evaluate(short, OneToken()) == whole
 
 

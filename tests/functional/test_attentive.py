@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from harness.functional.attentive import (
-    EPS,
-    fit_probes,
-    heads,
-    order,
-    predict_probes,
-    probe_logits,
-    probe_parameters,
-)
+from harness.functional.attentive import EPS, heads, probe_logits, probe_parameters
+from harness.functional.probes import autograd_gradients, fit_probes, order, predict_probes
 
 DIM, TOKENS, CLASSES, SAMPLES = 128, 7, 5, 40
 
@@ -143,6 +137,7 @@ def fitted(tokens, labels, chosen, start, pairs, **options):
     advanced = []
     defaults = {"steps": 15, "batch_size": 8, "seed": 3}
     probes = fit_probes(
+        partial(autograd_gradients, probe_logits),
         start,
         lambda batch: tokens[batch],
         labels,
@@ -166,7 +161,7 @@ def test_a_grid_is_trained_as_a_loop_over_it_would():
     tokens, labels, start = double()
     chosen = torch.arange(0, SAMPLES, 2)
     probes = fitted(tokens, labels, chosen, start, GRID)
-    logits = predict_probes(probes, lambda batch: tokens[batch], torch.arange(SAMPLES))
+    logits = predict_probes(probe_logits, probes, lambda batch: tokens[batch], torch.arange(SAMPLES))
     batches = order(chosen, 15, 8, seed=3)
     for probe, (lr, decay) in enumerate(GRID):
         twin = Twin.of(start).fit(tokens, labels, batches, lr, decay)
@@ -205,10 +200,3 @@ def test_new_weights_are_drawn_as_v_jepa_draws_them():
     shapes = {name: tuple(value.shape[1:]) for name, value in probe_parameters(24, 3, seed=0).items()}
     numbers = sum(parameter.numel() for parameter in Twin(24, 3).parameters())
     assert sum(math.prod(shape) for shape in shapes.values()) == numbers - 24  # the bias of keys
-
-
-def test_every_sample_is_learnt_from_as_often():
-    batches = order(torch.tensor([3, 5, 8, 9, 11]), 10, 3, seed=0)
-    assert batches.shape == (10, 3)
-    assert batches.flatten().bincount().tolist() == [0, 0, 0, 6, 0, 6, 0, 0, 6, 6, 0, 6]
-    assert len({tuple(batches.flatten()[first : first + 5].tolist()) for first in range(0, 30, 5)}) > 1

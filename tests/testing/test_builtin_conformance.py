@@ -10,6 +10,7 @@ SMALL = {
     "attentive_probe": {"lrs": [1e-3, 1e-2], "weight_decays": [0.01], "steps": 80},
     "few_shot": {"shots": [1, 5, 10]},
     "finetune": {"frames": 2_000, "lrs": [0.1], "mirror": False},
+    "mlp_probe": {"width": 64, "lrs": [3e-3, 1e-2], "weight_decays": [0.01], "steps": 80},
     "throughput": {"batch_size": 4, "repeats": 1},
 }
 """Options that the few small videos of the kit can carry."""
