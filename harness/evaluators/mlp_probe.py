@@ -9,6 +9,7 @@ import torch
 
 from harness.errors import DivergedError, UsageError
 from harness.evaluators.cards import MLP_LEARNING_RATES, MLP_PROBE, MLP_WEIGHT_DECAYS
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, split_notes, train_and_test
 from harness.evaluators.pictures import with_confusion
 from harness.evaluators.probe_grid import in_parts, probe_grid, spell_pairs
@@ -138,4 +139,5 @@ class MLPProbe:
             "top1_std": float(hits.std()) if self.repeats > 1 else None,
             **split_notes(train, test),
         }
-        return with_confusion(Evaluation(scores, predictions, notes), test.classes)
+        kept = keep("logits", logits)
+        return with_confusion(Evaluation(scores, predictions, notes, class_scores=kept), test.classes)

@@ -15,6 +15,7 @@ from harness.evaluators.finetune import Finetune
 from harness.evaluators.kernel_svm import KernelSVM
 from harness.evaluators.knn import KNN
 from harness.evaluators.linear import LinearProbe, LinearSVM
+from harness.evaluators.mlp_probe import MLPProbe
 from harness.testing import MovingSquares
 from harness.testing.evaluating import NoisyEncoder, evaluate, frozen
 from harness.testing.fixtures import UntrainedEncoder
@@ -30,6 +31,7 @@ TUNED = {"frames": 640, "lrs": (0.01,), "mirror": False}
         (LinearProbe(), NoisyEncoder, "logits"),
         (LinearSVM(), NoisyEncoder, "margins"),
         (AttentiveProbe(**QUICK), UntrainedEncoder, "logits"),
+        (MLPProbe(**QUICK, repeats=2), UntrainedEncoder, "logits"),
         (FewShot(shots=(1, 5), draws=3), UntrainedEncoder, "logits"),
         (Finetune(**TUNED), UntrainedEncoder, "probabilities"),
         (Finetune(**TUNED, average="logits"), UntrainedEncoder, "logits"),
