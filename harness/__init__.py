@@ -20,7 +20,19 @@ from harness.interfaces import (
     Stateful,
 )
 from harness.plugins.hookspecs import API_VERSION, hookimpl
-from harness.values import Batch, Budget, Encoding, Evaluation, Inputs, Predictions, Promise, Score, Video, VideoBatch
+from harness.values import (
+    Batch,
+    Budget,
+    ClassScores,
+    Encoding,
+    Evaluation,
+    Inputs,
+    Predictions,
+    Promise,
+    Score,
+    Video,
+    VideoBatch,
+)
 
 if TYPE_CHECKING:
     from harness.api import publish, results, run
@@ -61,6 +73,7 @@ __all__ = [
     "BackboneCard",
     "Batch",
     "Budget",
+    "ClassScores",
     "DataError",
     "Dataset",
     "DatasetCard",

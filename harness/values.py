@@ -387,7 +387,7 @@ class Predictions:
 
 
 ScoreKind = Literal["logits", "probabilities", "margins"]
-"""Kinds of class scores: their softmax is a distribution, they are one, or neither."""
+"""Kinds of class scores: the softmax is a distribution, they are one, or neither."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -441,7 +441,7 @@ class Evaluation:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """JSON values that join the protocol, such as the device."""
     class_scores: ClassScores | None = None
-    """Of the videos that the predictions are of; None where nothing was classified by scores."""
+    """Scores of the predicted videos; None where nothing was classified by scores."""
 
     def __post_init__(self) -> None:
         for name in self.pictures:

@@ -55,7 +55,8 @@ def show(
         return
     measures = _class_scores(store, run)
     if as_json:
-        print_json(run.model_dump(mode="json") | ({"class_score_measures": measures} if measures else {}))
+        document = run.model_dump(mode="json", exclude={*run.unwritten})
+        print_json(document | ({"class_score_measures": measures} if measures else {}))
         return
     identity = run.identity
     log = curves(store.folder / "fits" / run.fit_key)

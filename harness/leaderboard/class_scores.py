@@ -47,7 +47,7 @@ def probabilities(scores: ClassScores) -> Tensor | None:
 
 
 def measure_class_scores(scores: ClassScores, labels: Sequence[int]) -> dict[str, float]:
-    """Mean average precision, and of logits and probabilities how well they are calibrated.
+    """Mean average precision, and calibration of logits and probabilities.
 
     Means over repeats, by the names of `TITLES`.
 

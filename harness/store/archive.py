@@ -1,4 +1,4 @@
-"""Archive of runs, pictures and class scores, for others to take into their stores."""
+"""Archive of runs and what lies beside them, for others to take into their stores."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[
 
 
 def whole_scores(store: Store, run: Run) -> bytes | None:
-    """Read the file of a run's class scores, compared with its checksum; None for a run without any.
+    """Read and check the file of a run's class scores; None for a run without any.
 
     Raises:
         DataError: when it is damaged or gone.

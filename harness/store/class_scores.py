@@ -1,4 +1,4 @@
-"""Class scores of a run on disk: an array of NumPy's format, its checksum in the record."""
+"""Class scores of a run: a `.npy` on disk, its checksum in the record."""
 
 from __future__ import annotations
 

@@ -345,7 +345,7 @@ class Run(pydantic.BaseModel):
     pictures: tuple[Annotated[str, pydantic.Field(pattern=f"^(?:{NAME.pattern})$")], ...] = ()
     """Short names of the PNGs that lie beside it; `Store.picture` finds them."""
     class_scores: ClassScoresRecord | None = None
-    """Class scores that lie beside it, read by `Store.class_scores`; stored where it has some."""
+    """Class scores that lie beside it; `Store.class_scores` reads them."""
     protocol: dict[str, Any]
     """All that scores are of beside the row: recipe, clips and crops, data, code."""
     protocol_id: str
@@ -353,12 +353,10 @@ class Run(pydantic.BaseModel):
     provenance: dict[str, Any]
     """Versions, hardware, commit, seconds; no part of any key."""
 
-    @pydantic.model_serializer(mode="wrap")
-    def _stored(self, stored: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = stored(self)
-        if values.get("class_scores") is None:
-            values.pop("class_scores", None)
-        return values
+    @property
+    def unwritten(self) -> frozenset[str]:
+        """Fields that its text lacks, as that of runs from before there were any."""
+        return frozenset({"class_scores"} if self.class_scores is None else ())
 
     def score(self, metric: str) -> Score | None:
         """Find the score of `metric`, or None."""

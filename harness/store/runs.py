@@ -111,7 +111,7 @@ class Store:
         return None
 
     def class_scores_content(self, run: Run) -> bytes | None:
-        """Read the file of a run's class scores, not compared with anything; None for a run without any.
+        """Read the file of a run's class scores as it is; None for a run without any.
 
         Raises:
             FileNotFoundError: when it is gone.
@@ -123,11 +123,11 @@ class Store:
     def write(
         self, run: Run, pictures: Mapping[str, bytes] = MappingProxyType({}), scores: bytes | None = None
     ) -> None:
-        """Store `run`, its pictures, PNG by name, and its class scores; an earlier run is replaced.
+        """Store `run` and what lies beside it; an earlier run is replaced.
 
         Args:
             run: the run.
-            pictures: those that it names.
+            pictures: PNG by name.
             scores: the file of its class scores, where it has a record of some.
 
         Raises:
@@ -256,7 +256,7 @@ def run_text(run: Run) -> str:
     Raises:
         ValueError: when a score is NaN or infinite.
     """
-    text = files.json_text(run.model_dump(mode="json"))
+    text = files.json_text(run.model_dump(mode="json", exclude={*run.unwritten}))
     return text.replace("{\n", f'{{\n "{_CHECKSUM}": "{checksum(text.encode())}",\n', 1)
 
 

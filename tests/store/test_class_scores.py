@@ -56,7 +56,6 @@ def test_a_run_without_any_has_the_text_that_it_always_had(store):
     run = store.get("fedcba9876543210")
     assert store.class_scores(run) is None
     assert "class_scores" not in run_text(run)
-    assert "class_scores" not in run.model_dump()
     assert json.loads(run_text(run_of()))["class_scores"] == {"kind": "logits", "checksum": checksum(CONTENT)}
 
 
