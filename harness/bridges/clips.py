@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ def clips_of(video: Any, view: View) -> Tensor:
     """Read a view's clips and crops of a video, (V, 3, T, size, size) uint8.
 
     Frames are resized as a part of a picture is: by the mean of the pixels covered, bilinear when enlarged. Only the
-    frames that the view shows are decoded. Where a container announces more frames than decode, fewer are assumed,
-    until those that are shown do.
+    frames that the view shows are decoded. Where one of them does not decode, because a container announces more frames
+    than it has, those that do are counted, and are the video.
 
     Args:
         video: torchcodec's decoder, or frames (T, C, H, W) uint8 RGB.
@@ -31,20 +32,27 @@ def clips_of(video: Any, view: View) -> Tensor:
         DataError: when it is neither, has no frames, or does not decode.
     """
     count = _announced(video)
-    while count > 0:
-        places = clip_frames(count, view)  # (clips, T)
-        wanted, order = torch.unique(places, return_inverse=True)
-        try:
-            frames = _read(video, wanted.tolist())
-        except RuntimeError as error:
-            if "no more frames" not in str(error):
-                msg = f"a video does not decode: {' '.join(str(error).split())}"
-                raise DataError(msg) from error
-            count -= 1
-            continue
-        return _view(frames, order, view)
-    msg = "a video has no frames"
-    raise DataError(msg)
+    clips = _shown(video, count, view)
+    if clips is None:
+        clips = _shown(video, _decodable(video, count), view)
+    if clips is None:
+        msg = "a video has no frames"
+        raise DataError(msg)
+    return clips
+
+
+def _shown(video: Any, count: int, view: View) -> Tensor | None:
+    """Clips of the first `count` frames; None where one that is shown is not there."""
+    if not count:
+        return None
+    wanted, order = torch.unique(clip_frames(count, view), return_inverse=True)  # (clips, T)
+    frames = _read(video, wanted.tolist())
+    return None if frames is None else _view(frames, order, view)
+
+
+def _decodable(video: Any, announced: int) -> int:
+    """Number of frames that decode, found by bisection."""
+    return bisect.bisect_left(range(announced), True, key=lambda frame: _read(video, [frame]) is None)
 
 
 def _view(frames: Tensor, order: Tensor, view: View) -> Tensor:
@@ -73,9 +81,19 @@ def _announced(video: Any) -> int:
     return count
 
 
-def _read(video: Any, frames: Sequence[int]) -> Tensor:
-    """Frames (N, 3, H, W) uint8 on the CPU."""
+def _read(video: Any, frames: Sequence[int]) -> Tensor | None:
+    """Frames (N, 3, H, W) uint8 on the CPU; None where the video ends before.
+
+    Raises:
+        DataError: when it does not decode for another reason.
+    """
     if isinstance(video, Tensor | np.ndarray):
         return torch.as_tensor(video[list(frames)]).cpu()
-    decoded: Tensor = video.get_frames_at(list(frames)).data
+    try:
+        decoded: Tensor = video.get_frames_at(list(frames)).data
+    except RuntimeError as error:
+        if "no more frames" in str(error):
+            return None
+        msg = f"a video does not decode: {' '.join(str(error).split())}"
+        raise DataError(msg) from error
     return decoded.cpu()

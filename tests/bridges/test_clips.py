@@ -22,10 +22,11 @@ class Decoder:
     """What torchcodec's decoder offers, of frames in memory of which the last few may not decode."""
 
     def __init__(self, frames, announced=None):
-        self.frames, self.read = frames, []
+        self.frames, self.read, self.calls = frames, [], 0
         self.metadata = SimpleNamespace(num_frames=len(frames) if announced is None else announced)
 
     def get_frames_at(self, indices):
+        self.calls += 1
         if max(indices) >= len(self.frames):
             raise RuntimeError("no more frames left to decode")
         self.read += indices
@@ -73,10 +74,13 @@ def test_frames_that_are_not_shown_are_not_decoded():
     assert decoder.read == [7, 11, 15]
 
 
-def test_frames_that_do_not_decode_at_the_end_are_no_part_of_the_video():
+@pytest.mark.parametrize(("announced", "calls"), [(12, 7), (100_000, 20)])
+def test_frames_that_do_not_decode_at_the_end_are_no_part_of_the_video(announced, calls):
     frames = frames_of(MovingSquares().split("test"), 0)[:9]
     view = View(frames=12, stride="uniform", size=16)
-    assert torch.equal(clips_of(Decoder(frames, announced=12), view), clips_of(frames, view))
+    decoder = Decoder(frames, announced=announced)
+    assert torch.equal(clips_of(decoder, view), clips_of(frames, view))
+    assert decoder.calls <= calls
 
 
 class Broken(Decoder):
