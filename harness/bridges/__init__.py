@@ -1,1 +1,1 @@
-"""Bridges to other benchmarks: our encoders there, our results in their format."""
+"""Bridges to other benchmarks: encoders there, their models here, results."""

@@ -17,7 +17,7 @@ from harness.execution.cells import method_reads, suite_cells
 from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
-from harness.execution.weights_files import located_start, portable_weights, weights_names
+from harness.execution.weights_files import FromElsewhere, located_start, portable_weights, weights_names
 from harness.store import keys
 from harness.store.records import (
     CellSpec,
@@ -268,6 +268,7 @@ class Planner:
             supervised=card.supervised,
             start=start,
             after=after,
+            origin=method.origin if isinstance(method, FromElsewhere) else None,
             precision="fp32" if read is None else cell.precision,
             promise=promise,
             key=keys.fit_key(**known, seed=cell.seed),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path, PurePath, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UsageError
 from harness.store.records import Choice, with_fit
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 LIBRARY = "library"
 """Name of the weights that a backbone's library publishes: `library[:TAG]`."""
+
+
+@runtime_checkable
+class FromElsewhere(Protocol):
+    """Extra of a method that finds its weights by itself, in place of a file."""
+
+    @property
+    def origin(self) -> Start:
+        """Name of the weights, which is no path, and what they learnt from."""
+        ...
 
 
 def located_start(

@@ -1,4 +1,4 @@
-"""Cards of the built-in methods: the references, and weights from elsewhere."""
+"""Cards of the built-in methods: references, weights and models from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ PRETRAINED = MethodCard(
 FEATURES = MethodCard(
     name="features",
     summary="vectors of a file, computed elsewhere: nothing is fitted, and what they read cannot be checked",
+    reads=frozenset(),
+)
+
+MTEB = MethodCard(
+    name="mteb",
+    summary="a model of MTEB by name and revision: it learnt elsewhere, and chooses frames of whole videos itself",
     reads=frozenset(),
 )
 

@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_methods(registry: Registry[Method]) -> None:
-    """Register the reference methods, and weights that were learnt elsewhere."""
+    """Register the reference methods, and weights and models that learnt elsewhere."""
     registry.register(methods.RANDOM_INIT, "harness.methods.random_init:RandomInit")
     registry.register(methods.PRETRAINED, "harness.methods.pretrained:Pretrained")
     registry.register(methods.FEATURES, "harness.methods.features:FileFeatures")
+    registry.register(methods.MTEB, "harness.bridges.models.method:MtebMethod")
     registry.register(methods.SUPERVISED, "harness.methods.supervised:Supervised")
 
 

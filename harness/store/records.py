@@ -387,6 +387,8 @@ class FitSpec:
     """Weights that it starts from, with place and hash of the file; None for random."""
     after: FitSpec | None = None
     """The fit whose weights they are; None for those of a file."""
+    origin: Start | None = None
+    """Weights that its method finds by itself; None for a method that finds none."""
     precision: ComputePrecision = "fp32"
     """Precision in which its network is fitted and encodes."""
 
@@ -409,9 +411,8 @@ class FitSpec:
     def starts(self) -> tuple[Start, ...]:
         """Weights that the chain starts from, by file name."""
         started = ((fit, fit.start) for fit in self.chain if fit.start is not None)
-        return tuple(
-            start if fit.after else replace(start, weights=PurePath(start.weights).name) for fit, start in started
-        )
+        named = (start if fit.after else replace(start, weights=PurePath(start.weights).name) for fit, start in started)
+        return (*named, *(fit.origin for fit in self.chain if fit.origin is not None))
 
     @property
     def label(self) -> str:

@@ -25,6 +25,7 @@ from harness.system.source import Source, read_source
 CORE = "harness"
 MEASURING = (
     "harness.backbones",
+    "harness.bridges.models",
     "harness.cards",
     "harness.datasets",
     "harness.encoders",

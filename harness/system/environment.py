@@ -31,7 +31,7 @@ LIBRARIES = (
     "altair",
     "vl-convert-python",
 )
-OPTIONAL = ("scikit-learn", "faiss-cpu", "faiss-gpu", "timm", "pytorchvideo", "transformers")
+OPTIONAL = ("scikit-learn", "faiss-cpu", "faiss-gpu", "timm", "pytorchvideo", "transformers", "mteb")
 """Libraries that are recorded where they are installed."""
 FFMPEG = ("libavcodec", "libavformat", "libavutil", "libswscale")
 """Libraries of FFmpeg, which PyAV brings, that turn files into pixels."""

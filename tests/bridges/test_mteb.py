@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
-import os
 import warnings
 from types import SimpleNamespace
 
@@ -16,7 +14,6 @@ from torch import nn
 from typer.testing import CliRunner
 
 import harness
-from harness.backbones import _torchvision
 from harness.bridges import mteb as bridge
 from harness.cards import View, WholeVideo
 from harness.cli.app import app
@@ -28,20 +25,6 @@ from harness.values import Encoding, Inputs, Promise
 
 VIEW = View(frames=8, stride=2, size=24)
 INPUTS = Inputs(view=VIEW, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
-
-
-@pytest.fixture(scope="module")
-def mteb():
-    """MTEB, which may warn of what it is made of, and goes to no network."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module = pytest.importorskip("mteb", reason="an extra: pip install 'video-harness[mteb]'")
-        _torchvision.models()
-        importlib.import_module("mteb.models.model_meta")
-        importlib.import_module("mteb.abstasks")
-        importlib.import_module("mteb.models.sentence_transformer_wrapper")
-        return module
 
 
 def network(seed=0):

@@ -15,8 +15,8 @@ SMALL = {
 }
 """Options that the few small videos of the kit can carry."""
 
-LACKING = ("pose", "pretrained", "multilabel_probe", "ridge_probe")
-"""The kit's videos have no joints, sets of classes and targets, and no file of weights comes with it.
+LACKING = ("pose", "pretrained", "features", "mteb", "multilabel_probe", "ridge_probe")
+"""The kit's videos have no joints, sets of classes and targets; no weights, vectors or models come with it.
 
 The evaluators among them pass the kit on data of their own, in tests beside their other ones.
 """

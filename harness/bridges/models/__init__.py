@@ -1,0 +1,1 @@
+"""Models of MTEB as methods of a suite."""
