@@ -25,6 +25,7 @@ GROUPS = {
     "bench": ["bench", "peers"],
     "docs": ["docs"],
     "bridges": ["test", "bridges"],
+    "browser": ["test", "browser"],
 }
 EXTRAS = {"test": [*CORE, "pytorchvideo", "timm", "transformers"], "bridges": [*CORE, "mteb"]}
 

@@ -84,7 +84,8 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         column_specifications: of the columns' plots by file name, drawn by the page itself.
     """
     environment = templates()
-    style, script = (source(environment, name) for name in ("page.css", "page.js"))
+    style = source(environment, "page.css")
+    script = "".join(source(environment, name) for name in ("page.js", "boxes.js"))
     if len(board.rows) > MANY:
         style, script = style + LATER, script + source(environment, "later.js") + source(environment, "many.js")
     island = {

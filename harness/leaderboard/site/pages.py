@@ -85,7 +85,7 @@ def _page(
 ) -> str:
     environment = templates()
     style = "".join(source(environment, name) for name in ("page.css", "site.css")) + LATER
-    script = "".join(source(environment, name) for name in ("later.js", "site.js"))
+    script = "".join(source(environment, name) for name in ("later.js", "site.js", "boxes.js"))
     table = numbers_table(numbers, cards)
     return environment.get_template(template).render(
         **values,

@@ -125,7 +125,7 @@
       metrics.length ? table(["metric", "mean", "95 %", "chance", "seeds"], metrics) : null,
       seeds.length ? table(["seed", "value", "the whole run"], seeds) : null,
       others.length ? make("h3", "Against the others, paired") : null,
-      others.length ? table(["row", "difference [95 %]", "p (Holm)", ""], others) : null,
+      others.length ? table(["row", "difference [95 %]", "p (Holm)", "verdict"], others) : null,
       Object.keys(value.protocol).length ? make("h3", "Protocol") : null,
       facts(value.protocol),
     );

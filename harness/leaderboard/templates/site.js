@@ -54,7 +54,6 @@
       shown += one.row.hidden ? 0 : 1;
     }
     for (const { select } of selects.values()) select.classList.toggle("chosen", select.value !== "");
-    document.getElementById("reset").disabled = !wanted.length && !words.length;
     document.getElementById("count").textContent = `${shown} of ${rows.length} rows`;
     again();
   };
