@@ -69,7 +69,7 @@ class Split(Protocol):
 
     @property
     def manifest(self) -> str:
-        """Hash of all that a split contains: bytes, frames, ids, labels, groups, order."""
+        """Hash of all that the split contains: bytes, frames, ids, labels, groups, order."""
         ...
 
     def __len__(self) -> int: ...
