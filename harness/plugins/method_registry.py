@@ -192,7 +192,9 @@ class MethodRegistry(Registry["Method"]):
 
     def _expect_stated(self, name: str, start: Mapping[str, Any]) -> None:
         kind = self._kind(name)
-        wanted = {part.replace("weights", "file" if kind == "vectors" else part): STATED[part] for part in STATED}
+        wanted = {part: meaning.replace("weights", kind) for part, meaning in STATED.items()}
+        if kind == "vectors":
+            wanted = {"file": wanted.pop("weights"), **wanted}
         missing = {part: meaning for part, meaning in wanted.items() if start.get(part) in (None, "")}
         if missing:
             stated = ", ".join(f"{part} ({meaning})" for part, meaning in missing.items())

@@ -103,7 +103,7 @@ def test_the_key_is_of_the_content_and_of_the_statement(folder):
 def test_what_vectors_learnt_from_has_to_be_stated(folder):
     lacking = SUITE.replace(", learnt_from: kinetics400, labels: false", "")
     (folder / "suite.yaml").write_text(lacking)
-    wanted = r"method 'features': expected a statement on its vectors, which lacks learnt_from .*, labels"
+    wanted = r"expected a statement on its vectors, which lacks learnt_from .*the vectors learnt from.*, labels"
     with pytest.raises(UsageError, match=wanted):
         api.plan(folder / "suite.yaml")
     (folder / "suite.yaml").write_text(lacking.replace("file: mine.safetensors", "labels: true, learnt_from: a"))
