@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,12 @@ from harness.values import Encoding, Evaluation, Score
 
 DEALINGS = 3
 """Number of random permutations of the test labels."""
+
+GAIN_DEALINGS, GAIN_ERRORS = 20, 4.0
+"""Permutations behind a mean score, and its distance from the baseline.
+
+The mean may lie so many standard errors above the baseline.
+"""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 """Signature at the start of every PNG file."""
@@ -249,14 +256,18 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 def check_test_labels(subject: EvaluatorSubject) -> None:
     """Predictions do not depend on the labels of the test split.
 
-    So nothing, such as a hyper-parameter, is selected by them. An evaluator that predicts no class and is shown test
-    alone has nothing else to select by: its values are measured with the labels.
+    So nothing, such as a hyper-parameter, is selected by them. The values of an evaluator that predicts no class and
+    is shown test alone are measured with the labels. There labels that are dealt out anew must give the baseline on
+    average: an encoder knows nothing of them, and the best of several candidates by them would lie above it.
     """
     needed = [check_predictions, check_seed, check_encoder_unchanged]
     subject.requires(*needed, *([check_uninformed] if subject.by_vectors else []))
     asked = subject.tested.encodings(subject.uninformed.promise, subject.data, seed=0)
     given = subject.chance.predictions
-    if given is None or (not given.predicted and all(encoding.split == "test" for encoding in asked)):
+    if (given is None or not given.predicted) and all(encoding.split == "test" for encoding in asked):
+        _expect_no_gain(subject)
+        return
+    if given is None:
         return
     for seed in range(DEALINGS):
         dealt = subject.tested.evaluate(subject.uninformed, RelabelledTest(subject.data, seed), seed=0)
@@ -269,6 +280,22 @@ def check_test_labels(subject: EvaluatorSubject) -> None:
             got="others",
             remedy="select hyper-parameters on a part of the training split, such as some of its groups",
         )
+
+
+def _expect_no_gain(subject: EvaluatorSubject) -> None:
+    """Expect dealt labels to give the baseline, within the error of the mean."""
+    dealt = (RelabelledTest(subject.data, seed) for seed in range(GAIN_DEALINGS))
+    reached = [_progress(subject, subject.tested.evaluate(subject.uninformed, data, seed=0)) for data in dealt]
+    known = [share for share in reached if share is not None]
+    if len(set(known)) < 2:  # no baseline, or nothing that labels change
+        return
+    mean, error = statistics.mean(known), statistics.stdev(known) / len(known) ** 0.5
+    expect(
+        mean <= GAIN_ERRORS * error,
+        expected=f"{subject.tested.card.primary.id} at its baseline, on average over test labels dealt out anew",
+        got=f"{mean:.1%} of the way to its good end, {mean / error:.1f} standard errors",
+        remedy="choose nothing by the labels that score it, or correct the baseline",
+    )
 
 
 def check_encoder_unchanged(subject: EvaluatorSubject) -> None:

@@ -226,6 +226,56 @@ class Prints(NearestMean):
         return top1
 
 
+class Separation(NearestMean):
+    """Share of test videos whose nearest other one is of their class."""
+
+    card = replace(CARD, metrics=(replace(TOP1, statistic="mean"),))
+
+    def encodings(self, promise, data, *, seed):
+        return (Encoding(split="test"),)
+
+    def evaluate(self, encoder, data, *, seed):
+        test = data.split("test")
+        features = encoder.features(test)
+        truth = features.labels("action")
+        hits = self.chosen([self.hits(vectors, truth) for vectors in self.candidates(features.vectors)])
+        values = {"top1": (tuple(hits.tolist()),)}
+        videos, groups = zip(*((video.id, video.group) for video in test.videos), strict=True)
+        chance = float((truth.bincount() - 1)[truth].double().mean() / (len(truth) - 1))
+        predictions = Predictions(videos=videos, groups=groups, labels=tuple(truth.tolist()), values=values)
+        return Evaluation((Score("top1", float(hits.mean()), chance),), predictions)
+
+    def hits(self, vectors, truth):
+        distances = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
+        return (truth[distances.argmin(1)] == truth).double()
+
+    def candidates(self, vectors):
+        return [vectors]
+
+    def chosen(self, found):
+        return found[0]
+
+
+class SeparationOfTheBestHalf(Separation):
+    card = Separation.card
+
+    def candidates(self, vectors):
+        half = vectors.shape[1] // 2
+        return [vectors, vectors[:, :half], vectors[:, half:]]
+
+    def chosen(self, found):
+        return max(found, key=lambda hits: float(hits.mean()))
+
+
+class SeparationByNames(Separation):
+    """No labels at all: the share that knows its own name."""
+
+    card = Separation.card
+
+    def hits(self, vectors, truth):
+        return torch.ones(len(truth), dtype=torch.float64)
+
+
 class InheritedCard(NearestMean):
     pass
 
@@ -257,6 +307,14 @@ BROKEN = {
 
 def test_a_good_evaluator_passes():
     assert failures(NearestMean()) == {}
+
+
+def test_a_choice_by_test_labels_is_found_where_no_class_is_predicted():
+    assert failures(Separation()) == {}
+    found = failures(SeparationOfTheBestHalf())
+    assert list(found) == ["check_test_labels"]
+    assert "top1 at its baseline, on average over test labels dealt out anew" in found["check_test_labels"]
+    assert "check_test_labels" not in failures(SeparationByNames())  # labels change nothing there
 
 
 @pytest.mark.parametrize("broken", BROKEN)
