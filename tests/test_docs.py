@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from harness import save_features
 from harness.execution import plan
 from harness.leaderboard.claims import MINI
 from harness.leaderboard.claims_table import BEGIN, END, digests
@@ -107,15 +108,21 @@ def test_the_suite_of_a_page_is_one(page, tmp_path):
     assert len(list(plan.identities(suite, Plugins()))) == 4 * 2 * 3 * 3
 
 
-def test_the_suite_of_a_checkpoint_is_one(ucf101, home, tmp_path):
-    (text,) = suites_of("docs/evaluate.md")
-    path = tmp_path / "suite.yaml"
-    path.write_text(f"{text}paths: {{ucf101: ucf}}")
+def test_the_suites_of_weights_and_vectors_are_some(home, tmp_path):
     torch.save({}, tmp_path / "encoder.pth")
-    plugins = Plugins()
-    suite = plan.check(schema.load(str(path), plugins.suites), plugins)
-    labels = [choice.label for choice in suite.methods]
-    assert labels == ["random_init", "pretrained(labels=False, learnt_from=kinetics400, weights=encoder.pth)"]
+    save_features(tmp_path / "mine.safetensors", torch.ones(1, 3), ["a"])
+    methods = []
+    for text in suites_of("docs/evaluate.md"):
+        path = tmp_path / "suite.yaml"
+        path.write_text(text)
+        plugins = Plugins()
+        suite = plan.check(schema.load(str(path), plugins.suites), plugins)
+        methods += [choice.label for choice in suite.methods if choice.label != "random_init"]
+    stated = "labels=False, learnt_from=kinetics400"
+    assert methods == [
+        f"pretrained({stated}, weights=encoder.pth)",
+        f"features(file=mine.safetensors, {stated})",
+    ]
 
 
 def test_the_backbones_of_the_page_can_be_built():

@@ -331,6 +331,8 @@ def test_two_boards_of_one_name_and_unknown_ones_are_errors(home, tmp_path):
         load_boards([home / "small", other])
     assert find_board("small", home) == home / "small"
     assert find_board(other, home) == other
+    with pytest.raises(UsageError, match=r"unknown board 'small'; .*nowhere/ has none: `harness run SUITE` writes one"):
+        find_board("small", home / "nowhere")
     with pytest.raises(UsageError, match=r"unknown board 'smal'; did you mean 'small'\?"):
         find_board("smal", home)
 

@@ -47,6 +47,9 @@ def find_board(source: str | Path, home: Path) -> Path:
         if folder.is_dir():
             return folder
     known = [path.parent.name for path in home.glob(f"*/{NAME}")]
+    if not known:
+        msg = f"unknown board {str(source)!r}; {home}/ has none: `harness run SUITE` writes one there"
+        raise UsageError(msg)
     raise unknown("board", str(source), known)
 
 
