@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cards import NAME, MethodCard
 from harness.errors import DataError, UsageError
 from harness.execution.cells import measured_by
+from harness.execution.pending import done_again
 from harness.execution.plan import Plan, Planner, check, identities, plan_cell, plan_suite
 from harness.execution.plugin_process import Job, PluginProcess
 from harness.execution.sources import DataSources
@@ -62,7 +63,10 @@ class PlannedCell:
     key: str
     """Run key; empty where the data is not drawn yet."""
     state: str
-    """`to do`, the status of the stored run, or the reason why there is none."""
+    """`to do`, the status of the stored run, or the reason why there is none.
+
+    Of a share that the stored fit did not keep, `to do` with what is done again.
+    """
 
 
 def run(
@@ -570,7 +574,8 @@ def _planned_cell(identity: CellSpec, planner: Planner, ready: Callable[[Choice]
     cell = planner.cell(identity)
     if cell.not_applicable:
         return PlannedCell(identity, cell.key, f"not applicable: {cell.not_applicable}")
-    return PlannedCell(identity, cell.key, store.status(cell.key) or "to do")
+    todo = "to do, with its fit again" if done_again(cell.row, store.folder) else "to do"
+    return PlannedCell(identity, cell.key, store.status(cell.key) or todo)
 
 
 def _board_of_plan(plan: Plan, sources: DataSources, plugins: Plugins, store: Store, *, command: str) -> Board:

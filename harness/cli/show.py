@@ -40,6 +40,7 @@ def show(
     """Show a run: scores, protocol, provenance, reason of failure."""
     from harness.leaderboard.class_scores import TITLES
     from harness.store.fits import curves
+    from harness.store.records import share_of
     from harness.store.runs import Store
     from harness.system import paths, progress
 
@@ -59,6 +60,7 @@ def show(
         print_json(document | ({"class_score_measures": measures} if measures else {}))
         return
     identity = run.identity
+    of = "" if (share := share_of(identity.method)) is None else f"{share} % of "
     log = curves(store.folder / "fits" / run.fit_key)
     _section(
         f"run {run.key}",
@@ -67,7 +69,7 @@ def show(
             "method": identity.method.label,
             "backbone": identity.backbone.label if identity.backbone else "-",
             "learnt from": identity.pretraining.label if identity.pretraining else "-",
-            "budget": f"{identity.frames} frames" if identity.frames else "-",
+            "budget": f"{of}{identity.frames} frames" if identity.frames else "-",
             **({"starts from": "; ".join(map(str, run.starts))} if run.starts else {}),
             "sees": run.sees,
             "precision": identity.precision,

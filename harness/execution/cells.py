@@ -21,7 +21,8 @@ def suite_cells(suite: Suite, plugins: Plugins) -> Iterator[tuple[CellSpec, Aver
 
     What a method does not read is no part of its cells: one that builds no network has one row for all backbones.
     """
-    written = (*suite.methods, *(composite.choice for composite in suite.composites))
+    rows = (row for method in suite.methods for row in plugins.methods.along(method))
+    written = (*rows, *(composite.choice for composite in suite.composites))
     spelt: dict[str, Choice] = {}
 
     def spell(data: Choice) -> Choice:

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from harness.store.fits import is_stored
+from harness.store.fits import FIT, is_stored
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.execution.failures import Failure
     from harness.execution.work_units import Unit
-    from harness.store.records import FitSpec
+    from harness.store.records import FitSpec, Row
     from harness.store.runs import Store
+
+
+def done_again(row: Row, store: Path) -> bool:
+    """True where a fit is stored that did not keep a share of it which a row needs."""
+    fits = store / "fits"
+    return any(
+        fit.whole is not None and (fits / fit.whole.key / FIT).exists() and not (fits / fit.key / FIT).exists()
+        for part in row.fits
+        for fit in part.chain
+    )
 
 
 class PendingUnits:

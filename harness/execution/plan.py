@@ -18,8 +18,10 @@ from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
 from harness.execution.weights_files import FromElsewhere, located_start, portable_weights, weights_names
+from harness.plugins.method_registry import ALONG
 from harness.store import keys
 from harness.store.records import (
+    AT,
     CellSpec,
     Choice,
     Composite,
@@ -29,6 +31,8 @@ from harness.store.records import (
     Part,
     ReducedFit,
     Row,
+    at_share,
+    share_of,
     starting_fit,
 )
 from harness.suites.folds import folds
@@ -92,6 +96,7 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
         if (fit := starting_fit(choice)) and fit.pretraining:
             expect_one_fold(fit.pretraining, choice)
             plugins.datasets.build(fit.pretraining.name, fit.pretraining.options, locations=suite.paths)
+    _expect_rows(named, plugins)
     for composite in named.composites:
         if composite.name in plugins.methods:
             msg = f"suite {suite.name!r}: composite {composite.name!r} has the name of a method; give it another"
@@ -121,6 +126,22 @@ def check(suite: Suite, plugins: Plugins) -> Suite:
             msg = f"data set {choice.name!r} has no test split to measure on; name others under `data`"
             raise UsageError(msg)
     return canonical(named, plugins)
+
+
+def _expect_rows(suite: Suite, plugins: Plugins) -> None:
+    """Expect lists of shares of methods, and single ones of parts.
+
+    Raises:
+        UsageError: when there are others.
+    """
+    for choice in suite.methods:
+        if (share := share_of(choice)) is not None:
+            msg = f"method {choice.name!r}: a share of its fit is a row beside the whole; write {ALONG}: [{share}]"
+            raise UsageError(msg)
+    for choice, _ in suite.fitted[len(suite.methods) :]:
+        if len(plugins.methods.along(choice)) > 1:
+            msg = f"method {choice.name!r}: expected one encoder here, got a list {ALONG!r}; write '{AT}': 25 for one"
+            raise UsageError(msg)
 
 
 def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locations: Mapping[str, Path]) -> None:
@@ -217,6 +238,9 @@ class Planner:
 
     def fit(self, cell: CellSpec) -> FitSpec:
         """The fit of a cell; fits that differ in their seed alone share the rest."""
+        if (share := share_of(cell.method)) is not None:
+            whole = self.fit(cell.model_copy(update={"method": at_share(cell.method, None)}))
+            return replace(whole, method=cell.method, key=keys.share_key(whole.key, share), whole=whole)
         place = cell.model_dump_json(include={"method", "backbone", "pretraining", "frames", "precision"})
         if (place, cell.seed) not in self._fits:
             if place in self._seedless:

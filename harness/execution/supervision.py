@@ -96,7 +96,7 @@ class Supervisor:
         if fit is None or is_stored(folder := workplace.store / "fits" / fit.key):
             return None
         try:
-            failure: Failure | None = self._call(work.fit, fit, unit.plugins, workplace)
+            failure: Failure | None = self._call(work.fit, fit, unit.along, unit.plugins, workplace)
         except (DiedError, RuntimeError) as error:
             failure = self._failure(error)
         if (log := curves(folder)) is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import PluginError, StoreError
-from harness.execution import units
+from harness.execution import along, units
 from harness.execution.failures import Failure, failure_of
 from harness.execution.file_tasks import shared_with
 from harness.plugins.manager import Plugins
@@ -53,7 +53,7 @@ class Measured:
     class_scores: bytes | None
 
 
-def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace) -> None:
+def fit(link: Link, spec: FitSpec, shares: Sequence[FitSpec], plugins: frozenset[str], workplace: Workplace) -> None:
     """Fit an encoder with the plugins that it needs; tells a `Failure`, or None.
 
     Raises:
@@ -64,7 +64,7 @@ def fit(link: Link, spec: FitSpec, plugins: frozenset[str], workplace: Workplace
         with _files_shared(workplace):
             workshop = _workshop(workplace, plugins)
             _settle(state, spec.seed)
-            units.fit(spec, workshop)
+            along.fit(spec, shares, workshop)
             _expect_working(workplace.device)
     except BaseException as error:
         link.send(_failure(error, workplace))

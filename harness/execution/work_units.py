@@ -20,7 +20,12 @@ class Unit:
     row: Row
     evaluations: tuple[EvalSpec, ...] = ()
     after: tuple[FitSpec, ...] = ()
-    """Fits to be stored before: parts of a composite, or the fit to start from."""
+    """Fits to be stored before.
+
+    Parts of a composite, the fit to start from, or the whole fit of a share.
+    """
+    along: tuple[FitSpec, ...] = ()
+    """All shares that the fit, or the one that it is a share of, has to keep."""
     plugins: frozenset[str] = frozenset()
     """Names of the plugins that the fit needs."""
     evaluators: Mapping[str, frozenset[str]]
@@ -56,7 +61,8 @@ class Unit:
         for fit in self.after:
             failure = failures.get(fit.key)
             if failure is not None:
-                return failure if self.fit is None else failure.of(f"the {fit.started_from} that it starts from")
+                started = self.fit is not None and self.fit.whole is None
+                return failure.of(f"the {fit.started_from} that it starts from") if started else failure
         return None
 
 
@@ -73,11 +79,16 @@ def work_units(cells: Iterable[EvalSpec], plugins: Plugins) -> tuple[Unit, ...]:
             for row in (*(fit for part in cell.row.fits for fit in reversed(part.chain)), cell.row):
                 rows.setdefault(row.key, row)
             evaluations.setdefault(cell.row.key, {}).setdefault(cell.key, cell)
+    shares: dict[str, list[FitSpec]] = {}
+    for row in rows.values():
+        if isinstance(row, FitSpec) and row.whole is not None:
+            shares.setdefault(row.whole.key, []).append(row)
     return tuple(
         Unit(
             row=row,
             evaluations=(own := tuple(evaluations.get(key, {}).values())),
             after=_after(row),
+            along=tuple(shares.get(row.whole.key if isinstance(row, FitSpec) and row.whole else key, ())),
             plugins=needed.by_fits(row),
             evaluators={cell.key: needed.by_evaluation(cell) for cell in own},
         )
@@ -87,7 +98,7 @@ def work_units(cells: Iterable[EvalSpec], plugins: Plugins) -> tuple[Unit, ...]:
 
 def _after(row: Row) -> tuple[FitSpec, ...]:
     if isinstance(row, FitSpec):
-        return () if row.after is None else (row.after,)
+        return () if row.before is None else (row.before,)
     return tuple({fit.key: fit for fit in row.fits}.values())
 
 

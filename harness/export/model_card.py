@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.cards import Card, Metric
 from harness.errors import UsageError
 from harness.export.record import NAME, ExportedEncoder
+from harness.store.records import share_of
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -120,7 +121,8 @@ def _heading(metric: Metric) -> str:
 def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str]:
     method = cards[0]
     learnt = f" from `{record.pretraining.label}`" if record.pretraining else ""
-    budget = f", {record.frames:,} frames" if record.frames else ""
+    of = "" if (share := share_of(record.method)) is None else f"{share} % of "
+    budget = f", {of}{record.frames:,} frames" if record.frames else ""
     labels = "It read labels." if record.supervised else "It read no labels."
     if record.starts:
         labels += f" Its network started from {'; '.join(map(str, record.starts))}."

@@ -79,6 +79,9 @@ class Board:
     """Pictures of the data."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    """Rows after whole fits."""
+    at_shares: tuple[Row, ...]
+    """Rows after shares of fits, which are never ranked."""
     divisions: tuple[Division, ...]
     comparisons: Comparisons
     run_pictures: tuple[RunPicture, ...] = ()
@@ -126,7 +129,7 @@ class Board:
     @cached_property
     def made_with(self) -> MadeWith:
         """Versions, hardware and threads of its rows."""
-        return made_with(self.rows)
+        return made_with((*self.rows, *self.at_shares))
 
     @cached_property
     def several_protocols(self) -> bool:
@@ -194,7 +197,8 @@ def build_board(
         UsageError: when nothing is planned, an evaluator has no card, or its card names an unknown statistic.
         DataError: when a value of a finished run is no number, or a row's seeds were not measured on the same videos.
     """
-    columns, rows = assemble(planned, cards)
+    columns, assembled = assemble(planned, cards)
+    rows = tuple(row for row in assembled if row.share is None)
     divisions, comparisons = rank(columns, rows)
     return Board(
         title=title,
@@ -207,6 +211,7 @@ def build_board(
         pictures=tuple(Picture(number, *item) for number, item in enumerate(pictures.items(), start=1)),
         columns=columns,
         rows=rows,
+        at_shares=assembled[len(rows) :],
         divisions=divisions,
         comparisons=comparisons,
         unchecked=unchecked,

@@ -59,6 +59,15 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """Axis of a panel: places from 0 to 1 with their names."""
+
+    title: str
+    places: Sequence[float]
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class DrawnPoint:
     """A point in the panel's coordinates; None where the row has no score."""
 
@@ -144,15 +153,34 @@ def panel(
         width: in pixels.
         datasets: where the panel's data goes.
     """
-    lines = [line for line in _row_curves(curve, column, rows, width) if line.last]
-    chance = _chance_curve(curve, column)
+    # Only numbers of ours: an expression, and expressions run.
+    names = ["all" if math.isinf(point.at) else f"{point.at:g}" for point in curve.points]
+    axis = Axis(curve.axis, curve.places, names)
+    lines = _row_curves(curve, column, rows, width)
+    return draw(lines, _chance_curve(curve, column), axis, _title(curve), width, datasets)
+
+
+def draw(
+    curves: Sequence[DrawnCurve], chance: DrawnCurve, axis: Axis, title: alt.TitleParams, width: int, datasets: Datasets
+) -> alt.LayerChart:
+    """Draw curves in a panel, those without a point left out.
+
+    Args:
+        curves: of rows, in order, of which one has a point.
+        chance: dotted, where it has a point.
+        axis: across.
+        title: above the panel.
+        width: in pixels.
+        datasets: where the panel's data goes.
+    """
+    lines = [line for line in curves if line.last]
     named = [*lines, chance] if chance.last else lines
     low, high = _domain(named)
     texts = wrapped([line.label for line in named], LENGTH)
     breaks = texts[0].count("\n")
     apart = LABEL + LINE * breaks
     height = max(HEIGHT, apart * len(named))
-    x = _x(curve, named)
+    x = _x(axis, named)
     y = alt.Y(
         "y:Q",
         scale=alt.Scale(domain=[low, high], nice=False, zero=False),
@@ -188,30 +216,47 @@ def panel(
     if chance.last:
         dotted = chart_of(_records([chance]), datasets)
         layers.insert(0, dotted.mark_line(color=CHANCE, strokeWidth=1.4, strokeDash=[2, 3]).encode(x=x, y=y))
-    drawn: alt.LayerChart = alt.layer(*layers).properties(width=width, height=height, title=_title(curve))
+    drawn: alt.LayerChart = alt.layer(*layers).properties(width=width, height=height, title=title)
     return drawn
 
 
 def _row_curves(curve: Curve, column: Column, rows: Sequence[tuple[str, Row]], width: int) -> list[DrawnCurve]:
-    places, methods = curve.places, 0
-    gap = min((b - a for a, b in pairwise(places)), default=1.0)
-    # Beside each other, so that intervals do not hide intervals; a point never leaves its own third of the gap.
-    step = min(4 / width, gap / (3 * len(rows)))
     drawn = []
-    for k, (label, row) in enumerate(rows):
+    placed = zip(rows, colors([row for _, row in rows]), shifts(curve.places, len(rows), width), strict=True)
+    for (label, row), color, shift in placed:
         cell = row.cell(column)
-        color = REFERENCE if row.supervised else COLORS[methods % len(COLORS)]
-        methods += not row.supervised
-        shift = (k - (len(rows) - 1) / 2) * step
         points = tuple(
-            _drawn_point(round(place + shift, 6), cell.summary(point.metric))
-            for place, point in zip(places, curve.points, strict=True)
+            drawn_point(round(place + shift, 6), cell.summary(point.metric))
+            for place, point in zip(curve.places, curve.points, strict=True)
         )
         drawn.append(DrawnCurve(label, color, row.kind, cell.status == "done", points))
     return drawn
 
 
-def _drawn_point(x: float, summary: MetricSummary) -> DrawnPoint:
+def colors(rows: Sequence[Row]) -> list[str]:
+    """Colour of each row's curve; references share theirs."""
+    methods, chosen = 0, []
+    for row in rows:
+        chosen.append(REFERENCE if row.supervised else COLORS[methods % len(COLORS)])
+        methods += not row.supervised
+    return chosen
+
+
+def shifts(places: Sequence[float], count: int, width: int) -> list[float]:
+    """Shift curves beside each other, so that intervals do not hide intervals.
+
+    Args:
+        places: of the points, in order.
+        count: number of curves.
+        width: of the panel in pixels.
+    """
+    gap = min((b - a for a, b in pairwise(places)), default=1.0)
+    step = min(4 / width, gap / (3 * count))  # a point never leaves its own third of the gap
+    return [(k - (count - 1) / 2) * step for k in range(count)]
+
+
+def drawn_point(x: float, summary: MetricSummary) -> DrawnPoint:
+    """A mean with its interval, in the unit shown."""
     interval = summary.interval
     values = (interval.mean, interval.low, interval.high) if interval else (None, None, None)
     return DrawnPoint(x, *(None if v is None else round(text.scaled(v, summary.metric), 4) for v in values))
@@ -268,18 +313,16 @@ def _labels(
     ]
 
 
-def _x(curve: Curve, lines: Sequence[DrawnCurve]) -> alt.X:
-    places = curve.places
-    across = [point.x for line in lines for point in line.points]
-    # Only numbers of ours: an expression, and expressions run.
-    names = ["all" if math.isinf(point.at) else f"{point.at:g}" for point in curve.points]
+def _x(across: Axis, lines: Sequence[DrawnCurve]) -> alt.X:
+    positions = [point.x for line in lines for point in line.points]
     expression = "".join(
-        f"datum.value < {(a + b) / 2:.6f} ? '{name}' : " for (a, b), name in zip(pairwise(places), names, strict=False)
+        f"datum.value < {(a + b) / 2:.6f} ? '{name}' : "
+        for (a, b), name in zip(pairwise(across.places), across.names, strict=False)
     )
     axis = alt.Axis(
-        title=drawn(curve.axis),
-        values=places,
-        labelExpr=f"{expression}'{names[-1]}'",
+        title=drawn(across.title),
+        values=list(across.places),
+        labelExpr=f"{expression}'{across.names[-1]}'",
         labelOverlap="greedy",
         titleFontWeight="normal",
         titleFontSize=11,
@@ -289,7 +332,7 @@ def _x(curve: Curve, lines: Sequence[DrawnCurve]) -> alt.X:
         labelPadding=6,
     )
     return alt.X(
-        "x:Q", axis=axis, scale=alt.Scale(domain=[min(across) - 0.03, max(across) + 0.03], nice=False, zero=False)
+        "x:Q", axis=axis, scale=alt.Scale(domain=[min(positions) - 0.03, max(positions) + 0.03], nice=False, zero=False)
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import vl_convert
 from markupsafe import Markup
 
-from harness.leaderboard import published, text
+from harness.leaderboard import along, published, text
 from harness.leaderboard.board import Board
 from harness.leaderboard.cautions import cautions
 from harness.leaderboard.charts import Spec
@@ -81,7 +81,7 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         board: what to show.
         specification: of the board's plot, drawn by the page itself.
         plot: the same as PNG, shown where scripts are off.
-        column_specifications: of the columns' plots by file name, drawn by the page itself.
+        column_specifications: of the other plots by file name, drawn by the page itself.
     """
     environment = templates()
     style = source(environment, "page.css")
@@ -111,6 +111,8 @@ def page(board: Board, specification: Spec, plot: bytes, column_specifications: 
         island=island,
         plot=_inline(plot),
         sections=evaluator_sections(board),
+        along=along,
+        courses=list(_courses(board)),
         published_explained=published.EXPLAINED,
         inline=_inline,
     )
@@ -140,6 +142,17 @@ def _groups(board: Board) -> Iterator[RowGroup]:
             )
             yield RowGroup(" · ".join(part for part in (name, heading) if part), note, rows)
             note = ""
+
+
+def _courses(board: Board) -> Iterator[tuple[along.Course, list[tuple[int, list[PageCell]]]]]:
+    """Rows after shares of each fit, with their cells in the columns that rank."""
+    scales = [(column, _scale(column)) for column in board.ranking]
+    for course in along.courses(board):
+        standings = [(point.share, Standing(point.row, None)) for point in course.points]
+        yield (
+            course,
+            [(share, [_page_cell(board, one, column, scale) for column, scale in scales]) for share, one in standings],
+        )
 
 
 def _kinds(division: Division) -> Iterator[tuple[str, list[Standing]]]:

@@ -28,7 +28,7 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import FIT_OF, Average, CellSpec, Run
+from harness.store.records import FIT_OF, Average, CellSpec, Run, share_of
 from harness.system import progress
 from harness.system.hashing import digest
 from harness.values import Predictions
@@ -86,6 +86,8 @@ def assemble(
 ) -> tuple[tuple[Column, ...], tuple[Row, ...]]:
     """Summarise the cells as columns and rows, in the plan's order.
 
+    Rows after shares of fits are last.
+
     Raises:
         UsageError: when nothing is planned, or an evaluator has no card.
         DataError: when a value of a finished run is no number, or a row's seeds were not measured on the same videos.
@@ -105,6 +107,7 @@ def assemble(
         specs.setdefault(column, identity)
         firsts.setdefault(row, cell)
         cells_of.setdefault((row, column), {}).setdefault(cell.identity.model_dump_json(), cell)
+    firsts = dict(sorted(firsts.items(), key=lambda first: share_of(first[1].identity.method) is not None))
     alone: Bootstraps = {}
     together: FoldBootstraps = {}
     cells: list[list[BoardCell]] = []

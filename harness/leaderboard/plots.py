@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import altair as alt
 
 from harness.cards import Metric
-from harness.leaderboard import charts, curves, text
+from harness.leaderboard import along, charts, curves, text
 from harness.leaderboard.board import Board
 from harness.leaderboard.charts import LINE, Datasets, Record, Spec, wrapped
 from harness.leaderboard.table import Column, Row
@@ -66,6 +66,17 @@ def column_plot(board: Board, column: Column) -> Spec:
         captions.append("Not all rows were measured under the same conditions; the table names them.")
     captions += [_legend(board, [column], curved=bool(drawn)), _left_out(board)]
     return charts.figure(charts.below(parts, 34), charts.heading(column.heading, *captions), datasets)
+
+
+def along_plot(board: Board) -> Spec:
+    """Plot the columns of `along.plotted` along pretraining; with its data."""
+    datasets: Datasets = {}
+    courses, columns = along.courses(board), along.plotted(board)
+    width = curves.WIDTH if len(columns) > 1 else 3 * curves.WIDTH // 2
+    panels = [along.panel(courses, column, width, datasets) for column in columns]
+    lines = [charts.beside(panels[start : start + 2], 30) for start in range(0, len(panels), 2)]
+    title = charts.heading(f"{board.title}: along pretraining", curves.CAPTION, _legend(board, columns, curved=True))
+    return charts.figure(charts.below(lines, 26), title, datasets)
 
 
 def _column_title(board: Board, column: Column) -> alt.TitleParams:

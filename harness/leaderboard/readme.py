@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from harness.cards import Paper
-from harness.leaderboard import published, text
+from harness.leaderboard import along, published, text
 from harness.leaderboard.board import LABELLED, Board, Picture, RunPicture
 from harness.leaderboard.cautions import Caution, cautions
 from harness.leaderboard.made_with import MadeWith
@@ -34,6 +34,9 @@ def readme(board: Board) -> str:
         *map(_caution, cautions(board)),
     ]
     blocks += [f"![Every row's mean, interval and seeds in each column]({PLOT})"]
+    if board.at_shares:
+        plot = f"![Scores along pretraining]({along.PLOT})" if along.plotted(board) else ""
+        blocks += ["## Along pretraining", along.EXPLAINED, plot, _along(board)]
     if sections := evaluator_sections(board):
         blocks += ["## Evaluators", *(block for section in sections for block in _section(section))]
     blocks += ["## How to read it", how_to_read(board), "## What was measured", _columns(board)]
@@ -155,8 +158,7 @@ def how_to_read(board: Board) -> str:
 
 def _division(board: Board, division: Division) -> str:
     columns = board.ranking
-    headings = [f"{markdown(c.heading)}<br>{markdown(text.metric_heading(c.metric))}" for c in columns]
-    lines = [["rank", "method", "sees", *headings], ["--:", ":--", ":--", *("--:" for _ in columns)]]
+    lines = [["rank", "method", "sees", *_headings(board)], ["--:", ":--", ":--", *("--:" for _ in columns)]]
     for standing in division.standings:
         cells = [_cell(board, standing, column) for column in columns]
         lines.append([place(standing), markdown(standing.row.label), markdown(standing.row.sees), *cells])
@@ -176,6 +178,20 @@ def place(standing: Standing) -> str:
     if rank is None:
         return ""
     return str(rank.place) if rank.low == rank.high else f"{rank.place} ({text.rank_range(rank.low, rank.high)})"
+
+
+def _along(board: Board) -> str:
+    """Write a table of all rows after shares of fits, each with its whole fit."""
+    lines = [["method", "% of the fit", *_headings(board)], [":--", "--:", *("--:" for _ in board.ranking)]]
+    for course in along.courses(board):
+        for point in course.points:
+            cells = [_cell(board, Standing(point.row, None), column) for column in board.ranking]
+            lines.append([markdown(course.label), str(point.share), *cells])
+    return _table(lines)
+
+
+def _headings(board: Board) -> list[str]:
+    return [f"{markdown(c.heading)}<br>{markdown(text.metric_heading(c.metric))}" for c in board.ranking]
 
 
 def _cell(board: Board, standing: Standing, column: Column) -> str:
@@ -240,7 +256,7 @@ def _troubles(board: Board) -> Iterator[str]:
 
 def troubled(board: Board) -> Iterator[tuple[Row, Column, BoardCell]]:
     """Every cell that is not done."""
-    for row in board.rows:
+    for row in (*board.rows, *board.at_shares):
         for column in board.columns:
             if (cell := row.cell(column)).status != "done":
                 yield row, column, cell

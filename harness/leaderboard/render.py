@@ -8,7 +8,7 @@ from pathlib import Path
 
 from altair.utils.schemapi import debug_mode
 
-from harness.leaderboard import plots, results_file
+from harness.leaderboard import along, plots, results_file
 from harness.leaderboard.board import Board
 from harness.leaderboard.board_folder import replace_files
 from harness.leaderboard.charts import Spec, png
@@ -19,20 +19,23 @@ from harness.system.processes import allowed_processors
 
 FILES = (results_file.NAME, "README.md", "table.csv", "index.html", PLOT)
 """Files of every board, its pictures aside."""
-OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*)\.png")
+OURS = re.compile(r"(picture-\d+(-[a-z0-9_-]*)?|plot-\d+-[a-z0-9_-]*|plot-along)\.png")
 """Files of which another version of the board may have had more."""
 
 
 def specifications(board: Board) -> tuple[Spec, dict[str, Spec]]:
-    """Specifications of a board's plot, and of its columns' plots by file name."""
+    """Specifications of a board's plot, and of its other plots by file name."""
     with debug_mode(False):  # Altair checks each part against its schema as it is made: half of the time
         own = {column.plot_file: plots.column_plot(board, column) for column in board.columns if column.plot_file}
+        if along.plotted(board):
+            own[along.PLOT] = plots.along_plot(board)
         return plots.board_plot(board), own
 
 
 def picture_names(board: Board) -> tuple[str, ...]:
     """Names of all plots and pictures of a board."""
-    own = (column.plot_file for column in board.columns if column.plot_file)
+    own = [column.plot_file for column in board.columns if column.plot_file]
+    own += [along.PLOT] if along.plotted(board) else []
     of_data, of_runs = ([picture.file for picture in board.pictures], [picture.file for picture in board.run_pictures])
     return (PLOT, *own, *of_data, *of_runs)
 

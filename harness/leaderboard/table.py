@@ -11,7 +11,7 @@ from harness.cards import EvaluatorCard, Metric
 from harness.datasets.shared_sources import shared_sources
 from harness.leaderboard import text
 from harness.leaderboard.statistics import Interval, Sample
-from harness.store.records import FIT_OF, CellSpec, Choice, Run
+from harness.store.records import FIT_OF, CellSpec, Choice, Run, share_of
 
 CellStatus = Literal["done", "failed", "diverged", "oom", "data", "stale", "mixed", "missing", "not applicable"]
 GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")
@@ -260,6 +260,11 @@ class Row:
     def setting(self) -> tuple[str, str, str, str]:
         """Backbone, pretraining, budget and precision, each in words."""
         return setting(self.identity)
+
+    @property
+    def share(self) -> int | None:
+        """Share of its fit after which it was measured, in per cent; None for all of it."""
+        return share_of(self.identity.method)
 
     @property
     def label(self) -> str:

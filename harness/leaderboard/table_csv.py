@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
-from harness.leaderboard.ranking import Rank
+from harness.leaderboard.ranking import Rank, Standing
 from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row
 from harness.leaderboard.text import csv_cell
 
@@ -32,23 +32,24 @@ def table_csv(board: Board) -> str:
 
 
 def _lines(board: Board) -> Iterator[list[str | int]]:
-    for division in board.divisions:
-        for standing in division.standings:
-            for column in board.columns:
-                cell = standing.row.cell(column)
-                for summary in cell.metrics:
-                    primary = summary is cell.primary
-                    rank = standing.rank if primary and column.ranks else None
-                    yield [
-                        *_row(standing.row),
-                        *(csv_cell(column.evaluator.label), csv_cell(column.data.label)),
-                        *(csv_cell(summary.metric.id), "yes" if primary else "no", summary.metric.unit),
-                        *_numbers(summary),
-                        *_test_set(cell),
-                        division.letter,
-                        *_rank(rank, column),
-                        *_state(cell),
-                    ]
+    rows = [(standing, division.letter) for division in board.divisions for standing in division.standings]
+    rows += [(Standing(row, None), "") for row in board.at_shares]
+    for standing, protocols in rows:
+        for column in board.columns:
+            cell = standing.row.cell(column)
+            for summary in cell.metrics:
+                primary = summary is cell.primary
+                rank = standing.rank if primary and column.ranks else None
+                yield [
+                    *_row(standing.row),
+                    *(csv_cell(column.evaluator.label), csv_cell(column.data.label)),
+                    *(csv_cell(summary.metric.id), "yes" if primary else "no", summary.metric.unit),
+                    *_numbers(summary),
+                    *_test_set(cell),
+                    protocols,
+                    *_rank(rank, column),
+                    *_state(cell),
+                ]
 
 
 def _row(row: Row) -> list[str | int]:

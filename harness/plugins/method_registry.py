@@ -11,7 +11,7 @@ from harness.backbones.start import Start, VectorsFile
 from harness.errors import UsageError, unknown
 from harness.plugins.options import spelt
 from harness.plugins.registry import Registry
-from harness.store.records import Choice, FitStart
+from harness.store.records import AT, Choice, FitStart, at_share
 from harness.system.hashing import file_hash
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ FROM_FILE = (Start, VectorsFile)
 """Bases of methods that are a file, whose options name it."""
 FIT = "fit"
 """Part of a start that names a fit in place of a file."""
+ALONG = "along"
+"""Option of methods in a suite: shares of the fit that have rows of their own."""
 
 
 class MethodRegistry(Registry["Method"]):
-    """Methods; those that train a network also take the option `start`.
+    """Methods; those that train a network also take the options `start` and `along`.
 
-    One whose constructor has a parameter of that name keeps it for itself.
+    One whose constructor has a parameter of that name keeps it for itself. A row after a share of a fit has that share
+    as the option `@`.
     """
 
     def __init__(self) -> None:
@@ -97,16 +100,38 @@ class MethodRegistry(Registry["Method"]):
             return {**options, **loaded.parts(start)}
         return {**options, START: dataclasses.asdict(start)}
 
+    def along(self, method: Choice) -> tuple[Choice, ...]:
+        """Rows that a method of a suite stands for: the whole fit, and shares of it.
+
+        Raises:
+            UsageError: when the name is unknown, or an option is wrong.
+            PluginError: when the class cannot be imported.
+        """
+        shares = self._shares(method.name, method.options)
+        if ALONG not in shares:
+            return (method,)
+        own = {option: value for option, value in method.options.items() if option != ALONG}
+        whole = Choice(name=method.name, options=own)
+        return (whole, *(at_share(whole, share) for share in shares[ALONG]))
+
+    def build_as(self, name: str, options: Mapping[str, Any], wrap: Callable[[Method], Method]) -> Method:
+        """Construct what `build` gives of what `wrap` makes of the method itself.
+
+        Raises:
+            UsageError, PluginError: as `build`.
+        """
+        return self._made(name, options, lambda name, own: wrap(self._by_mmengine(name, own)))
+
     def completed(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options in one spelling, `start` too; see `Registry.completed`."""
+        """All options in one spelling, shares aside; see `Registry.completed`."""
         own, start = self._separated(name, options)
         return {**super().completed(name, own), **({} if start is None else {START: self._spelt_start(start)})}
 
     def canonical(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Options in one spelling, without defaults; see `Registry.canonical`."""
-        chosen = super().canonical(name, options)
+        chosen = {**super().canonical(name, options), **self._shares(name, options)}
         if self._separated(name, options)[1] is None:
-            return chosen
+            return dict(sorted(chosen.items()))
         defaults = {field.name: spelt(field.default, Any) for field in dataclasses.fields(Start)}
         start = {part: value for part, value in chosen[START].items() if part == FIT or value != defaults[part]}
         return {**chosen, START: dict(sorted(start.items()))}
@@ -116,6 +141,10 @@ class MethodRegistry(Registry["Method"]):
         if issubclass(self.load(name), FROM_FILE):
             self._expect_stated(name, own)
         method = super()._made(name, own, construct)
+        if AT in options:
+            from harness.methods.along import AtShare  # loads torch, as below
+
+            method = AtShare(method)
         if start is None:
             return method
         from harness.methods.start import WithStart  # loads torch, which listing does without
@@ -135,9 +164,11 @@ class MethodRegistry(Registry["Method"]):
         return start.model_copy(update={"fit": fit}).model_dump(mode="json")
 
     def _separated(self, name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Start | FitStart | None]:
-        """Separate a method's own options from its start."""
+        """Separate a method's own options from its start; shares are neither."""
         import pydantic
 
+        shares = self._shares(name, options)
+        options = {option: value for option, value in options.items() if option not in shares}
         own = {option: value for option, value in options.items() if option != START}
         if START not in options or START in self.parameters(name):
             return dict(options), None
@@ -165,6 +196,31 @@ class MethodRegistry(Registry["Method"]):
         if isinstance(chosen, FitStart):
             self._expect_read(name, chosen)
         return own, chosen
+
+    def _shares(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The option of shares that is there, in one spelling; empty without one."""
+        given = {option: options[option] for option in (ALONG, AT) if option in options}
+        if ALONG in given and ALONG in self.parameters(name):
+            del given[ALONG]
+        if not given:
+            return {}
+        from harness.methods.along import has_shares  # loads torch, which listing does without
+
+        if len(given) > 1:
+            msg = f"method {name!r}: expected {ALONG!r} or {AT!r}, got both"
+            raise UsageError(msg)
+        ((option, value),) = given.items()
+        if not has_shares(self.load(name)):
+            msg = (
+                f"method {name!r} trains no network of which the encoder after a share of the fit could be kept; "
+                f"expected no option {option!r}"
+            )
+            raise UsageError(msg)
+        listed = value if option == ALONG else [value]
+        if not isinstance(listed, list | tuple) or not listed or not all(map(_is_share, listed)):
+            wanted = "shares of the fit, such as [10, 25, 50]," if option == ALONG else "a share of the fit"
+            raise self._wrong(name, option, value, f"expected {wanted} in whole per cent from 1 to 99")
+        return {option: sorted(set(listed)) if option == ALONG else value}
 
     def _expect_fit_alone(self, name: str, start: Mapping[str, Any]) -> None:
         beside = [part for part in Start.__dataclass_fields__ if part in start and part not in FitStart.model_fields]
@@ -200,3 +256,7 @@ class MethodRegistry(Registry["Method"]):
             stated = ", ".join(f"{part} ({meaning})" for part, meaning in missing.items())
             msg = f"method {name!r}: expected a statement on its {kind}, which lacks {stated}"
             raise UsageError(msg)
+
+
+def _is_share(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= 99

@@ -24,6 +24,7 @@ READING = ("harness.datasets.derived", "harness.datasets.splits", "harness.execu
 ENCODING = ("harness.encoders.composite", "harness.encoders.frozen", "harness.store.features")
 FITTING = ("harness.training.session",)
 REDUCING = ("harness.encoders.reduced", "harness.store.reduction")
+KEEPING = ("harness.methods.along",)
 UNITS = ("harness.execution.units", "harness.execution.stored_encoders")
 
 
@@ -83,6 +84,16 @@ def fit_key(
     }
     read = {name: value for part in sorted(reads) for name, value in parts[part].items()}
     return digest({"method": method.model_dump(), "method_code": method_code, **read})
+
+
+def share_key(fit: str, share: int) -> str:
+    """Key of an encoder after a share of a fit.
+
+    Args:
+        fit: key of the whole fit.
+        share: of its training, in per cent.
+    """
+    return digest({"fit": fit, "share": share, "code": [module_hash(module) for module in KEEPING]})
 
 
 def row_key(parts: tuple[str, ...], by: str) -> str:

@@ -30,6 +30,11 @@ Status = Literal["done", "failed", "diverged", "oom", "data"]
 
 FITS = "fits"
 """Field of provenance: keys of fits that a row is made of or started from."""
+AT = "@"
+"""Option of a method: a share of its fit in per cent.
+
+No constructor can have a parameter of that name.
+"""
 
 
 class Choice(pydantic.BaseModel):
@@ -46,10 +51,14 @@ class Choice(pydantic.BaseModel):
 
         >>> Choice(name="knn", options={"k": 5}).label
         'knn(k=5)'
+        >>> Choice(name="supervised", options={"@": 25}).label
+        'supervised @ 25 %'
         """
-        if not self.options:
-            return self.name
-        return f"{self.name}({', '.join(f'{k}={_shown(v)}' for k, v in sorted(self.options.items()))})"
+        share = "" if (share := share_of(self)) is None else f" @ {share} %"
+        options = at_share(self, None).options if share else self.options
+        if not options:
+            return f"{self.name}{share}"
+        return f"{self.name}({', '.join(f'{k}={_shown(v)}' for k, v in sorted(options.items()))}){share}"
 
 
 def parse_choice(value: Any) -> Choice:
@@ -72,6 +81,22 @@ def parse_choice(value: Any) -> Choice:
 
 WrittenChoice = Annotated[Choice, pydantic.BeforeValidator(parse_choice)]
 """Choice as written in files."""
+
+
+def share_of(method: Choice) -> int | None:
+    """Share of a method's fit in per cent; None for all of it."""
+    share = method.options.get(AT)
+    return share if type(share) is int else None
+
+
+def at_share(method: Choice, share: int | None) -> Choice:
+    """A method after a share of its fit, in per cent; after all of it when None.
+
+    >>> at_share(at_share(Choice(name="supervised"), 25), None)
+    Choice(name='supervised', options={})
+    """
+    options = {name: value for name, value in method.options.items() if name != AT}
+    return Choice(name=method.name, options=options if share is None else {AT: share, **options})
 
 
 def _shown(value: Any) -> str:
@@ -391,11 +416,18 @@ class FitSpec:
     """Weights that its method finds by itself; None for a method that finds none."""
     precision: ComputePrecision = "fp32"
     """Precision in which its network is fitted and encodes."""
+    whole: FitSpec | None = None
+    """The fit of which this is the encoder after a share; None for a whole fit."""
 
     @property
     def fits(self) -> tuple[FitSpec, ...]:
         """The fit itself."""
         return (self,)
+
+    @property
+    def before(self) -> FitSpec | None:
+        """The fit to be stored before: the whole one, or that which it starts from."""
+        return self.whole or self.after
 
     @property
     def started_from(self) -> str:
@@ -404,15 +436,16 @@ class FitSpec:
 
     @property
     def chain(self) -> tuple[FitSpec, ...]:
-        """The fit, the one that it starts from, and so on."""
-        return (self,) if self.after is None else (self, *self.after.chain)
+        """The fit, the one that has to be stored before, and so on."""
+        return (self,) if self.before is None else (self, *self.before.chain)
 
     @property
     def starts(self) -> tuple[Start, ...]:
         """Weights that the chain starts from, by file name."""
-        started = ((fit, fit.start) for fit in self.chain if fit.start is not None)
+        fits = [fit for fit in self.chain if fit.whole is None]  # a share starts as the whole does
+        started = ((fit, fit.start) for fit in fits if fit.start is not None)
         named = (start if fit.after else replace(start, weights=PurePath(start.weights).name) for fit, start in started)
-        return (*named, *(fit.origin for fit in self.chain if fit.origin is not None))
+        return (*named, *(fit.origin for fit in fits if fit.origin is not None))
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from harness.errors import UsageError
+from harness.methods.along import AtShare
 from harness.methods.pretrained import Pretrained
 from harness.methods.start import WithStart
 from harness.methods.supervised import Supervised
@@ -154,3 +155,44 @@ def test_a_method_without_a_network_is_nothing_to_start_from(monkeypatch):
     monkeypatch.setitem(METHODS._entries, "random_init", (registered,))
     with pytest.raises(UsageError, match="method 'supervised': method 'random_init' fits no network that could be"):
         METHODS.draft("supervised", {"start": {"fit": {"method": "random_init"}}})
+
+
+def test_shares_of_a_fit_have_rows_of_their_own():
+    method = Choice(name="supervised", options={"lr": 0.1, "along": [50, 10, 50]})
+    whole, *shares = METHODS.along(method)
+    assert whole == Choice(name="supervised", options={"lr": 0.1})
+    assert [one.label for one in shares] == ["supervised(lr=0.1) @ 10 %", "supervised(lr=0.1) @ 50 %"]
+    assert METHODS.along(whole) == (whole,)
+    assert METHODS.canonical("supervised", method.options) == {"along": [10, 50], "lr": 0.1}
+    assert METHODS.canonical("supervised", shares[0].options) == shares[0].options == {"@": 10, "lr": 0.1}
+    same = [METHODS.completed("supervised", one.options) for one in (method, whole, *shares)]
+    assert all(one == same[0] for one in same)
+    assert isinstance(METHODS.draft("supervised", method.options), Supervised)
+    assert isinstance(METHODS.build("supervised", shares[0].options), AtShare)
+    assert isinstance(METHODS.build("supervised", {**shares[0].options, "start": STATED}), WithStart)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"along": 10},
+            r"along=10: expected shares of the fit, such as \[10, 25, 50\], in whole per cent from 1 to 99",
+        ),
+        ({"along": []}, r"along=\[\]: expected shares of the fit"),
+        ({"along": [10, 100]}, r"along=\[10, 100\]: expected shares"),
+        ({"along": [10.5]}, "expected shares"),
+        ({"along": [True]}, "expected shares"),
+        ({"@": "10"}, r"option @='10': expected a share of the fit in whole per cent from 1 to 99"),
+        ({"@": 10, "along": [10]}, "expected 'along' or '@', got both"),
+    ],
+)
+def test_shares_are_whole_per_cent(options, message):
+    with pytest.raises(UsageError, match=message):
+        METHODS.draft("supervised", options)
+
+
+@pytest.mark.parametrize("option", [{"along": [10]}, {"@": 10}])
+def test_a_method_without_one_training_has_no_shares(option):
+    with pytest.raises(UsageError, match=r"method 'random_init' trains no network of which .* no option '(along|@)'"):
+        METHODS.draft("random_init", option)

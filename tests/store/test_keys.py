@@ -29,6 +29,7 @@ VALUES = {
         "seed": (0, 1),
         "precision": ("fp32", "bf16"),
     },
+    keys.share_key: {"fit": ("a", "b"), "share": (10, 25)},
     keys.row_key: {"parts": (("a", "b"), ("b", "a"), ("a", "b", "b")), "by": ("concat", "blocks")},
     keys.reduced_key: {
         "fit": ("a", "b"),

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from harness.backbones.small_2d import Small2D
+from harness.methods.along import KeepingShares
 from harness.testing.brightness import PredictBrightness, all_weights, fit_brightness
 from harness.testing.clustering import ClusterRounds
 from harness.testing.fixtures import MovingSquares, PlainBackbone
@@ -33,6 +34,7 @@ import torch
 from torch import nn
 from harness.backbones.small_2d import Small2D
 from harness.interfaces import Batch, Budget
+from harness.methods.along import KeepingShares
 from harness.testing.brightness import PredictBrightness, all_weights, fit_brightness
 from harness.testing.clustering import ClusterRounds
 from harness.testing.fixtures import MovingSquares, PlainBackbone, TinyBackbone
@@ -67,6 +69,9 @@ class Counting(nn.Module):
 own = PredictBrightness()
 fit_brightness(own, frames=1600)  # a suite has many fits in one process
 alike = fit_brightness(Alike(lr=1e-3), folder, frames=800, backbone=Small2D())  # it has no dropout
+kept = {}
+keep = lambda share, encoder, *, step, steps: kept.update({share: (step, all_weights(encoder))})
+along = fit_brightness(KeepingShares(Alike(lr=1e-3), (20, 50), keep), frames=800, backbone=Small2D())
 session = TrainingSession(Budget(frames=0, seed=0))
 rank = session.rank
 counting = Counting(rank)
@@ -78,7 +83,7 @@ session = TrainingSession(Budget(frames=3 * 20 * 8 * 8, seed=0))
 rounds = all_weights(ClusterRounds(lr=0.01).fit(PlainBackbone(), MovingSquares().split("train").unlabelled(), session))
 torch.save(
     {"rounds": rounds, "alike": alike, "drawn": own.drawn, "gathered": gathered}
-    | {"seen": counting.seen, "count": int(counting.count)},
+    | {"seen": counting.seen, "count": int(counting.count), "along": along, "kept": kept},
     folder / f"{rank}.pt",
 )
 """
@@ -107,6 +112,23 @@ def test_two_processes_learn_what_one_does(two, one_thread):
     assert torch.equal(first["alike"], second["alike"])
     alone = fit_brightness(Alike(batch_size=4, lr=1e-3), frames=400, backbone=Small2D())
     assert torch.equal(first["alike"], alone)
+
+
+def test_the_first_keeps_shares_of_what_both_learn(two, one_thread):
+    (first, second), *_ = two
+    assert torch.equal(first["along"], first["alike"])
+    assert torch.equal(second["along"], first["alike"])
+    assert second["kept"] == {}
+    kept = {}
+
+    def keep(share, encoder, *, step, steps):
+        kept[share] = step, all_weights(encoder)
+
+    method = KeepingShares(Alike(batch_size=4, lr=1e-3), (20, 50), keep)
+    fit_brightness(method, frames=400, backbone=Small2D())
+    assert first["kept"].keys() == kept.keys() == {20, 50}
+    assert all(first["kept"][share][0] == kept[share][0] for share in kept)
+    assert all(torch.equal(first["kept"][share][1], kept[share][1]) for share in kept)
 
 
 def test_a_memory_bank_is_one_bank(two, one_thread):
@@ -151,7 +173,7 @@ def test_alone_there_is_nothing_to_gather():
 def test_only_the_first_tells_and_stores(two):
     _, folder, done = two
     assert done.stdout == ""
-    assert done.stderr.count("fitting brightness ...") == 2  # once a fit, not once a process
+    assert done.stderr.count("fitting brightness ...") == 3  # once a fit, not once a process
     assert len(list((folder / "checkpoints").iterdir())) == 2
     assert len(list((folder / "tensorboard").iterdir())) == 1
 
