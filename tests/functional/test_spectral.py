@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,9 @@ def test_rings_are_found_where_k_means_finds_none(n):
     assert adjusted_rand_score(labels, kmeans(x, 3, [0]).assignments[0]) < 0.2
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="the last scikit-learn for Python 3.10 joins parts of a graph in pieces"
+)
 @pytest.mark.filterwarnings("ignore:Graph is not fully connected")
 @pytest.mark.parametrize(("spread", "n"), [(0.5, 600), (0.5, 1600), (0.9, 600)])
 def test_scikit_learn_agrees_on_the_graph(spread, n):
