@@ -121,6 +121,9 @@ def _relabelled(split: Split, files: Mapping[str, str]) -> Relabelled:
         path = Path(name).expanduser()
         column, rows = _table(path)
         names = tuple(sorted(set(rows.values())))
+        if column == "class" and not split.classes:
+            msg = f"{path}: labels by class need videos of one class each; write `video,label` in the first line"
+            raise DataError(msg)
         key = _key(split, column)
         try:
             labels[kind] = {video.id: names.index(rows[key(index)]) for index, video in enumerate(split.videos)}

@@ -119,6 +119,16 @@ def test_wrong_files_of_labels(build, tmp_path, text, message):
         build(labels={"scene": str(path)}).split("train")
 
 
+def test_labels_by_class_need_classes(registry, ucf101, place, tmp_path):
+    videos = [str(path.relative_to(ucf101)) for path in sorted(ucf101.rglob("*.avi"))[:2]]
+    (ucf101 / "sets.csv").write_text("path,split,labels:objects\n" + "".join(f"{name},train,cup\n" for name in videos))
+    place("manifest", ucf101 / "sets.csv")
+    (tmp_path / "scenes.csv").write_text("class,label\ncup,kitchen\n")
+    data = registry.build("manifest", {"labels": {"scene": str(tmp_path / "scenes.csv")}})
+    with pytest.raises(DataError, match="need videos of one class each; write `video,label`"):
+        data.split("train")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
