@@ -195,6 +195,9 @@ class Features:
         import torch
 
         names = self.split.multilabel_classes.get(kind, ())
+        if kind in self.split.multilabel_classes and not names:
+            msg = f"no video of split {self.split.name!r} has a class of the multi-label kind {kind!r}"
+            raise DataError(msg)
         table = torch.zeros(len(self.split), len(names), dtype=torch.bool)
         for row, video in zip(table, self.split.videos, strict=True):
             classes = video.multilabels.get(kind)

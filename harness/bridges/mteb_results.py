@@ -14,7 +14,7 @@ from harness.bridges.mteb_names import metadata_fields, model_name, task_name
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import RANKS
 from harness.leaderboard.results_file import NAME, load_results
-from harness.store.records import Run
+from harness.store.records import Choice, Run, share_of
 from harness.system import files
 
 COUNTERPARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -70,7 +70,7 @@ def results(board: Path, output: Path) -> list[Path]:
         identity = run.identity
         if identity.evaluator.name in COUNTERPARTS:
             backbone = None if identity.backbone is None else identity.backbone.label
-            model = model_name(identity.method.name, backbone, run.fit_key)
+            model = model_name(_short(identity.method), backbone, run.fit_key)
             grouped[model, run.fit_key, task_name(identity.data.label, identity.evaluator.label)].append(run)
     if not grouped:
         msg = f"{board}: no run of {', '.join(COUNTERPARTS)} is done; MTEB has no counterpart of the others"
@@ -90,6 +90,12 @@ def results(board: Path, output: Path) -> list[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return sorted(output.rglob("*.json"))
+
+
+def _short(method: Choice) -> str:
+    """Name of a method, with the share of its fit where it is not the whole."""
+    share = share_of(method)
+    return method.name if share is None else f"{method.name}-at-{share}"
 
 
 def _result(task: str, runs: Sequence[Run]) -> dict[str, Any]:

@@ -58,8 +58,9 @@ class Charades(ListedDataset):
     `<id>.mp4` in `Charades_v1_480/`, `Charades_v1/`, `videos/` or the folder.
 
     The actions of a video, whenever they take place, are its set of classes of the multi-label kind `action`; it may
-    be empty. The published measure of videos is the mAP of `multilabel_probe`. The group is the subject who acted; one
-    whom the lists have on both sides becomes two groups, `train/<subject>` and `test/<subject>`.
+    be empty. Published is the mAP over videos, of which `multilabel_probe` is not quite the same: public scripts for it
+    rank test videos without an action last, here they are in the ranking like all others. The group is the subject who
+    acted; one whom the lists have on both sides becomes two groups, `train/<subject>` and `test/<subject>`.
     """
 
     card: ClassVar[DatasetCard] = cards.CHARADES

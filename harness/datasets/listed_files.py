@@ -47,7 +47,10 @@ class ListedFile:
     fps: float | None = None
     """Frames per second of a folder of frames; None where such a folder is no video."""
     cut: bool = False
-    """A part that reaches beyond the end of its file ends there."""
+    """A part that reaches beyond the end of its file ends there.
+
+    One that begins there is no video.
+    """
 
 
 def read_split(
@@ -94,6 +97,8 @@ def read_split(
             left_out[plain(entry.path)] = record.reason
             continue
         video = _video(entry, folder, record)
+        if entry.cut and entry.seconds is not None and round(entry.seconds[0] * record.fps) >= record.frames:
+            continue  # nothing of it is there
         if entry.seconds is not None:
             segment, last = _segment(entry, folder / entry.path, record, entry.seconds)
             segments[len(videos)] = segment
@@ -147,7 +152,7 @@ def expect_rate(dataset: str, fps: float | None) -> float | None:
     Raises:
         UsageError: when it is no number of frames per second.
     """
-    if fps is not None and not 0 < fps <= FASTEST:
+    if fps is not None and not (type(fps) in (int, float) and 0 < fps <= FASTEST):
         msg = f"data set {dataset!r}: fps must be above 0 and at most {FASTEST}, got {fps}"
         raise UsageError(msg)
     return fps

@@ -170,6 +170,12 @@ def _expect_apart(file: Path, rows: list[dict[str, str]]) -> None:
     of_file: dict[str, list[tuple[float, float, int]]] = {}
     for number, row in enumerate(rows, start=1):
         of_file.setdefault(row["path"], []).append((*(_seconds(row) or WHOLE), number))
+    splits = {row["path"].rstrip("/"): row["split"] for row in rows}
+    for number, row in enumerate(rows, start=1):
+        for folder in map(str, PurePosixPath(row["path"]).parents):
+            if splits.get(folder, row["split"]) != row["split"]:
+                msg = f"{file}, row {number}: {row['path']!r} is a frame of {folder!r}, which is in {splits[folder]}"
+                raise DataError(f"{msg}; correct the manifest")
     for parts in of_file.values():
         until: dict[str, tuple[float, int]] = {}
         for start, end, number in sorted(parts):

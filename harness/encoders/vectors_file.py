@@ -52,7 +52,15 @@ def save_features(path: str | Path, vectors: Tensor | NDArray[Any], videos: Sequ
     Raises:
         UsageError: when they are not so.
     """
-    tensor = torch.as_tensor(vectors).detach().cpu().contiguous()
+    try:
+        tensor = torch.as_tensor(vectors if isinstance(vectors, Tensor) else np.ascontiguousarray(vectors))
+    except (TypeError, ValueError, RuntimeError) as error:
+        msg = f"features {path}: expected vectors (N, D) in float16 or float32, got no such array ({error})"
+        raise UsageError(msg) from error
+    tensor = tensor.detach().cpu().contiguous()
+    if isinstance(videos, str):
+        msg = f"features {path}: expected a list of ids, one a vector, got the text {videos!r}"
+        raise UsageError(msg)
     names = [*videos]
     wrong = _type_fault(tensor.dtype) or _fault(tuple(tensor.shape), names) or _not_finite(tensor, names)
     if wrong:

@@ -96,11 +96,12 @@ MLP_PROBE = EvaluatorCard(
         url="https://arxiv.org/abs/1901.09005",
     ),
     protocol=(
-        "Kolesnikov et al. 2019: a multi-layer perceptron on frozen features in place of the linear classifier. Here: "
-        "features averaged over clips and crops, standardised on train; one hidden layer of 512 units with ReLU, "
-        "neither dropout nor normalisation; AdamW, cosine to 0, batches of 256, 30 epochs and at least 300 steps; "
-        "learning rates from 1e-3 to 1e-2 and decoupled weight decays from 0.01 to 10 by 3-fold group-disjoint "
-        "cross-validation inside train; refit on all of train from 5 initialisations, the scores being their means"
+        "Kolesnikov et al. 2019: a multi-layer perceptron on frozen features in place of the linear classifier. Here, "
+        "unless an option says another: features averaged over clips and crops, standardised on train; one hidden "
+        "layer of 512 units with ReLU, neither dropout nor normalisation; AdamW, cosine to 0, batches of 256, 30 "
+        "epochs and at least 300 steps; learning rates from 1e-3 to 1e-2 and decoupled weight decays from 0.01 to 10 "
+        "by 3-fold group-disjoint cross-validation inside train; refit on all of train from 5 initialisations, the "
+        "scores being their means"
     ),
     metrics=(TOP1, TOP5, MEAN_CLASS),
 )

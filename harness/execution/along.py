@@ -11,7 +11,7 @@ from harness.execution import units
 from harness.execution.origins import origin
 from harness.execution.stored_encoders import FIT, expect_promise
 from harness.methods.along import KeepingShares
-from harness.store.fits import CHECKSUMS, TRAINING, saved_checksums
+from harness.store.fits import CHECKSUMS, OF, TRAINING, along_lock, saved_checksums
 from harness.store.records import FitSpec, share_of
 from harness.system import files
 
@@ -40,13 +40,11 @@ def fit(spec: FitSpec, along: Sequence[FitSpec], workshop: units.Workshop) -> No
         units.fit(spec, workshop)
         return
     whole = spec.whole or spec
-    with workshop.lock(f"along-{whole.key}"):
+    with workshop.lock(along_lock(whole.key)):
         while lacking := [share for share in along if not (workshop.folder(share.key) / FIT).exists()]:
             again = (workshop.folder(whole.key) / FIT).exists()
-            keeping = _KeepingWorkshop(workshop, whole, lacking, again=again)
-            units.fit(whole, keeping)
-            if again:
-                shutil.rmtree(keeping.folder(whole.key), ignore_errors=True)
+            units.fit(whole, _KeepingWorkshop(workshop, whole, lacking, again=again))
+        shutil.rmtree(workshop.folder(whole.key) / TRAINING / AGAIN, ignore_errors=True)
     if spec.whole is None:
         units.fit(spec, workshop)
 
@@ -88,6 +86,6 @@ class _KeepingWorkshop(units.Workshop):
         folder = self.folder(spec.key)
         folder.mkdir(parents=True, exist_ok=True)
         encoder.save(folder)
-        about = {"method": spec.method.model_dump(), "seed": spec.seed, "of": self._whole.key}
+        about = {"method": spec.method.model_dump(), "seed": spec.seed, OF: self._whole.key}
         about |= {"step": step, "steps": steps, **origin(self.provenance)}
         files.write_json(folder / FIT, {**about, CHECKSUMS: saved_checksums(folder)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import stat
 import tempfile
@@ -131,8 +132,9 @@ def _picture(path: Path) -> bytes:
 
 
 def _class_scores(other: Store, run: Run) -> bytes | None:
-    if run.class_scores is not None:
-        _regular(other.class_scores_path(run.key))
+    path = other.class_scores_path(run.key)
+    if run.class_scores is not None and os.path.lexists(path):
+        _regular(path)
     return whole_scores(other, run)
 
 
@@ -163,13 +165,19 @@ def _merge_run(store: Store, theirs: _Theirs, key: str, card_of: CardOf, merged:
     except NewerRecordError as error:
         merged.refused.append(str(error))
         return
-    if own is None or (own.status != "done" and run.status == "done"):
+    if own is None or (own.status != "done" and run.status == "done") or _restores(store, own, run):
         store.write(run, pictures, scores)
         merged.taken.append(key)
     elif run.status != "done" or (problem := _conflict(own, run, card_of)) is None:
         merged.same += 1
     else:
         merged.conflicts.append(f"run {key} of {printable(theirs.name)}: {problem}; the one here is kept")
+
+
+def _restores(store: Store, own: Run, other: Run) -> bool:
+    """True if a run brings the class scores that the same one here has lost."""
+    lost = own.class_scores is not None and not store.class_scores_path(own.key).exists()
+    return lost and (own.class_scores, own.scores) == (other.class_scores, other.scores)
 
 
 def _conflict(own: Run, other: Run, card_of: CardOf) -> str | None:

@@ -16,6 +16,8 @@ from harness.system.hashing import digest
 from harness.values import ClassScores, Evaluation
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from harness.cards import EvaluatorCard
     from harness.store.records import EvalSpec
 
@@ -97,12 +99,22 @@ def _problem_of_scores(evaluation: Evaluation) -> str:
         return f"of {repeats} repeats of {videos} videos; expected {expected}"
     if classes <= max(predictions.labels, default=0):
         return f"of {classes} classes; the labels have class {max(predictions.labels)}"
+    if not videos or min(predictions.labels) < 0:
+        return "of no videos, or of some without a class"
     if not np.isfinite(scores.values).all():
         return "which are not finite"
+    if scores.kind == "probabilities" and not _are_distributions(scores.values):
+        return "of the kind 'probabilities', which are not: from 0 to 1, their sum 1 but for half precision"
     size = scores.values.nbytes
     return (
         f"of {size / 1e6:,.0f} MB; at most {LARGEST_SCORES / 1e6:,.0f} MB are stored" if size > LARGEST_SCORES else ""
     )
+
+
+def _are_distributions(values: NDArray[np.float16]) -> bool:
+    """True if rows are probabilities whose sum rounding moved from 1 by 5 % at most."""
+    sums = values.sum(-1, dtype=np.float64)
+    return bool((values >= 0).all() and (np.abs(sums - 1) <= 0.05).all())
 
 
 def new_run(

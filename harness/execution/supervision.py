@@ -74,6 +74,7 @@ class Supervisor:
             DiedError: when the supervisor was stopped.
         """
         with progress.bar(unit.row.label, total=len(unit.evaluations)) as bar:
+            failed = None if _has_own_share(unit, workplace) else failed
             failure = failed or self._fit(unit, workplace)
             if failure is not None:
                 progress.say(f"{unit.row.label}: {failure.status}: {failure.reason}")
@@ -191,6 +192,12 @@ class Supervisor:
         if isinstance(error, DiedError):
             return Failure(error.status, str(error))
         return Failure("failed", printable(str(error).strip().rpartition("\n")[2]))
+
+
+def _has_own_share(unit: Unit, workplace: Workplace) -> bool:
+    """True if the fit of a unit is a share that was kept, whatever became of the whole."""
+    fit = unit.fit
+    return fit is not None and fit.whole is not None and is_stored(workplace.store / "fits" / fit.key)
 
 
 def _advancing(recorder: Recorder, bar: progress.Bar) -> Recorder:

@@ -13,15 +13,15 @@ def jackknife_values(whole: Tensor, without: Tensor) -> Tensor:
 
     A video's value is the statistic plus (N - 1) times the mean statistic without a video less that without this one,
     so that the variance of the values' mean is the jackknife's variance of the statistic (but for N / (N - 1)), and
-    resampling the values resamples the statistic to first order. A video without which the statistic is unknown is
-    left out.
+    resampling the values resamples the statistic to first order. A video without which the statistic is unknown gets
+    the statistic, as if it changed nothing, so that the spread is too small then.
 
     Args:
         whole: the statistic of all videos, a scalar.
         without: (N,) statistic without each video, NaN where unknown.
 
     Returns:
-        (N,) float64, NaN where unknown.
+        (N,) float64.
 
     Source: Efron and Stein, "The jackknife estimate of variance", 1981.
 
@@ -31,7 +31,7 @@ def jackknife_values(whole: Tensor, without: Tensor) -> Tensor:
     """
     rest = without.to(torch.float64)
     known = int((~rest.isnan()).sum())
-    return whole + (known - 1) * (rest.nanmean() - rest)
+    return whole + ((known - 1) * (rest.nanmean() - rest)).nan_to_num(nan=0.0)
 
 
 def average_precision_without(scores: Tensor, relevant: Tensor) -> Tensor:

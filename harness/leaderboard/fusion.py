@@ -99,8 +99,8 @@ def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = No
 
 def _shares(runs: int, weights: Sequence[float] | None) -> tuple[float, ...]:
     given = [1.0] * runs if weights is None else list(weights)
-    if len(given) != runs or not all(0 <= weight < math.inf for weight in given) or not sum(given):
-        msg = f"expected a weight for each of {runs} runs, not negative and not all 0, got {given}"
+    if len(given) != runs or min(given, default=-1) < 0 or not 0 < sum(given) < math.inf:
+        msg = f"expected a weight for each of {runs} runs, not negative, their sum above 0 and finite, got {given}"
         raise UsageError(msg)
     return tuple(weight / sum(given) for weight in given)
 
@@ -123,7 +123,7 @@ def _probabilities(store: Store, run: Run) -> Tensor:
     if run.class_scores is None:
         msg = (
             f"{name} has no class scores: an older version computed it, or its evaluator classifies by none; "
-            "take a run of linear_probe, attentive_probe, few_shot, knn or finetune that is computed now"
+            "take a run of linear_probe, mlp_probe, attentive_probe, few_shot, knn or finetune that is computed now"
         )
         raise UsageError(msg)
     scores = store.class_scores(run)

@@ -107,7 +107,8 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         return RunPair(one=one, other=other, metrics=metrics, metric=None)
     terms = VideoTerms.of(one, metric), VideoTerms.of(other, metric)
     present = {label: classes[label] if label < len(classes) else f"class {label}" for label in sorted({*first.labels})}
-    outcomes = _outcomes(*terms) if metric.higher_is_better and metric.bounds == (0.0, 1.0) else {}
+    told_apart = metric.higher_is_better and metric.bounds == (0.0, 1.0) and _right_or_wrong(first, second, metric)
+    outcomes = _outcomes(*terms) if told_apart else {}
     named_groups = {group: group for group in sorted({*first.groups} - {""})}
     return RunPair(
         one=one,
@@ -115,7 +116,7 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         metrics=metrics,
         metric=metric,
         class_names=dict(enumerate(classes)) or present,
-        classes=_parts(metric, terms, positions_by_kind(first.labels, present)),
+        classes=_parts(metric, terms, positions_by_kind(first.labels, present)) if len(present) > 1 else (),
         groups=_parts(metric, terms, positions_by_kind(first.groups, named_groups)),
         both_right=tuple(outcomes.get("both", ())),
         both_wrong=tuple(outcomes.get("neither", ())),
@@ -159,6 +160,12 @@ def _of_shared(metric: Metric, one: Run, other: Run) -> Interval:
     """Difference over the videos that count in both runs."""
     difference = VideoTerms.of(other, metric).less(VideoTerms.of(one, metric))
     return difference.mean(range(len(difference.values))).interval or Interval(math.nan)
+
+
+def _right_or_wrong(one: Predictions, other: Predictions, metric: Metric) -> bool:
+    """True if each video is right or wrong; false for a metric that grades it."""
+    values = (value for each in (one, other) for row in each.values.get(metric.id, ()) for value in row)
+    return all(value in (0.0, 1.0, None) for value in values)
 
 
 def _outcomes(one: VideoTerms, other: VideoTerms) -> dict[str, list[int]]:

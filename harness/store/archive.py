@@ -66,7 +66,12 @@ def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[
             _add(archive, f"runs/{run.key}.json", run_text(run).encode())
             for name in run.pictures:
                 _add(archive, f"pictures/{run.key}/{name}.png", store.picture(run.key, name).read_bytes())
-            if (scores := whole_scores(store, run)) is not None:
+            try:
+                scores = whole_scores(store, run)
+            except class_scores.DamagedScoresError as error:
+                store.set_scores_aside(store.class_scores_path(run.key), error.problem)
+                raise
+            if scores is not None:
                 _add(archive, f"{class_scores.FOLDER}/{run.key}.npy", scores, zipfile.ZIP_STORED)
 
 

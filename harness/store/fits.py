@@ -16,6 +16,8 @@ CHECKSUMS = "checksums"
 """Name in it of the checksums of the files that the encoder saved."""
 TRAINING = "training"
 """Folder of a fit with its logs and checkpoints, which nobody loads."""
+OF = "of"
+"""Name in `FIT` of the key of the whole fit; of an encoder after a share of it."""
 
 
 def saved_checksums(folder: Path) -> dict[str, str]:
@@ -59,6 +61,15 @@ def _damage(folder: Path) -> str:
 def is_checked(folder: Path) -> bool:
     """True for a complete fit that has checksums; those of older versions have none."""
     return CHECKSUMS in json.loads((folder / FIT).read_bytes())
+
+
+def along_lock(whole: str) -> str:
+    """Name of the lock under which shares of a fit are kept.
+
+    Args:
+        whole: key of the whole fit.
+    """
+    return f"along-{whole}"
 
 
 def is_stored(folder: Path) -> bool:

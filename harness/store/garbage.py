@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import filelock
 
 from harness.store import class_scores
 from harness.store.faults import storing
-from harness.store.fits import FIT
+from harness.store.fits import FIT, OF, along_lock
 from harness.store.locks import lock
 from harness.store.runs import DamagedRecordError, read_run
 from harness.store.sizes import size_of
@@ -63,7 +64,8 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     """
     left = []
     for one in garbage:
-        held = [lock(folder, name.format(one.key)) for name in _LOCKS.get(one.kind, ())]
+        names = [name.format(one.key) for name in _LOCKS.get(one.kind, ())]
+        held = [lock(folder, name) for name in (*names, *_lock_of_whole(one))]
         with storing(folder), contextlib.ExitStack() as stack:
             try:
                 for each in held:
@@ -79,6 +81,15 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     return tuple(left)
 
 
+def _lock_of_whole(one: Garbage) -> tuple[str, ...]:
+    """Name of the lock under which a share of a fit is kept; none for other things."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        for path in one.paths:
+            if path.name == FIT and (whole := json.loads(path.read_bytes()).get(OF)):
+                return (along_lock(str(whole)),)
+    return ()
+
+
 class _Finder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -90,6 +101,9 @@ class _Finder:
                     read_run(path)
                 scores = self._folder / class_scores.FOLDER / f"{path.stem}.npy"
                 yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem, scores)
+        for path in sorted((self._folder / class_scores.FOLDER).glob("*.npy")):
+            if not (self._folder / "runs" / f"{path.stem}.json").exists():  # of a run whose record was never written
+                yield self._made("run", path.stem, path)
         for path in sorted((self._folder / "fits").glob("*")):
             needed = kept.fits is None or path.name in kept.fits
             if path.is_dir() and not path.name.startswith(".") and not needed:

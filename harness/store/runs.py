@@ -104,11 +104,15 @@ class Store:
             content = self.class_scores_content(run)
             return None if content is None else class_scores.parse(run, content, path)
         except class_scores.DamagedScoresError as error:
-            line = set_aside(path, self.folder / FOLDER / class_scores.FOLDER, error.problem)
-            progress.say(f"{line}; {class_scores.COMPUTE_AGAIN}")
+            self.set_scores_aside(path, error.problem)
         except FileNotFoundError:
             pass
         return None
+
+    def set_scores_aside(self, path: Path, problem: str) -> None:
+        """Move damaged class scores away, so that their run is computed again, and say so."""
+        line = set_aside(path, self.folder / FOLDER / class_scores.FOLDER, problem)
+        progress.say(f"{line}; {class_scores.COMPUTE_AGAIN}")
 
     def class_scores_content(self, run: Run) -> bytes | None:
         """Read the file of a run's class scores as it is; None for a run without any.

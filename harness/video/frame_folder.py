@@ -35,6 +35,8 @@ def _frame_files(folder: Path, state: FileState) -> tuple[Path, ...]:
         if entry.is_symlink() and Path(entry.path).resolve().parent != folder.resolve():
             msg = f"{entry.path}: a symbolic link that leads out of the folder of frames; copy the image there"
             raise DataError(msg, reason="frames")
+        if not entry.is_file():
+            raise _uneven(Path(entry.path), "is no file, though its name is that of an image")
         names.append(entry.name)
     if not names:
         msg = f"{folder}: is a folder without images, not a video; check the path, or fetch the data set again"
@@ -49,7 +51,7 @@ def folder_state(folder: Path) -> FileState:
         OSError: when it is no folder.
     """
     own = state(folder)
-    images = [entry.stat() for entry in _entries(folder)]
+    images = [entry.stat(follow_symlinks=entry.is_file()) for entry in _entries(folder)]
     return FileState(
         sum(image.st_size for image in images),
         max([own.modified, *(image.st_mtime_ns for image in images)]),
@@ -63,7 +65,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return [
             entry
             for entry in entries
-            if not entry.name.startswith(".") and entry.name.lower().endswith(tuple(IMAGES)) and entry.is_file()
+            if not entry.name.startswith(".") and entry.name.lower().endswith(tuple(IMAGES)) and not entry.is_dir()
         ]
 
 

@@ -467,9 +467,15 @@ def test_folders_of_frames_need_a_rate(frame_rows, write):
     with pytest.raises(DataError, match="is a folder of frames, which tell no rate; say `fps`") as refused:
         Manifest().split("train")
     assert refused.value.reason == "folder"
-    for fps in (0, -1, float("nan"), float("inf")):
+    for fps in (0, -1, float("nan"), float("inf"), True, "30"):
         with pytest.raises(UsageError, match="fps must be above 0"):
             Manifest(fps=fps)
+
+
+def test_a_frame_of_a_video_is_not_in_the_other_split(frame_rows, write):
+    write([*frame_rows, {**frame_rows[0], "path": "frames/0/img_00001.png", "split": "test"}])
+    with pytest.raises(DataError, match=r"row 7: 'frames/0/img_00001\.png' is a frame of 'frames/0', which is in"):
+        Manifest(fps=10).split("train")
 
 
 def test_a_folder_with_a_bad_frame_is_left_out(frame_rows, write, tmp_path):

@@ -77,6 +77,20 @@ def test_wrong_vectors_are_neither_written_nor_read(path, vectors, videos, messa
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("vectors", [[[1.0], [1.0, 2.0]], ["a"], None])
+def test_what_is_no_array_is_not_written(path, vectors):
+    with pytest.raises(UsageError, match=r"expected vectors"):
+        save_features(path, vectors, IDS)
+    with pytest.raises(UsageError, match="expected a list of ids, one a vector, got the text 'abc'"):
+        save_features(path, ONES, "abc")
+    assert not path.exists()
+
+
+def test_an_array_may_lie_backwards(path):
+    save_features(path, ONES.numpy().cumsum(1)[:, ::-1], IDS)
+    assert read_vectors(path)[0][0].tolist() == [5, 4, 3, 2, 1]
+
+
 def pickled(path):
     path.write_bytes(pickle.dumps({"vectors": np.ones((3, 5))}))
 

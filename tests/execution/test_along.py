@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from harness.execution.failures import Failure
 from harness.execution.pending import PendingUnits, done_again
 from harness.execution.plan import check, plan_suite
 from harness.execution.sources import DataSources
+from harness.execution.supervision import Recorder, Supervisor
 from harness.execution.units import Workplace, Workshop
 from harness.execution.work_units import work_units
 from harness.export.folder import export_encoder, load_encoder
@@ -28,6 +31,7 @@ from harness.store.records import Choice, at_share
 from harness.store.runs import Store
 from harness.suites.schema import Suite
 from harness.system import paths
+from harness.system.children import Limits
 
 SUITE = {
     "name": "along",
@@ -176,7 +180,7 @@ along.fit(whole, shares, workshop())
 """A fit of 50 steps that is killed when it has kept its second share, in step 25."""
 
 
-def test_a_killed_fit_goes_on_and_keeps_what_it_lacks(toy, monkeypatch):
+def test_a_killed_fit_goes_on_and_keeps_what_it_lacks(toy, monkeypatch, request):
     from harness.training import checkpoints
 
     root = str(Path(__file__).parents[2])
@@ -190,6 +194,8 @@ def test_a_killed_fit_goes_on_and_keeps_what_it_lacks(toy, monkeypatch):
     stored = [(folder(one) / "weights.safetensors").stat().st_mtime_ns for one in shares[:2]]
     read = []
     monkeypatch.setattr(checkpoints.Checkpoints, "newest", _told(checkpoints.Checkpoints.newest, read))
+    request.addfinalizer(functools.partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(1)  # as where it was killed
     along.fit(whole, shares, workshop())
     assert [path.name.split("-")[1] for path in read] == ["000000020"]
     assert stored == [(folder(one) / "weights.safetensors").stat().st_mtime_ns for one in shares[:2]]
@@ -207,6 +213,30 @@ def _told(method, told):
         return path
 
     return newest
+
+
+def test_a_share_that_was_kept_is_measured_though_the_whole_fit_fails(toy):
+    whole, quarter, _ = (cell.row for cell in planned())
+    along.fit(whole, (quarter,), workshop())
+    (folder(whole) / "fit.json").unlink()
+    (unit,) = (one for one in work_units(planned(), Plugins()) if one.row == quarter)
+    failure = Failure("diverged", "the loss became NaN")
+    done = []
+    recorder = Recorder(lambda cell: None, lambda cell, one: done.append(one.run))
+    assert Supervisor(Limits()).do(unit, Workplace(store=paths.store()), recorder, failure) is None
+    assert [run.status for run in done] == ["done"]
+    shutil.rmtree(folder(quarter))
+    assert Supervisor(Limits()).do(unit, Workplace(store=paths.store()), recorder, failure) is failure
+    assert done[-1].status == "diverged"
+
+
+def test_what_a_second_fit_left_when_it_was_killed_is_removed(toy):
+    whole, quarter, half = (cell.row for cell in planned())
+    along.fit(whole, (quarter, half), workshop())
+    left = folder(whole) / "training" / "again"
+    (left / "checkpoints").mkdir(parents=True)
+    along.fit(quarter, (quarter, half), workshop())
+    assert not left.exists()
 
 
 def test_a_suite_is_measured_from_one_fit_to_the_board(run, toy):

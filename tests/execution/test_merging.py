@@ -194,6 +194,9 @@ def test_class_scores_are_taken_along_and_damaged_ones_refused(tmp_path, packed)
     assert report.taken == keys[:1]
     assert f"{keys[1]}.npy: {'damaged' if packed else 'no regular file'}" in report.refused[0]
     assert ours.class_scores(ours.get(keys[0])) == scores
+    ours.class_scores_path(keys[0]).unlink()
+    assert merged(ours, source).taken == [keys[0]]
+    assert ours.class_scores(ours.get(keys[0])) == scores
 
 
 def test_a_fit_that_names_files_outside_of_it_is_refused(tmp_path):

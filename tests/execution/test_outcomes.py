@@ -23,6 +23,10 @@ def scores_of(*shape):
     return ClassScores("logits", np.zeros(shape, np.float16))
 
 
+def probabilities(row):
+    return ClassScores("probabilities", np.array([[row, [0, 1, 0]]], np.float16))
+
+
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_scores_of_the_videos_that_are_predicted_can_be_stored(repeats):
     expect(scores_of(repeats, 2, 3))
@@ -36,6 +40,9 @@ def test_scores_of_the_videos_that_are_predicted_can_be_stored(repeats):
         (scores_of(2, 2, 3), PREDICTIONS, "of 2 repeats of 2 videos; expected 3 or 1 repeats of 2 videos"),
         (scores_of(1, 3, 3), PREDICTIONS, "of 1 repeats of 3 videos"),
         (scores_of(1, 2, 2), PREDICTIONS, "of 2 classes; the labels have class 2"),
+        (probabilities([0, 0, 0]), PREDICTIONS, "of the kind 'probabilities', which are not"),
+        (probabilities([2, -1, 0]), PREDICTIONS, "of the kind 'probabilities', which are not"),
+        (probabilities([0.5, 0.2, 0.1]), PREDICTIONS, "of the kind 'probabilities', which are not"),
         (ClassScores("margins", np.full((1, 2, 3), np.inf, np.float16)), PREDICTIONS, "which are not finite"),
     ],
 )

@@ -149,8 +149,8 @@ def test_what_cannot_be_fused_is_named(store_of):
         fuse(store, [keys[2], keys[3]])
     with pytest.raises(UsageError, match="at least two runs, each once"):
         fuse(store, keys[:1])
-    for weights in ([1.0], [0.0, 0.0], [-1.0, 2.0], [float("inf"), 1.0], [float("nan"), 1.0]):
-        with pytest.raises(UsageError, match="expected a weight for each of 2 runs, not negative and not all 0"):
+    for weights in ([1.0], [0.0, 0.0], [-1.0, 2.0], [float("inf"), 1.0], [float("nan"), 1.0], [1e308] * 2):
+        with pytest.raises(UsageError, match="expected a weight for each of 2 runs, not negative, their sum above 0"):
             fuse(store, [keys[0], keys[2]], weights)
     store.class_scores_path(keys[2]).unlink()
     with pytest.raises(UsageError, match=f"run {keys[2][:12]} .*its class scores are gone; `harness run`"):

@@ -51,6 +51,22 @@ def everything(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_scores_without_a_record_are_garbage(folder):
+    files.write_text(folder / "class_scores" / "dd.npy", "123")
+    (found,) = (one for one in find_garbage(folder, KEPT) if one.key == "dd")
+    assert (found.kind, found.size) == ("run", 3)
+    assert delete(folder, [found]) == ()
+    assert not (folder / "class_scores" / "dd.npy").exists()
+
+
+def test_a_share_is_left_while_its_fit_keeps_others(folder):
+    files.write_json(folder / "fits" / "f2" / "fit.json", {"of": "f7"})
+    (share,) = (one for one in find_garbage(folder, KEPT) if one.key == "f2")
+    with lock(folder, "along-f7"):
+        assert delete(folder, [share]) == (share,)
+    assert delete(folder, [share]) == ()
+
+
 def test_all_that_is_not_kept_is_found_and_nothing_changed(folder):
     before = everything(folder)
     found = {(one.kind, one.key): one.size for one in find_garbage(folder, KEPT)}

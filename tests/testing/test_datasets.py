@@ -346,7 +346,7 @@ BROKEN = {
     "empty": (EmptySplit, "check_splits", "split 'test' to have as many videos as its length says, at least one"),
     "any name": (AnySplitName, "check_splits", "to raise UsageError, got a split"),
     "key error": (KeyErrorForUnknownSplit, "check_splits", "to raise UsageError, got KeyError"),
-    "missing file": (MissingFile, "check_videos", "a file for video 'train-03'"),
+    "missing file": (MissingFile, "check_videos", "a file or folder of frames for video 'train-03'"),
     "class out of range": (ClassOutOfRange, "check_videos", "a class of 'action' from 0 to 3, got 4"),
     "no fps": (NoFrameRate, "check_videos", "to have positive fps, got 0.0"),
     "same id": (SameIdTwice, "check_videos", "every id once, got 'one' 2 times"),

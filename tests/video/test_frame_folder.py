@@ -143,6 +143,16 @@ def test_a_link_does_not_leave_the_folder(folder, tmp_path):
         decode(folder, [0])
 
 
+def test_an_image_that_is_no_file_is_named(folder):
+    (folder / "img_00012.png").unlink()
+    (folder / "img_00012.png").symlink_to(folder / "gone.png")
+    with pytest.raises(DataError, match=r"img_00012\.png: is no file, though its name is that of an image"):
+        frame_files(folder)
+    (folder / "img_00012.png").unlink()
+    os.mkfifo(folder / "img_00012.png")
+    assert probe(folder).reason == "frames"
+
+
 def test_the_record_says_what_the_images_hold(folder):
     record = probe(folder)
     assert (record.frames, record.width, record.height, record.fps) == (12, 128, 96, 0.0)
