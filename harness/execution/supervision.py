@@ -195,7 +195,7 @@ class Supervisor:
 
 
 def _has_own_share(unit: Unit, workplace: Workplace) -> bool:
-    """True if the fit of a unit is a share that was kept, whatever became of the whole."""
+    """True if the fit of a unit is a share that was kept, whatever the whole became."""
     fit = unit.fit
     return fit is not None and fit.whole is not None and is_stored(workplace.store / "fits" / fit.key)
 
