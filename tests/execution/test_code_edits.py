@@ -92,6 +92,7 @@ EDITS = [
     ("pictures/contact_sheet.py", *ADDED, NOTHING),
     ("embeddings/projector.py", *ADDED, NOTHING),
     ("profiling/timing.py", *ADDED, NOTHING),
+    ("api/suites.py", *ADDED, NOTHING),
     ("cli/run.py", *ADDED, NOTHING),
     ("errors.py", *ADDED, NOTHING),
     ("system/seeding.py", *ADDED, EVERYTHING | DRAWN),
