@@ -94,6 +94,9 @@ def test_sets_of_classes_and_targets_by_name():
         features.membership("action")
     with pytest.raises(DataError, match="has no target 'size' of every video; it has: age"):
         features.targets("size")
+    bare = replace(split, multilabel_classes={"objects": ()})
+    with pytest.raises(DataError, match="no video of split 'test' has a class of the multi-label kind 'objects'"):
+        Features((block(1, 2)[:3],), bare).membership("objects")
     wrong = replace(split, videos=(replace(videos[0], multilabels={"objects": (3,)}), *videos[1:]))
     with pytest.raises(DataError, match="has no multi-label kind 'objects' of all its videos"):
         Features((block(1, 2)[:3],), wrong).membership("objects")

@@ -1,7 +1,7 @@
 """Python interface of the harness, on which the command line is built."""
 
 from harness.api.boards import BOARDS, MeasuredClaims, claims, leaderboard, publish, site
-from harness.api.stored import Records, compare, garbage, merge, pack, results
+from harness.api.stored import Records, compare, fuse, garbage, merge, pack, results
 from harness.api.suites import PlannedCell, SuiteResult, plan, run, verify
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SuiteResult",
     "claims",
     "compare",
+    "fuse",
     "garbage",
     "leaderboard",
     "merge",

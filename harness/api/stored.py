@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.cards import EvaluatorCard
     from harness.execution.merging import Merged
+    from harness.leaderboard.fusion import Fusion
     from harness.leaderboard.planned import PlannedCell as BoardCell
     from harness.leaderboard.run_pairs import RunPair
     from harness.store.garbage import Garbage
@@ -115,6 +116,23 @@ def compare(one: str, other: str, *, plugins: Plugins | None = None, store: Stor
     runs = store.find(one), store.find(other)
     cards = {name: plugins.evaluators.entry(name).card for name in (run.identity.evaluator.name for run in runs)}
     return pair_runs(*runs, cards, restore.class_names(plugins, runs[0]))
+
+
+def fuse(keys: Sequence[str], weights: Sequence[float] | None = None, *, store: Store | None = None) -> Fusion:
+    """Fuse stored runs of the same test videos: the mean of their class probabilities.
+
+    Args:
+        keys: of two runs or more, or their first digits.
+        weights: one a run, not negative; equal ones when None.
+        store: where the runs are; the user's own unless given.
+
+    Raises:
+        UsageError: when a key is unknown, weights are impossible, a run has no class scores that are probabilities, or
+            the runs are of other videos, labels, classes or repeats.
+    """
+    from harness.leaderboard import fusion
+
+    return fusion.fuse(Store(paths.store()) if store is None else store, keys, weights)
 
 
 def pack(

@@ -30,11 +30,9 @@ def fuse(
     Shows each run, the fusion, and the paired difference of the fusion to the best run, with its 95 % interval over
     new groups.
     """
-    from harness.leaderboard.fusion import fuse
-    from harness.store.runs import Store
-    from harness.system import paths
+    from harness import api
 
-    fusion = fuse(Store(paths.store()), keys, None if weights is None else _numbers(weights))
+    fusion = api.fuse(keys, None if weights is None else _numbers(weights))
     if as_json:
         print_json(_values(fusion))
     else:

@@ -45,7 +45,12 @@ def runs(
             and status in {None, run.status}
             and (day is None or _is_since(run, day))
         ),
-        key=lambda run: (str(run.provenance.get("finished", "")), run.key),
+        key=lambda run: (
+            str(run.provenance.get("finished", "")),  # to the second
+            run.identity.fit_label,
+            run.identity.evaluator.label,
+            run.key,
+        ),
     )
     rows = [_values(run, run_size(store, run)) for run in found]
     if as_json:

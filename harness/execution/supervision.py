@@ -64,7 +64,7 @@ class Supervisor:
             unit: the work.
             workplace: where it is done.
             recorder: told of the cells.
-            failed: failure of a fit that it depends on.
+            failed: failure of a fit that it depends on; of no account where its own is stored.
 
         Returns:
             The failure of its fit.
@@ -74,8 +74,7 @@ class Supervisor:
             DiedError: when the supervisor was stopped.
         """
         with progress.bar(unit.row.label, total=len(unit.evaluations)) as bar:
-            failed = None if _has_own_share(unit, workplace) else failed
-            failure = failed or self._fit(unit, workplace)
+            failure = None if _is_fitted(unit, workplace) else failed or self._fit(unit, workplace)
             if failure is not None:
                 progress.say(f"{unit.row.label}: {failure.status}: {failure.reason}")
                 self._fail(unit.evaluations, failure, unit, workplace, recorder)
@@ -94,13 +93,13 @@ class Supervisor:
 
     def _fit(self, unit: Unit, workplace: Workplace) -> Failure | None:
         fit = unit.fit
-        if fit is None or is_stored(folder := workplace.store / "fits" / fit.key):
+        if fit is None:
             return None
         try:
             failure: Failure | None = self._call(work.fit, fit, unit.along, unit.plugins, workplace)
         except (DiedError, RuntimeError) as error:
             failure = self._failure(error)
-        if (log := curves(folder)) is not None:
+        if (log := curves(workplace.store / "fits" / fit.key)) is not None:
             progress.say(f"{fit.label}: tensorboard --logdir {shlex.quote(str(log))}")
         return failure
 
@@ -194,10 +193,8 @@ class Supervisor:
         return Failure("failed", printable(str(error).strip().rpartition("\n")[2]))
 
 
-def _has_own_share(unit: Unit, workplace: Workplace) -> bool:
-    """True if the fit of a unit is a share that was kept, whatever the whole became."""
-    fit = unit.fit
-    return fit is not None and fit.whole is not None and is_stored(workplace.store / "fits" / fit.key)
+def _is_fitted(unit: Unit, workplace: Workplace) -> bool:
+    return unit.fit is not None and is_stored(workplace.store / "fits" / unit.fit.key)
 
 
 def _advancing(recorder: Recorder, bar: progress.Bar) -> Recorder:

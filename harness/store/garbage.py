@@ -102,7 +102,8 @@ class _Finder:
                 scores = self._folder / class_scores.FOLDER / f"{path.stem}.npy"
                 yield self._made("run", path.stem, path, self._folder / "pictures" / path.stem, scores)
         for path in sorted((self._folder / class_scores.FOLDER).glob("*.npy")):
-            if not (self._folder / "runs" / f"{path.stem}.json").exists():  # of a run whose record was never written
+            record = self._folder / "runs" / f"{path.stem}.json"
+            if path.stem not in kept.runs and not record.exists():  # of a run whose record was never written
                 yield self._made("run", path.stem, path)
         for path in sorted((self._folder / "fits").glob("*")):
             needed = kept.fits is None or path.name in kept.fits

@@ -13,8 +13,9 @@ from harness import api
 from harness.bridges.mteb_results import COUNTERPARTS, results
 from harness.cli.app import app
 from harness.errors import DataError, UsageError
-from harness.leaderboard.results_file import dump
+from harness.leaderboard.results_file import dump, load_results
 from harness.plugins.manager import Plugins
+from harness.store.records import at_share
 
 SUITE = {
     "name": "toy",
@@ -116,3 +117,21 @@ def test_a_board_without_a_counterpart_writes_nothing(compute, tmp_path):
     with pytest.raises(DataError, match="no run of linear_probe"):
         results(stored(suite, tmp_path / "speed"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_share_of_a_fit_is_a_model_of_its_own(board, tmp_path):
+    folder, _ = board
+    whole = load_results(folder / "results.json")
+    runs = [at_50(cell.run) for cell in whole.planned]
+    shares = [
+        cell.model_copy(update={"run": run, "identity": run.identity})
+        for cell, run in zip(whole.planned, runs, strict=True)
+    ]
+    (folder / "results.json").write_text(dump(replace(whole, planned=tuple(shares))))
+    models = {path.parent.parent.name.rpartition("-")[0] for path in results(folder, tmp_path / "out")}
+    assert models == {"video-harness__supervised-at-50-small_3d"}
+
+
+def at_50(run):
+    method = at_share(run.identity.method, 50)
+    return run.model_copy(update={"identity": run.identity.model_copy(update={"method": method})})

@@ -68,6 +68,25 @@ def test_a_run_beside_itself_differs_nowhere(runs):
     assert (pair.metrics[0].difference.mean, pair.only_one, pair.only_other) == (0.0, (), ())
 
 
+def test_a_metric_that_grades_videos_has_no_right_and_wrong(runs):
+    """Nor does one class tell more than the whole."""
+    graded = dataclasses.replace(TOP1, statistic="mean")
+    card = dataclasses.replace(CARDS[runs[0].identity.evaluator.name], metrics=(graded,))
+
+    def run_of(values):
+        old = runs[0].predictions
+        predictions = Predictions(old.videos, old.groups, (0,) * len(old.videos), values={"top1": (values,)})
+        return runs[0].model_copy(update={"predictions": predictions})
+
+    count = len(runs[0].predictions.videos)
+    half, all_right = run_of((0.5,) * count), run_of((1.0,) * count)
+    pair = pair_runs(half, all_right, {card.name: card})
+    assert (pair.both_right, pair.only_other, pair.both_wrong, pair.classes) == ((), (), (), ())
+    assert pair.metrics[0].difference.mean == pytest.approx(0.5)
+    wrong = pair_runs(run_of((0.0,) * count), all_right, {card.name: card})
+    assert len(wrong.only_other) == count
+
+
 def test_evaluators_with_a_metric_in_common_are_compared(runs):
     pair = pair_runs(runs[0], fake_run(ROWS[0], COLUMNS[1], 0), CARDS)
     assert [score.metric.id for score in pair.metrics] == ["top1"]

@@ -53,6 +53,8 @@ def everything(folder):
 
 def test_scores_without_a_record_are_garbage(folder):
     files.write_text(folder / "class_scores" / "dd.npy", "123")
+    being_stored = Kept(KEPT.runs | {"dd"}, KEPT.fits, KEPT.features)
+    assert "dd" not in {one.key for one in find_garbage(folder, being_stored)}
     (found,) = (one for one in find_garbage(folder, KEPT) if one.key == "dd")
     assert (found.kind, found.size) == ("run", 3)
     assert delete(folder, [found]) == ()
