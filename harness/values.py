@@ -384,32 +384,39 @@ class Predictions:
     """(R, N) classes or clusters of R repeats (draws, clustering seeds) and N videos."""
     values: Mapping[str, tuple[tuple[float | None, ...], ...]] = field(default_factory=dict)
     """(R, N) terms of metrics whose statistic is `mean`; None for a video left out."""
+    multilabels: tuple[tuple[int, ...], ...] = ()
+    """Classes of each video, ascending, where class scores are of a multi-label kind."""
 
 
-ScoreKind = Literal["logits", "probabilities", "margins"]
-"""Kinds of class scores: the softmax is a distribution, they are one, or neither."""
+ScoreKind = Literal["logits", "probabilities", "log-odds", "margins"]
+"""Kinds of class scores.
+
+Of logits the softmax is a distribution over classes, and probabilities are one; log-odds are those of each class of a
+multi-label kind, and margins are no probabilities.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassScores:
-    """Scores of each class for each test video, in half precision.
+    """Scores of each class for each test video, in half precision; log-odds in single.
 
     `harness.evaluators.class_scores.keep` makes them of tensors, so that none overflows.
 
     Raises:
-        ValueError: when the values are not (R, N, C) float16, or the kind is unknown.
+        ValueError: when the values are not (R, N, C) of their type, or the kind is unknown.
     """
 
     kind: ScoreKind
-    values: NDArray[np.float16]
-    """(R, N, C): R repeats of the predictions or 1, N videos, C classes."""
+    values: NDArray[np.floating]
+    """(R, N, C) float16, or float32: R repeats of the predictions or 1, N videos, C classes."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ScoreKind):
             msg = f"expected class scores of one kind of {', '.join(get_args(ScoreKind))}, got {self.kind!r}"
             raise ValueError(msg)
-        if self.values.ndim != 3 or str(self.values.dtype) != "float16":
-            msg = f"class scores must be (R, N, C) float16, got {tuple(self.values.shape)} {self.values.dtype}"
+        of = "float32" if self.kind == "log-odds" else "float16"
+        if self.values.ndim != 3 or str(self.values.dtype) != of:
+            msg = f"{self.kind} must be (R, N, C) {of}, got {tuple(self.values.shape)} {self.values.dtype}"
             raise ValueError(msg)
 
     def __eq__(self, other: object) -> bool:

@@ -158,9 +158,12 @@ def test_a_picture_has_a_short_name():
 
 def test_class_scores_are_of_half_precision_and_a_known_kind():
     assert ClassScores("margins", np.zeros((1, 3, 2), np.float16)).kind == "margins"
+    assert ClassScores("log-odds", np.zeros((1, 3, 2), np.float32)).kind == "log-odds"
+    with pytest.raises(ValueError, match=r"log-odds must be \(R, N, C\) float32, got \(1, 3, 2\) float16"):
+        ClassScores("log-odds", np.zeros((1, 3, 2), np.float16))
     with pytest.raises(ValueError, match=r"\(R, N, C\) float16, got \(1, 3, 2\) float32"):
         ClassScores("logits", np.zeros((1, 3, 2), np.float32))
     with pytest.raises(ValueError, match="float16"):
         ClassScores("logits", np.zeros((3, 2), np.float16))
-    with pytest.raises(ValueError, match="one kind of logits, probabilities, margins, got 'odds'"):
+    with pytest.raises(ValueError, match="one kind of logits, probabilities, log-odds, margins, got 'odds'"):
         ClassScores("odds", np.zeros((1, 3, 2), np.float16))

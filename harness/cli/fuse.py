@@ -12,7 +12,8 @@ from harness.cli.output import write
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.leaderboard.fusion import FusedScores, Fusion
+    from harness.cards import Metric
+    from harness.leaderboard.fusion import Fusion
     from harness.leaderboard.statistics import Interval
 
 
@@ -27,8 +28,8 @@ def fuse(
 ) -> None:
     """Fuse runs on the same videos: the mean of their class probabilities.
 
-    Shows each run, the fusion, and the paired difference of the fusion to the best run, with its 95 % interval over
-    new groups.
+    Shows each run, the fusion, and the paired differences of the fusion to the best run, in top-1 and mAP, with their
+    95 % intervals over new groups.
     """
     from harness import api
 
@@ -48,35 +49,39 @@ def _numbers(text: str) -> list[float]:
 
 
 def _print(fusion: Fusion) -> None:
-    from harness.evaluators.cards import TOP1
     from harness.leaderboard.text import number
 
-    def line(scores: FusedScores) -> tuple[str, ...]:
-        return number(scores.top1, TOP1), number(scores.mean_average_precision, TOP1)
+    def line(scores: dict[str, float]) -> tuple[str, ...]:
+        return tuple(number(scores[metric.id], metric) for metric in fusion.metrics)
 
     rows = [
         (run.key[:12], run.identity.fit_label, run.identity.evaluator.label, f"{weight:.3g}", *line(scores))
         for run, weight, scores in zip(fusion.runs, fusion.weights, fusion.scores, strict=True)
     ]
     rows.append(("fusion", "", "", "", *line(fusion.fused)))
-    print_table(("run", "row", "measured by", "weight", "top-1 (%)", "mAP (%)"), rows)
-    write(f"\nfusion less {fusion.runs[fusion.best].key[:12]}, the best run: {gain(fusion.difference)}\n")
+    print_table(("run", "row", "measured by", "weight", *(f"{_name(one)} (%)" for one in fusion.metrics)), rows)
+    gains = "; ".join(gain(fusion.gains[metric.id], metric) for metric in fusion.metrics)
+    write(f"\nfusion less {fusion.runs[fusion.best].key[:12]}, the best run: {gains}\n")
 
 
-def gain(difference: Interval) -> str:
-    """Write a difference in top-1 with its interval.
+def _name(metric: Metric) -> str:
+    return {"top1": "top-1", "map": "mAP"}[metric.id]
 
+
+def gain(difference: Interval, metric: Metric) -> str:
+    """Write a difference in a metric with its interval.
+
+    >>> from harness.evaluators.cards import MAP, TOP1
     >>> from harness.leaderboard.statistics import Interval
-    >>> gain(Interval(0.021, -0.004, 0.046)), gain(Interval(-0.021))[:22]
-    ('+2.1 points of top-1, 95 % interval -0.4 to 4.6', '-2.1 points of top-1, ')
+    >>> gain(Interval(0.021, -0.004, 0.046), TOP1), gain(Interval(-0.021), MAP)[:20]
+    ('+2.1 points of top-1, 95 % interval -0.4 to 4.6', '-2.1 points of mAP, ')
     """
-    from harness.evaluators.cards import TOP1
     from harness.leaderboard.statistics import FEWEST_GROUPS
     from harness.leaderboard.text import number, span
 
-    mean, ends = number(difference.mean, TOP1), span(difference, TOP1, " to ")
+    mean, ends = number(difference.mean, metric), span(difference, metric, " to ")
     why = f"95 % interval {ends}" if ends else f"without interval: under {FEWEST_GROUPS} groups, or none that differs"
-    return f"{mean if mean.startswith('-') else f'+{mean}'} points of top-1, {why}"
+    return f"{mean if mean.startswith('-') else f'+{mean}'} points of {_name(metric)}, {why}"
 
 
 def _values(fusion: Fusion) -> dict[str, Any]:
@@ -86,12 +91,12 @@ def _values(fusion: Fusion) -> dict[str, Any]:
                 "key": run.key,
                 "cell": run.identity.model_dump(mode="json"),
                 "weight": weight,
-                **dataclasses.asdict(scores),
+                "scores": scores,
             }
             for run, weight, scores in zip(fusion.runs, fusion.weights, fusion.scores, strict=True)
         ],
-        "fusion": dataclasses.asdict(fusion.fused),
+        "fusion": fusion.fused,
         "best": fusion.runs[fusion.best].key,
-        "difference": dataclasses.asdict(fusion.difference),
+        "gains": {name: dataclasses.asdict(one) for name, one in fusion.gains.items()},
         "predicted": fusion.predictions.predicted,
     }

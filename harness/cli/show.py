@@ -56,7 +56,7 @@ def show(
         return
     measures = _class_scores(store, run)
     if as_json:
-        document = run.model_dump(mode="json", exclude={*run.unwritten})
+        document = run.model_dump(mode="json", exclude=run.unwritten)
         print_json(document | ({"class_score_measures": measures} if measures else {}))
         return
     identity = run.identity
@@ -98,7 +98,7 @@ def _class_scores(store: Store, run: Run) -> dict[str, float]:
     from harness.leaderboard.class_scores import measure_class_scores
 
     scores = store.class_scores(run)
-    return {} if scores is None or run.predictions is None else measure_class_scores(scores, run.predictions.labels)
+    return {} if scores is None or run.predictions is None else measure_class_scores(scores, run.predictions)
 
 
 def _show_by(options: Context, run: Run, by: str, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ def _share(name: str, title: str, statistic: str = "mean", point: Point | None =
 
 TOP1 = _share("top1", "Top-1 accuracy", "accuracy")
 TOP5 = _share("top5", "Top-5 accuracy")
+MAP = _share("map", "mAP")
 MEAN_CLASS = _share("mean_class_accuracy", "Mean class accuracy", "mean_class_accuracy")
 
 _GOYAL_2019 = Paper(
@@ -256,7 +257,7 @@ MULTILABEL_PROBE = EvaluatorCard(
         "equal scores come at once, classes without a test video do not count, those without a training video do, by "
         "equal scores. Beside it the label ranking average precision of each video's classes"
     ),
-    metrics=(_share("map", "mAP"), _share("lrap", "Label ranking average precision")),
+    metrics=(MAP, _share("lrap", "Label ranking average precision")),
 )
 
 RIDGE_PROBE = EvaluatorCard(

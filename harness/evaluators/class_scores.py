@@ -1,4 +1,4 @@
-"""Class scores of test videos, kept in half precision."""
+"""Class scores of test videos, kept in the precision that they need."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def keep(kind: ScoreKind, repeats: Iterable[Tensor]) -> ClassScores:
 
     Of logits each row has its maximum subtracted, which changes no softmax and leaves the classes that compete next to
     0, where half precision is finest. What then lies beyond its largest number, 65504, is clipped to that. Margins
-    keep their zero, because a class ranks videos by them.
+    keep their zero, because a class ranks videos by them. Log-odds stay in single precision: those of a rare class are
+    far from 0, and differ between videos by less than half precision can tell.
 
     Args:
         kind: of the scores.
@@ -32,10 +33,13 @@ def keep(kind: ScoreKind, repeats: Iterable[Tensor]) -> ClassScores:
     >>> keep("logits", torch.tensor([[[2.0, 1e6], [3.0, 1.0]]])).values.tolist()
     [[[-65504.0, 0.0], [0.0, -2.0]]]
     """
-    return ClassScores(kind, np.stack([_half(kind, scores) for scores in repeats]))
+    return ClassScores(kind, np.stack([_rounded(kind, scores) for scores in repeats]))
 
 
-def _half(kind: ScoreKind, scores: Tensor) -> NDArray[np.float16]:
+def _rounded(kind: ScoreKind, scores: Tensor) -> NDArray[np.floating]:
+    if kind == "log-odds":
+        single: NDArray[np.float32] = scores.float().cpu().numpy()
+        return single
     relative = scores - scores.amax(1, keepdim=True) if kind == "logits" else scores
     half: NDArray[np.float16] = relative.clamp(-LARGEST, LARGEST).half().cpu().numpy()
     return half

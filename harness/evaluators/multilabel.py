@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from harness.errors import DataError
 from harness.evaluators.cards import INFLUENCES, MULTILABEL_PROBE
+from harness.evaluators.class_scores import keep
 from harness.evaluators.labelled_features import TRAIN_AND_TEST, features_and_answers
 from harness.evaluators.scoring import FOLDS, folds_of, score_values
-from harness.functional.jackknife import average_precision_without, jackknife_values
+from harness.functional.jackknife import mean_average_precision_values
 from harness.functional.one_vs_rest import fit_one_vs_rest
 from harness.functional.ranking import average_precision
 from harness.functional.standardise import standardise
@@ -31,11 +33,11 @@ class MultilabelProbe:
     Videos of other groups inside train validate: the strength with the highest mean average precision over the held-out
     folds and the classes that have a video there (of equal ones the first) is refitted on all of train.
 
-    The mAP is the mean over classes with a test video. Its values of single videos are a jackknife over test videos:
-    `harness.functional.jackknife.jackknife_values` of the mAP without each, where a class of which no video is left
-    does not count. Their mean is the mAP, so that intervals can be drawn from them. A video of no class has no label
-    ranking average precision. The baselines are those of scores that are the same for all videos, the shares of the
-    classes: in test for the mAP, where all constant scores are equal, in train for the ranking of a video's classes.
+    The mAP is the mean over classes with a test video. Its values of single videos are a jackknife over test videos,
+    `harness.functional.jackknife.mean_average_precision_values`, so that intervals can be drawn from them. A video of
+    no class has no label ranking average precision. The baselines are those of scores that are the same for all videos,
+    the shares of the classes: in test for the mAP, where all constant scores are equal, in train for the ranking of a
+    video's classes.
 
     Args:
         label: which multi-label kind to predict.
@@ -86,13 +88,14 @@ class MultilabelProbe:
         of_classes = average_precision(scores.mT[present], wanted.mT[present])
         shares = known.to(scores).mean(0).expand_as(scores)
         guess = wanted[:, present].to(torch.float64).mean()
-        values = {"map": _influences(scores, wanted, present), "lrap": _ranking_precision(scores, wanted)}
+        values = {"map": mean_average_precision_values(scores, wanted), "lrap": _ranking_precision(scores, wanted)}
         guessed = {"map": guess.expand(len(wanted)), "lrap": _ranking_precision(shares, wanted)}
         shown, predictions = score_values(test.split, values, guessed)
+        classes = tuple(tuple(row.nonzero().flatten().tolist()) for row in wanted)
         measured = [name for name, there in zip(names, present.tolist(), strict=True) if there]
         return Evaluation(
             shown,
-            predictions,
+            replace(predictions, multilabels=classes),
             {
                 INFLUENCES: ["map"],
                 "strength": self.candidates[best],
@@ -105,6 +108,7 @@ class MultilabelProbe:
                 "classes_absent_from_train": _absent(known, names),
                 "classes_absent_from_test": _absent(wanted, names),
             },
+            class_scores=keep("log-odds", scores[None]),
         )
 
 
@@ -124,15 +128,6 @@ def _validate(
             count += int(present.sum())
         bar.advance()
     return (total / count).tolist()
-
-
-def _influences(scores: Tensor, wanted: Tensor, present: Tensor) -> Tensor:
-    """(N,) float64 jackknife values of the mean average precision."""
-    own = wanted.mT[present]
-    without = average_precision_without(scores.mT[present], own)  # (C, N)
-    counts = own.sum(1, keepdim=True) - own.to(torch.int64) > 0  # classes that have another video
-    left = (without * counts).sum(0) / counts.sum(0)  # 0 / 0 is NaN: where no class has another
-    return jackknife_values(average_precision(scores.mT[present], own).mean(), left)
 
 
 def _ranking_precision(scores: Tensor, wanted: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def _parts(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
             yield f"{kind} with {str(name)!r}", {name: value}
     predictions = evaluation.predictions
     if predictions is not None:
-        for name in ("videos", "groups", "labels", "predicted"):
+        for name in ("videos", "groups", "labels", "predicted", "multilabels"):
             yield f"predictions with {name}", getattr(predictions, name)
         for name, value in predictions.values.items():
             yield f"predictions with values of {str(name)!r}", {name: value}
@@ -97,10 +97,16 @@ def _problem_of_scores(evaluation: Evaluation) -> str:
     if videos != len(predictions.videos) or repeats not in {1, len(predictions.predicted)}:
         expected = f"{len(predictions.predicted)} or 1 repeats of {len(predictions.videos)} videos"
         return f"of {repeats} repeats of {videos} videos; expected {expected}"
-    if classes <= max(predictions.labels, default=0):
-        return f"of {classes} classes; the labels have class {max(predictions.labels)}"
-    if not videos or min(predictions.labels) < 0:
-        return "of no videos, or of some without a class"
+    if not videos:
+        return "of no videos"
+    if scores.kind == "log-odds" and len(predictions.multilabels) != videos:
+        return f"of the kind 'log-odds', but predictions with multilabels of {len(predictions.multilabels)} videos"
+    sets = predictions.multilabels if scores.kind == "log-odds" else tuple((label,) for label in predictions.labels)
+    named = [label for labels in sets for label in labels]
+    if not named or min(named) < 0:
+        return "of videos without a class"
+    if classes <= max(named):
+        return f"of {classes} classes; the labels have class {max(named)}"
     if not np.isfinite(scores.values).all():
         return "which are not finite"
     if scores.kind == "probabilities" and not _are_distributions(scores.values):

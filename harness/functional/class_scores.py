@@ -14,28 +14,28 @@ LEAST = 2.0**-24
 """Least positive number of half precision: less cannot be told from 0 there."""
 
 
-def mean_average_precision(scores: Tensor, labels: Tensor) -> Tensor:
+def mean_average_precision(scores: Tensor, membership: Tensor) -> Tensor:
     """Mean over classes of the average precision of their own videos, in [0, 1].
 
     Each class ranks all videos by its score; videos of equal scores come at once. Classes of no video do not count.
 
     Args:
         scores: (..., N, C) floating point.
-        labels: (N,) int64 true classes.
+        membership: (N, C) bool, the classes of each video.
 
     Returns:
         (...) float64.
 
     Raises:
-        ValueError: when shapes do not fit, a label is no class, or a score is NaN.
+        ValueError: when shapes do not fit, no video has a class, or a score is NaN.
 
     >>> scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.8, 0.2]])
-    >>> round(mean_average_precision(scores, torch.tensor([0, 1, 1])).item(), 4)
+    >>> classes = torch.tensor([[True, False], [False, True], [True, True]])
+    >>> round(mean_average_precision(scores, classes).item(), 4)
     1.0
     """
-    _expect_scores(scores, labels)
-    present = labels.bincount().nonzero().flatten()
-    own = labels == present[:, None]
+    present = present_classes(scores, membership)
+    own = membership.mT[present]
     repeats = scores.reshape(-1, *scores.shape[-2:])
     each = [average_precision(one.mT[present], own).mean() for one in repeats]  # one by one: sorting takes copies
     return torch.stack(each).reshape(scores.shape[:-2])
@@ -103,6 +103,19 @@ def brier_score(probabilities: Tensor, labels: Tensor) -> Tensor:
     _expect_scores(probabilities, labels)
     true = F.one_hot(labels, probabilities.shape[-1])
     return (probabilities.to(torch.float64) - true).square().sum(-1).mean(-1)
+
+
+def present_classes(scores: Tensor, membership: Tensor) -> Tensor:
+    """(C,) bool: the classes that a video has.
+
+    Raises:
+        ValueError: when shapes are not (..., N, C) and (N, C), `membership` is not bool, or no video has a class.
+    """
+    if scores.shape[-2:] != membership.shape or membership.dtype != torch.bool or not bool(membership.any()):
+        shapes = f"{tuple(scores.shape)} and {tuple(membership.shape)} {membership.dtype}"
+        msg = f"scores must be (..., N, C) and membership (N, C) bool, of a video with a class at least, got {shapes}"
+        raise ValueError(msg)
+    return membership.any(0)
 
 
 def _expect_scores(scores: Tensor, labels: Tensor) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.functional.ranking import expect_rankings, tie_ends
+from harness.functional.class_scores import present_classes
+from harness.functional.ranking import average_precision, expect_rankings, tie_ends
+
+AT_ONCE = 2**22
+"""Scores whose rankings are taken apart at once: each needs about 200 bytes."""
 
 
 def jackknife_values(whole: Tensor, without: Tensor) -> Tensor:
@@ -67,6 +71,37 @@ def average_precision_without(scores: Tensor, relevant: Tensor) -> Tensor:
     count = hits.sum(-1, keepdim=True) - hits.to(torch.int64)
     without = torch.where(count > 0, (before + changed) / count.clamp(min=1), 0.0)
     return torch.empty_like(without).scatter_(-1, order, without)
+
+
+def mean_average_precision_values(scores: Tensor, membership: Tensor) -> Tensor:
+    """Jackknife values of N videos for the mean average precision over classes.
+
+    A class of which no video is left without one does not count there.
+
+    Args:
+        scores: (N, C) floating point.
+        membership: (N, C) bool, the classes of each video.
+
+    Returns:
+        (N,) float64, whose mean is `harness.functional.class_scores.mean_average_precision`.
+
+    Raises:
+        ValueError: when shapes do not fit, no video has a class, or a score is NaN.
+
+    >>> classes = torch.tensor([[True], [False], [True]])
+    >>> mean_average_precision_values(torch.tensor([[0.9], [0.8], [0.7]]), classes).tolist()
+    [1.5, 0.5, 0.5]
+    """
+    present = present_classes(scores, membership).nonzero().flatten()
+    whole = scores.new_zeros((), dtype=torch.float64)
+    left, counts = (scores.new_zeros(len(scores), dtype=torch.float64) for _ in range(2))
+    for some in torch.split(present, max(AT_ONCE // len(scores), 1)):
+        ranked, own = scores.mT[some], membership.mT[some]
+        others = own.sum(1, keepdim=True) - own.to(torch.int64) > 0
+        whole += average_precision(ranked, own).sum()
+        left += (average_precision_without(ranked, own) * others).sum(0)
+        counts += others.sum(0)
+    return jackknife_values(whole / len(present), left / counts)  # 0 / 0 is NaN: where no class has another
 
 
 def _from(parts: Tensor, starts: Tensor) -> Tensor:

@@ -15,11 +15,9 @@ from harness.functional.class_scores import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
-    from harness.values import ClassScores
+    from harness.values import ClassScores, Predictions
 
 TITLES = {
     "mean_average_precision": "mean average precision over classes",
@@ -33,6 +31,8 @@ TITLES = {
 def probabilities(scores: ClassScores) -> Tensor | None:
     """Class probabilities (R, N, C) float64; None for margins, which are none.
 
+    Those of a multi-label kind are of each class alone.
+
     >>> import numpy as np
     >>> from harness.values import ClassScores
     >>> probabilities(ClassScores("logits", np.zeros((1, 1, 4), np.float16))).tolist()
@@ -41,25 +41,46 @@ def probabilities(scores: ClassScores) -> Tensor | None:
     if scores.kind == "margins":
         return None
     values = torch.from_numpy(scores.values).to(torch.float64)
+    if scores.kind == "log-odds":
+        return values.sigmoid()
     if scores.kind == "logits":
         return values.softmax(-1)
     return values / values.sum(-1, keepdim=True)  # which rounding to half precision moved away from 1
 
 
-def measure_class_scores(scores: ClassScores, labels: Sequence[int]) -> dict[str, float]:
+def true_classes(scores: ClassScores, predictions: Predictions) -> Tensor:
+    """(N, C) bool: the classes of each video.
+
+    >>> import numpy as np
+    >>> from harness.values import ClassScores, Predictions
+    >>> scores = ClassScores("logits", np.zeros((1, 2, 3), np.float16))
+    >>> true_classes(scores, Predictions(("a", "b"), ("", ""), (2, 0))).tolist()
+    [[False, False, True], [True, False, False]]
+    """
+    several = scores.kind == "log-odds"
+    sets = predictions.multilabels if several else tuple((label,) for label in predictions.labels)
+    membership = torch.zeros(scores.values.shape[1:], dtype=torch.bool)
+    for row, labels in zip(membership, sets, strict=True):
+        row[list(labels)] = True
+    return membership
+
+
+def measure_class_scores(scores: ClassScores, predictions: Predictions) -> dict[str, float]:
     """Mean average precision, and calibration of logits and probabilities.
 
     Means over repeats, by the names of `TITLES`.
 
     Args:
         scores: of N videos.
-        labels: their true classes.
+        predictions: of the same videos, with their true classes.
     """
-    true = torch.tensor(labels)
     shares = probabilities(scores)
-    ranked = torch.from_numpy(scores.values).to(torch.float64) if shares is None else shares
-    measures = {"mean_average_precision": mean_average_precision(ranked, true)}
-    if shares is not None:
+    several = scores.kind == "log-odds"
+    # By their own scores, where each class ranks videos alone: high log-odds are all 1 as probabilities.
+    ranked = torch.from_numpy(scores.values).to(torch.float64) if shares is None or several else shares
+    measures = {"mean_average_precision": mean_average_precision(ranked, true_classes(scores, predictions))}
+    if shares is not None and not several:
+        true = torch.tensor(predictions.labels)
         measures["expected_calibration_error"] = expected_calibration_error(shares, true)
         measures["negative_log_likelihood"] = negative_log_likelihood(shares, true)
         measures["brier_score"] = brier_score(shares, true)

@@ -11,30 +11,22 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import UsageError
-from harness.evaluators.cards import TOP1
-from harness.functional.class_scores import mean_average_precision
-from harness.functional.metrics import accuracy
+from harness.evaluators.cards import MAP, TOP1
+from harness.evaluators.scoring import to_values
+from harness.functional.jackknife import mean_average_precision_values
 from harness.leaderboard.bootstrap import Bootstrap
-from harness.leaderboard.class_scores import probabilities
+from harness.leaderboard.class_scores import probabilities, true_classes
 from harness.leaderboard.group_draws import GroupDraws
-from harness.leaderboard.statistics import Interval, group_weights, interval, sampled_groups
+from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
 from harness.store.class_scores import COMPUTE_AGAIN
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.cards import Metric
     from harness.store.records import Run
     from harness.store.runs import Store
-    from harness.values import Predictions
-
-
-@dataclass(frozen=True, slots=True)
-class FusedScores:
-    """Scores of a run, or of the fusion; means over repeats, in [0, 1]."""
-
-    top1: float
-    mean_average_precision: float
-    """Over classes, of their probabilities."""
+    from harness.values import ClassScores, Predictions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +36,21 @@ class Fusion:
     runs: tuple[Run, ...]
     weights: tuple[float, ...]
     """Shares of the runs in the mean; their sum is 1."""
-    scores: tuple[FusedScores, ...]
-    """Those of each run."""
-    fused: FusedScores
+    metrics: tuple[Metric, ...]
+    """Top-1 and mAP over classes of their probabilities; mAP alone of a multi-label kind."""
+    scores: tuple[dict[str, float], ...]
+    """Those of each run by metric, means over repeats, in [0, 1]."""
+    fused: dict[str, float]
     best: int
-    """Position of the run with the highest top-1, of equal ones the first."""
-    difference: Interval
-    """Top-1 of the fusion less that of the best run, paired by video.
+    """Position of the run with the highest score in the first metric, of equal ones the first."""
+    gains: dict[str, Interval]
+    """By metric, the score of the fusion less that of the best run, paired by video.
 
-    Its 95 % interval is over new groups, for these fits. The best run was chosen on the same videos, which favours it.
+    Their 95 % intervals are over new groups, for these fits. The best run was chosen on the same videos, which favours
+    it.
     """
     predictions: Predictions
-    """Classes that the fusion predicts."""
+    """Classes that the fusion predicts; none of a multi-label kind."""
 
 
 def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = None) -> Fusion:
@@ -77,22 +72,32 @@ def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = No
         msg = f"expected at least two runs, each once, got {', '.join(keys) or 'none'}"
         raise UsageError(msg)
     shares = _shares(len(runs), weights)
-    each = [_probabilities(store, run) for run in runs]
-    repeats = _expect_alike(runs, each)
-    labels = torch.tensor(_predictions(runs[0]).labels)
+    read = [_class_scores(store, run) for run in runs]
+    repeats = _expect_alike(runs, read)
+    several = read[0].kind == "log-odds"
+    metrics = (MAP,) if several else (TOP1, MAP)
+    true = true_classes(read[0], _predictions(runs[0]))
+    each = [_probabilities(run, scores) for run, scores in zip(runs, read, strict=True)]
     mean = sum(share * one.expand(repeats, -1, -1) for share, one in zip(shares, each, strict=True))
     assert isinstance(mean, torch.Tensor)
-    predicted = tuple(map(tuple, mean.argmax(2).tolist()))
-    fused = dataclasses.replace(_predictions(runs[0]), predicted=predicted, values={})
-    scores = tuple(_scores(_predictions(run), one, labels) for run, one in zip(runs, each, strict=True))
-    best = max(range(len(runs)), key=lambda place: (scores[place].top1, -place))
+    predicted = () if several else tuple(map(tuple, mean.argmax(2).tolist()))
+    fused = _ranked(dataclasses.replace(_predictions(runs[0]), predicted=predicted), mean, true)
+    measured = [_ranked(_predictions(run), one, true) for run, one in zip(runs, each, strict=True)]
+    groups = sampled_groups(fused)
+    bootstrap = Bootstrap(GroupDraws.of(groups, group_weights(groups)))
+    of_fusion, *of_runs = (bootstrap.resample([one], metrics) for one in (fused, *measured))
+    best = max(range(len(runs)), key=lambda place: (of_runs[place][0].observed[0], -place))
     return Fusion(
         runs=runs,
         weights=shares,
-        scores=scores,
-        fused=_scores(fused, mean, labels),
+        metrics=metrics,
+        scores=tuple(_observed(metrics, one) for one in of_runs),
+        fused=_observed(metrics, of_fusion),
         best=best,
-        difference=_difference(_predictions(runs[best]), fused),
+        gains={
+            metric.id: interval(one - other)
+            for metric, one, other in zip(metrics, of_fusion, of_runs[best], strict=True)
+        },
         predictions=fused,
     )
 
@@ -110,45 +115,60 @@ def _predictions(run: Run) -> Predictions:
     return run.predictions
 
 
-def _probabilities(store: Store, run: Run) -> Tensor:
-    """Class probabilities (R, N, C) of a run.
+def _named(run: Run) -> str:
+    return f"run {run.key[:12]} of {run.identity.evaluator.label}"
+
+
+def _class_scores(store: Store, run: Run) -> ClassScores:
+    """Read the class scores of a run.
 
     Raises:
         UsageError: when it has none.
     """
-    name = f"run {run.key[:12]} of {run.identity.evaluator.label}"
+    name = _named(run)
     if run.status != "done":
         msg = f"{name} is {run.status}: {run.reason}"
         raise UsageError(msg)
     if run.class_scores is None:
         msg = (
             f"{name} has no class scores: an older version computed it, or its evaluator classifies by none; "
-            "take a run of linear_probe, mlp_probe, attentive_probe, few_shot, knn or finetune that is computed now"
+            "take a run of linear_probe, mlp_probe, attentive_probe, few_shot, knn, finetune or multilabel_probe that "
+            "is computed now"
         )
         raise UsageError(msg)
     scores = store.class_scores(run)
     if scores is None:
         msg = f"{name}: its class scores are gone; {COMPUTE_AGAIN}"
         raise UsageError(msg)
+    return scores
+
+
+def _probabilities(run: Run, scores: ClassScores) -> Tensor:
+    """Class probabilities (R, N, C) of a run.
+
+    Raises:
+        UsageError: when its scores are margins.
+    """
     found = probabilities(scores)
     if found is None:
-        msg = f"{name} has margins, which are no probabilities; take runs of linear_probe on the same features"
+        msg = f"{_named(run)} has margins, which are no probabilities; take runs of linear_probe on the same features"
         raise UsageError(msg)
     return found
 
 
-def _expect_alike(runs: Sequence[Run], each: Sequence[Tensor]) -> int:
+def _expect_alike(runs: Sequence[Run], read: Sequence[ClassScores]) -> int:
     """Expect runs of the same videos, labels and classes; returns the repeats of all.
 
     Raises:
         UsageError: naming the first that differs.
     """
-    repeats = max(len(one) for one in each)
-    for run, one in zip(runs, each, strict=True):
-        if len(one) not in {1, repeats}:
-            msg = f"run {run.key[:12]} has {len(one)} repeats, another {repeats}; fuse runs of as many, or of one"
+    counts = [len(scores.values) for scores in read]
+    repeats = max(counts)
+    for run, scores, own in zip(runs, read, counts, strict=True):
+        if own not in {1, repeats}:
+            msg = f"run {run.key[:12]} has {own} repeats, another {repeats}; fuse runs of as many, or of one"
             raise UsageError(msg)
-        if (_measured_on(run), one.shape[2]) != (_measured_on(runs[0]), each[0].shape[2]):
+        if (_measured_on(run), scores.values.shape[2]) != (_measured_on(runs[0]), read[0].values.shape[2]):
             of = [f"{r.key[:12]} of {r.identity.evaluator.label} on {r.identity.data.label}" for r in (runs[0], run)]
             msg = f"expected runs on the same test videos and labels, got {of[0]} and {of[1]}"
             raise UsageError(msg)
@@ -159,16 +179,14 @@ def _measured_on(run: Run) -> tuple[object, ...]:
     predictions = _predictions(run)
     manifests = run.protocol.get("manifests")
     files = manifests.get("test") if isinstance(manifests, dict) else None
-    return predictions.videos, predictions.groups, predictions.labels, files
+    return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels, files
 
 
-def _scores(predictions: Predictions, shares: Tensor, labels: Tensor) -> FusedScores:
-    top1 = accuracy(labels, torch.tensor(predictions.predicted)).mean()
-    return FusedScores(float(top1), float(mean_average_precision(shares, labels).mean()))
+def _ranked(predictions: Predictions, shares: Tensor, true: Tensor) -> Predictions:
+    """Predictions with the values of single videos for the mAP of probabilities (R, N, C)."""
+    values = torch.stack([mean_average_precision_values(repeat, true) for repeat in shares])
+    return dataclasses.replace(predictions, values=to_values({MAP.id: values}))
 
 
-def _difference(best: Predictions, fused: Predictions) -> Interval:
-    groups = sampled_groups(fused)
-    bootstrap = Bootstrap(GroupDraws.of(groups, group_weights(groups)))
-    (one,), (other,) = (bootstrap.resample([predictions], [TOP1]) for predictions in (best, fused))
-    return interval(other - one)
+def _observed(metrics: Sequence[Metric], samples: Sequence[Sample]) -> dict[str, float]:
+    return {metric.id: float(sample.observed[0]) for metric, sample in zip(metrics, samples, strict=True)}

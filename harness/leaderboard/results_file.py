@@ -149,7 +149,7 @@ def _packed(cell: PlannedCell, test_sets: _TestSets) -> StoredCell:
     run, key = None, None
     values: dict[str, tuple[str, ...]] = {}
     if cell.run is not None:
-        run = cell.run.model_dump(mode="python", exclude={"predictions", *cell.run.unwritten})
+        run = cell.run.model_dump(mode="python", exclude=cell.run.unwritten | {"predictions": True})
         run["predictions"] = None
         if (predictions := cell.run.predictions) is not None:
             run["predictions"] = [" ".join(map(str, row)) for row in predictions.predicted]

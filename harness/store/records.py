@@ -379,9 +379,12 @@ class Run(pydantic.BaseModel):
     """Versions, hardware, commit, seconds; no part of any key."""
 
     @property
-    def unwritten(self) -> frozenset[str]:
+    def unwritten(self) -> dict[str, Any]:
         """Fields that its text lacks, as that of runs from before there were any."""
-        return frozenset({"class_scores"} if self.class_scores is None else ())
+        absent: dict[str, Any] = {} if self.class_scores else {"class_scores": True}
+        if self.predictions is not None and not self.predictions.multilabels:
+            absent["predictions"] = {"multilabels"}
+        return absent
 
     def score(self, metric: str) -> Score | None:
         """Find the score of `metric`, or None."""

@@ -260,7 +260,7 @@ def run_text(run: Run) -> str:
     Raises:
         ValueError: when a score is NaN or infinite.
     """
-    text = files.json_text(run.model_dump(mode="json", exclude={*run.unwritten}))
+    text = files.json_text(run.model_dump(mode="json", exclude=run.unwritten))
     return text.replace("{\n", f'{{\n "{_CHECKSUM}": "{checksum(text.encode())}",\n', 1)
 
 

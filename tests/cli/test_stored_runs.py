@@ -109,11 +109,12 @@ def test_runs_are_fused_and_their_calibration_shown(harness, compute):
     lines = fused.stdout.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["run", two[0][:12], two[1][:12], "fusion"]
     assert " points of top-1, without interval: under 6 groups" in lines[-1]
+    assert " points of mAP, without interval: under 6 groups" in lines[-1]
     document = json.loads(harness("fuse", *two, "--json").stdout)
     assert [(run["key"], run["weight"]) for run in document["runs"]] == [(two[0], 0.5), (two[1], 0.5)]
     assert lines[-1].startswith(f"fusion less {document['best'][:12]}, the best run: ")
-    gained = document["fusion"]["top1"] - max(run["top1"] for run in document["runs"])
-    assert document["difference"]["mean"] == pytest.approx(gained)
+    gained = document["fusion"]["top1"] - max(run["scores"]["top1"] for run in document["runs"])
+    assert document["gains"]["top1"]["mean"] == pytest.approx(gained)
     shown = harness("show", two[1]).stdout.splitlines()
     place = shown.index("class scores (logits)")
     titles = [line.split(":")[0].strip() for line in shown[place + 1 : place + 5]]

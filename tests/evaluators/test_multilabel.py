@@ -15,6 +15,7 @@ from harness.evaluators.cards import INFLUENCES, MULTILABEL_PROBE
 from harness.evaluators.knn import KNN
 from harness.evaluators.multilabel import MultilabelProbe
 from harness.leaderboard.bootstrap import Bootstrap
+from harness.leaderboard.class_scores import measure_class_scores
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import group_weights, interval, sampled_groups
 from harness.testing import MovingSquares, UninformedEncoder, conformance, evaluating, failures, informed_encoder
@@ -150,6 +151,17 @@ def test_an_encoder_that_knows_the_classes_and_one_that_knows_nothing():
     assert values(evaluate(informed_encoder(), data)) == pytest.approx({"map": 1, "lrap": 1})
     noise = evaluate(UninformedEncoder(), data)
     assert values(noise)["map"] < baselines(noise)["map"] + 0.25
+
+
+def test_log_odds_of_each_class_are_kept_with_the_sets(noisy):
+    scores, wanted = scored(noisy.notes["strength"])
+    assert (noisy.class_scores.kind, noisy.class_scores.values.shape) == ("log-odds", (1, *wanted.shape))
+    learnt = (scores > -1e9).all(0)
+    np.testing.assert_allclose(noisy.class_scores.values[0][:, learnt], scores[:, learnt], atol=1e-3)
+    assert noisy.predictions.multilabels == tuple(tuple(np.flatnonzero(row).tolist()) for row in wanted)
+    assert () in noisy.predictions.multilabels
+    measures = measure_class_scores(noisy.class_scores, noisy.predictions)
+    assert measures == {"mean_average_precision": pytest.approx(values(noisy)["map"])}
 
 
 def test_test_labels_select_nothing(noisy):

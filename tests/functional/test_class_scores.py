@@ -16,7 +16,7 @@ from harness.functional.class_scores import (
     negative_log_likelihood,
 )
 
-MEASURES = (mean_average_precision, expected_calibration_error, negative_log_likelihood, brier_score)
+MEASURES = (expected_calibration_error, negative_log_likelihood, brier_score)
 
 
 def draw(seed, n=60, classes=5, repeats=3, digits=None):
@@ -34,7 +34,7 @@ def test_mean_average_precision_is_that_of_scikit_learn_over_the_classes_that_ar
     expected = [
         sum(average_precision_score(labels == c, one[:, c]) for c in (0, 2, 3, 4)) / 4 for one in scores.numpy()
     ]
-    assert mean_average_precision(scores, labels).tolist() == pytest.approx(expected, abs=1e-12)
+    assert mean_average_precision(scores, one_hot(labels, 5)).tolist() == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,15 +78,45 @@ def test_calibration_error_is_that_of_a_loop(bins, digits):
 def test_who_knows_everything_nothing_or_the_opposite(classes):
     labels = torch.arange(classes)
     sure = torch.eye(classes, dtype=torch.float64)
-    assert [measure(sure, labels).item() for measure in MEASURES] == [1.0, 0.0, 0.0, 0.0]
+    own = one_hot(labels, classes)
+    assert mean_average_precision(sure, own).item() == 1.0
+    assert [measure(sure, labels).item() for measure in MEASURES] == [0.0, 0.0, 0.0]
     even = torch.full((classes, classes), 1 / classes, dtype=torch.float64)
     share = 1 / classes
-    known = [share, 0.0, math.log(classes), 1 - share]
+    known = [0.0, math.log(classes), 1 - share]
+    assert mean_average_precision(even, own).item() == pytest.approx(share)
     assert [measure(even, labels).item() for measure in MEASURES] == pytest.approx(known, abs=1e-12)
     wrong = sure.roll(1, dims=0)
     assert expected_calibration_error(wrong, labels).item() == 1.0
     assert brier_score(wrong, labels).item() == 2.0
     assert negative_log_likelihood(wrong, labels).item() == pytest.approx(-math.log(LEAST))
+
+
+def one_hot(labels, classes):
+    return torch.nn.functional.one_hot(labels, classes).bool()
+
+
+def test_a_video_may_have_several_classes_or_none():
+    scores, _ = draw(1)
+    sets = torch.rand(60, 5, generator=torch.Generator().manual_seed(2)) < torch.tensor([0.1, 0.5, 0.0, 0.9, 0.3])
+    expected = [sum(average_precision_score(sets[:, c], one[:, c]) for c in (0, 1, 3, 4)) / 4 for one in scores.numpy()]
+    assert (sets.sum(1) == 0).any()
+    assert mean_average_precision(scores, sets).tolist() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "membership", "message"),
+    [
+        (torch.zeros(3, 2), torch.ones(2, 2, dtype=torch.bool), r"membership \(N, C\) bool"),
+        (torch.zeros(3, 2), torch.ones(3, 2), "bool"),
+        (torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.bool), "of a video with a class at least"),
+        (torch.zeros(0, 2), torch.zeros(0, 2, dtype=torch.bool), "of a video with a class at least"),
+        (torch.tensor([[math.nan, 0.0]]), torch.tensor([[True, False]]), "NaN"),
+    ],
+)
+def test_what_cannot_be_ranked(scores, membership, message):
+    with pytest.raises(ValueError, match=message):
+        mean_average_precision(scores, membership)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

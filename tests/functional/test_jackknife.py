@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.functional.jackknife import average_precision_without, jackknife_values
+from harness.functional import jackknife
+from harness.functional.class_scores import mean_average_precision
+from harness.functional.jackknife import average_precision_without, jackknife_values, mean_average_precision_values
 from harness.functional.ranking import average_precision
 
 
@@ -38,9 +40,25 @@ def test_values_have_the_statistic_as_mean_and_the_error_of_the_jackknife():
     without = torch.stack([deviation(torch.cat([values[:left], values[left + 1 :]])) for left in range(40)])
     found = jackknife_values(deviation(values), without)
     assert found.mean().item() == pytest.approx(deviation(values).item(), abs=1e-12)
-    jackknife = 39 / 40 * (without - without.mean()).square().sum()
-    assert found.var().item() / 40 == pytest.approx(jackknife.item(), rel=1e-12)
+    of_others = 39 / 40 * (without - without.mean()).square().sum()
+    assert found.var().item() / 40 == pytest.approx(of_others.item(), rel=1e-12)
     assert found.std().item() / 40**0.5 == pytest.approx((1 / 80) ** 0.5, rel=0.3)  # of a normal distribution
+
+
+@pytest.mark.parametrize("at_once", [1, 50, 2**22])
+@pytest.mark.parametrize("seed", range(3))
+def test_values_of_the_mean_average_precision_are_those_of_videos_left_out(seed, at_once, monkeypatch):
+    monkeypatch.setattr(jackknife, "AT_ONCE", at_once)
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(20, 6, generator=generator).round(decimals=1)
+    sets = torch.rand(20, 6, generator=generator) < torch.tensor([0.2, 0.5, 0.0, 0.9, 0.3, 0.0])
+    sets[3, 5] = True  # a class of one video, which does not count without it
+    found = mean_average_precision_values(scores, sets)
+    others = [[place for place in range(20) if place != left] for left in range(20)]
+    without = torch.stack([mean_average_precision(scores[rest], sets[rest]) for rest in others])
+    expected = jackknife_values(mean_average_precision(scores, sets), without)
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-12)
+    assert found.mean().item() == pytest.approx(mean_average_precision(scores, sets).item(), abs=1e-12)
 
 
 def test_a_video_without_which_nothing_is_known_is_left_out():

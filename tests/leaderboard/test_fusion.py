@@ -56,8 +56,9 @@ def hits(predicted):
     return (np.asarray(predicted) == LABELS).mean(0)
 
 
-def mean_average_precision(shares):
-    return np.mean([average_precision_score(c == LABELS, shares[:, c]) for c in range(CLASSES)])
+def mean_average_precision(shares, labels=LABELS):
+    there = np.unique(labels)
+    return np.mean([average_precision_score(c == labels, shares[:, c]) for c in there])
 
 
 def test_the_fusion_is_the_weighted_mean_of_probabilities(store_of):
@@ -69,29 +70,92 @@ def test_the_fusion_is_the_weighted_mean_of_probabilities(store_of):
     fusion = fuse(store, [key[:12] for key in keys], [2, 1, 0.5])
     assert fusion.weights == pytest.approx((2 / 3.5, 1 / 3.5, 0.5 / 3.5))
     assert fusion.predictions.predicted == (tuple(mean.argmax(1).tolist()),)
-    assert fusion.fused.top1 == pytest.approx(hits([mean.argmax(1)]).mean())
-    assert fusion.fused.mean_average_precision == pytest.approx(mean_average_precision(mean), abs=1e-9)
-    assert [one.top1 for one in fusion.scores] == pytest.approx(
+    assert fusion.fused["top1"] == pytest.approx(hits([mean.argmax(1)]).mean())
+    assert fusion.fused["map"] == pytest.approx(mean_average_precision(mean), abs=1e-9)
+    assert [one["top1"] for one in fusion.scores] == pytest.approx(
         [hits(run.predictions.predicted).mean() for run, _ in runs]
     )
-    assert fusion.scores[0].mean_average_precision == pytest.approx(mean_average_precision(softmax(one)), abs=1e-9)
+    assert fusion.scores[0]["map"] == pytest.approx(mean_average_precision(softmax(one)), abs=1e-9)
     assert fusion.best == 1
     equal = fuse(store, keys[:2])
     assert equal.weights == (0.5, 0.5)
     assert equal.predictions.predicted == (tuple(((softmax(one) + other) / 2).argmax(1).tolist()),)
 
 
-def test_the_difference_to_the_best_run_is_paired_by_group(store_of):
-    store, keys = store_of(scored(0), scored(1, quality=2.0))
+def test_the_gains_over_the_best_run_are_paired_by_group(store_of):
+    runs = scored(0), scored(1, quality=2.0)
+    store, keys = store_of(*runs)
     fusion = fuse(store, keys)
-    gained = hits(fusion.predictions.predicted) - hits(fusion.runs[fusion.best].predictions.predicted)
-    assert fusion.difference.mean == pytest.approx(gained.mean())
+    assert fusion.best == 1
+    each = [softmax(scores.values[0]) for _, scores in runs]
+    shares = sum(each) / 2, each[1]
+    hit = hits(fusion.predictions.predicted) - hits(runs[1][0].predictions.predicted)
+    ranked = np.subtract(*map(left_out, shares))
+    assert ranked.mean() == pytest.approx(np.subtract(*map(mean_average_precision, shares)), abs=1e-9)
     weights = group_weights(fusion.predictions.groups)
-    drawn = weights @ gained / weights.sum(axis=1)  # the twin: every draw, every video
-    half = 2.0154 * np.sqrt(drawn.var() * GROUPS / (GROUPS - 1))  # t of 44 degrees of freedom
-    assert (fusion.difference.low, fusion.difference.high) == pytest.approx(
-        (gained.mean() - half, gained.mean() + half), abs=1e-4
-    )
+    for name, gained in {"top1": hit, "map": ranked}.items():
+        gain = fusion.gains[name]
+        assert gain.mean == pytest.approx(gained.mean())
+        drawn = weights @ gained / weights.sum(axis=1)  # the twin: every draw, every video
+        half = 2.0154 * np.sqrt(drawn.var() * GROUPS / (GROUPS - 1))  # t of 44 degrees of freedom
+        assert (gain.low, gain.high) == pytest.approx((gained.mean() - half, gained.mean() + half), abs=1e-4)
+
+
+def left_out(shares):
+    """Jackknife values of the mAP, every video left out by force."""
+    count, whole = len(LABELS), mean_average_precision(shares)
+    others = [np.arange(count) != place for place in range(count)]
+    without = np.array([mean_average_precision(shares[rest], LABELS[rest]) for rest in others])
+    return whole + (count - 1) * (without.mean() - without)
+
+
+def test_the_gain_in_map_has_an_interval_as_wide_as_of_drawn_groups(store_of):
+    runs = scored(0), scored(1, quality=2.0)
+    store, keys = store_of(*runs)
+    gain = fuse(store, keys).gains["map"]
+    each = [softmax(scores.values[0]) for _, scores in runs]
+    groups = np.arange(GROUPS).repeat(CLIPS)
+    random, drawn = np.random.default_rng(0), []
+    for _ in range(300):
+        chosen = np.concatenate([np.flatnonzero(groups == one) for one in random.integers(GROUPS, size=GROUPS)])
+        drawn.append(
+            np.subtract(*(mean_average_precision(one[chosen], LABELS[chosen]) for one in (sum(each) / 2, each[1])))
+        )
+    assert gain.high - gain.low == pytest.approx(2 * 2.0154 * np.std(drawn), rel=0.25)
+
+
+def test_runs_of_several_classes_a_video_are_fused_by_class(store_of):
+    random = np.random.default_rng(3)
+    sets = random.random((len(LABELS), CLASSES)) < 0.3
+    sets[:, 1] = False
+    several = {"multilabels": tuple(tuple(np.flatnonzero(row).tolist()) for row in sets), "predicted": ()}
+    runs = []
+    for row in range(2):
+        run, _ = scored(row)
+        scores = ClassScores("log-odds", (random.normal(size=(1, *sets.shape)) + sets).astype(np.float32))
+        changed = {
+            "predictions": dataclasses.replace(run.predictions, **several),
+            "class_scores": record_of(scores, to_bytes(scores)),
+        }
+        runs.append((run.model_copy(update=changed), scores))
+    store, keys = store_of(*runs)
+    fusion = fuse(store, keys)
+    shares = [1 / (1 + np.exp(-scores.values[0].astype(np.float64))) for _, scores in runs]
+    there = [0, *range(2, CLASSES)]
+
+    def expected(one):
+        return np.mean([average_precision_score(sets[:, own], one[:, own]) for own in there])
+
+    assert [one.id for one in fusion.metrics] == ["map"]
+    assert fusion.predictions.predicted == ()
+    assert fusion.fused == {"map": pytest.approx(expected(sum(shares) / 2))}
+    assert [one["map"] for one in fusion.scores] == pytest.approx([expected(one) for one in shares])
+    assert fusion.best == int(np.argmax([expected(one) for one in shares]))
+    assert fusion.gains["map"].mean == pytest.approx(fusion.fused["map"] - max(one["map"] for one in fusion.scores))
+    assert fusion.gains["map"].low < fusion.gains["map"].mean < fusion.gains["map"].high
+    certain = ClassScores("log-odds", runs[0][1].values + np.float32(200))  # every sigmoid is 1
+    measures = measure_class_scores(certain, runs[0][0].predictions)
+    assert measures == {"mean_average_precision": pytest.approx(expected(certain.values[0]))}
 
 
 def test_repeats_are_fused_one_by_one_and_one_repeat_with_each(store_of):
@@ -100,7 +164,7 @@ def test_repeats_are_fused_one_by_one_and_one_repeat_with_each(store_of):
     fusion = fuse(store, keys)
     mean = sum(softmax(scores.values) for _, scores in (draws, more, alone))
     assert fusion.predictions.predicted == tuple(map(tuple, mean.argmax(2).tolist()))
-    assert fusion.fused.top1 == pytest.approx(hits(fusion.predictions.predicted).mean())
+    assert fusion.fused["top1"] == pytest.approx(hits(fusion.predictions.predicted).mean())
 
 
 def test_equal_classifiers_gain_nothing(store_of):
@@ -109,7 +173,8 @@ def test_equal_classifiers_gain_nothing(store_of):
     store, keys = store_of((one, scores), (other.model_copy(update=beside), scores))
     fusion = fuse(store, keys)
     assert fusion.fused == fusion.scores[0] == fusion.scores[1]
-    assert (fusion.difference.mean, fusion.best) == (0.0, 0)
+    assert [gain.mean for gain in fusion.gains.values()] == [0.0, 0.0]
+    assert fusion.best == 0
 
 
 def test_what_cannot_be_fused_is_named(store_of):
@@ -159,10 +224,10 @@ def test_what_cannot_be_fused_is_named(store_of):
 
 @pytest.mark.parametrize(("kind", "count"), [("logits", 4), ("probabilities", 4), ("margins", 1)])
 def test_margins_are_not_calibrated_and_repeats_are_averaged(kind, count):
-    _, scores = scored(0, repeats=2, kind=kind)
-    measures = measure_class_scores(scores, LABELS.tolist())
+    run, scores = scored(0, repeats=2, kind=kind)
+    measures = measure_class_scores(scores, run.predictions)
     assert list(measures) == list(TITLES)[:count]
-    each = [measure_class_scores(ClassScores(kind, one[None]), LABELS.tolist()) for one in scores.values]
+    each = [measure_class_scores(ClassScores(kind, one[None]), run.predictions) for one in scores.values]
     for name, value in measures.items():
         assert value == pytest.approx((each[0][name] + each[1][name]) / 2)
         assert each[0][name] != each[1][name]

@@ -246,3 +246,16 @@ def test_the_status_of_a_run_is_that_of_the_whole_record(store):
     path.write_bytes(path.read_bytes().replace(b'"oom"', b'"done"'))
     assert store.status(run.key) is None, "a damaged record has none"
     assert not path.exists()
+
+
+def test_sets_of_classes_are_written_where_there_are_any(store):
+    predictions = Predictions(("a", "b"), ("", ""), (0, 0), multilabels=((0, 2), ()))
+    run = run_of(predictions=predictions)
+    store.write(run)
+    assert store.get(run.key).predictions == predictions
+    assert '"multilabels"' in store.path(run.key).read_text()
+    other = run_of("cd" * 10)
+    store.write(other)
+    assert '"multilabels"' not in store.path(other.key).read_text()
+    for path in map(store.path, (run.key, other.key)):
+        jsonschema.validate(json.loads(path.read_text()), run_schema())
