@@ -600,7 +600,11 @@ class Prepared(Protocol):
 
 
 class Evaluator(Protocol):
-    """One protocol; parameters of the constructor are the protocol's parameters."""
+    """One protocol; parameters of the constructor are the protocol's parameters.
+
+    A parameter `label` names a kind of label, and `target` a number of each video: a suite is refused before anything
+    is computed when none of its data sets has one of that name.
+    """
 
     @property
     def card(self) -> EvaluatorCard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from harness.errors import DataError, UsageError
 from harness.evaluators.cards import RANKS
 from harness.leaderboard.results_file import NAME, load_results
 from harness.store.records import Choice, Run, share_of
-from harness.system import files
+from harness.system import files, progress
 
 COUNTERPARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -46,7 +46,7 @@ def results(board: Path, output: Path) -> list[Path]:
     That is `results/<model>/<revision>/<task>.json`. Written are evaluators whose metrics have a counterpart there,
     of runs that are done and not stale. A model is a fit, its revision the fit's key; seeds that share a fit are
     the experiments of one result, whose scores are their means. The names of tasks are our own, and no version of
-    MTEB is given, because none has measured them.
+    MTEB is given, because none has measured them. What is left out is said on stderr.
 
     Args:
         board: folder with a `results.json`.
@@ -63,15 +63,21 @@ def results(board: Path, output: Path) -> list[Path]:
         msg = f"{output}: has files already; give a new folder"
         raise UsageError(msg)
     grouped: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    left_out: Counter[str] = Counter()
     for cell in load_results(board / NAME).planned:
         run = cell.run
+        if cell.identity.evaluator.name not in COUNTERPARTS:
+            left_out[f"{cell.identity.evaluator.name}, of which MTEB has no counterpart"] += 1
+            continue
         if run is None or run.status != "done" or run.key != cell.key:
+            left_out["to do, failed, or of older code or data"] += 1
             continue
         identity = run.identity
-        if identity.evaluator.name in COUNTERPARTS:
-            backbone = None if identity.backbone is None else identity.backbone.label
-            model = model_name(_short(identity.method), backbone, run.fit_key)
-            grouped[model, run.fit_key, task_name(identity.data.label, identity.evaluator.label)].append(run)
+        backbone = None if identity.backbone is None else identity.backbone.label
+        model = model_name(_short(identity.method), backbone, run.fit_key)
+        grouped[model, run.fit_key, task_name(identity.data.label, identity.evaluator.label)].append(run)
+    for why, count in left_out.items():
+        progress.say(f"left out: {count} cells: {why}")
     if not grouped:
         msg = f"{board}: no run of {', '.join(COUNTERPARTS)} is done; MTEB has no counterpart of the others"
         raise DataError(msg)

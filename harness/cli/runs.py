@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def runs(
-    method: Annotated[str | None, typer.Option(metavar="NAME", help="Runs of this method; * stands for any.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Runs of this method, by its name or as listed; * stands for any."),
+    ] = None,
     backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Runs of this backbone.")] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME", help="Runs measured on this data set.")] = None,
     evaluator: Annotated[str | None, typer.Option(metavar="NAME", help="Runs measured by this evaluator.")] = None,
@@ -87,7 +90,10 @@ def _in_utc(time: datetime.datetime) -> datetime.datetime:
 
 
 def _matches(choice: Choice | None, pattern: str | None) -> bool:
-    return pattern is None or (choice is not None and fnmatch.fnmatchcase(choice.name, pattern))
+    """True where the name, or name and options as the list shows them, are the pattern's."""
+    if pattern is None or choice is None:
+        return pattern is None
+    return pattern == choice.label or any(fnmatch.fnmatchcase(one, pattern) for one in (choice.name, choice.label))
 
 
 def _values(run: Run, size: int) -> dict[str, Any]:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from harness.values import Encoding, Promise
 
 
+TINIEST, LARGEST = 1e-100, 1e100
+"""Differences of targets whose squares float64 holds, and their sums."""
+
+
 class RidgeProbe:
     """Ridge regression on standardised features, its penalty validated.
 
@@ -56,8 +60,8 @@ class RidgeProbe:
         """Predict the target in test; nothing here is random, so `seed` changes nothing.
 
         Raises:
-            DataError: when a split is empty or lacks the target, or all its videos have the same number or get the same
-                vector, or when train has one group only.
+            DataError: when a split is empty or lacks the target, when all its videos have the same number, numbers of
+                which float64 holds no squares, or get the same vector, or when train has one group only.
         """
         (train, known), (test, wanted) = (
             features_and_answers(encoder, data, name, lambda features: features.targets(self.target))
@@ -67,6 +71,9 @@ class RidgeProbe:
             if bool((numbers == numbers[0]).all()):
                 msg = f"all videos of split {split!r} of data set {data.card.name!r} have the same {self.target!r}"
                 raise DataError(f"{msg}; there is nothing to predict")
+            if not TINIEST < float((numbers - numbers[0]).abs().max()) < LARGEST:
+                msg = f"{self.target!r} of split {split!r} of data set {data.card.name!r} is too large, or varies too "
+                raise DataError(f"{msg}little, to be squared; give it in another unit")
         groups = [video.group for video in train.split.videos]
         vectors = train.vectors
         with progress.bar(self.card.name, total=FOLDS + 1) as bar:

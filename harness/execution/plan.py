@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cards import Elsewhere, in_words
 from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
 from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
@@ -165,9 +166,14 @@ def _check_part(part: Part, composite: CompositeChoice, plugins: Plugins, locati
 
 
 def plan_suite(suite: Suite, plugins: Plugins, sources: DataSources) -> Plan:
-    """All cells of a suite; draws or reads the data sets."""
+    """All cells of a suite; draws or reads the data sets.
+
+    Raises:
+        UsageError: when an evaluator names a label or a target that no data set of the suite has.
+    """
     planner = Planner(plugins, sources, suite.view)
-    cells = suite_cells(suite, plugins)
+    cells = tuple(suite_cells(suite, plugins))
+    expect_answers((cell for cell, _ in cells), plugins, sources)
     return Plan(suite, tuple(replace(planner.cell(cell), average=average) for cell, average in cells))
 
 

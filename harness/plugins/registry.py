@@ -93,7 +93,7 @@ class Registry(Names, Generic[T]):
         """Construct the class registered as `name` with `options`, by mmengine.
 
         Raises:
-            UsageError: when the name or an option is unknown, or an option has the wrong type or value.
+            UsageError: when the name or an option is unknown, an option has the wrong type or value, or one is missing.
             PluginError: when the class cannot be imported.
         """
         return self._made(name, options or {}, self._by_mmengine)
@@ -107,7 +107,12 @@ class Registry(Names, Generic[T]):
         return self._made(name, options or {}, self._directly)
 
     def _made(self, name: str, options: Mapping[str, Any], construct: Callable[..., T]) -> T:
-        return construct(name, self._checked(name, options))
+        arguments = self._checked(name, options)
+        for option, parameter in self.parameters(name).items():
+            if parameter.default is parameter.empty and option not in arguments:
+                msg = f"{self.kind} {name!r} needs the option {option!r}: {{name: {name}, {option}: ...}}"
+                raise UsageError(msg)
+        return construct(name, arguments)
 
     def parameters(self, name: str) -> Mapping[str, inspect.Parameter]:
         """Parameters of the constructor that options set.

@@ -51,9 +51,10 @@ def test_every_metric_that_is_named_is_on_its_card():
         assert set(metrics.values()) <= {metric.id for metric in evaluators.entry(name).card.metrics}
 
 
-def test_runs_that_have_a_counterpart_are_written_with_their_numbers(board, tmp_path):
+def test_runs_that_have_a_counterpart_are_written_with_their_numbers(board, tmp_path, capsys):
     folder, runs = board
     written = results(folder, tmp_path / "out")
+    assert "left out: 1 cells: throughput, of which MTEB has no counterpart\n" in capsys.readouterr().err
     fit = runs["knn"].fit_key
     place = tmp_path / "out" / "results" / f"video-harness__supervised-small_3d-{fit[:12]}" / fit
     names = {f"VideoHarness-blobs-{name}.json" for name in runs if name != "throughput"} | {"model_meta.json"}

@@ -135,11 +135,21 @@ def test_test_targets_select_nothing(noisy):
             "all videos of split 'test' of data set 'moving-squares' have the",
         ),
         (Angles(train=lambda place, angle: 1.0), "all videos of split 'train' of data set 'moving-squares' have the"),
+        (Angles(train=lambda place, angle: 1e200 * angle), "'angle' of split 'train' .* is too large, or varies too l"),
+        (Angles(test=lambda place, angle: 1e-200 * angle), "'angle' of split 'test' .* give it in another unit"),
     ],
 )
 def test_data_that_cannot_be_measured(data, message):
     with pytest.raises(DataError, match=message):
         evaluate(informed_encoder(), data)
+
+
+@pytest.mark.parametrize("scale", [1e90, 1e-90])
+def test_the_unit_of_a_target_changes_no_score_without_one(noisy, scale):
+    scaled = Angles(**dict.fromkeys(("train", "test"), lambda place, angle: scale * angle))
+    found, known = values(evaluate(NoisyEncoder(), scaled)), values(noisy)
+    assert (found["r2"], found["spearman"]) == (pytest.approx(known["r2"]), pytest.approx(known["spearman"]))
+    assert found["mae"] == pytest.approx(scale * known["mae"])
 
 
 @conformance(RidgeProbe("angle"), data=Angles())
