@@ -104,12 +104,20 @@ def _subset(split: Split, count: int, seed: int) -> Subset:
 
 
 def _limited(split: Split, count: int) -> Limited:
-    """Take videos of all classes in turn, so that each split has the same classes."""
+    """Take videos of all classes in turn, so that each split has the same classes.
+
+    Where videos have sets of classes alone, each counts for the first of its own.
+    """
     kind = next(iter(split.classes), None)
+    sets = next(iter(split.multilabel_classes), None)
     seen: Counter[int] = Counter()
     turns = []
     for position, video in enumerate(split.videos):
-        label = 0 if kind is None else video.labels[kind]
+        label = 0
+        if kind is not None:
+            label = video.labels[kind]
+        elif sets is not None:
+            label = next(iter(video.multilabels[sets]), -1)
         turns.append((seen[label], label, position))
         seen[label] += 1
     return Limited(split, sorted(position for *_, position in sorted(turns)[:count]))

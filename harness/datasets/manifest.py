@@ -260,4 +260,4 @@ def _problem_of_set(names: list[str]) -> str:
     """Describe what is wrong with a set of classes; empty when nothing is."""
     if any(not name or name != name.strip() for name in names):
         return f"with a name that is empty or has spaces around it; put {BETWEEN!r} between names alone"
-    return "with a name twice" if len(set(names)) != len(names) else ""
+    return "with a name twice" if len(set(map(plain, names))) != len(names) else ""

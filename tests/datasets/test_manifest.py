@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from harness.datasets.checking import check
+from harness.datasets.derived import Derivation, derive
 from harness.datasets.manifest import Manifest
 from harness.errors import DataError, UsageError
 from harness.testing import failures
@@ -373,12 +374,19 @@ def test_sets_of_classes_and_targets(rows, write):
     assert Manifest().split("train").classes == {"action": ("any",)}
 
 
+def test_a_limit_takes_sets_of_all_classes_in_turn(rows, write):
+    write([{**row, "labels:objects": "cup" if number < 3 else "bag"} for number, row in enumerate(with_sets(rows))])
+    limited = derive(Manifest(), Derivation(limit=2)).split("train")
+    assert [video.multilabels["objects"] for video in limited.videos] == [(1,), (0,)]
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         ({"labels:objects": "cup; bag"}, "'labels:objects' is 'cup; bag', with a name that is empty or has spaces"),
         ({"labels:objects": "cup;"}, "'labels:objects' is 'cup;', with a name that is empty"),
         ({"labels:objects": "cup;cup"}, "'labels:objects' is 'cup;cup', with a name twice"),
+        ({"labels:objects": "caf\u00e9;cafe\u0301"}, "with a name twice"),
         ({"target:age": "old"}, "'target:age' is 'old', and should be a finite number"),
         ({"target:age": "nan"}, "'target:age' is 'nan', and should be a finite number"),
         ({"target:age": "1e999"}, "'target:age' is '1e999', and should be a finite number"),
