@@ -22,6 +22,8 @@ PATIENCE = 120.0
 """Seconds that a worker may take for one file before it is killed."""
 FRAME_PATIENCE = 0.1
 """Seconds more for each image of the largest folder of frames."""
+BYTE_PATIENCE = 1e-6
+"""Seconds more for each byte of the largest file: hours of video take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +221,20 @@ def _looking_code() -> str:
     return code_hash("harness.video.probe")
 
 
+def _longer(file: Path) -> float:
+    """Seconds that a worker may take longer for a file or a folder of frames of its size."""
+    try:
+        if file.is_dir():
+            return FRAME_PATIENCE * sum(1 for _ in file.iterdir())
+        return BYTE_PATIENCE * file.stat().st_size
+    except OSError:  # which its record will say
+        return 0.0
+
+
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """Make the record of each file, in order, in workers that may crash or hang."""
     files = [folder / name for name in names]
-    images = max((sum(1 for _ in file.iterdir()) for file in files if file.is_dir()), default=0)
-    patience = PATIENCE + FRAME_PATIENCE * images
+    patience = PATIENCE + max(map(_longer, files), default=0.0)
     outcomes = processes.imap_isolated(probe, files, timeout=patience)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.CrashedError):  # perhaps of what the file before it left in the worker

@@ -53,6 +53,25 @@ def test_crashing_and_hanging_decoders_are_survived(folder, tmp_path, monkeypatc
     assert {name: record.reason for name, record in again.items()} == {"crash.avi": "", "hang.avi": "hung"}
 
 
+def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):
+    given = []
+
+    def imap(work, items, *, timeout):
+        given.append(timeout)
+        return ((item, unusable("missing", "not looked at")) for item in items)
+
+    monkeypatch.setattr(file_index.processes, "imap_isolated", imap)
+    for name, size in (("short.avi", 1000), ("hours.mkv", 10**9)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+    (tmp_path / "frames").mkdir()
+    for number in range(30):
+        (tmp_path / "frames" / f"{number}.jpg").touch()
+    for names in (["short.avi"], ["hours.mkv"], ["frames"]):
+        records(tmp_path, names, title="looking")
+    assert given == pytest.approx([file_index.PATIENCE + more for more in (0.001, 1000, 3)])
+
+
 def test_a_file_is_not_blamed_for_what_another_left_in_its_worker(folder, tmp_path, monkeypatch):
     (tmp_path / "decoder_after_another.py").write_text("""
 import os
