@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.leaderboard import text
+from harness.leaderboard.along import Course, courses
 from harness.leaderboard.board import Board
 from harness.leaderboard.ranking import Division, Standing
 from harness.leaderboard.table import Column, Row
@@ -25,12 +28,14 @@ _SPECIAL = {
 
 
 def latex(board: Board) -> str:
-    """Write a table for each division: means with their 95 % intervals.
+    """Write a table for each division, and one along pretraining: means with their 95 % intervals.
 
     Bold is what nothing in the column is separably better than, as on the board. References, which read labels, follow
-    after a rule. Blank cells were not measured.
+    after a rule. Blank cells were not measured. Along pretraining are the rows that have shares of their fit.
     """
-    return "\n\n".join(_table(board, division) for division in board.divisions) + "\n"
+    tables = [_table(board, division) for division in board.divisions]
+    found = courses(board)
+    return "\n\n".join([*tables, *([_along(board, found)] if found else [])]) + "\n"
 
 
 def escaped(words: str) -> str:
@@ -45,20 +50,35 @@ def escaped(words: str) -> str:
 def _table(board: Board, division: Division) -> str:
     ranked = [standing for standing in division.standings if not standing.row.supervised]
     references = [standing for standing in division.standings if standing.row.supervised]
-    headings = [escaped(column.heading) for column in board.ranking]
-    units = [escaped(text.metric_heading(column.metric)) for column in board.ranking]
-    blocks = ["\n".join(_line(board, standing) for standing in own) for own in (ranked, references) if own]
+    blocks = ["\n".join(_line(board, _label(one.row), one) for one in own) for own in (ranked, references) if own]
     chances = [escaped(text.chance(column.chance(column.metric), column.metric)) for column in board.ranking]
     if any(chances):
         blocks.append(rf"\emph{{chance}} & {' & '.join(chances)} \\")
+    return _tabular(board, f"{board.heading(division)}{'. ' if board.heading(division) else ''}{board.title}", blocks)
+
+
+def _along(board: Board, found: Sequence[Course]) -> str:
+    """Table of courses: a line for each share of a fit, in per cent."""
+    blocks = [
+        "\n".join(
+            _line(board, f"{_label(course.row)}, {point.share} %", Standing(point.row, None)) for point in course.points
+        )
+        for course in found
+    ]
+    return _tabular(board, f"{board.title}, after shares of the steps of each fit", blocks)
+
+
+def _tabular(board: Board, title: str, blocks: Sequence[str]) -> str:
+    """Set blocks of lines, with rules between them, under the headings of the board's columns."""
+    headings = [escaped(column.heading) for column in board.ranking]
+    units = [escaped(text.metric_heading(column.metric)) for column in board.ranking]
     seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"
-    caption = f"{board.heading(division)}{'. ' if board.heading(division) else ''}{board.title}: {seeds}"
     covers = f", 95 % interval: {board.covers}" if board.covers else ""
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escaped(f'{caption}{covers}.')}}}",
+            rf"\caption{{{escaped(f'{title}: {seeds}{covers}.')}}}",
             rf"\begin{{tabular}}{{l{'r' * len(board.ranking)}}}",
             r"\toprule",
             rf"& {' & '.join(headings)} \\",
@@ -72,9 +92,9 @@ def _table(board: Board, division: Division) -> str:
     )
 
 
-def _line(board: Board, standing: Standing) -> str:
+def _line(board: Board, label: str, standing: Standing) -> str:
     cells = [_cell(standing, column) for column in board.ranking]
-    return rf"{escaped(_label(standing.row))} & {' & '.join(cells)} \\"
+    return rf"{escaped(label)} & {' & '.join(cells)} \\"
 
 
 def _label(row: Row) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from harness.backbones.start import Start
 from harness.leaderboard import along
+from harness.leaderboard.latex import latex
 from harness.leaderboard.page import page
 from harness.leaderboard.plots import along_plot
 from harness.leaderboard.readme import readme
@@ -49,6 +51,23 @@ def plain_board(fake, rows, make_plan, make_board):
     _, new_column, _ = fake
     whole = [row for row in rows if "@" not in row.options]
     return make_board(make_plan(whole, [new_column("linear_probe"), new_column("clustering", -0.4)]))
+
+
+def test_a_paper_gets_a_table_of_the_courses(courses_board, plain_board):
+    ranked, of_courses = latex(courses_board).split("\n\n")
+    assert latex(plain_board) == f"{ranked}\n"
+    found, expected = (
+        re.findall(r"\d+\.\d+", text)
+        for text in (of_courses.split("midrule", 1)[1], readme(courses_board).split("% of the fit")[1].split("\n\n")[0])
+    )
+    assert found == expected
+    assert len(found) > 20
+    lines = [line.split(" & ")[0] for line in of_courses.splitlines() if line.endswith(" \\\\")][2:]
+    assert lines == [
+        *(f"sfa(dim=64), {share} \\%" for share in (0, 10, 25, 100)),
+        *(f"supervised (reference), {share} \\%" for share in (0, 50, 100)),
+    ]
+    assert f"{courses_board.title}, after shares of the steps of each fit: " in of_courses
 
 
 def test_shares_change_no_rank(courses_board, plain_board):
