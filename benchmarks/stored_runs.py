@@ -10,7 +10,9 @@ from harness.cards import EvaluatorCard
 from harness.evaluators.cards import CLUSTERING, FEW_SHOT, FINETUNE, KNN, LINEAR_PROBE, RETRIEVAL
 from harness.functional.statistics import of_predictions
 from harness.leaderboard.planned import PlannedCell
-from harness.store.records import CellSpec, Choice, EvalSpec, Run
+from harness.store.choices import Choice
+from harness.store.records import CellSpec, Run
+from harness.store.specs import EvalSpec
 from harness.system.hashing import digest
 from harness.values import Predictions, Score
 

@@ -21,8 +21,9 @@ from harness.execution.stored_encoders import load_encoder
 from harness.interfaces import Features
 from harness.methods.random_init import RandomInit
 from harness.store import fits
+from harness.store.choices import Choice
 from harness.store.features import FeatureFile
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import CellSpec, Run
 from harness.store.runs import Store, read_run
 from harness.system import checksums, files
 from harness.values import Predictions, Score

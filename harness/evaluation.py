@@ -10,13 +10,13 @@ from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
-from harness.store.records import parse_choice
+from harness.store.choices import parse_choice
 
 if TYPE_CHECKING:
     from torch import nn
 
     from harness.interfaces import Dataset, Encoder
-    from harness.store.records import Choice
+    from harness.store.choices import Choice
     from harness.values import Evaluation, Inputs
 
 Written = str | Mapping[str, Any]

@@ -408,7 +408,7 @@ class ClassScores:
 
     kind: ScoreKind
     values: NDArray[np.floating]
-    """(R, N, C) float16, or float32: R repeats of the predictions or 1, N videos, C classes."""
+    """(R, N, C): R repeats of the predictions or 1, N videos, C classes."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(ScoreKind):

@@ -16,7 +16,7 @@ from harness.execution import plan
 from harness.leaderboard.claims import MINI
 from harness.leaderboard.claims_table import BEGIN, END, digests
 from harness.plugins.manager import Plugins
-from harness.store.records import parse_choice
+from harness.store.choices import parse_choice
 from harness.suites import schema
 from harness.system import plain_yaml
 

@@ -225,7 +225,7 @@ def garbage(
     from harness.leaderboard import load_results, plan_readable, with_runs
     from harness.leaderboard.kept import kept_keys
     from harness.store.garbage import find_garbage
-    from harness.store.records import EvalSpec
+    from harness.store.specs import EvalSpec
 
     plugins = Plugins() if plugins is None else plugins
     store = Store(paths.store()) if store is None else store

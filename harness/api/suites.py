@@ -27,7 +27,8 @@ from harness.system.children import Limits
 if TYPE_CHECKING:
     from harness.execution.verification import Verdict
     from harness.leaderboard import Board
-    from harness.store.records import CellSpec, Choice, Run
+    from harness.store.choices import Choice
+    from harness.store.records import CellSpec, Run
 
 
 @dataclass(frozen=True, slots=True)

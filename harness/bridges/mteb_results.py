@@ -14,7 +14,8 @@ from harness.bridges.mteb_names import metadata_fields, model_name, task_name
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import RANKS
 from harness.leaderboard.results_file import NAME, load_results
-from harness.store.records import Choice, Run, share_of
+from harness.store.choices import Choice, share_of
+from harness.store.records import Run
 from harness.system import files, progress
 
 COUNTERPARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(

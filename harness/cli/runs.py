@@ -13,7 +13,8 @@ from harness.cli.output import amount
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.store.records import Choice, Run
+    from harness.store.choices import Choice
+    from harness.store.records import Run
 
 
 def runs(
@@ -90,7 +91,7 @@ def _in_utc(time: datetime.datetime) -> datetime.datetime:
 
 
 def _matches(choice: Choice | None, pattern: str | None) -> bool:
-    """True where the name, or name and options as the list shows them, are the pattern's."""
+    """True where the name, or the label that the list shows, is the pattern's."""
     if pattern is None or choice is None:
         return pattern is None
     return pattern == choice.label or any(fnmatch.fnmatchcase(one, pattern) for one in (choice.name, choice.label))

@@ -39,8 +39,8 @@ def show(
 ) -> None:
     """Show a run: scores, protocol, provenance, reason of failure."""
     from harness.leaderboard.class_scores import TITLES
+    from harness.store.choices import share_of
     from harness.store.fits import curves
-    from harness.store.records import share_of
     from harness.store.runs import Store
     from harness.system import paths, progress
 

@@ -222,7 +222,7 @@ def _looking_code() -> str:
 
 
 def _longer(file: Path) -> float:
-    """Seconds that a worker may take longer for a file or a folder of frames of its size."""
+    """Seconds more for a file, or a folder of frames, of its size."""
     try:
         if file.is_dir():
             return FRAME_PATIENCE * sum(1 for _ in file.iterdir())

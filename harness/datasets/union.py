@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from harness.datasets import cards
 from harness.errors import UsageError, unknown
 from harness.interfaces import Prepared
-from harness.store.records import Choice, WrittenChoice
+from harness.store.choices import Choice, WrittenChoice
 from harness.system.hashing import digest
 from harness.video.anonymous import anonymous, content_name, hidden_order
 

@@ -11,8 +11,9 @@ from harness.execution import units
 from harness.execution.origins import origin
 from harness.execution.stored_encoders import FIT, expect_promise
 from harness.methods.along import KeepingShares
+from harness.store.choices import share_of
 from harness.store.fits import CHECKSUMS, OF, TRAINING, along_lock, saved_checksums
-from harness.store.records import FitSpec, share_of
+from harness.store.specs import FitSpec
 from harness.system import files
 
 if TYPE_CHECKING:

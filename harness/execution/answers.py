@@ -10,7 +10,8 @@ from harness.errors import unknown
 if TYPE_CHECKING:
     from harness.execution.sources import DataSources
     from harness.plugins.manager import Plugins
-    from harness.store.records import CellSpec, Choice
+    from harness.store.choices import Choice
+    from harness.store.records import CellSpec
 
 
 def expect_answers(cells: Iterable[CellSpec], plugins: Plugins, sources: DataSources) -> None:

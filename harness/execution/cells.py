@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from harness.cards import Read
 from harness.errors import unknown
 from harness.execution.spelling import canonical_choice, without_shared
-from harness.store.records import Average, CellSpec, Choice, Part, starting_fit, stored_parts
+from harness.store.choices import Choice, Part, starting_fit, stored_parts
+from harness.store.records import Average, CellSpec
 from harness.suites.folds import folds, paired
 
 if TYPE_CHECKING:

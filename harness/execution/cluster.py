@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from harness.execution.executor import Told
     from harness.execution.units import Outcome, Workplace
     from harness.execution.work_units import Unit
-    from harness.store.records import EvalSpec
+    from harness.store.specs import EvalSpec
     from harness.system.children import Limits
 
 LOCAL = "local"

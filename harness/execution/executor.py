@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from harness.execution.failures import Failure
     from harness.execution.units import Outcome, Workplace
     from harness.execution.work_units import Unit
-    from harness.store.records import EvalSpec, Run
+    from harness.store.records import Run
+    from harness.store.specs import EvalSpec
     from harness.system.children import Limits
 
 ELSEWHERE = 0.5

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cards import EvaluatorCard
-    from harness.store.records import EvalSpec
+    from harness.store.specs import EvalSpec
 
 
 LARGEST_SCORES = class_scores.LARGEST - 2**14

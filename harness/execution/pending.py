@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from harness.execution.failures import Failure
     from harness.execution.work_units import Unit
-    from harness.store.records import FitSpec, Row
     from harness.store.runs import Store
+    from harness.store.specs import FitSpec, Row
 
 
 def done_again(row: Row, store: Path) -> bool:

@@ -21,21 +21,9 @@ from harness.execution.unread import unread
 from harness.execution.weights_files import FromElsewhere, located_start, portable_weights, weights_names
 from harness.plugins.method_registry import ALONG
 from harness.store import keys
-from harness.store.records import (
-    AT,
-    CellSpec,
-    Choice,
-    Composite,
-    EncodeSpec,
-    EvalSpec,
-    FitSpec,
-    Part,
-    ReducedFit,
-    Row,
-    at_share,
-    share_of,
-    starting_fit,
-)
+from harness.store.choices import AT, Choice, Part, at_share, share_of, starting_fit
+from harness.store.records import CellSpec
+from harness.store.specs import Composite, EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row
 from harness.suites.folds import folds
 from harness.suites.schema import CompositeChoice, PinnedView, Suite
 from harness.system.code import code_hash

@@ -19,7 +19,8 @@ from harness.execution.sources import DataSources
 from harness.execution.supervision import PRELOADED
 from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
-from harness.store.records import EvalSpec, Run
+from harness.store.records import Run
+from harness.store.specs import EvalSpec
 from harness.system import progress
 from harness.system.child_process import Link
 from harness.system.children import Child, DiedError, preload

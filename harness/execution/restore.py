@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from harness.encoders.frozen import CachedEncoder
     from harness.interfaces import Backbone, Dataset, Encoder, Method, Split
     from harness.plugins.manager import Plugins
-    from harness.store.records import Choice, Run
+    from harness.store.choices import Choice
+    from harness.store.records import Run
     from harness.store.runs import Store
 
 

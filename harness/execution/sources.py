@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.interfaces import Prepared
-from harness.store.records import Choice
+from harness.store.choices import Choice
 
 if TYPE_CHECKING:
     from harness.interfaces import Dataset, Split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.store.records import Choice, Part, starting_fit, stored_parts, with_fit
+from harness.store.choices import Choice, Part, starting_fit, stored_parts, with_fit
 from harness.suites.folds import FOLD, folds
 from harness.suites.schema import Suite
 

@@ -12,7 +12,9 @@ from harness.suites.folds import FOLD
 if TYPE_CHECKING:
     from harness.interfaces import Backbone
     from harness.plugins.manager import Plugins
-    from harness.store.records import CellSpec, Choice, FitSpec, FitStart, StartingFit
+    from harness.store.choices import Choice, FitStart, StartingFit
+    from harness.store.records import CellSpec
+    from harness.store.specs import FitSpec
 
 NOTHING = "nothing"
 """Origin of weights that learnt from no data."""

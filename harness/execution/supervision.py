@@ -23,7 +23,7 @@ from harness.system.text import printable
 if TYPE_CHECKING:
     from harness.execution.units import Workplace
     from harness.execution.work_units import Unit
-    from harness.store.records import EvalSpec
+    from harness.store.specs import EvalSpec
 
 
 PRELOADED = "harness.execution.preloaded"

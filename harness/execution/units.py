@@ -30,7 +30,8 @@ from harness.plugins.manager import Plugins
 from harness.store import class_scores
 from harness.store.fits import CHECKSUMS, saved_checksums
 from harness.store.locks import lock
-from harness.store.records import EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row, Run
+from harness.store.records import Run
+from harness.store.specs import EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row
 from harness.system import files
 from harness.system.environment import provenance
 from harness.system.hashing import file_hash

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from harness.errors import PluginError
 
 if TYPE_CHECKING:
-    from harness.store.records import Choice
+    from harness.store.choices import Choice
 
 
 def unread(part: str, method: Choice) -> Any:

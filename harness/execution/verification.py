@@ -21,7 +21,8 @@ from harness.system.processes import allowed_processors
 if TYPE_CHECKING:
     from harness.cards import EvaluatorCard, Metric
     from harness.plugins.manager import Plugins
-    from harness.store.records import EvalSpec, Run
+    from harness.store.records import Run
+    from harness.store.specs import EvalSpec
 
 TOLERANCE = 0.005
 """Largest difference of a score that counts as none, as a share.

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PureWindowsPath
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UsageError
-from harness.store.records import Choice, with_fit
+from harness.store.choices import Choice, with_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

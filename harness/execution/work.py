@@ -25,7 +25,7 @@ from harness.video import frame_cache
 
 if TYPE_CHECKING:
     from harness.execution.units import Workplace
-    from harness.store.records import EvalSpec, FitSpec
+    from harness.store.specs import EvalSpec, FitSpec
     from harness.system.child_process import Link
 
 

@@ -6,7 +6,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.store.records import Choice, EvalSpec, FitSpec, Row
+from harness.store.choices import Choice
+from harness.store.specs import EvalSpec, FitSpec, Row
 
 if TYPE_CHECKING:
     from harness.execution.failures import Failure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.cards import Card, Metric
 from harness.errors import UsageError
 from harness.export.record import NAME, ExportedEncoder
-from harness.store.records import share_of
+from harness.store.choices import share_of
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult

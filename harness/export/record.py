@@ -9,7 +9,8 @@ import pydantic
 
 from harness.backbones.start import Start
 from harness.errors import DataError
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.choices import Choice
+from harness.store.records import CellSpec, Run
 
 NAME = "encoder.json"
 

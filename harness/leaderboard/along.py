@@ -14,7 +14,7 @@ from harness.leaderboard.curves import Axis, DrawnCurve, DrawnPoint
 from harness.leaderboard.table import Column, Row
 from harness.leaderboard.text import drawn
 from harness.methods.cards import RANDOM_INIT
-from harness.store.records import at_share
+from harness.store.choices import at_share
 
 PLOT = "plot-along.png"
 """File name of the plot."""

@@ -18,7 +18,8 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.statistics import Difference, Sample, compare
 from harness.leaderboard.table import Column, Row
 from harness.plugins.manager import Plugins
-from harness.store.records import CellSpec, Choice, WrittenChoice
+from harness.store.choices import Choice, WrittenChoice
+from harness.store.records import CellSpec
 from harness.system import plain_yaml
 
 MINI = "-mini"

@@ -37,12 +37,12 @@ class Fusion:
     weights: tuple[float, ...]
     """Shares of the runs in the mean; their sum is 1."""
     metrics: tuple[Metric, ...]
-    """Top-1 and mAP over classes of their probabilities; mAP alone of a multi-label kind."""
+    """Top-1 and mAP over classes; mAP alone of a multi-label kind."""
     scores: tuple[dict[str, float], ...]
     """Those of each run by metric, means over repeats, in [0, 1]."""
     fused: dict[str, float]
     best: int
-    """Position of the run with the highest score in the first metric, of equal ones the first."""
+    """Position of the run with the highest first score, of equal ones the first."""
     gains: dict[str, Interval]
     """By metric, the score of the fusion less that of the best run, paired by video.
 
@@ -183,7 +183,7 @@ def _measured_on(run: Run) -> tuple[object, ...]:
 
 
 def _ranked(predictions: Predictions, shares: Tensor, true: Tensor) -> Predictions:
-    """Predictions with the values of single videos for the mAP of probabilities (R, N, C)."""
+    """Predictions with the values of single videos for mAP, by shares (R, N, C)."""
     values = torch.stack([mean_average_precision_values(repeat, true) for repeat in shares])
     return dataclasses.replace(predictions, values=to_values({MAP.id: values}))
 

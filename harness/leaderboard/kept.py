@@ -10,7 +10,7 @@ from harness.store.records import FITS
 
 if TYPE_CHECKING:
     from harness.leaderboard.planned import PlannedCell
-    from harness.store.records import EvalSpec
+    from harness.store.specs import EvalSpec
 
 
 def kept_keys(cells: Iterable[PlannedCell], planned: Iterable[EvalSpec] = ()) -> Kept:

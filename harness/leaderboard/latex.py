@@ -28,10 +28,10 @@ _SPECIAL = {
 
 
 def latex(board: Board) -> str:
-    """Write a table for each division, and one along pretraining: means with their 95 % intervals.
+    """Write a table for each division: means with their 95 % intervals.
 
     Bold is what nothing in the column is separably better than, as on the board. References, which read labels, follow
-    after a rule. Blank cells were not measured. Along pretraining are the rows that have shares of their fit.
+    after a rule. Blank cells were not measured. Where rows have shares of their fit, the last table is along the fit.
     """
     tables = [_table(board, division) for division in board.divisions]
     found = courses(board)
@@ -69,7 +69,7 @@ def _along(board: Board, found: Sequence[Course]) -> str:
 
 
 def _tabular(board: Board, title: str, blocks: Sequence[str]) -> str:
-    """Set blocks of lines, with rules between them, under the headings of the board's columns."""
+    """Set blocks of lines, rules between them, under the board's headings."""
     headings = [escaped(column.heading) for column in board.ranking]
     units = [escaped(text.metric_heading(column.metric)) for column in board.ranking]
     seeds = f"mean over {len(board.seeds)} seeds" if len(board.seeds) > 1 else "one seed"

@@ -28,7 +28,8 @@ from harness.leaderboard.table import (
     setting,
     shared_settings,
 )
-from harness.store.records import FIT_OF, Average, CellSpec, Run, share_of
+from harness.store.choices import FIT_OF, share_of
+from harness.store.records import Average, CellSpec, Run
 from harness.system import progress
 from harness.system.hashing import digest
 from harness.values import Predictions

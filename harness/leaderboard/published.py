@@ -13,7 +13,7 @@ from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.table import Column
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.folds import FOLD, folds
 from harness.suites.references import Reference
 from harness.system import progress

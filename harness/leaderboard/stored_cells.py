@@ -10,8 +10,10 @@ from harness.errors import DataError, StoreError, UsageError
 from harness.execution.cells import suite_cells
 from harness.execution.plan import Planner
 from harness.leaderboard.planned import PlannedCell
-from harness.store.records import Average, CellSpec, Choice, EvalSpec, Run
+from harness.store.choices import Choice
+from harness.store.records import Average, CellSpec, Run
 from harness.store.runs import Store
+from harness.store.specs import EvalSpec
 
 if TYPE_CHECKING:
     from harness.execution.sources import DataSources

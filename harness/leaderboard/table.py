@@ -11,7 +11,8 @@ from harness.cards import EvaluatorCard, Metric
 from harness.datasets.shared_sources import shared_sources
 from harness.leaderboard import text
 from harness.leaderboard.statistics import Interval, Sample
-from harness.store.records import FIT_OF, CellSpec, Choice, Run, share_of
+from harness.store.choices import FIT_OF, Choice, share_of
+from harness.store.records import CellSpec, Run
 
 CellStatus = Literal["done", "failed", "diverged", "oom", "data", "stale", "mixed", "missing", "not applicable"]
 GRAVEST: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data", "mixed", "stale", "missing", "not applicable")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from harness.plugins.file_registry import BenchmarkRegistry, ReferenceRegistry, SuiteRegistry
     from harness.plugins.kinds import BackboneRegistry
     from harness.plugins.registry import Registry
-    from harness.store.records import EvalSpec, Run
+    from harness.store.records import Run
+    from harness.store.specs import EvalSpec
 
 hookspec = pluggy.HookspecMarker("harness")
 hookimpl = pluggy.HookimplMarker("harness")

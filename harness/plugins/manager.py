@@ -21,7 +21,8 @@ from harness.plugins.names import BUILTIN, Names, Origin
 from harness.system.text import printable
 
 if TYPE_CHECKING:
-    from harness.store.records import EvalSpec, Run
+    from harness.store.records import Run
+    from harness.store.specs import EvalSpec
     from harness.suites.references import Reference
 
 GROUP = "harness"

@@ -11,7 +11,7 @@ from harness.backbones.start import Start, VectorsFile
 from harness.errors import UsageError, unknown
 from harness.plugins.options import spelt
 from harness.plugins.registry import Registry
-from harness.store.records import AT, Choice, FitStart, at_share
+from harness.store.choices import AT, Choice, FitStart, at_share
 from harness.system.hashing import file_hash
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.store.reduction import Reduction
 from harness.system.code import code_hash, module_hash
 from harness.system.hashing import digest

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.errors import UsageError
-from harness.store.records import Average, Choice
+from harness.store.choices import Choice
+from harness.store.records import Average
 
 FOLD = "fold"
 

@@ -11,7 +11,7 @@ import pydantic
 
 from harness.cards import Paper
 from harness.errors import PluginError, unknown
-from harness.store.records import Choice, WrittenChoice
+from harness.store.choices import Choice, WrittenChoice
 from harness.system import plain_yaml
 
 URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")

@@ -10,7 +10,7 @@ import pydantic
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.records import Choice, Part, WrittenChoice, WrittenPart, starting_fits
+from harness.store.choices import Choice, Part, WrittenChoice, WrittenPart, starting_fits
 from harness.suites.folds import FOLD
 from harness.system import plain_yaml
 from harness.system.text import printable

@@ -15,7 +15,7 @@ from harness.cli.app import app
 from harness.errors import DataError, UsageError
 from harness.leaderboard.results_file import dump, load_results
 from harness.plugins.manager import Plugins
-from harness.store.records import at_share
+from harness.store.choices import at_share
 
 SUITE = {
     "name": "toy",

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.schema import Suite
 from harness.system.hashing import digest
 from harness.testing import MovingSquares

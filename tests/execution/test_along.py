@@ -27,7 +27,7 @@ from harness.execution.work_units import work_units
 from harness.export.folder import export_encoder, load_encoder
 from harness.leaderboard.kept import kept_keys
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice, at_share
+from harness.store.choices import Choice, at_share
 from harness.store.runs import Store
 from harness.suites.schema import Suite
 from harness.system import paths

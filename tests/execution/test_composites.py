@@ -16,9 +16,10 @@ from harness.execution.sources import DataSources
 from harness.execution.units import Workplace, Workshop
 from harness.plugins.manager import Plugins
 from harness.store import keys
-from harness.store.records import Choice, Composite, ReducedFit
+from harness.store.choices import Choice
 from harness.store.reduction import Reduction
 from harness.store.runs import Store
+from harness.store.specs import Composite, ReducedFit
 from harness.suites.schema import load
 from harness.system import paths
 from harness.values import Encoding

@@ -12,7 +12,8 @@ from harness.datasets.split_views import Subset
 from harness.errors import UsageError
 from harness.execution import data_faults as module
 from harness.execution.data_faults import data_faults, shared_videos
-from harness.store.records import CellSpec, Choice, Part
+from harness.store.choices import Choice, Part
+from harness.store.records import CellSpec
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -12,8 +12,9 @@ from harness.errors import UsageError
 from harness.execution.merging import merge
 from harness.store import fits
 from harness.store.archive import write_archive
+from harness.store.choices import Choice
 from harness.store.class_scores import record_of, to_bytes
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 from harness.system import files
 from harness.values import ClassScores, Predictions, Score

@@ -20,7 +20,7 @@ from harness.execution.sources import DataSources
 from harness.methods.random_init import RandomInit
 from harness.plugins.manager import Plugins
 from harness.store import keys
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.schema import Suite
 from harness.system.code import code_hash
 from harness.values import Encoding, Promise

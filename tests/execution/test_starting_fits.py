@@ -22,7 +22,7 @@ from harness.execution.units import Workplace, Workshop
 from harness.export.folder import export_encoder, load_encoder
 from harness.leaderboard.claims import Side
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.schema import load
 from harness.system import paths
 

@@ -15,7 +15,7 @@ from harness.execution.units import Workplace
 from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.store import keys
-from harness.store.records import Composite
+from harness.store.specs import Composite
 from harness.suites.schema import Suite
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from harness.evaluators.cards import CLUSTERING, KNN, THROUGHPUT
 from harness.execution.verification import TOLERANCE, compare, within_tolerance
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.choices import Choice
+from harness.store.records import CellSpec, Run
 from harness.values import Predictions, Score
 
 CELL = CellSpec(

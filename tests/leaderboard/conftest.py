@@ -17,7 +17,8 @@ from harness.cards import EvaluatorCard
 from harness.functional.statistics import STATISTICS
 from harness.leaderboard.board import Board, build_board, with_pictures
 from harness.leaderboard.planned import PlannedCell
-from harness.store.records import Average, CellSpec, Choice, Run, Status
+from harness.store.choices import Choice
+from harness.store.records import Average, CellSpec, Run, Status
 from harness.system.hashing import digest
 from harness.values import Predictions, Score
 

@@ -11,7 +11,7 @@ from harness.errors import DataError, UsageError
 from harness.leaderboard.claims import Claim, Measured, Pair, Side, load_claims, measure, verdict
 from harness.leaderboard.statistics import Difference, compare
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.system import plain_yaml
 
 from .cards import ENTROPY, TOP1

@@ -9,7 +9,7 @@ from harness.backbones.start import Start
 from harness.leaderboard.fold_average import fold_weights
 from harness.leaderboard.planned import assemble
 from harness.leaderboard.statistics import SEED, group_weights
-from harness.store.records import Choice
+from harness.store.choices import Choice
 
 FOLDS = (1, 2, 3)
 LIST = {"size": "mini", "fold": list(FOLDS)}

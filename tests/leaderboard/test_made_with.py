@@ -9,7 +9,7 @@ from harness.leaderboard.page import page
 from harness.leaderboard.readme import readme
 from harness.leaderboard.render import specifications
 from harness.leaderboard.text import markdown as escaped
-from harness.store.records import Choice
+from harness.store.choices import Choice
 
 
 @pytest.fixture

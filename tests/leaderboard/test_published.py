@@ -19,7 +19,7 @@ from harness.leaderboard.sections import evaluator_sections
 from harness.leaderboard.staleness import stale
 from harness.leaderboard.table_csv import table_csv
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice, WrittenChoice
+from harness.store.choices import Choice, WrittenChoice
 from harness.suites.references import Reference
 
 PAPER = Paper(title="A [paper]", authors="Somebody", year=2019, venue="CVIU", url="https://x.org/a_(1)?b=1&c=2")

@@ -13,8 +13,8 @@ from harness.leaderboard import PlannedCell, load_results
 from harness.leaderboard.cautions import cautions
 from harness.leaderboard.stored_cells import with_runs
 from harness.plugins.manager import Plugins
-from harness.store.records import EvalSpec, FitSpec
 from harness.store.runs import Store
+from harness.store.specs import EvalSpec, FitSpec
 from harness.suites import schema
 from harness.values import Promise
 

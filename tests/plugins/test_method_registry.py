@@ -13,7 +13,7 @@ from harness.methods.pretrained import Pretrained
 from harness.methods.start import WithStart
 from harness.methods.supervised import Supervised
 from harness.plugins.manager import Plugins
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.system.hashing import file_hash
 
 METHODS = Plugins(points=[]).methods

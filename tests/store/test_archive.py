@@ -8,7 +8,8 @@ import pytest
 
 from harness.errors import DataError
 from harness.store.archive import ABOUT, Archive, write_archive
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.choices import Choice
+from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 
 KEY = "0123456789abcdef"

@@ -9,8 +9,9 @@ import pytest
 
 from harness.store import fits
 from harness.store.check import Stored, check_store, mend
+from harness.store.choices import Choice
 from harness.store.features import FeatureFile
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 from harness.system import files
 

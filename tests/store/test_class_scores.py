@@ -13,9 +13,10 @@ from harness.errors import DataError
 from harness.store import class_scores
 from harness.store.archive import Archive, write_archive
 from harness.store.check import check_store, mend
+from harness.store.choices import Choice
 from harness.store.class_scores import DamagedScoresError, parse, record_of, to_bytes
 from harness.store.garbage import Kept, delete, find_garbage
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import CellSpec, Run
 from harness.store.runs import Store, run_text
 from harness.store.sizes import run_size, store_sizes
 from harness.system.checksums import checksum

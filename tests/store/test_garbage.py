@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from harness.store.choices import Choice
 from harness.store.garbage import Kept, delete, find_garbage
 from harness.store.locks import lock
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.records import CellSpec, Run
 from harness.store.runs import NewerRecordError, Store
 from harness.store.sizes import size_of, store_sizes
 from harness.system import files

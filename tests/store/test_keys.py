@@ -10,7 +10,7 @@ import pytest
 from harness.cards import Read, View, WholeVideo
 from harness.errors import UsageError
 from harness.store import keys
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.store.reduction import Reduction
 from harness.system.hashing import digest
 from harness.values import Encoding, Promise

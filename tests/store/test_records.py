@@ -8,18 +8,9 @@ import pickle
 import pytest
 
 from harness.cards import View, WholeVideo
-from harness.store.records import (
-    CellSpec,
-    Choice,
-    Composite,
-    FitSpec,
-    Part,
-    StartingFit,
-    starting_fit,
-    starting_fits,
-    stored_parts,
-    with_fit,
-)
+from harness.store.choices import Choice, Part, StartingFit, starting_fit, starting_fits, stored_parts, with_fit
+from harness.store.records import CellSpec
+from harness.store.specs import Composite, FitSpec
 from harness.values import Promise
 
 

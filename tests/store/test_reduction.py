@@ -7,8 +7,9 @@ import pickle
 import pytest
 
 from harness.cards import View
-from harness.store.records import Choice, Composite, FitSpec, ReducedFit
+from harness.store.choices import Choice
 from harness.store.reduction import Reduction
+from harness.store.specs import Composite, FitSpec, ReducedFit
 from harness.values import Encoding, Promise
 
 TEN = Reduction(crops=10, aggregate="max")

@@ -10,7 +10,8 @@ import pytest
 
 from harness.errors import DataError, StoreError, UsageError
 from harness.store import runs
-from harness.store.records import CellSpec, Choice, Run
+from harness.store.choices import Choice
+from harness.store.records import CellSpec, Run
 from harness.store.runs import DamagedRecordError, NewerRecordError, Store, is_checked, read_run, run_schema
 from harness.system import files
 from harness.values import Predictions, Score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.folds import paired
 
 

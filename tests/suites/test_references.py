@@ -6,7 +6,7 @@ import pytest
 
 from harness.cards import Paper
 from harness.errors import PluginError
-from harness.store.records import Choice
+from harness.store.choices import Choice
 from harness.suites.references import parse
 from harness.system import plain_yaml
 
