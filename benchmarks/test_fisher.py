@@ -8,6 +8,8 @@ import torch
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
+from benchmarks.results.rows import PRODUCTS
+from harness.functional.product import product
 from harness_dense_trajectories.encodings import fisher_vectors
 from harness_dense_trajectories.gmm import Gmm
 
@@ -51,9 +53,16 @@ def test_fisher_vectors(beside, videos, dim):
     def scikit_image(dtype):
         return np.stack([fisher_vector(part, peers[dtype]) for part in sets[dtype]])
 
+    matrix, rows = descriptors(COMPONENTS, 1 + 2 * dim), descriptors(POINTS, 1 + 2 * dim)
+
+    def products():  # those of posteriors, and of the sums that they weight
+        for _ in range(videos):
+            sums = product(product(matrix, rows.mT), rows)
+        return sums
+
     def check(found, theirs):
         ours = found.view(videos, COMPONENTS, 2, dim).transpose(1, 2).numpy()
-        for vectors in theirs.values():
+        for vectors in (vectors for name, vectors in theirs.items() if name != PRODUCTS):
             by_mean, by_deviation = np.split(vectors[:, COMPONENTS:], 2, axis=1)
             assert np.allclose(ours[:, 0].reshape(videos, -1), by_mean, atol=1e-4)
             assert np.allclose(ours[:, 1].reshape(videos, -1), -by_deviation, atol=1e-4)
@@ -65,6 +74,7 @@ def test_fisher_vectors(beside, videos, dim):
                 np.float64
             ),  # what a mixture that scikit-learn fitted to float64 gives
             "scikit-image in float32": lambda: scikit_image(np.float32),
+            PRODUCTS: products,
         },
         clips=videos,
         rounds=9 if videos == 1 else 5,

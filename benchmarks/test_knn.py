@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.results.rows import PRODUCTS
 from harness.functional.knn import nearest, vote
+from harness.functional.similarities import similarity_blocks
 
 TRAIN, TEST, DIM, K, CLASSES, TEMPERATURE = 9_537, 3_783, 512, 200, 101, 0.07
 
@@ -26,7 +28,10 @@ def test_nearest(beside):
     def check(found, theirs):
         torch.testing.assert_close(found[0], torch.from_numpy(theirs["faiss"][0]), atol=1e-5, rtol=0)
 
-    beside(lambda: nearest(gallery, queries, k=K), {"faiss": search}, clips=TEST, check=check)
+    def similarities():
+        return sum(len(block) for _, block in similarity_blocks(gallery, queries))
+
+    beside(lambda: nearest(gallery, queries, k=K), {"faiss": search, PRODUCTS: similarities}, clips=TEST, check=check)
 
 
 def test_classify(beside):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.results.records import Records
-from benchmarks.results.rows import Row
+from benchmarks.results.rows import PRODUCTS, Row
 from benchmarks.results.side import OURS
 from harness.gate.noise import OTHERS
 
@@ -26,7 +26,8 @@ Each side runs in a process of its own, which is stopped while the other has its
 calls; in each round every side has one block, in random order. A ratio is the median of the peer's blocks over that of
 ours, so above 1 ours is faster; in brackets its 95 % interval, by bootstrap of the rounds. Once with
 `OMP_WAIT_POLICY=PASSIVE`, where threads that wait sleep, and once with `ACTIVE`, where they spin. Answers are compared
-before a row counts. *holds*: both intervals lie above the goal; *below*: one lies under it; *open*: neither.
+before a row counts. *holds*: both intervals lie above the goal; *below*: one lies under it; *open*: neither. Some rows
+have a side that computes their matrix products alone: no exact code on this processor can be faster than that.
 
 | path | beside | ours | PASSIVE | ACTIVE | goal | |
 |---|---|---|---|---|---|---|
@@ -90,8 +91,19 @@ def _lines(row: Row, records: Records) -> Iterator[str]:
             cells = ["not installed"] * 2
         goal = row.goal_beside(peer)
         said = verdict(list(found.values()), goal) if goal is not None and found else ""
-        told = "; ".join(filter(None, [said, row.note, *map(_escaped, failures)]))
+        most = _most(done, peer) if said == "below" else ""
+        told = "; ".join(filter(None, [said, most, row.note, *map(_escaped, failures)]))
         yield _line(path, peer or "nothing", f"{speed} {row.unit}/s", *cells, f"{goal:g}" if goal else "", told)
+
+
+def _most(done: Mapping[str, Mapping[str, Any]], peer: str) -> str:
+    """Ratio to a peer of the matrix products alone, where they were measured."""
+    ratios = [
+        statistics.median(record["blocks"][peer]) / statistics.median(record["blocks"][PRODUCTS])
+        for record in done.values()
+        if peer in record["blocks"] and PRODUCTS in record["blocks"]
+    ]
+    return f"{PRODUCTS} would be {max(ratios):.1f} times as fast" if ratios else ""
 
 
 def _line(*cells: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.results import __main__ as command
 from benchmarks.results import rows, table, turns
+from benchmarks.results.records import Records, made_with
 from benchmarks.results.rows import Row
 
 ROOT = Path(__file__).parents[2]
@@ -131,6 +132,18 @@ def test_a_goal_is_held_only_where_the_whole_interval_lies_above_it():
     assert table.verdict([found], 2.5) == "below"
     assert table.verdict([found], 2.0) == "open"
     assert table.verdict([found, (1.0, 0.9, 1.1)], 1.5) == "below"
+
+
+def test_a_row_below_its_goal_says_what_its_products_alone_allow(tmp_path):
+    blocks = {"ours": [1.0] * 5, "slow": [2.0] * 5, rows.PRODUCTS: [0.8] * 5}
+    about = {"items": 1, "missing": {}, "others": 0.0, "warnings": [], "commit": "a", "date": "2026-01-01"}
+    for goal, said in ((5, "below; its matrix products alone would be 2.5 times as fast"), (1.5, "holds")):
+        records = Records(tmp_path / "none.json", made_with())
+        records.put("a", "PASSIVE", {**about, "blocks": blocks})
+        text = table.render([Row("a row", "a", "things", goal)], records, output="a.md", raw="a.json")
+        slow, products = (line for line in text.splitlines() if line.startswith("| a row"))
+        assert slow.endswith(f"| {goal:g} | {said} |")
+        assert products.endswith("| 0.80 (0.80–0.80) |  |  |  |")
 
 
 def test_every_row_names_a_benchmark():
