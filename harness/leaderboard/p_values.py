@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -11,6 +13,7 @@ Array = NDArray[np.float64]
 LEAST = 1e-15
 """Least p-value that is told."""
 _NODES = 4097
+_LOGS = np.linspace(np.log(LEAST), 0.0, _NODES)
 _STEPS = 3
 """Newton's steps after a table's five digits; each doubles those that are right."""
 
@@ -51,8 +54,7 @@ def _alone(size: Array, variance: Array, freedom: int) -> Array:
 
 def _together(size: Array, seeds: Array, groups: Array, seed_freedom: int, group_freedom: int) -> Array:
     """P-values of both parts, by a search in a table and then Newton's method."""
-    logs = np.linspace(np.log(LEAST), 0.0, _NODES)
-    of_seeds, of_groups = _student(logs, seed_freedom), _student(logs, group_freedom)
+    logs, of_seeds, of_groups = _LOGS, _table(seed_freedom), _table(group_freedom)
     low, high = np.zeros(size.shape, np.int64), np.full(size.shape, _NODES - 1)
     while int((high - low).max(initial=0)) > 1:
         middle = (low + high) // 2
@@ -68,6 +70,14 @@ def _together(size: Array, seeds: Array, groups: Array, seed_freedom: int, group
     # The table ends at the least p-value: what lies beyond is that.
     most = np.sqrt(seeds * of_seeds[0] ** 2 + groups * of_groups[0] ** 2)
     return np.asarray(np.where(size >= most, LEAST, np.exp(log_p)))
+
+
+@functools.lru_cache(maxsize=32)
+def _table(freedom: int) -> Array:
+    """Quantiles at the logarithms of errors of the table, which every search of a board reads."""
+    quantiles = _student(_LOGS, freedom)
+    quantiles.flags.writeable = False
+    return quantiles
 
 
 def _student(log_error: Array, freedom: int) -> Array:
