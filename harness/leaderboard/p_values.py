@@ -74,7 +74,7 @@ def _together(size: Array, seeds: Array, groups: Array, seed_freedom: int, group
 
 @functools.lru_cache(maxsize=32)
 def _table(freedom: int) -> Array:
-    """Quantiles at the logarithms of errors of the table, which every search of a board reads."""
+    """Quantiles at the table's errors, which every search reads."""
     quantiles = _student(_LOGS, freedom)
     quantiles.flags.writeable = False
     return quantiles
