@@ -241,6 +241,8 @@ class EvaluatorCard(Card):
 
     protocol: str
     time: bool = False
+    sets: bool = False
+    """True if its `label` names a kind of which videos have sets of classes."""
     needs: frozenset[Need] = field(default_factory=lambda: frozenset({"vector"}))
     metrics: tuple[Metric, ...]
 

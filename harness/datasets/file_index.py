@@ -14,8 +14,9 @@ from pathlib import Path
 from harness.errors import DataError
 from harness.system import paths, processes, progress
 from harness.system.code import code_hash
+from harness.system.hashing import digest
 from harness.video import container
-from harness.video.archive import FileState
+from harness.video.archive import FileState, member
 from harness.video.probe import Record, probe, unusable
 
 PATIENCE = 120.0
@@ -200,13 +201,14 @@ def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
     known: dict[str, tuple[FileState | None, Record]] = {}
     index_file = _index_file(folder)
     if index_file.exists():
+        looking = _looking_code()
         for line in index_file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
                 name, stamp, code = row.pop("name"), row.pop("stamp"), row.pop("code", "")
                 if row["reason"] == "crashed":
                     continue
-                if row["reason"] and code != _looking_code():
+                if row["reason"] and code != looking:
                     known.pop(name, None)
                     continue
                 state = FileState(*stamp) if len(stamp) == len(FileState._fields) else None
@@ -217,8 +219,8 @@ def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
 
 
 def _looking_code() -> str:
-    """Hash of the code that looks at files."""
-    return code_hash("harness.video.probe")
+    """Hash of the code that looks at files, and of how long it may."""
+    return digest({"code": code_hash("harness.video.probe"), "patience": (PATIENCE, FRAME_PATIENCE, BYTE_PATIENCE)})
 
 
 def _longer(file: Path) -> float:
@@ -226,8 +228,9 @@ def _longer(file: Path) -> float:
     try:
         if file.is_dir():
             return FRAME_PATIENCE * sum(1 for _ in file.iterdir())
-        return BYTE_PATIENCE * file.stat().st_size
-    except OSError:  # which its record will say
+        place = None if file.is_file() else member(file)
+        return BYTE_PATIENCE * (file.stat().st_size if place is None else place.size)
+    except (OSError, DataError):  # which its record will say
         return 0.0
 
 

@@ -135,9 +135,10 @@ class Manifest(ListedDataset):
         paths: dict[tuple[str, tuple[float, float]], int] = {}
         sides: dict[str, str] = {}
         keys: set[str] = set()
-        for number, row in enumerate(read(file), start=1):
-            keys = keys or set(row)
-            problem = _problem(row, keys)
+        for number, written in enumerate(read(file), start=1):
+            keys = keys or set(written)
+            problem = _problem(written, keys)
+            row = dict(written) if problem else {key: plain(text) for key, text in written.items()}
             if not problem and (first := paths.setdefault((row["path"], _seconds(row) or WHOLE), number)) != number:
                 problem = f"{_id(row)!r} is in row {first} already"
             group = "" if problem else _group(row)
@@ -146,7 +147,7 @@ class Manifest(ListedDataset):
             if problem:
                 msg = f"{file}, row {number}: {problem}; correct the manifest"
                 raise DataError(msg)
-            rows.append({key: plain(text) for key, text in row.items()})
+            rows.append(row)
         if not rows:
             msg = f"{file}: names no videos; fill it with the columns {', '.join(REQUIRED)}"
             raise DataError(msg)

@@ -71,7 +71,9 @@ class UnionSplit:
 
     def __init__(self, name: str, parts: Sequence[Split]) -> None:
         self.name = name
-        self.left_out = {path: reason for part in parts for path, reason in part.left_out.items()}
+        self.left_out = {
+            f"{number}/{path}": reason for number, part in enumerate(parts) for path, reason in part.left_out.items()
+        }
         self._parts = [part.unlabelled() for part in parts]
         first: dict[str, tuple[int, int]] = {}
         for number, part in enumerate(self._parts):

@@ -241,6 +241,7 @@ PAIR_CLASSIFICATION = EvaluatorCard(
 
 MULTILABEL_PROBE = EvaluatorCard(
     name="multilabel_probe",
+    sets=True,
     summary="A linear classifier a class on frozen features of videos of several classes: are all of them readable?",
     paper=Paper(
         title="Hollywood in Homes: Crowdsourcing Data Collection for Activity Understanding",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from harness.values import ClassScores, ScoreKind
 
@@ -23,7 +24,8 @@ def keep(kind: ScoreKind, repeats: Iterable[Tensor]) -> ClassScores:
     Of logits each row has its maximum subtracted, which changes no softmax and leaves the classes that compete next to
     0, where half precision is finest. What then lies beyond its largest number, 65504, is clipped to that. Margins
     keep their zero, because a class ranks videos by them. Log-odds stay in single precision: those of a rare class are
-    far from 0, and differ between videos by less than half precision can tell.
+    far from 0, and differ between videos by less than half precision can tell; those of a class that all training
+    videos have, or none, are infinite, and become its largest number, or least.
 
     Args:
         kind: of the scores.
@@ -38,7 +40,8 @@ def keep(kind: ScoreKind, repeats: Iterable[Tensor]) -> ClassScores:
 
 def _rounded(kind: ScoreKind, scores: Tensor) -> NDArray[np.floating]:
     if kind == "log-odds":
-        single: NDArray[np.float32] = scores.float().cpu().numpy()
+        span = torch.finfo(torch.float32)
+        single: NDArray[np.float32] = scores.float().clamp(span.min, span.max).cpu().numpy()
         return single
     relative = scores - scores.amax(1, keepdim=True) if kind == "logits" else scores
     half: NDArray[np.float16] = relative.clamp(-LARGEST, LARGEST).half().cpu().numpy()

@@ -69,6 +69,7 @@ class KernelSVM:
             machines, notes = self._equal(kernels, train, bar) if self.weights == "equal" else _learnt(kernels, train)
             bar.advance()
         logits = machines.scores(_kernels(test.vectors, train.vectors, sizes)).mT[None].float()  # (1, N, C)
+        logits = logits.masked_fill(~_learnt_classes(train.labels, len(train.classes)), -torch.inf)
         scores, predictions = score_logits(self.card, train, test, logits)
         notes = {**notes, "converged": bool(machines.converged.all()), **split_notes(train, test)}
         evaluation = Evaluation(scores, predictions, notes, class_scores=keep("margins", logits))
@@ -86,9 +87,9 @@ class KernelSVM:
             )
 
         def fit_predict(rest: Tensor, held_out: Tensor) -> Tensor:
-            scores = fit(rest, COSTS).scores(mean[:, held_out][:, :, rest])
+            scores = fit(rest, COSTS).scores(mean[:, held_out][:, :, rest]).view(len(COSTS), count, -1)
             bar.advance()
-            return scores.view(len(COSTS), count, -1).argmax(1)
+            return scores.masked_fill(~_learnt_classes(train.labels[rest], count)[:, None], -torch.inf).argmax(1)
 
         accuracies = validate(train, fit_predict)
         best = max(range(len(COSTS)), key=lambda i: (accuracies[i], -i))
@@ -98,6 +99,11 @@ class KernelSVM:
         whole = dataclasses.replace(mean_alone, weights=shares)
         validation = {f"{cost:g}": top1 for cost, top1 in zip(COSTS, accuracies, strict=True)}
         return whole, {"cost": COSTS[best], "validation_top1": validation}
+
+
+def _learnt_classes(labels: Tensor, count: int) -> Tensor:
+    """(C,) bool: classes of which there is a training video; others are never predicted."""
+    return labels.bincount(minlength=count) > 0
 
 
 def _learnt(kernels: Tensor, train: LabelledFeatures) -> tuple[KernelMachines, dict[str, object]]:

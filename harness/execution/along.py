@@ -44,6 +44,8 @@ def fit(spec: FitSpec, along: Sequence[FitSpec], workshop: units.Workshop) -> No
     with workshop.lock(along_lock(whole.key)):
         while lacking := [share for share in along if not (workshop.folder(share.key) / FIT).exists()]:
             again = (workshop.folder(whole.key) / FIT).exists()
+            if (workshop.folder(whole.key) / TRAINING / AGAIN / FIT).exists():  # of a process that was stopped then
+                shutil.rmtree(workshop.folder(whole.key) / TRAINING / AGAIN)
             units.fit(whole, _KeepingWorkshop(workshop, whole, lacking, again=again))
         shutil.rmtree(workshop.folder(whole.key) / TRAINING / AGAIN, ignore_errors=True)
     if spec.whole is None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.errors import unknown
+from harness.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from harness.execution.sources import DataSources
+    from harness.interfaces import Split
     from harness.plugins.manager import Plugins
     from harness.store.choices import Choice
     from harness.store.records import CellSpec
+
+_NAMES: Mapping[str, Callable[[Split], Iterable[str]]] = MappingProxyType(
+    {
+        "label": lambda split: split.classes,
+        "multi-label kind": lambda split: split.multilabel_classes,
+        "target": lambda split: (name for video in split.videos for name in video.targets),
+    }
+)
+"""Names that a split has, by what they are names of."""
 
 
 def expect_answers(cells: Iterable[CellSpec], plugins: Plugins, sources: DataSources) -> None:
@@ -28,18 +39,19 @@ def expect_answers(cells: Iterable[CellSpec], plugins: Plugins, sources: DataSou
         data[cell.data.model_dump_json()] = cell.data
     for evaluator, data in measured.values():
         options = plugins.evaluators.completed(evaluator.name, evaluator.options)
-        for kind, names in (("label", _labels), ("target", _targets)):
-            asked = options.get(kind)
+        of_label = "multi-label kind" if plugins.evaluators.entry(evaluator.name).card.sets else "label"
+        for option, wanted in (("label", of_label), ("target", "target")):
+            asked = options.get(option)
             if isinstance(asked, str):
-                known = {name for choice in data.values() for name in names(choice, sources)}
-                if asked not in known:
-                    raise unknown(f"{kind} of evaluator {evaluator.name!r}:", asked, known)
+                _expect(asked, wanted, evaluator.name, [sources.split(choice, "test") for choice in data.values()])
 
 
-def _labels(data: Choice, sources: DataSources) -> Iterable[str]:
-    split = sources.split(data, "test")
-    return (*split.classes, *split.multilabel_classes)
-
-
-def _targets(data: Choice, sources: DataSources) -> Iterable[str]:
-    return dict.fromkeys(name for video in sources.split(data, "test").videos for name in video.targets)
+def _expect(asked: str, wanted: str, evaluator: str, splits: Iterable[Split]) -> None:
+    known = {kind: {name for split in splits for name in names(split)} for kind, names in _NAMES.items()}
+    if asked in known[wanted]:
+        return
+    for kind, names in known.items():
+        if asked in names:
+            msg = f"evaluator {evaluator!r} measures a {wanted}, and {asked!r} is a {kind} of the data"
+            raise UsageError(msg)
+    raise unknown(f"{wanted} of evaluator {evaluator!r}:", asked, known[wanted])

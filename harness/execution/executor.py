@@ -99,8 +99,14 @@ class Executor:
 
     def _recorder(self, bar: progress.Bar) -> Recorder:
         def finished(cell: EvalSpec, outcome: Outcome) -> None:
-            self._store.write(outcome.run, outcome.pictures, outcome.class_scores)
-            self._told(cell, outcome.run)
+            run = outcome.run
+            kept = None if run.status == "done" else self._store.readable(run.key)
+            if kept is not None and kept.status == "done":  # computed again because its class scores are gone
+                progress.say(f"run {run.key[:12]}: computing it again failed ({run.reason}); the stored one is kept")
+                run = kept
+            else:
+                self._store.write(run, outcome.pictures, outcome.class_scores)
+            self._told(cell, run)
             bar.advance()
 
         return Recorder(begun=lambda cell: self._told(cell, None), finished=finished)

@@ -62,8 +62,9 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
     statuses = [cell.status for cell in cells]
     status: CellStatus = next((one for one in GRAVEST if one in statuses), "done")
     groups = {group for cell in cells for group in cell.group_names}
+    alike = _same_seeds(cells)
     samples = [
-        _mean([fold.samples[index] if fold.samples else None for fold in folds], len(groups))
+        _mean([fold.samples[index] if fold.samples and alike else None for fold in folds], len(groups))
         for index in range(len(card.metrics))
     ]
     return BoardCell(
@@ -83,7 +84,12 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
 
 
 def _sample(folds: Sequence[BoardCell], groups: int, metric: Metric) -> Sample | None:
-    return _mean([cell.resample(metric) for cell in folds], groups)
+    return _mean([cell.resample(metric) for cell in folds], groups) if _same_seeds(folds) else None
+
+
+def _same_seeds(folds: Sequence[BoardCell]) -> bool:
+    """True where all folds have the same seeds, so that these can be paired."""
+    return len({tuple(seed for seed, _ in cell.primary.values) for cell in folds}) == 1
 
 
 def _mean(samples: Sequence[Sample | None], groups: int) -> Sample | None:
@@ -104,10 +110,9 @@ def _summary(metric: Metric, summaries: Sequence[MetricSummary], sample: Sample 
     chance = sum(chances) / len(chances) if len(chances) == len(summaries) else None
     if not values or any(summary.interval is None for summary in summaries):
         return MetricSummary(metric, values=values)
-    spread = (
-        over_seeds([value for _, value in values], metric.bounds) if sample is None else interval(sample, metric.bounds)
-    )
-    return MetricSummary(metric, spread, chance, values)
+    if sample is None:
+        return MetricSummary(metric, over_seeds([value for _, value in values], metric.bounds), chance, values)
+    return MetricSummary(metric, interval(sample, metric.bounds), chance, values)
 
 
 def _by_seed(summaries: Sequence[MetricSummary]) -> Iterator[tuple[int, float]]:

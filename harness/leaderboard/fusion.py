@@ -77,9 +77,12 @@ def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = No
     several = read[0].kind == "log-odds"
     metrics = (MAP,) if several else (TOP1, MAP)
     true = true_classes(read[0], _predictions(runs[0]))
-    each = [_probabilities(run, scores) for run, scores in zip(runs, read, strict=True)]
-    mean = sum(share * one.expand(repeats, -1, -1) for share, one in zip(shares, each, strict=True))
-    assert isinstance(mean, torch.Tensor)
+    if several:
+        each = [torch.from_numpy(scores.values).to(torch.float64) for scores in read]
+        mean = _log_odds([one.expand(repeats, -1, -1) for one in each], shares)
+    else:
+        each = [_probabilities(run, scores) for run, scores in zip(runs, read, strict=True)]
+        mean = _mean([one.expand(repeats, -1, -1) for one in each], shares)
     predicted = () if several else tuple(map(tuple, mean.argmax(2).tolist()))
     fused = _ranked(dataclasses.replace(_predictions(runs[0]), predicted=predicted), mean, true)
     measured = [_ranked(_predictions(run), one, true) for run, one in zip(runs, each, strict=True)]
@@ -99,6 +102,20 @@ def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = No
             for metric, one, other in zip(metrics, of_fusion, of_runs[best], strict=True)
         },
         predictions=fused,
+    )
+
+
+def _mean(each: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    return torch.stack([share * one for share, one in zip(shares, each, strict=True)]).sum(0)
+
+
+def _log_odds(each: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Log-odds of the mean of probabilities that are given by their log-odds.
+
+    They rank as the mean does, and tell apart what as a probability is 1.
+    """
+    return (
+        _mean([one.sigmoid() for one in each], shares).log() - _mean([(-one).sigmoid() for one in each], shares).log()
     )
 
 
@@ -182,9 +199,9 @@ def _measured_on(run: Run) -> tuple[object, ...]:
     return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels, files
 
 
-def _ranked(predictions: Predictions, shares: Tensor, true: Tensor) -> Predictions:
-    """Predictions with the values of single videos for mAP, by shares (R, N, C)."""
-    values = torch.stack([mean_average_precision_values(repeat, true) for repeat in shares])
+def _ranked(predictions: Predictions, scores: Tensor, true: Tensor) -> Predictions:
+    """Predictions with the values of single videos for mAP, by scores (R, N, C)."""
+    values = torch.stack([mean_average_precision_values(repeat, true) for repeat in scores])
     return dataclasses.replace(predictions, values=to_values({MAP.id: values}))
 
 

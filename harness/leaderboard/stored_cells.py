@@ -100,7 +100,7 @@ def with_runs(cells: Sequence[EvalSpec | Unplanned], store: Store) -> tuple[Plan
     runs = {cell.key: store.readable(cell.key) for cell in cells if isinstance(cell, EvalSpec)}
     newest: dict[str, Run] = {}
     if None in runs.values() or any(isinstance(cell, Unplanned) for cell in cells):
-        for older in sorted(store, key=lambda run: str(run.provenance.get("finished"))):
+        for older in sorted(store, key=lambda run: str(run.provenance.get("finished", ""))):
             newest[older.identity.place] = older
     planned = []
     for cell in cells:

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import os
+import tarfile
 
 import pytest
 
@@ -69,7 +70,23 @@ def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):
         (tmp_path / "frames" / f"{number}.jpg").touch()
     for names in (["short.avi"], ["hours.mkv"], ["frames"]):
         records(tmp_path, names, title="looking")
-    assert given == pytest.approx([file_index.PATIENCE + more for more in (0.001, 1000, 3)])
+    with tarfile.open(tmp_path / "shard.tar", "w") as archive:
+        (tmp_path / "clip.mp4").write_bytes(bytes(2 * 10**6))
+        archive.add(tmp_path / "clip.mp4", "clip.mp4")
+    records(tmp_path, ["shard.tar/clip.mp4"], title="looking")
+    assert given == pytest.approx([file_index.PATIENCE + more for more in (0.001, 1000, 3, 2)])
+
+
+def test_a_file_that_hung_is_looked_at_again_with_more_patience(folder, monkeypatch):
+    said = {"reason": "hung"}
+    monkeypatch.setattr(
+        file_index, "_inspected", lambda folder, names: ((name, unusable(said["reason"], "no")) for name in names)
+    )
+    assert records(folder, ["a.avi"], title="looking")["a.avi"].reason == "hung"
+    said["reason"] = "corrupt"
+    assert records(folder, ["a.avi"], title="looking")["a.avi"].reason == "hung"
+    monkeypatch.setattr(file_index, "PATIENCE", 1000.0)
+    assert records(folder, ["a.avi"], title="looking")["a.avi"].reason == "corrupt"
 
 
 def test_a_file_is_not_blamed_for_what_another_left_in_its_worker(folder, tmp_path, monkeypatch):

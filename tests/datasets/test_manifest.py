@@ -213,6 +213,16 @@ def test_a_class_of_test_that_train_lacks(rows, write):
     assert len(Manifest().split("test")) == len(rows)
 
 
+def test_a_group_in_two_spellings_is_one(rows, write):
+    for number, name in ((0, "caf\u00e9"), (2, "cafe\u0301")):
+        rows[number] = {**rows[number], "group": name}
+    for row in rows:
+        row.setdefault("group", row["path"])
+    write(rows)
+    with pytest.raises(DataError, match="row 3: group 'caf\u00e9' is in train and in test"):
+        Manifest().split("train")
+
+
 def test_accents_are_the_same_however_they_are_written(rows, write):
     write([{**row, "label": ("e\u0301", "\u00e9")[row["split"] == "test"]} for row in rows], ".json")
     assert Manifest().split("test").classes == {"action": ("\u00e9",)}

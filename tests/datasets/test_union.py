@@ -70,6 +70,25 @@ def test_equal_videos_are_there_once_and_labels_never(splits):
     torch.testing.assert_close(joined.read(index, [3, 4]), joined.read(index)[3:5])
 
 
+def test_what_each_part_left_out_is_counted(splits):
+    parts = [
+        Held(split, {"a/1.mp4": reason, name: "empty"})
+        for split, reason, name in zip(splits, ("missing", "corrupt"), ("a/2.mp4", "a/3.mp4"), strict=True)
+    ]
+    left_out = UnionSplit("train", parts).left_out
+    assert sorted(left_out.values()) == ["corrupt", "empty", "empty", "missing"]
+
+
+class Held:
+    """A split that left videos out."""
+
+    def __init__(self, split, left_out):
+        self._split, self.left_out = split, left_out
+
+    def __getattr__(self, name):
+        return getattr(self._split, name)
+
+
 def test_the_order_does_not_depend_on_that_of_the_parts_and_the_manifest_names_them(splits):
     one, other = splits
     forth, back = UnionSplit("train", [one, other]), UnionSplit("train", [other, one])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,22 @@ def test_equal_weights_give_scikit_learns_machines_on_the_scaled_blocks():
     assert result.predictions.predicted[0] == tuple(predicted.tolist())
     assert result.notes["converged"]
     assert set(result.notes["validation_top1"]) == {"0.001", "0.01", "0.1", "1", "10", "100", "1000"}
+
+
+@pytest.mark.parametrize("weights", ["equal", "gmkl"])
+def test_a_class_that_train_lacks_is_never_predicted(weights):
+    class FiveClasses(MovingSquares):
+        card = MovingSquares.card
+
+        def split(self, name):
+            split = super().split(name)
+            return dataclasses.replace(split, classes={"action": (*split.classes["action"], "never")})
+
+    part = CachedEncoder(NoisyEncoder(), key="part")
+    parts = CompositeEncoder((part, part), by="blocks", key="both")
+    result = KernelSVM(weights=weights).evaluate(parts, FiveClasses(), seed=0)
+    assert (result.class_scores.values[..., 4] == np.finfo(np.float16).min).all()
+    assert set(result.predictions.predicted[0]) <= {0, 1, 2, 3}
 
 
 def test_learnt_weights_lean_to_the_block_that_tells_the_class():

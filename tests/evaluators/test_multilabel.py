@@ -14,6 +14,7 @@ from harness.errors import DataError
 from harness.evaluators.cards import INFLUENCES, MULTILABEL_PROBE
 from harness.evaluators.knn import KNN
 from harness.evaluators.multilabel import MultilabelProbe
+from harness.execution.outcomes import expect_storable
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.class_scores import measure_class_scores
 from harness.leaderboard.group_draws import GroupDraws
@@ -160,6 +161,7 @@ def test_log_odds_of_each_class_are_kept_with_the_sets(noisy):
     np.testing.assert_allclose(noisy.class_scores.values[0][:, learnt], scores[:, learnt], atol=1e-3)
     assert noisy.predictions.multilabels == tuple(tuple(np.flatnonzero(row).tolist()) for row in wanted)
     assert () in noisy.predictions.multilabels
+    expect_storable(noisy, MULTILABEL_PROBE)  # with a class that no training video has
     measures = measure_class_scores(noisy.class_scores, noisy.predictions)
     assert measures == {"mean_average_precision": pytest.approx(values(noisy)["map"])}
 

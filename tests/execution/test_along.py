@@ -239,6 +239,18 @@ def test_what_a_second_fit_left_when_it_was_killed_is_removed(toy):
     assert not left.exists()
 
 
+def test_a_second_fit_that_ended_when_it_was_killed_is_done_again_for_what_lacks(toy, trained):
+    whole, quarter, half = (cell.row for cell in planned())
+    along.fit(whole, (quarter,), workshop())
+    left = folder(whole) / "training" / "again"
+    left.mkdir(parents=True)
+    (left / "fit.json").write_text("{}")
+    along.fit(half, (quarter, half), workshop())
+    assert trained == ["supervised"] * 2
+    assert not left.exists()
+    assert (folder(half) / "fit.json").exists()
+
+
 def test_a_suite_is_measured_from_one_fit_to_the_board(run, toy):
     runs, _ = run(**{key: SUITE[key] for key in ("frames", "methods")}, composites=[_both()])
     assert [run.status for run in runs] == ["done"] * 4, [run.reason for run in runs]

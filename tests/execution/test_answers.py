@@ -37,6 +37,14 @@ def suite(*evaluators, **changes):
     [
         ({"name": "knn", "label": "actoin"}, "unknown label of evaluator 'knn': 'actoin'; did you mean 'action'"),
         ({"name": "clustering", "label": "scene"}, "unknown label of evaluator 'clustering': 'scene'; known: action"),
+        (
+            {"name": "multilabel_probe"},
+            "evaluator 'multilabel_probe' measures a multi-label kind, and 'action' is a label of",
+        ),
+        (
+            {"name": "multilabel_probe", "label": "mood"},
+            "unknown multi-label kind of evaluator 'multilabel_probe': 'mood'; known: none",
+        ),
         ({"name": "ridge_probe", "target": "age"}, "unknown target of evaluator 'ridge_probe': 'age'; known: none"),
     ],
 )
@@ -57,7 +65,7 @@ def test_what_one_of_several_data_sets_has_is_planned(toy, monkeypatch):
     plugins = Plugins()
     sources = DataSources(plugins)
     data = ["blobs", {"name": "blobs", "limit": 8}]
-    evaluators = {"name": "ridge_probe", "target": "age"}, {"name": "knn", "label": "mood"}
+    evaluators = {"name": "ridge_probe", "target": "age"}, {"name": "multilabel_probe", "label": "mood"}
     cells = [cell for cell, _ in suite_cells(suite(*evaluators, data=data), plugins)]
     read = DataSources.split
 
@@ -70,7 +78,10 @@ def test_what_one_of_several_data_sets_has_is_planned(toy, monkeypatch):
 
     monkeypatch.setattr(DataSources, "split", split)
     expect_answers(cells, plugins, sources)
-    for missing in ("ridge_probe", "knn"):
+    for missing in ("ridge_probe", "multilabel_probe"):
         alone = [cell for cell in cells if not cell.data.options and cell.evaluator.name == missing]
         with pytest.raises(UsageError, match=missing):
             expect_answers(alone, plugins, sources)
+    single = [cell for cell, _ in suite_cells(suite({"name": "knn", "label": "mood"}, data=data), plugins)]
+    with pytest.raises(UsageError, match="'knn' measures a label, and 'mood' is a multi-label kind of the data"):
+        expect_answers(single, plugins, sources)

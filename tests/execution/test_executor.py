@@ -12,8 +12,10 @@ import pytest
 from filelock import FileLock
 
 from harness.errors import PluginError, StoreError, UsageError
+from harness.execution.executor import Executor
+from harness.execution.units import Outcome, Workplace
 from harness.store.runs import Store
-from harness.system import paths
+from harness.system import paths, progress
 
 
 def test_a_run_has_scores_predictions_protocol_and_provenance(run):
@@ -27,6 +29,22 @@ def test_a_run_has_scores_predictions_protocol_and_provenance(run):
     assert found.provenance["hardware"]
     stored = Store(paths.store()).find(found.key[:8])
     assert stored == found
+
+
+def test_a_run_whose_class_scores_are_gone_is_not_lost_when_computing_them_again_fails(run, capsys):
+    (before,), _ = run()
+    store = Store(paths.store())
+    store.class_scores_path(before.key).unlink()
+    told = []
+    executor = Executor([Workplace(store=store.folder)], told=lambda cell, run: told.append(run))
+    failed = before.model_copy(update={"status": "oom", "reason": "no memory", "class_scores": None})
+    other = failed.model_copy(update={"key": "f" * 20})
+    with progress.bar("again", total=2) as bar:
+        finished = executor._recorder(bar).finished
+        finished(None, Outcome(failed))
+        finished(None, Outcome(other))
+    assert [store.get(before.key), store.get(other.key)] == told == [before, other]
+    assert "computing it again failed (no memory); the stored one is kept" in capsys.readouterr().err
 
 
 def test_what_is_stored_is_not_computed_again(run):

@@ -74,6 +74,22 @@ def test_a_fold_that_failed_makes_the_cell_incomplete(folds, cards):
     assert cell.sample is None
 
 
+def test_folds_of_other_seeds_are_not_paired(folds, cards):
+    lacking = {(1, 2), (2, 1)}  # fold and seed: each has as many
+    begun = [
+        cell.model_copy(update={"run": None})
+        if (cell.identity.data.options["fold"], cell.identity.seed) in lacking
+        else cell
+        for cell in folds
+    ]
+    _, rows = assemble(begun, cards)
+    cell = rows[0].cells[0]
+    values = [value for _, value in cell.primary.values]
+    assert [seed for seed, _ in cell.primary.values] == [0]
+    assert (cell.primary_sample, cell.resample(cards["knn"].primary)) == (None, None)
+    assert cell.interval.mean == pytest.approx(values[0])
+
+
 def test_a_fold_that_is_still_to_do_makes_the_cell_incomplete(folds, cards):
     begun = [
         cell.model_copy(update={"run": None}) if cell.identity.data.options["fold"] == 2 else cell for cell in folds

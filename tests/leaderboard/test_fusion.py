@@ -153,6 +153,17 @@ def test_runs_of_several_classes_a_video_are_fused_by_class(store_of):
     assert fusion.best == int(np.argmax([expected(one) for one in shares]))
     assert fusion.gains["map"].mean == pytest.approx(fusion.fused["map"] - max(one["map"] for one in fusion.scores))
     assert fusion.gains["map"].low < fusion.gains["map"].mean < fusion.gains["map"].high
+    sure = [(run, ClassScores("log-odds", scores.values + np.float32(60))) for run, scores in runs]
+    sure = [
+        (run.model_copy(update={"key": f"{place}" * 20, "class_scores": record_of(one, to_bytes(one))}), one)
+        for place, (run, one) in enumerate(sure)
+    ]
+    for run, one in sure:
+        store.write(run, scores=to_bytes(one))
+    high = fuse(store, [run.key for run, _ in sure])  # every probability is 1
+    assert [one["map"] for one in high.scores] == pytest.approx([one["map"] for one in fusion.scores], abs=1e-3)
+    low = [scores.values[0].astype(np.float64) for _, scores in runs]
+    assert high.fused["map"] == pytest.approx(expected(-np.log(np.exp(-low[0]) + np.exp(-low[1]))), abs=1e-3)
     certain = ClassScores("log-odds", runs[0][1].values + np.float32(200))  # every sigmoid is 1
     measures = measure_class_scores(certain, runs[0][0].predictions)
     assert measures == {"mean_average_precision": pytest.approx(expected(certain.values[0]))}

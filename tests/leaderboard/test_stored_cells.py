@@ -66,6 +66,7 @@ def test_else_the_newest_run_of_the_same_cell(run, tmp_path):
     store = Store(tmp_path)
     for key, finished in (("b" * 20, "2026-01-01"), ("a" * 20, "2026-01-02"), ("c" * 20, "2025-01-01")):
         store.write(run.model_copy(update={"key": key, "provenance": {"finished": finished}}))
+    store.write(run.model_copy(update={"key": "d" * 20, "provenance": {}}))  # of a version that noted no time
     [planned] = with_runs(cells_of(run, key="f" * 20), store)
     assert (planned.key, planned.run.key) == ("f" * 20, "a" * 20)
 
