@@ -102,7 +102,7 @@ class KernelSVM:
 
 
 def _learnt_classes(labels: Tensor, count: int) -> Tensor:
-    """(C,) bool: classes of which there is a training video; others are never predicted."""
+    """(C,) bool: classes with a training video; others are never predicted."""
     return labels.bincount(minlength=count) > 0
 
 
