@@ -294,9 +294,10 @@ FINETUNE = EvaluatorCard(
     ),
     protocol=(
         "Tokmakov et al. 2020, transfer: a linear classifier on a copy of the network, both trained with labels. Here: "
-        "AdamW with cosine decay, random clips, crops and mirroring as of the method supervised; the same frames and "
-        "the same learning rates for every encoder, of which held-out groups inside train choose one; refit on all of "
-        "train; scores averaged over the clips and crops that the option views names. Purushwalkam and Gupta 2016, "
+        "AdamW with cosine decay and weight decay 0.05, label smoothing 0.1 (label_smoothing), random clips, crops and "
+        "mirroring as of the method supervised; the same frames and the same learning rates for every encoder, of "
+        "which held-out groups inside train choose one; refit on all of train; scores averaged over the clips and "
+        "crops that the option views names. Purushwalkam and Gupta 2016, "
         "section 4.3, have a hidden layer before the classifier (hidden: 2048), and train these two alone in their "
         "last two layers (frozen: all)"
     ),

@@ -62,6 +62,7 @@ class Finetune:
         label: which kind of class to predict.
         shots: train on so many videos of each class, drawn as in few-shot classification; None takes all.
         draws: of the shots; scores are means over them.
+        label_smoothing: share of the target that is spread over all classes; 0 is the plain cross-entropy of papers.
 
     Raises:
         UsageError: when an option is impossible.
@@ -85,6 +86,7 @@ class Finetune:
         label: str = "action",
         shots: int | None = None,
         draws: int = 1,
+        label_smoothing: float = 0.1,
     ) -> None:
         if draws < 1 or (shots is None and draws > 1) or (shots is not None and shots < 1):
             msg = f"shots and draws must be at least 1, and several draws need shots, got {shots} and {draws}"
@@ -94,6 +96,9 @@ class Finetune:
                 "frames and batch_size must be at least 1, hidden at least 0, frozen at least 0 or all, "
                 f"got {frames}, {batch_size}, {hidden}, {frozen}"
             )
+            raise UsageError(msg)
+        if not 0 <= label_smoothing < 1:
+            msg = f"label_smoothing must be at least 0 and below 1, got {label_smoothing}"
             raise UsageError(msg)
         if not lrs or len(set(lrs)) < len(lrs) or not all(0 < lr < math.inf for lr in lrs):
             msg = f"lrs must be different positive numbers, at least one, got {list(lrs)}"
@@ -112,6 +117,7 @@ class Finetune:
         self.label = label
         self.shots = shots
         self.draws = draws
+        self.label_smoothing = label_smoothing
 
     def encodings(self, promise: Promise, data: Dataset, *, seed: int) -> tuple[Encoding, ...]:
         """Vectors of train and test, which show a collapsed encoder before training."""
@@ -191,7 +197,12 @@ class Finetune:
 
     def _train(self, start: Trainable, train: Split, session: TrainingSession, lr: float) -> Classifier:
         training = Supervised(
-            label=self.label, hidden=self.hidden, mirror=self.mirror, batch_size=self.batch_size, lr=lr
+            label=self.label,
+            hidden=self.hidden,
+            mirror=self.mirror,
+            batch_size=self.batch_size,
+            lr=lr,
+            label_smoothing=self.label_smoothing,
         )
         network = Frozen(copy.deepcopy(start.module).requires_grad_(True), self.frozen)
         with seeded(derive_seed(session.budget.seed)):

@@ -107,6 +107,12 @@ def test_a_hidden_layer_is_there_and_trained(trained):
     )
 
 
+def test_labels_are_smoothed_as_the_option_says(trained):
+    evaluate(frames=16)
+    evaluate(frames=16, label_smoothing=0.0)
+    assert [network.smoothing for network, _ in trained] == [0.1, 0.0]
+
+
 def test_a_hidden_layer_learns_from_frozen_vectors():
     assert (
         evaluate(encoder=informed_encoder(), frozen="all", hidden=32, frames=6000, lrs=(0.03,)).scores[0].value == 1.0
@@ -391,6 +397,8 @@ def test_encoders_that_cannot_be_fine_tuned():
         ({"shots": 5, "draws": 0}, "shots and draws must be at least 1"),
         ({"draws": 2}, "several draws need shots"),
         ({"lrs": ()}, "at least one"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
+        ({"label_smoothing": -0.1}, "label_smoothing must be at least 0 and below 1"),
         ({"lrs": (0.1, 0.1)}, "different positive numbers"),
         ({"lrs": (0.1, -1.0)}, "different positive numbers"),
         ({"views": "25x10", "mirror": False}, "25x10 mirror each crop"),

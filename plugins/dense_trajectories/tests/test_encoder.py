@@ -145,3 +145,10 @@ def test_videos_that_are_done_are_not_encoded_again(squares):
     left = dict(encoder.encode_videos(test, done))
     assert list(left) == list(range(1, len(test), 2))
     assert all(torch.allclose(vector, vectors[position], atol=1e-6) for position, vector in left.items())
+
+
+def test_the_released_form_has_a_balanced_sketch(squares):
+    counts = [
+        fitted(squares, form=form, sketch=20).sketch.buckets.bincount(minlength=20) for form in ("paper", "released")
+    ]
+    assert [int(one.max() - one.min()) <= 1 for one in counts] == [False, True]

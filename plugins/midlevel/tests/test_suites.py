@@ -123,7 +123,7 @@ def test_the_papers_parameters(plugins, name):
             assert (options["concepts"], options["codes"], options["dim"]) == (512, "pca", 198)
             continue
         assert options["clusters"] == (1000 if options.get("network") == "volumes" else 600)
-        if method == "midlevel_svm":
+        if method == "midlevel_svm" or (method == "midlevel_softmax" and name == "table1"):
             assert (options["members"], options["least"]) == (5, 3)  # of Singh et al.
         else:
             assert (options["subsets"], options["members"], options["cycles"]) == (10, 100, 4)

@@ -65,7 +65,8 @@ def test_the_papers_parameters(plugins, name):
             continue
         method = plugins.methods.build(choice.name, choice.options)
         assert (method.optimizer, method.lr, method.momentum, method.weight_decay) == ("sgd", 1e-3, 0.9, 0.005)
-        assert (method.schedule, method.clip_gradients, method.colour) == ("step", 5.0, 0.0)
+        schedule = () if name == "table3" else "step"  # 5,000 steps end before the first drop, after 10,000
+        assert (method.schedule, method.clip_gradients, method.colour) == (schedule, 5.0, 0.0)
         expected = {"siamese": 120, "sfa": 120, "quadruplet": 45 if name == "released" else 40, "triplet": 40}
         assert method.batch_size == expected[choice.name]
         assert choice.name != "triplet" or method.distance == "euclidean"

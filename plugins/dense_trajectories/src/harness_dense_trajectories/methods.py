@@ -93,7 +93,7 @@ class IdtFv(_TrajectoryMethod):
     encoding: Literal["joint", "separate"] = "joint"
     """All descriptors of a trajectory as one vector, or a mixture for each."""
     form: Literal["paper", "released"] = "paper"
-    """Form of the Fisher vector, see `fisher_vectors`."""
+    """Form of the Fisher vector, see `fisher_vectors`; the released one has a balanced sketch."""
     sketch: int = 0
     """Dimensions that the vector is brought to by a count sketch; 0 keeps it."""
 
@@ -114,7 +114,8 @@ class IdtFv(_TrajectoryMethod):
                 parts[name] = Fisher(pca, fit_gmm(pca.project(x), self.components, seed=session.budget.seed), self.form)
                 bar.advance()
         dim = sum(part.dim for part in parts.values())
-        sketch = count_sketch(dim, self.sketch, seed=session.budget.seed) if self.sketch else None
+        balanced = self.form == "released"
+        sketch = count_sketch(dim, self.sketch, seed=session.budget.seed, balanced=balanced) if self.sketch else None
         return TrajectoryEncoder(self.settings, parts, sketch, self.boxes, session.device)
 
 

@@ -39,6 +39,9 @@ class VggM:
     `imagenet-vgg-m.mat`. Caffe's own file is not accepted. Those of `fc6` are for 201 to 232 pixels; at other sizes,
     and with batch normalisation, `strict: false` takes what fits.
 
+    Frames are shown with a short side of `size` pixels, and their middle is cut out. Training crops from frames that
+    are an eighth larger, so that people are an eighth smaller in what evaluators show, but for the views `25x10`.
+
     Args:
         width: multiplies the channels of all convolutions and the units of `fc6`; even numbers, at least 2.
         size: pixels of the input.

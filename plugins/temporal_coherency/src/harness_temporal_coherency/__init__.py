@@ -25,7 +25,7 @@ SFA = MethodCard(
     paper=PAPER,
     deviations=(
         "the optimiser's defaults are for small networks and budgets, not the paper's 30,000 steps of SGD",
-        "a negative reaches at most the first or last frame of a video shorter than its gap",
+        "a negative is at most the last frame of a video shorter than its gap",
     ),
 )
 

@@ -12,6 +12,7 @@ from torch import nn
 from harness.encoders.network import NetworkEncoder
 from harness.errors import UsageError
 from harness_dense_trajectories.methods import IdtFv
+from harness_dense_trajectories.settings import Flow
 from harness_trajectory_clustering.cards import VIDEO_LA
 from harness_trajectory_clustering.clusterings import Clusterings
 from harness_trajectory_clustering.objective import LocalAggregation
@@ -67,6 +68,8 @@ class VideoLA(VideoIR):
     """Form of the Fisher vectors."""
     boxes: str = ""
     """Name of humans' boxes, as in the method `idt_fv`."""
+    flow: Flow = "dis"
+    """Optical flow of the trajectories, as there; the paper's is Farneback's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -133,7 +136,9 @@ class VideoLA(VideoIR):
         trajectories = TrajectoryPrior(len(train), self.sketch)
 
         def cluster(_: Stage) -> None:
-            encoding = IdtFv(components=self.components, sketch=self.sketch, form=self.form, boxes=self.boxes)
+            encoding = IdtFv(
+                components=self.components, sketch=self.sketch, form=self.form, boxes=self.boxes, flow=self.flow
+            )
             trajectories.fill(encoding, backbone, train, session)
             loss.clusterings.fit(
                 trajectories.vectors, session.budget.seed, alone=trajectories.still, share=rounds.share
@@ -160,7 +165,7 @@ class VideoLA(VideoIR):
         """
         if self.warm_up is None:
             return math.floor(epochs / 2)
-        if self.warm_up >= epochs:
+        if math.ceil(self.warm_up) >= epochs:  # it ends with an epoch
             msg = (
                 f"method {self.card.name!r}: expected a warm_up of fewer epochs than the {epochs:.4g} that the budget "
                 f"has, got {self.warm_up:g}"
