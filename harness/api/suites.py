@@ -134,7 +134,8 @@ def run(
         if address:
             processors = places[0].processors if dask == LOCAL else workers  # other machines are others' to divide
             place = replace(places[0], scheduler=address, processors=processors, variables=paths.variables())
-            executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell)
+            devices = [one.device for one in places] if dask == LOCAL else []
+            executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell, devices=devices)
         else:
             executor = Executor(places, limits=limits, told=plugin_process.tell)
         cells = measured_by(planned.plan.cells, only)

@@ -26,6 +26,9 @@ FRAME_PATIENCE = 0.1
 BYTE_PATIENCE = 1e-6
 """Seconds more for each byte of the largest file: hours of video take minutes."""
 
+PASSING = frozenset({"crashed", "unreadable"})
+"""Reasons that may be gone the next time, and are not remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -85,7 +88,7 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
     for name in dict.fromkeys(names):
         try:
             state = container.identity(folder / name)[1]
-        except OSError:
+        except (OSError, DataError):  # the latter of an archive that is broken
             made[name] = probe(folder / name)
             continue
         remembered = name in known and known[name][0] == state
@@ -110,7 +113,7 @@ def records(folder: Path, names: Sequence[str], *, title: str) -> dict[str, Reco
             made[name] = record
             if looks is not None:
                 looks[folder / name] = Look(known[name][1] if name in known else None, record)
-            if record.reason != "crashed":
+            if record.reason not in PASSING:
                 write(name, todo[name], record)
             bar.advance(note=record.reason)
     return made
@@ -206,7 +209,7 @@ def _read(folder: Path) -> dict[str, tuple[FileState | None, Record]]:
             try:
                 row = json.loads(line)
                 name, stamp, code = row.pop("name"), row.pop("stamp"), row.pop("code", "")
-                if row["reason"] == "crashed":
+                if row["reason"] in PASSING:
                     continue
                 if row["reason"] and code != looking:
                     known.pop(name, None)

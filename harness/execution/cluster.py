@@ -12,13 +12,13 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError, UsageError
 from harness.execution.failures import Failure
-from harness.execution.outcomes import new_run
+from harness.execution.outcomes import keep, new_run
 from harness.execution.pending import PendingUnits
 from harness.execution.supervision import Recorder, Supervisor
 from harness.store.locks import lock
@@ -62,13 +62,21 @@ class ClusterExecutor:
         workplace: of every task.
         limits: of each child.
         told: of cells; called by one thread at a time.
+        devices: of the workers of this machine; none where each has the workplace's.
     """
 
     def __init__(
-        self, address: str, workplace: Workplace, *, limits: Limits | None = None, told: Told | None = None
+        self,
+        address: str,
+        workplace: Workplace,
+        *,
+        limits: Limits | None = None,
+        told: Told | None = None,
+        devices: Sequence[str] = (),
     ) -> None:
         self._address = address
         self._place = workplace
+        self._devices = tuple(devices)
         self._limits = limits
         self._told = told or (lambda cell, run: None)
         self._store = Store(workplace.store)
@@ -114,6 +122,7 @@ class ClusterExecutor:
                 topic,
                 pending.retried(unit),
                 before,
+                self._devices,
                 key=f"{topic}-{unit.key}",
                 priority=-rank,
                 resources=needs or None,
@@ -136,6 +145,8 @@ class ClusterExecutor:
                         self._store.write(run)
                         screen.put(tasks[task].key, FINISHED, cell.key)
             except (CancelledError, OSError, TimeoutError) as error:
+                if task.status == "error":  # of the work, not of the connection
+                    raise
                 msg = f"scheduler {self._address} is gone; the same command goes on with what is stored"
                 raise HarnessError(msg) from error
         screen.expect_all()
@@ -213,6 +224,7 @@ def do_unit(
     topic: str,
     retried: frozenset[str],
     before: Mapping[str, Failure | None],
+    devices: Sequence[str] = (),
 ) -> Failure | None:
     """Do a unit on a worker, unless it is stored; tell its progress by events.
 
@@ -223,11 +235,13 @@ def do_unit(
         topic: of the events.
         retried: keys of cells that are computed again, whatever is stored.
         before: failures of the fits that it depends on, by key.
+        devices: of the workers of this machine, by their numbers; none where each has the workplace's.
     """
     from distributed import get_worker
 
     worker, supervisor = get_worker(), Supervisor(limits)
-    workplace = dataclasses.replace(workplace, frames=_frames_of_worker())
+    device = own_device(workplace.device, devices, worker.name)
+    workplace = dataclasses.replace(workplace, device=device, frames=_frames_of_worker())
     multiprocessing.current_process().daemon = False  # else it might have no children, which end with it anyway
     store = Store(workplace.store)
     store.hold()
@@ -236,7 +250,7 @@ def do_unit(
         worker.log_event(topic, (unit.key, kind, *values))
 
     def finished(cell: EvalSpec, outcome: Outcome) -> None:
-        store.write(outcome.run, outcome.pictures, outcome.class_scores)
+        keep(store, outcome)
         telling.flush()
         tell(FINISHED, cell.key)
 
@@ -253,6 +267,15 @@ def do_unit(
         finally:
             telling.flush()
             tell(ENDED)
+
+
+def own_device(device: str, devices: Sequence[str], name: object) -> str:
+    """Device of a worker: its own, where workers have numbers and devices are listed.
+
+    >>> own_device("cuda:0", ["cuda:0", "cuda:1"], 3), own_device("cuda", [], "tcp://a:1")
+    ('cuda:1', 'cuda')
+    """
+    return devices[name % len(devices)] if devices and isinstance(name, int) else device
 
 
 @functools.cache

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import filelock
 
+from harness.execution.outcomes import keep
 from harness.execution.pending import PendingUnits
 from harness.execution.supervision import Recorder, Supervisor
 from harness.store.locks import lock
@@ -71,6 +72,7 @@ class Executor:
             bar = stack.enter_context(progress.bar(title, total=pending.cells))
             frames = stack.enter_context(shared_folder())
             self._free = [replace(place, frames=frames) for place in self._free]
+            stack.callback(_release, running)
             pool = stack.enter_context(ThreadPoolExecutor(len(self._free), thread_name_prefix="unit"))
             stack.callback(supervisor.stop)  # before the pool waits for its threads
             recorder = self._recorder(bar)
@@ -99,14 +101,7 @@ class Executor:
 
     def _recorder(self, bar: progress.Bar) -> Recorder:
         def finished(cell: EvalSpec, outcome: Outcome) -> None:
-            run = outcome.run
-            kept = None if run.status == "done" else self._store.readable(run.key)
-            if kept is not None and kept.status == "done":  # computed again because its class scores are gone
-                progress.say(f"run {run.key[:12]}: computing it again failed ({run.reason}); the stored one is kept")
-                run = kept
-            else:
-                self._store.write(run, outcome.pictures, outcome.class_scores)
-            self._told(cell, run)
+            self._told(cell, keep(self._store, outcome))
             bar.advance()
 
         return Recorder(begun=lambda cell: self._told(cell, None), finished=finished)
@@ -119,3 +114,9 @@ class Executor:
         except filelock.Timeout:
             return None
         return held
+
+
+def _release(running: Mapping[Future[Failure | None], tuple[Unit, Workplace, filelock.BaseFileLock]]) -> None:
+    """Release the locks of interrupted units, for which the next run would wait."""
+    for _, _, held in running.values():
+        held.release()

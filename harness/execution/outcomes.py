@@ -12,6 +12,7 @@ import numpy as np
 from harness.errors import HarnessError
 from harness.store import class_scores
 from harness.store.records import FITS, Run, Status
+from harness.system import progress
 from harness.system.hashing import digest
 from harness.values import ClassScores, Evaluation
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cards import EvaluatorCard
+    from harness.execution.units import Outcome
+    from harness.store.runs import Store
     from harness.store.specs import EvalSpec
 
 
@@ -162,3 +165,20 @@ def new_run(
         protocol_id=digest(protocol),
         provenance={**provenance, "finished": finished} | ({FITS: others} if others else {}),
     )
+
+
+def keep(store: Store, outcome: Outcome) -> Run:
+    """Store an outcome, unless it is a failure where a finished run is.
+
+    That run was computed again because its class scores are gone, and is worth more than the failure.
+
+    Returns:
+        The run that is stored now.
+    """
+    run = outcome.run
+    before = None if run.status == "done" else store.readable(run.key)
+    if before is not None and before.status == "done":
+        progress.say(f"run {run.key[:12]}: computing it again failed ({run.reason}); the stored one is kept")
+        return before
+    store.write(run, outcome.pictures, outcome.class_scores)
+    return run

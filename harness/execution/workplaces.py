@@ -39,14 +39,21 @@ def workplaces(
         compiled: whether fits use `torch.compile`.
 
     Raises:
-        UsageError: when jobs and threads need more processors than there are, or there are no workers.
+        UsageError: when jobs and threads need more processors than there are, there are no workers, or `torchrun`
+            started several of these processes, which would wait for each other's locks.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        msg = (
+            "torchrun started several processes of a run, which divides its work by itself: start it once, with --jobs "
+            "for several GPUs, or --dask for several machines"
+        )
+        raise UsageError(msg)
     processors = allowed_processors()
     devices = _devices(device)
     if jobs is None:
         jobs = min(processors // threads, _free_memory() // MEMORY_OF_JOB)
         jobs = len(devices) if device.startswith("cuda") else jobs
-        jobs = 1 if int(os.environ.get("WORLD_SIZE", "1")) > 1 else max(jobs, 1)  # ranks do the same unit at a time
+        jobs = max(jobs, 1)
     elif jobs < 1 or (jobs > 1 and jobs * threads > processors):
         msg = f"--jobs {jobs} with {threads} threads each needs {jobs * threads} processors; {processors} are allowed"
         raise UsageError(msg if jobs > 0 else f"--jobs {jobs}: expected at least 1")
@@ -67,7 +74,7 @@ def workplaces(
 
 
 def _devices(device: str) -> list[str]:
-    if device != "cuda" or int(os.environ.get("WORLD_SIZE", "1")) > 1:  # ranks choose their own GPUs
+    if device != "cuda":
         return [device]
     import torch
 

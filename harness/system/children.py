@@ -32,6 +32,8 @@ LOOKED = 0.5
 LEAVING = 5.0
 """Seconds that a child has to end once its work is done."""
 LINE = 2000
+LONGEST = 2**16
+"""Bytes that are kept of a line that does not end."""
 """Characters of a line that a child prints."""
 _preloaded: list[str] = []
 _served: list[bool] = []
@@ -184,11 +186,10 @@ class Child:
                 except (EOFError, OSError):
                     self._process.join(LEAVING)
                     raise self._death() from None
-                if kind == "event":
-                    self._progress(value)
-                    continue
-                return kind, value
-            if self._process.sentinel in ready:
+                if kind != "event":
+                    return kind, value
+                self._progress(value)
+            elif self._process.sentinel in ready:
                 raise self._death()
             if time.monotonic() - self._looked >= LOOKED:
                 self._look()
@@ -234,6 +235,8 @@ class Child:
             *lines, self._line = (self._line + content).split(b"\n")
             for line in lines:
                 _show(line)
+            drawn_again = b"\r" * self._line.endswith(b"\r")  # a bar has no end for hours
+            self._line = _last(self._line)[-LONGEST:] + drawn_again
             if not rest:
                 return
         if rest:
@@ -277,6 +280,11 @@ def _error(kind: type[Exception], arguments: tuple[Any, ...], trace: str) -> Exc
     return error
 
 
+def _last(line: bytes) -> bytes:
+    """Text on a terminal after a line that was drawn several times."""
+    return line.rstrip(b"\r").rpartition(b"\r")[2]
+
+
 def _show(line: bytes) -> None:
-    if text := printable(without_escapes(line.decode(errors="replace")), LINE):
+    if text := printable(without_escapes(_last(line).decode(errors="replace")), LINE):
         progress.say(text)

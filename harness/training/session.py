@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from harness.interfaces import Split, Stage, Stateful
 from harness.system import files, progress
 from harness.system.hashing import digest
 from harness.system.seeding import derive_seed
+from harness.system.text import printable
 from harness.training import distributed
 from harness.values import Batch, Budget, ComputePrecision, Inputs, as_tokens
 
@@ -155,8 +157,7 @@ class TrainingSession(TrainingStage):
         self._stages.add(name)
         identity = digest({"fit": self._identity, "stage": name})
         stored = None if self._checkpoints is None else self._checkpoints / f"{identity}.pt"
-        if stored is not None and stored.exists():
-            state.load_state_dict(torch.load(stored, map_location=self.device, weights_only=True))
+        if stored is not None and stored.exists() and self._restored(stored, state):
             return
         trainings = self._trainings
         run(
@@ -182,6 +183,19 @@ class TrainingSession(TrainingStage):
             files.write_bytes(stored, content.getvalue())
             for checkpoint in stored.parent.glob(f"{identity}.*-*.pt"):
                 checkpoint.unlink(missing_ok=True)
+
+    def _restored(self, stored: Path, state: Stateful) -> bool:
+        """Load what a stage left; False where that is damaged, so that it is run again."""
+        try:
+            content = torch.load(stored, map_location=self.device, weights_only=True)
+        except (RuntimeError, ValueError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            if self.rank == 0:
+                progress.say(f"{stored}: damaged ({printable(str(error))}); the stage is run again")
+            return False
+        state.load_state_dict(content)
+        return True
 
     @torch.no_grad()
     def encode(self, network: nn.Module, inputs: Inputs | Mapping[str, Inputs], split: Split) -> Tensor:

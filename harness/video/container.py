@@ -31,6 +31,8 @@ MOST_PIXELS = 2**27
 
 A few bytes may claim any number, for which memory would be taken.
 """
+_OF_SYSTEM = frozenset({errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT})
+"""Errors that say nothing of a file's content."""
 
 
 @contextlib.contextmanager
@@ -66,6 +68,12 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             stream.codec_context.options = {"max_pixels": options["max_pixels"]}
             yield container, stream
     except av.FFmpegError as error:
+        if error.errno == errno.ENOMEM:
+            msg = f"{path}: no memory to decode it"
+            raise MemoryError(msg) from error
+        if error.errno in _OF_SYSTEM:
+            msg = f"{path}: cannot be read ({error.strerror}); check its permissions, open files and the disk"
+            raise DataError(msg, reason="unreadable") from error
         msg = f"{path}: not a video that FFmpeg can read ({error.strerror}); fetch it again"
         raise DataError(msg, reason="not-video") from error
 

@@ -178,6 +178,9 @@ class _Process:
         except (EOFError, OSError) as error:
             self.close()
             code = self._process.exitcode or 0
+            if code == -signal.SIGKILL:
+                msg = f"{path}: the process that decoded it was killed, as the system does when memory runs out"
+                raise MemoryError(msg) from error
             ending = f"exit code {code}" if code >= 0 else signal_name(-code)
             msg = f"{path}: the process that decoded it ended ({ending}); leave the file out of the data set"
             raise DataError(msg) from error

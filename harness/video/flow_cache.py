@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -54,6 +55,14 @@ _BROKEN = (
     cv2.error,
 )
 """Errors that reading a damaged file may raise."""
+_OF_CONTENT = (None, errno.EINVAL)
+"""Numbers of an `OSError` by damage: Pillow's has none, a wrong place has EINVAL."""
+
+
+def _expect_damage(error: Exception) -> None:
+    """Raise an error again that is the disk's or the system's fault, not the file's."""
+    if isinstance(error, OSError) and error.errno not in _OF_CONTENT:
+        raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +123,8 @@ class FlowCache:
             return self._read(path, video, numbers)
         except FileNotFoundError:
             pass
-        except PermissionError:  # the disk's fault, not the file's
-            raise
         except _BROKEN as error:
+            _expect_damage(error)
             _set_aside(path, video, error)
         self._compute(path, video)
         return self._read(path, video, numbers)
@@ -156,9 +164,8 @@ class FlowCache:
             self._read(path, video, ())
         except FileNotFoundError:
             self._compute(path, video)
-        except PermissionError:
-            raise
         except _BROKEN as error:
+            _expect_damage(error)
             _set_aside(path, video, error)
             self._compute(path, video)
 

@@ -77,6 +77,24 @@ def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):
     assert given == pytest.approx([file_index.PATIENCE + more for more in (0.001, 1000, 3, 2)])
 
 
+def test_what_could_not_be_read_is_looked_at_again(folder, monkeypatch):
+    said = ["unreadable", ""]
+    monkeypatch.setattr(
+        file_index,
+        "_inspected",
+        lambda folder, names: (
+            (name, unusable(reason, "no") if (reason := said.pop(0)) else probe(folder / name)) for name in names
+        ),
+    )
+    assert [records(folder, ["a.avi"], title="looking")["a.avi"].reason for _ in range(2)] == ["unreadable", ""]
+
+
+def test_files_of_a_broken_archive_are_named_one_by_one(tmp_path):
+    (tmp_path / "shard.tar").write_bytes(b"no archive")
+    found = records(tmp_path, ["shard.tar/a.mp4", "shard.tar/b.mp4"], title="looking")
+    assert all(record.reason for record in found.values())
+
+
 def test_a_file_that_hung_is_looked_at_again_with_more_patience(folder, monkeypatch):
     said = {"reason": "hung"}
     monkeypatch.setattr(

@@ -47,6 +47,19 @@ def test_a_run_whose_class_scores_are_gone_is_not_lost_when_computing_them_again
     assert "computing it again failed (no memory); the stored one is kept" in capsys.readouterr().err
 
 
+def test_an_interrupted_run_leaves_no_lock(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.execution.executor.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            run()
+    assert caught.tb is not None  # which keeps the frames of the run, as a notebook does
+    (found,), _ = run()
+    assert found.status == "done"
+
+
 def test_what_is_stored_is_not_computed_again(run):
     suite = {"evaluators": [{"name": "knn", "k": 5}, "clustering"], "seeds": [0, 1]}
     first, fits = run(**suite)

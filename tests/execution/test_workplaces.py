@@ -36,9 +36,10 @@ def test_one_on_each_gpu(divided):
     assert [place.device for place in divided(device="cuda", jobs=3)] == ["cuda:0", "cuda:1", "cuda:0"]
 
 
-def test_ranks_that_share_a_fit_do_one_unit_at_a_time(divided, monkeypatch):
+def test_a_run_that_torchrun_started_several_times_is_refused(divided, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert len(divided()) == 1
+    with pytest.raises(UsageError, match="start it once, with --jobs for several GPUs, or --dask"):
+        divided()
 
 
 @pytest.mark.parametrize(

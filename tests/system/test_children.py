@@ -96,6 +96,20 @@ def swells(link):
     del hoard
 
 
+def reports(link):
+    with progress.bar("reporting", total=10**9) as bar:
+        for _ in range(600):
+            bar.advance()
+            time.sleep(0.1)
+
+
+def draws_a_bar(link):
+    for number in range(400):
+        os.write(2, b"\r" + b"#" * 1000 + str(number).encode())
+    os.write(2, b"\n")
+    link.send(None)
+
+
 def gone(pid):
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
@@ -134,6 +148,8 @@ def test_a_death_is_told_with_its_signal_or_its_limit():
     with pytest.raises(DiedError, match=r"ended after .* hours, its limit") as error:
         call(sleeps, limits=Limits(hours=0.1 / 3600))
     assert error.value.status == "failed"
+    with pytest.raises(DiedError, match=r"ended after .* hours, its limit"):
+        call(reports, limits=Limits(hours=1 / 3600))
     with pytest.raises(DiedError, match=r"GiB of resident memory; its limit is 0.9") as error:
         call(swells, limits=Limits(memory_gb=0.9))
     assert error.value.status == "oom"
@@ -145,6 +161,16 @@ def test_what_it_prints_is_told_without_escapes(capfd):
         call(prints)
     assert sorted(said) == ["caf\ufffd without an end", "raw", "red"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_bar_that_is_drawn_again_and_again_is_one_line():
+    said = []
+    with progress.sent_to(lambda event: said.append(event.text)), Child(draws_a_bar) as child:
+        child.only_answer()
+        assert len(child._line) <= 2**16
+    (line,) = said
+    assert line.endswith("399")
+    assert len(line) < 1100
 
 
 def test_its_own_children_end_with_it():

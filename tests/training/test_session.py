@@ -116,6 +116,19 @@ def test_a_finished_stage_is_loaded(tmp_path):
     assert count("second", state, again) == [2.0, 2.0]
 
 
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_a_damaged_stage_is_run_again(tmp_path, capsys, content):
+    count("first", Numbers(), session(tmp_path))
+    (stored,) = tmp_path.rglob("*.pt")
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    state = Numbers()
+    state.value += 5
+    assert count("first", state, session(tmp_path)) == [6.0, 6.0]
+    assert f"{stored}: damaged (" in capsys.readouterr().err
+    assert count("first", Numbers(), session(tmp_path)) == [6.0, 6.0]
+
+
 def test_stages_of_another_fit_and_without_a_folder_are_run(tmp_path):
     count("first", Numbers(), session(tmp_path))
     state = Numbers()

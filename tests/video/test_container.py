@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import wave
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
+from harness.video import container
 from harness.video.decode import count_frames, decode
 from harness.video.write import write_video
 
@@ -66,6 +68,20 @@ def test_what_is_no_video_is_named_with_reason_and_remedy(tmp_path, make, reason
     assert message.startswith(f"{path}: ")
     assert "fetch" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "reason"),
+    [(errno.ENOMEM, MemoryError, ""), (errno.EMFILE, DataError, "unreadable"), (errno.EIO, DataError, "not-video")],
+)
+def test_a_fault_of_the_system_is_not_the_files(files, monkeypatch, number, kind, reason):
+    def fails(*_, **__):
+        av.error.err_check(-number)
+
+    monkeypatch.setattr(av, "open", fails)
+    with pytest.raises(kind) as caught, container.opened(files["mpeg4.avi"]):
+        pass
+    assert getattr(caught.value, "reason", "") == reason
 
 
 @pytest.mark.parametrize("name", ["mpeg4.avi", "h264.mkv"])

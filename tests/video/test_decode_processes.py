@@ -56,13 +56,20 @@ def test_errors_are_those_of_this_process(processes, tmp_path):
         assert raised.value.reason == "empty"
 
 
-def test_a_crash_is_an_error_of_the_video_and_others_go_on(files, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "error", "said"),
+    [
+        (signal.SIGSEGV, DataError, r"the process that decoded it ended \(signal 11, SIGSEGV\)"),
+        (signal.SIGKILL, MemoryError, "was killed, as the system does when memory runs out"),
+    ],
+)
+def test_a_crash_is_an_error_of_the_video_and_others_go_on(files, number, error, said):
     pool = DecodeProcesses(1)
     pool.start()
     (process,) = pool._idle
-    os.kill(process._process.pid, signal.SIGKILL)
+    os.kill(process._process.pid, number)
     process._process.join()
-    with pytest.raises(DataError, match=r"mpeg4.avi: the process that decoded it ended \(signal 9, SIGKILL\)"):
+    with pytest.raises(error, match=f"mpeg4.avi: .*{said}"):
         pool(files["mpeg4.avi"], None, 32, None)
     assert len(pool(files["mpeg4.avi"], None, 32, None)) == 30  # here
     pool.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -130,6 +131,21 @@ def test_no_damage_is_ever_read(files, computed, cache, capsys):
     assert len(lines) == len(list(aside.iterdir())) == len(computed) - 1
     assert lines[1].endswith(f"; set aside as {aside / path.name}.2; computing the flow of {video} again")
     assert (aside / path.name).read_bytes() == damaged[0]
+
+
+def test_a_fault_of_the_disk_sets_no_file_aside(files, computed, cache, monkeypatch):
+    video = files["mpeg4.avi"]
+    cache.read(video)
+
+    def fails(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(flow_cache, "read_member", fails)
+    for read in (cache.read, cache._ensure):
+        with pytest.raises(OSError, match="Too many open files"):
+            read(video)
+    assert cache.path(video).exists()
+    assert len(computed) == 1
 
 
 def test_a_file_that_lacks_pictures_is_not_used(files, computed, cache):

@@ -95,7 +95,7 @@ class Transformers:
             size=side,
             resize=round(seen.short_side * side / seen.crop),
         )
-        self.inputs = Inputs(view=view, mean=seen.mean, std=seen.std, scale=seen.scale)
+        self.inputs = Inputs(view=view, mean=seen.mean, std=seen.std, scale=seen.scale, order=seen.order)
         self.content = _content(files)
         network = on_meta(self._create)
         self._anatomy = examine(network, view, _blocks(network))
@@ -245,6 +245,12 @@ def _changed(model: str, config: Any, options: Mapping[str, Any]) -> Any:
     return type(config).from_dict({**stated, **options})
 
 
+OPTIONS = ("do_normalize", "include_top", "offset", "rescale_offset", "do_flip_channel_order", "do_center_crop")
+"""Switches of processors that change pixels."""
+WARPED = 384
+"""Pixels from which ConvNeXT's processor crops nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Processing:
     """Pixels that a network is shown, by its processor."""
@@ -252,6 +258,7 @@ class _Processing:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     scale: float = 1 / 255
+    order: Literal["rgb", "bgr"] = "rgb"
     short_side: int = 224
     crop: int = 224
 
@@ -263,15 +270,31 @@ class _Processing:
         transformers = import_library(TRANSFORMERS, "transformers")
         auto = transformers.AutoVideoProcessor if video else transformers.AutoImageProcessor
         processor = auto.from_pretrained(str(files[FILES[0]].parent), local_files_only=True, trust_remote_code=False)
-        offset = 1.0 if getattr(processor, "offset", None) else 0.0  # pixels from -1 to 1 before they are normalised
-        short_side = _short_side(processor.size)
+        said = {name for name in OPTIONS if getattr(processor, name, None)}
+        mean: tuple[float, ...] = (0.0,) * 3
+        std: tuple[float, ...] = (1.0,) * 3
+        if "do_normalize" in said:
+            mean, std = tuple(processor.image_mean), tuple(processor.image_std)
+            if "include_top" in said:  # EfficientNet's divides twice
+                std = tuple(one * one for one in std)
+        offset = 1.0 if said & {"offset", "rescale_offset"} else 0.0  # pixels from -1 to 1 before that
+        side = _short_side(processor.size)
         return cls(
-            mean=tuple(mean + offset for mean in processor.image_mean),
-            std=tuple(processor.image_std),
+            mean=tuple(one + offset for one in mean),
+            std=std,
             scale=processor.rescale_factor,
-            short_side=short_side,
-            crop=_short_side(processor.crop_size) if getattr(processor, "do_center_crop", None) else short_side,
+            order="bgr" if "do_flip_channel_order" in said else "rgb",
+            short_side=_enlarged(side, processor),
+            crop=_short_side(processor.crop_size) if "do_center_crop" in said else side,
         )
+
+
+def _enlarged(side: int, processor: Any) -> int:
+    """Short side that a frame is resized to by processors that crop a share of it."""
+    share = getattr(processor, "crop_pct", None)
+    if share and side < WARPED:
+        return int(side / share)
+    return int(side * 256 / 224) if type(processor).__name__.startswith("Levit") else side
 
 
 def _short_side(size: Mapping[str, Any]) -> int:

@@ -54,7 +54,7 @@ def convert(source: Path, out: Path) -> None:
     read_files = {file.stem.removeprefix(PREFIX): read(file) for file in files}
     arrays = {name: frames for name, (frames, _) in read_files.items()}
     wraps = np.array([name for name, (_, repeats) in read_files.items() if repeats])
-    np.savez_compressed(out, allow_pickle=False, wraps=wraps, **arrays)
+    np.savez_compressed(out, wraps=wraps, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 if __name__ == "__main__":

@@ -128,11 +128,20 @@ VIDEOMAE = {
 VIVIT = {**VIDEOMAE, "image_processor_type": "VivitImageProcessor", "offset": True, "rescale_factor": 1 / 127.5}
 VJEPA2 = {**VIDEOMAE, "video_processor_type": "VJEPA2VideoProcessor", "image_mean": [0.4, 0.3, 0.2]}
 VIT = {"image_processor_type": "ViTImageProcessor", "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": 32}
+CROPPED = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+CONVNEXT = {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}, "crop_pct": 0.875}
+LEVIT = {"image_processor_type": "LevitImageProcessor", **CROPPED}
+MOBILEVIT = {"image_processor_type": "MobileViTImageProcessor", **CROPPED}
+EFFICIENTNET = {"image_processor_type": "EfficientNetImageProcessor", "size": {"height": 32, "width": 32}}
 
 
 @pytest.mark.parametrize(
     ("model", "said", "short_side"),
-    [("videomae", VIDEOMAE, 36), ("vivit", VIVIT, 36), ("vjepa2", VJEPA2, 36), ("vit", VIT, 32)],
+    [
+        *[("videomae", VIDEOMAE, 36), ("vivit", VIVIT, 36), ("vjepa2", VJEPA2, 36), ("vit", VIT, 32)],
+        *[("vit", CONVNEXT, 36), ("vit", LEVIT, 36), ("vit", MOBILEVIT, 32), ("vit", EFFICIENTNET, 32)],
+        ("vit", {**EFFICIENTNET, "include_top": False, "rescale_offset": True, "rescale_factor": 1 / 127.5}, 32),
+    ],
 )
 def test_pixels_are_those_of_the_processor(tmp_path, model, said, short_side):
     folder = saved(tmp_path / "model", model, {**VIDEOS, **IMAGES}[model], said)

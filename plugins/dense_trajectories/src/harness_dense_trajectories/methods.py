@@ -93,7 +93,7 @@ class IdtFv(_TrajectoryMethod):
     encoding: Literal["joint", "separate"] = "joint"
     """All descriptors of a trajectory as one vector, or a mixture for each."""
     form: Literal["paper", "released"] = "paper"
-    """Form of the Fisher vector, see `fisher_vectors`; the released one has a balanced sketch."""
+    """Form of the Fisher vector; the released one has a balanced sketch."""
     sketch: int = 0
     """Dimensions that the vector is brought to by a count sketch; 0 keeps it."""
 
