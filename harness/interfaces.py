@@ -444,7 +444,8 @@ class Stage(Protocol):
         An interrupted training goes on from its last checkpoint and ends with the same bits: the batch of a step must
         depend on the step alone, and everything learnt must lie in parameters and buffers of `loss`. Random numbers of
         a step are seeded by seed, step and rank. With several processes, gradients are averaged; buffers are not
-        exchanged until the end, when all get those of rank 0. Multiplies in the precision of the run.
+        exchanged until the end, or until it goes on, when all get those of rank 0: what has to stay equal, exchange by
+        `gather`. Multiplies in the precision of the run.
 
         Args:
             loss: a module around the network: normalised float inputs, and targets where the batch has any -> loss.

@@ -21,8 +21,8 @@ OWN = ("num_classes", "progress", "weights")
 AUXILIARY = ("googlenet", "inception_v3")
 """Networks with further classifiers, which `NO_AUXILIARY` leaves out."""
 NO_AUXILIARY = {"aux_logits": False, "init_weights": True}
-CLIPS = {"mvit": (16, 4), "swin3d": (32, 2), "": (16, 2)}
-"""Frames and stride that weights were learnt with, by the start of the name."""
+CLIPS = {"mvit": (16, 4), "swin3d": (32, 2), "s3d": (128, 2), "": (16, 2)}
+"""Frames and stride that are stated for weights, by the start of the name."""
 
 
 class Torchvision:
@@ -33,8 +33,8 @@ class Torchvision:
 
     Args:
         model: name in torchvision, such as `r3d_18`.
-        frames: of a clip; as the weights were learnt when None, 8 for image networks.
-        stride: from one of them to the next; as the weights were learnt when None, 4 for image networks.
+        frames: of a clip; as stated for the weights when None (128 for `s3d`), 8 for image networks.
+        stride: from one of them to the next; as stated for the weights when None, 4 for image networks.
         size: of a frame in pixels; that of the transform when None.
         over_time: of an image network, `mean` of the frames' vectors, or their `sequence`.
         options: of the network in torchvision.
