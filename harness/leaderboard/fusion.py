@@ -185,11 +185,16 @@ def _expect_alike(runs: Sequence[Run], read: Sequence[ClassScores]) -> int:
         if own not in {1, repeats}:
             msg = f"run {run.key[:12]} has {own} repeats, another {repeats}; fuse runs of as many, or of one"
             raise UsageError(msg)
-        if (_measured_on(run), scores.values.shape[2]) != (_measured_on(runs[0]), read[0].values.shape[2]):
+        if (_measured_on(run), _classes(scores)) != (_measured_on(runs[0]), _classes(read[0])):
             of = [f"{r.key[:12]} of {r.identity.evaluator.label} on {r.identity.data.label}" for r in (runs[0], run)]
             msg = f"expected runs on the same test videos and labels, got {of[0]} and {of[1]}"
             raise UsageError(msg)
     return repeats
+
+
+def _classes(scores: ClassScores) -> tuple[int, bool]:
+    """Number of classes, and whether a video may have several."""
+    return scores.values.shape[2], scores.kind == "log-odds"
 
 
 def _measured_on(run: Run) -> tuple[object, ...]:
