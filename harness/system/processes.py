@@ -204,8 +204,8 @@ def _first(
             raise BrokenProcessPool(msg)
     try:
         return item, future.result()
-    except TookTooLong:
-        return item, HungError(timeout)
+    except TookTooLong as error:  # pebble's, or one of the work, such as of a disk
+        return item, HungError(timeout) if error.args[:1] == ("Task timeout",) else error
     except pebble.ProcessExpired as error:
         return item, CrashedError(error.exitcode)
     except BrokenProcessPool:

@@ -39,6 +39,13 @@ def test_a_crash_and_a_hang_are_results_and_the_others_go_on():
     assert hung[0] is None
 
 
+def test_a_timeout_of_the_work_is_no_hang():
+    slow_disk = functools.partial(exec, "raise TimeoutError('the disk did not answer')")
+    ((_, outcome),) = imap_isolated(slow_disk, [{}], timeout=60, workers=1)
+    assert isinstance(outcome, TimeoutError)
+    assert str(outcome) == "the disk did not answer"
+
+
 def run(script, tmp_path):
     path = tmp_path / "script.py"
     path.write_text(script)
