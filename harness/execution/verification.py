@@ -55,7 +55,7 @@ class Verdict:
     run: Run
     outcome: Outcome
     reason: str = ""
-    """Why there is nothing to compare, when one of the runs has no scores."""
+    """Why nothing is compared: a run has no scores, or they are of other videos."""
     scores: tuple[ScoreDifference, ...] = ()
     predictions: int = 0
     """Number of test videos with another prediction in some repeat."""
@@ -109,7 +109,7 @@ def verify(
     paths.home().mkdir(parents=True, exist_ok=True)
     with progress.bar("verifying", total=len(cells)) as bar:
         for (_, count), group in groups.items():
-            with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.home()) as folder:
+            with tempfile.TemporaryDirectory(prefix=".verify-", dir=paths.home().absolute()) as folder:
                 place = Workplace(
                     store=Path(folder) / "store",
                     variables={"HARNESS_HOME": str(new_home(Path(folder)))},
@@ -139,6 +139,9 @@ def compare(stored: Run, computed: Run, card: EvaluatorCard) -> Verdict:
     if stored.status != computed.status:
         reason = " and ".join(f"{run.status} {run.reason}".strip() for run in (stored, computed))
         return Verdict(run=stored, outcome="different", reason=f"stored and computed: {reason}", made_with=made)
+    if not _alike(stored, computed):
+        reason = "other test videos, repeats or values"
+        return Verdict(run=stored, outcome="different", reason=reason, made_with=made)
     metrics = {metric.id: metric for metric in card.metrics if metric.unit not in TIMES and not _of_time(metric, card)}
     pairs = {name: (_value(stored, name), _value(computed, name)) for name in metrics}
     scores = tuple(
@@ -176,7 +179,7 @@ def within_tolerance(metric: Metric, one: float | None, other: float | None) -> 
 def new_home(folder: Path) -> Path:
     """Make an empty home of the harness that has the data of this one."""
     for name in LINKED:
-        own = paths.home() / name
+        own = paths.home().absolute() / name  # a link's text starts from the link's folder
         own.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(own, target_is_directory=True)
     return folder
@@ -191,6 +194,15 @@ def _verdict(stored: Run, computed: Run | None, card: EvaluatorCard) -> Verdict:
 def _value(run: Run, metric: str) -> float | None:
     score = run.score(metric)
     return None if score is None else score.value
+
+
+def _alike(stored: Run, computed: Run) -> bool:
+    """True if predictions of both are of the same videos, repeats and metrics."""
+    one, other = stored.predictions, computed.predictions
+    if one is None or other is None:
+        return True
+    repeats = [(len(each.predicted), {name: len(rows) for name, rows in each.values.items()}) for each in (one, other)]
+    return one.videos == other.videos and repeats[0] == repeats[1]
 
 
 def _other_predictions(stored: Run, computed: Run) -> int:

@@ -41,7 +41,7 @@ def compare_scores(sides: tuple[Checkout, Checkout], interpreters: tuple[Path, P
     boards = []
     paths.home().mkdir(parents=True, exist_ok=True)
     for side, python in zip(sides, interpreters, strict=True):
-        with tempfile.TemporaryDirectory(prefix=".gate-", dir=paths.home()) as folder:
+        with tempfile.TemporaryDirectory(prefix=".gate-", dir=paths.home().absolute()) as folder:
             boards.append(_run_suite(side, python, wanted, Path(folder)))
     return compare_boards(*boards)
 

@@ -111,6 +111,7 @@ def test_outside_of_a_repository(harness):
 def test_scores_of_a_suite_are_compared(harness, repository, monkeypatch, tmp_path):
     python = interpreter(tmp_path / "environment", os.environ["PYTHONPATH"])  # with the data set of the suite
     monkeypatch.setattr(gate, "environment", lambda *arguments: python)
+    monkeypatch.setenv("HARNESS_HOME", "home")  # relative to where the command runs, not to where its sides do
     (repository.folder / "small.yaml").write_text(SUITE)
     result = harness("bench", "gate", "--base", "main", "--scores", "small.yaml")
     assert result.returncode == 0, result.stderr

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from harness.evaluators.cards import CLUSTERING, KNN, THROUGHPUT
-from harness.execution.verification import TOLERANCE, compare, within_tolerance
+from harness.execution.verification import TOLERANCE, compare, new_home, within_tolerance
 from harness.store.choices import Choice
 from harness.store.records import CellSpec, Run
 from harness.values import Predictions, Score
@@ -78,6 +78,32 @@ def test_videos_with_another_prediction_are_counted_once(run, part):
     predictions = dataclasses.replace(stored.predictions, **{part: changes[part]})
     verdict = compare(stored, run(predictions=predictions), KNN)
     assert (verdict.outcome, verdict.predictions) == ("within tolerance", 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"videos": tuple("abcde"), "predicted": ((0, 0, 1, 1, 1),) * 2, "values": {"top1": ((1,) * 5,)}},
+        {"videos": tuple("abce")},
+        {"predicted": ((0, 0, 1, 1),)},
+        {"values": {"top1": ((1, 1, 1, 0.5),) * 2}},
+        {"values": {"top1": ((1, 1, 1, 0.5),), "top5": ((1, 1, 1, 1),)}},
+    ],
+)
+def test_predictions_of_other_videos_repeats_or_metrics_are_different(run, change):
+    stored = run()
+    verdict = compare(stored, run(predictions=dataclasses.replace(stored.predictions, **change)), KNN)
+    assert (verdict.outcome, verdict.reason) == ("different", "other test videos, repeats or values")
+    assert compare(run(predictions=None), stored, KNN).outcome == "equal"
+
+
+def test_a_new_home_has_the_data_of_a_relative_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_HOME", "own")
+    (tmp_path / "new").mkdir()
+    new = new_home(tmp_path / "new")
+    (tmp_path / "own" / "datasets" / "drawn").touch()
+    assert (new / "datasets" / "drawn").is_file()
 
 
 def test_a_failure_is_different_and_says_why(run):
