@@ -35,7 +35,10 @@ def _locates(change: str) -> bool:
 
 def _shown(change: str) -> str:
     key, _, text = change.partition("=")
-    value = plain_yaml.parse(text)
+    try:
+        value = plain_yaml.parse(text)
+    except plain_yaml.NotPlainError:
+        return change  # which is refused, with the reason, once the suite is loaded
     shown = _portable(value)
     if shown == value:
         return change

@@ -10,7 +10,7 @@ import pydantic
 
 from harness.cards import NAME
 from harness.errors import UsageError, unknown
-from harness.store.choices import Choice, Part, WrittenChoice, WrittenPart, starting_fits
+from harness.store.choices import Choice, Part, WrittenChoice, WrittenPart, starting_fit, starting_fits, with_fit
 from harness.suites.folds import FOLD
 from harness.system import plain_yaml
 from harness.system.text import printable
@@ -135,13 +135,19 @@ class Suite(pydantic.BaseModel):
 
     def limited(self) -> Suite:
         """The suite with its `limit` as an option of each of its data sets."""
-        if self.limit is None:
+        if (limit := self.limit) is None:
             return self
-        chosen = {
-            name: tuple(one.model_copy(update={"options": {"limit": self.limit, **one.options}}) for one in data)
-            for name, data in (("pretraining", self.pretraining), ("data", self.data))
-        }
-        return self.model_copy(update=chosen)
+        return self.model_copy(
+            update={
+                "methods": tuple(_limited_start(method, limit) for method in self.methods),
+                "composites": tuple(
+                    composite.model_copy(update={"of": tuple(_limited_part(part, limit) for part in composite.of)})
+                    for composite in self.composites
+                ),
+                "pretraining": tuple(_limited_data(one, limit) for one in self.pretraining),
+                "data": tuple(_limited_data(one, limit) for one in self.data),
+            }
+        )
 
     def at(self, folder: Path) -> Suite:
         """The suite as a file in `folder` says it, from which relative paths start."""
@@ -149,6 +155,24 @@ class Suite(pydantic.BaseModel):
         suite = self.model_copy(update={"paths": places})
         suite._folder = folder
         return suite
+
+
+def _limited_data(data: Choice, limit: int) -> Choice:
+    return data.model_copy(update={"options": {"limit": limit, **data.options}})
+
+
+def _limited_start(method: Choice, limit: int) -> Choice:
+    """A method whose starting fits, one after the other, learn from limited data sets."""
+    if (fit := starting_fit(method)) is None:
+        return method
+    own = None if fit.pretraining is None else _limited_data(fit.pretraining, limit)
+    limited = fit.model_copy(update={"method": _limited_start(fit.method, limit), "pretraining": own})
+    return with_fit(method, limited)
+
+
+def _limited_part(part: Part, limit: int) -> Part:
+    own = None if part.pretraining is None else _limited_data(part.pretraining, limit)
+    return part.model_copy(update={"method": _limited_start(part.method, limit), "pretraining": own})
 
 
 class RegisteredSuites(Protocol):

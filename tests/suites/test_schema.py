@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.plugins.file_registry import SuiteRegistry
+from harness.store.choices import starting_fit, starting_fits
 from harness.suites.schema import load
 
 GOOD = """
@@ -205,3 +206,18 @@ def test_a_limit_is_an_option_of_every_data_set(file):
     assert read(file, GOOD).limited() == read(file, GOOD)
     with pytest.raises(UsageError, match="limit: Input should be greater than 0"):
         read(file, GOOD, "limit=0")
+
+
+def test_a_limit_is_an_option_of_the_data_of_parts_and_of_starting_fits(file):
+    inner = "{name: supervised, start: {fit: {method: triplet, pretraining: {name: hmdb51, limit: 3}}}}"
+    started = f"{{name: sfa, start: {{fit: {{method: {inner}, pretraining: ucf101}}, strict: false}}}}"
+    part = "composites.1.of.2.method.start={fit: {method: quadruplet, pretraining: kinetics}}"
+    suite = read(file, GOOD + PARTS, "limit=20", f"methods.0={started}", part)
+    learnt = [fit.pretraining for fit in starting_fits(suite.methods[0])]
+    assert [(data.name, data.options) for data in learnt] == [("ucf101", {"limit": 20}), ("hmdb51", {"limit": 3})]
+    assert suite.methods[0].options["start"]["strict"] is False
+    assert suite.methods[1] == read(file, GOOD).methods[1]
+    sfa, *_, own = suite.composites[1].of
+    assert sfa.pretraining is None
+    assert own.pretraining.options == {"subset": 3, "limit": 20}
+    assert starting_fit(own.method).pretraining.options == {"limit": 20}
