@@ -78,7 +78,7 @@ def run(
         suite: name of a suite, or a .yaml file.
         changes: `KEY=VALUE` as `--set` takes them.
         store: where the runs are; the user's own unless given.
-        device: "cpu" or "cuda".
+        device: "cpu" or "cuda"; with the address of a scheduler also "auto": a GPU where one of its workers has one.
         jobs: rows that are computed at a time; one on each GPU, or as many as processors and memory allow, when None.
         workers: processes and threads that read videos for each row; its share of the processors when None.
         only: names of evaluators whose cells are computed; the board shows what is stored of the others. All of the
@@ -98,7 +98,7 @@ def run(
         DataError: when data cannot be read.
         StoreError: when the store cannot be read or written.
     """
-    from harness.execution.cluster import LOCAL, ClusterExecutor, scheduler
+    from harness.execution.cluster import LOCAL, ClusterExecutor, device_of_workers, scheduler
     from harness.execution.executor import Executor
     from harness.execution.workplaces import workplaces
 
@@ -109,6 +109,7 @@ def run(
         if dask is not None:
             count = len(workplaces(store=store.folder, device=device, jobs=jobs))
             address = stack.enter_context(scheduler(dask, jobs=count, device=device))
+            device = device_of_workers(address) if device == "auto" else device
         job = Job(
             load=functools.partial(checked_suite, suite, tuple(changes), download=download),
             board=functools.partial(board_of_plan, store=store, command=run_command(suite, changes)),

@@ -67,6 +67,20 @@ class Context:
         return plugins
 
 
+def named_device(name: str) -> str:
+    """Check the name of a device that is on other machines.
+
+    Raises:
+        UsageError: when no device has such a name.
+    """
+    from harness.errors import UsageError
+
+    if name != "auto" and not DEVICE.fullmatch(name):
+        msg = f"--device {name}: expected cpu, cuda, cuda:N or auto"
+        raise UsageError(msg)
+    return name
+
+
 def usable_device(name: str) -> str:
     """Resolve `auto` to a GPU where there is one, and check any other device.
 
@@ -77,10 +91,7 @@ def usable_device(name: str) -> str:
 
     from harness.errors import UsageError
 
-    if name != "auto" and not DEVICE.fullmatch(name):
-        msg = f"--device {name}: expected cpu, cuda, cuda:N or auto"
-        raise UsageError(msg)
-    if name == "auto":
+    if named_device(name) == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     wanted = torch.device(name)
     count = torch.cuda.device_count()  # a tensor there would take its memory from the processes that compute

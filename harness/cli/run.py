@@ -13,6 +13,7 @@ from harness.cli.context import (
     Changes,
     Context,
     SuiteArgument,
+    named_device,
     print_board,
     print_json,
     print_table,
@@ -79,10 +80,11 @@ def run(
     Exits with 1 when a cell failed.
     """
     from harness import api
+    from harness.execution.cluster import LOCAL
 
     options: Context = context.obj
     expect_folder("-o", output or BOARDS)
-    device = usable_device(device)
+    device = usable_device(device) if dask in (None, LOCAL) else named_device(device)
     changes = [
         *(changes or ()),
         *([f"precision={precision}"] if precision else []),

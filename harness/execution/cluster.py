@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 """Address of a cluster that is started for the command, on this machine."""
+GPU = "GPU"
+"""Resource of workers that have one."""
 LATEST = 0.5
 """Seconds after which progress of a worker is told at the latest."""
 LOOKED = 1.0
@@ -153,9 +155,9 @@ class ClusterExecutor:
 
     def _needs(self, client: Client) -> dict[str, float]:
         """Resources of a task, which some worker has to have."""
-        needs: dict[str, float] = {"GPU": 1.0} if self._place.device.startswith("cuda") else {}
+        needs: dict[str, float] = {GPU: 1.0} if self._place.device.startswith("cuda") else {}
         memory = self._limits.memory_gb if self._limits else None
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = _workers(client)
         if memory is not None and any("MEMORY" in worker["resources"] for worker in workers):
             needs["MEMORY"] = memory * 2**30
         for name, amount in needs.items():
@@ -191,11 +193,26 @@ def scheduler(address: str, *, jobs: int, device: str) -> Iterator[str]:
             pass
         yield address
         return
-    resources = {"GPU": 1} if device.startswith("cuda") else {}
+    resources = {GPU: 1} if device.startswith("cuda") else {}
     with without_script():
         cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, resources=resources, dashboard_address=":0")
     with cluster:
         yield cluster.scheduler_address
+
+
+def device_of_workers(address: str) -> str:
+    """Device of the workers of a scheduler: "cuda" where one has a GPU, else "cpu".
+
+    Raises:
+        UsageError: when no scheduler answers.
+    """
+    with _connected(address) as client:
+        return "cuda" if any(worker["resources"].get(GPU, 0) >= 1 for worker in _workers(client)) else "cpu"
+
+
+def _workers(client: Client) -> list[dict[str, Any]]:
+    """Records that a scheduler has of its workers."""
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())
 
 
 @contextlib.contextmanager

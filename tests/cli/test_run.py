@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.system import paths
 
 BOARD = {
@@ -116,6 +117,8 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
         (["run", "toy", "--devise", "cpu"], 2, "--devise"),
         (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
         (["run", "toy", "--set", "seeds=[-1]"], 2, "seeds.0: Input should be greater than or equal to 0, got -1"),
+        (["run", "toy", "--set", "seeds=[0"], 2, "--set seeds=[0: not plain YAML data"),
+        (["run", "toy", "--device", "gpu", "--dask", "tcp://127.0.0.1:1"], 2, "--device gpu: expected cpu, cuda"),
         (["show", "ffff"], 2, "no run starts with it"),
         (["show", "ffff"], 2, "`harness run SUITE --dry-run --json` lists the keys of a suite"),
         (["leaderboard", "."], 4, "results.json does not exist"),
@@ -131,6 +134,20 @@ def test_bad_input_is_one_clear_line_and_nothing_runs(harness, toy, monkeypatch,
     assert done.stdout == ""
     assert toy.read_text() == ""
     assert list(harness.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:99", "auto"])
+def test_a_device_of_other_machines_is_not_looked_for_here(harness, monkeypatch, device):
+    asked = []
+
+    def run(suite, **options):
+        asked.append(options["device"])
+        raise HarnessError("computed elsewhere")
+
+    monkeypatch.setattr("harness.api.run", run)
+    done = harness("run", "toy", "--dask", "tcp://scheduler:8786", "--device", device)
+    assert "computed elsewhere" in done.stderr
+    assert asked == [device]
 
 
 def test_kill_9_and_the_same_command_again(harness, toy):

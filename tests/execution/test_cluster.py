@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from harness import api
 from harness.errors import UsageError
+from harness.execution.cluster import device_of_workers
 from harness.store.runs import Store
 from harness.system import paths
 
@@ -84,7 +85,7 @@ def without_time(run):
 def test_results_are_those_of_one_machine(suite, cluster, toy, tmp_path):
     for _ in range(2):
         cluster.add_worker()
-    there = api.run(suite("counted"), dask=cluster.address, store=Store(tmp_path / "there"))
+    there = api.run(suite("counted"), dask=cluster.address, device="auto", store=Store(tmp_path / "there"))
     here = api.run(suite("counted"), store=Store(tmp_path / "here"))
     assert [run.status for run in there.runs] == ["done"] * 3
     runs = {run.key: without_time(run) for run in here.runs}
@@ -139,6 +140,12 @@ def test_no_scheduler_and_no_gpu_are_usage_errors(suite, cluster, monkeypatch):
     monkeypatch.setattr("harness.execution.cluster.CONNECTING", "1s")
     with pytest.raises(UsageError, match=r"--dask tcp://127.0.0.1:1: no scheduler answers there"):
         api.run(suite("counted"), dask="tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(("resources", "device"), [({"GPU": 1}, "cuda"), ({}, "cpu")])
+def test_the_device_is_a_gpu_where_a_worker_has_one(resources, device):
+    with distributed.LocalCluster(n_workers=1, processes=False, resources=resources, dashboard_address=":0") as cluster:
+        assert device_of_workers(cluster.scheduler_address) == device
 
 
 def test_a_cluster_of_this_machine(suite):
