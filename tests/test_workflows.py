@@ -95,25 +95,34 @@ def test_a_gate_sees_the_base(path):
     assert gate["steps"][0]["with"]["fetch-depth"] == 0
 
 
-@pytest.mark.parametrize(("answer", "passes"), [(0, True), (1, False), (2, False), (5, True)])
-@pytest.mark.parametrize("name", ["github-cpu.yml", "github-gpu.yml", "plugin-gate.yml"])
-def test_an_inconclusive_gate_warns_and_passes(name, answer, passes, tmp_path):
-    """The shell's own lines, with a gate that ends as wanted."""
+@pytest.fixture
+def gate_step(tmp_path):
+    """Run the shell's own lines of an example, with a gate that ends as wanted."""
     if (bash := shutil.which("bash")) is None:
         pytest.skip("bash is not installed")
-    fake = tmp_path / "harness"
-    fake.write_text(f'#!/bin/sh\necho "$@" > told\nmkdir -p gate\necho table > gate/summary.md\nexit {answer}\n')
-    fake.chmod(0o755)
-    (step,) = [each for each in steps(ROOT / "examples" / "ci" / name) if "bench gate" in each.get("run", "")]
-    environment = {
-        **os.environ,
-        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
-        "BASE": "abc",
-        "BENCHMARKS": "benchmarks -k decode",
-        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-    }
-    command = [bash, "-e", "-o", "pipefail", "-c", step["run"]]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    def gate_step(name, base, answer):
+        fake = tmp_path / "harness"
+        fake.write_text(f'#!/bin/sh\necho "$@" > told\nmkdir -p gate\necho table > gate/summary.md\nexit {answer}\n')
+        fake.chmod(0o755)
+        (step,) = [each for each in steps(ROOT / "examples" / "ci" / name) if "bench gate" in each.get("run", "")]
+        environment = {
+            **os.environ,
+            "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+            "BASE": base,
+            "BENCHMARKS": "benchmarks -k decode",
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        }
+        command = [bash, "-e", "-o", "pipefail", "-c", step["run"]]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return gate_step
+
+
+@pytest.mark.parametrize(("answer", "passes"), [(0, True), (1, False), (2, False), (5, True)])
+@pytest.mark.parametrize("name", ["github-cpu.yml", "github-gpu.yml", "plugin-gate.yml"])
+def test_an_inconclusive_gate_warns_and_passes(gate_step, name, answer, passes, tmp_path):
+    done = gate_step(name, "abc", answer)
     assert (done.returncode == 0) == passes, done.stderr
     assert ("::warning" in done.stdout) == (answer == 5)
     told = (tmp_path / "told").read_text().split()
@@ -122,6 +131,21 @@ def test_an_inconclusive_gate_warns_and_passes(name, answer, passes, tmp_path):
     assert told[told.index("--base") + 1] == "abc"
     if name != "plugin-gate.yml":  # where the summary is a step of its own
         assert (tmp_path / "summary").read_text() == "table\n"
+
+
+@pytest.mark.parametrize("name", ["github-cpu.yml", "github-gpu.yml"])
+def test_a_first_push_has_no_base_and_passes(gate_step, name, tmp_path):
+    done = gate_step(name, 40 * "0", 2)
+    assert done.returncode == 0, done.stderr
+    assert "::notice" in done.stdout
+    assert not (tmp_path / "told").exists()
+
+
+def test_a_runner_of_ones_own_keeps_the_home_where_no_checkout_cleans():
+    path = ROOT / "examples" / "ci" / "github-gpu.yml"
+    assert "HARNESS_HOME" not in read(path)["env"]
+    (step,) = [step["run"] for step in steps(path) if "HARNESS_HOME" in step.get("run", "")]
+    assert step == 'echo "HARNESS_HOME=$HOME/.harness" >> "$GITHUB_ENV"'
 
 
 def test_gitlab_takes_an_inconclusive_gate_as_a_warning():
