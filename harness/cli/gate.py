@@ -58,6 +58,7 @@ def gate(
     from harness.gate.checkouts import repository
     from harness.gate.comparison import EXIT_CODES
     from harness.gate.gate import both_versions, run_gate, run_score_gate
+    from harness.gate.measuring import PASSES
     from harness.gate.report_folder import write_reports
     from harness.gate.settings import gate_settings
     from harness.system import paths
@@ -65,15 +66,18 @@ def gate(
     if not base:
         msg = "--base REF is missing: the commit, branch or tag to compare with, such as origin/main"
         raise UsageError(msg)
+    if scores is not None and (benchmarks or keyword or bound or instructions or passes != PASSES):
+        msg = "--scores stands in place of benchmarks: not beside their names, -k, --bound, --passes or --instructions"
+        raise UsageError(msg)
     if output is not None:
         expect_folder("-o", output)
     root, cache = repository(Path.cwd()), (paths.home() / "gate").resolve()
-    sides = both_versions(root, base, head, cache)
+    sides = both_versions(root, base, head, cache, [paths.home(), *([output] if output else [])])
     settings = gate_settings(sides[1].folder)
     if scores is not None:
         report = run_score_gate(sides, settings, scores, cache=cache)
     else:
-        settings, folders = _chosen(context.obj, settings, benchmarks or [], root)
+        settings, folders = _chosen(context.obj, settings, benchmarks or [], sides[1].folder)
         settings = settings.model_copy(update={"bounds": {**settings.bounds, **_bounds(bound or [])}})
         report = run_gate(
             sides,
@@ -92,12 +96,12 @@ def gate(
 
 
 def _chosen(
-    options: Context, settings: GateSettings, benchmarks: list[str], root: Path
+    options: Context, settings: GateSettings, benchmarks: list[str], sources: Path
 ) -> tuple[GateSettings, list[Path]]:
-    """Tell paths of the repository from names that plugins registered."""
+    """Tell paths in the head's sources from names that plugins registered."""
     if not benchmarks:
         return settings, []
-    paths = [one for one in benchmarks if (root / one).exists()]
+    paths = [one for one in benchmarks if (sources / one).exists()]
     names = [one for one in benchmarks if one not in paths]
     folders = []
     if names:

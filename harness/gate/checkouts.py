@@ -6,8 +6,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from harness.errors import UsageError
 from harness.gate.cache import cached
@@ -34,19 +35,20 @@ def repository(path: Path) -> Path:
     return Path(_git(path, "rev-parse", "--show-toplevel"))
 
 
-def resolve(root: Path, reference: str) -> Version:
+def resolve(root: Path, reference: str, left_out: Sequence[Path] = ()) -> Version:
     """Find the commit that a reference names.
 
     Args:
         root: of the repository.
         reference: commit, branch or tag; `WORKING_TREE` for the files as they are.
+        left_out: folders whose untracked files are no part of the working tree, such as the gate's own.
 
     Raises:
         UsageError: when there is no such commit, with the way to fetch more of them.
     """
     if reference == WORKING_TREE:
         commit = _git(root, "rev-parse", "HEAD")
-        changes = _changes(root)
+        changes = _changes(root, left_out)
         return Version("working tree", f"{commit}+{changes}" if changes else commit)
     found = _try_git(root, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
     if found is None:
@@ -58,7 +60,7 @@ def resolve(root: Path, reference: str) -> Version:
     return Version(reference, found)
 
 
-def check_out(root: Path, version: Version, folder: Path) -> Checkout:
+def check_out(root: Path, version: Version, folder: Path, left_out: Sequence[Path] = ()) -> Checkout:
     """Clone a version into `folder`, or keep what is there.
 
     Objects are shared with the repository, so that only files are written.
@@ -67,6 +69,7 @@ def check_out(root: Path, version: Version, folder: Path) -> Checkout:
         root: of the repository.
         version: as `resolve` found it.
         folder: new, or of the same version.
+        left_out: as `resolve` took them.
     """
     with cached(folder) as complete:
         if not complete:
@@ -76,7 +79,7 @@ def check_out(root: Path, version: Version, folder: Path) -> Checkout:
             if (folder / ".gitmodules").is_file():
                 _git(folder, "submodule", "--quiet", "update", "--init", "--recursive")
             if changes:
-                _copy_changes(root, folder)
+                _copy_changes(root, folder, left_out)
     return Checkout(version, folder)
 
 
@@ -91,9 +94,9 @@ def _clone(root: Path, folder: Path) -> None:
     shutil.copy2(shallow, folder / ".git" / "shallow")
 
 
-def _changes(root: Path) -> str:
+def _changes(root: Path, left_out: Sequence[Path]) -> str:
     """Hash the changes since the last commit, with untracked files; empty without."""
-    changed = _changed_files(root)
+    changed = _changed_files(root, left_out)
     if not changed:
         return ""
     total = hashlib.sha256()
@@ -107,23 +110,35 @@ def _changes(root: Path) -> str:
     return total.hexdigest()[:12]
 
 
-def _changed_files(root: Path) -> list[str]:
+def _changed_files(root: Path, left_out: Sequence[Path]) -> list[str]:
     tracked = _git(root, "diff", "--name-only", "--no-renames", "-z", "HEAD").split("\0")
     others = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     for name in tracked:
-        if name and (root / name).is_dir() and not (root / name).is_symlink():
+        if name and (root / name / ".git").exists():
             msg = f"the submodule {name} has changes: commit them, or name a commit with --head"
             raise UsageError(msg)
-    return sorted(name for name in {*tracked, *others} if name and not name.endswith("/"))  # no repository within
+    top = root.resolve()
+    within = [place for folder in left_out if top in (place := folder.resolve()).parents]
+    own = [name for name in others if not any((top / name).is_relative_to(place) for place in within)]
+    return sorted(name for name in {*tracked, *own} if name and not name.endswith("/"))  # no repository within
 
 
-def _copy_changes(root: Path, folder: Path) -> None:
-    for name in _changed_files(root):
+def _copy_changes(root: Path, folder: Path, left_out: Sequence[Path]) -> None:
+    for name in _changed_files(root, left_out):  # a folder that became a link or a file before what was in it
         source, target = root / name, folder / name
-        target.unlink(missing_ok=True)
-        if source.is_symlink() or source.is_file():
+        if _in_folders(folder, name):
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            target.unlink(missing_ok=True)
+        if _in_folders(root, name) and (source.is_symlink() or source.is_file()):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _in_folders(root: Path, name: str) -> bool:
+    """True if none of the folders above a name is a link, which leads elsewhere, or a file."""
+    above = [root / parent for parent in PurePosixPath(name).parents]
+    return not any(place.is_symlink() or place.is_file() for place in above if place != root)
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -28,7 +28,9 @@ The repository's own would make its sources importable.
 """
 
 
-def both_versions(root: Path, base: str, head: str, cache: Path) -> tuple[Checkout, Checkout]:
+def both_versions(
+    root: Path, base: str, head: str, cache: Path, left_out: Sequence[Path] = ()
+) -> tuple[Checkout, Checkout]:
     """Check out both sides.
 
     Args:
@@ -36,12 +38,14 @@ def both_versions(root: Path, base: str, head: str, cache: Path) -> tuple[Checko
         base: reference of what is compared with.
         head: reference of what is judged; the working tree when empty.
         cache: folder for the checkouts.
+        left_out: folders whose untracked files are no part of the working tree, such as the gate's own.
 
     Raises:
         UsageError: when a reference names no commit.
     """
-    versions = [resolve(root, reference) for reference in (base, head)]
-    sides = [check_out(root, one, cache / f"sources-{one.commit[:12]}{one.commit[40:]}") for one in versions]
+    versions = [resolve(root, reference, left_out) for reference in (base, head)]
+    folders = [cache / f"sources-{one.commit[:12]}{one.commit[40:]}" for one in versions]
+    sides = [check_out(root, one, folder, left_out) for one, folder in zip(versions, folders, strict=True)]
     return sides[0], sides[1]
 
 

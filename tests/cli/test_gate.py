@@ -84,6 +84,27 @@ def test_a_file_may_be_chosen_and_has_its_fixtures(harness, repository):
     assert "test_other" not in result.stdout
 
 
+def test_a_file_of_the_head_alone_may_be_chosen(harness, repository):
+    repository.git("checkout", "--quiet", "-b", "feature")
+    repository.commit(benchmarks__test_new=BENCHMARK)
+    repository.git("checkout", "--quiet", "main")
+    arguments = ("benchmarks/test_new.py", "--base", "main", "--head", "feature", "-o", "reports")
+    result = harness("bench", "gate", *arguments, *WIDE)
+    assert result.returncode == 0, result.stderr
+    assert "benchmarks/test_new.py::test_work" in result.stdout
+
+
+def test_reports_and_the_home_are_no_changes_of_the_working_tree(harness, repository, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", "home")
+    for _ in range(2):
+        result = harness("bench", "gate", "--base", "main", "-k", "nothing", "-o", "reports")
+        (repository.folder / "reports").mkdir(exist_ok=True)
+        (repository.folder / "reports" / "gate.json").write_text("{}")
+        assert "no benchmark found" in result.stderr
+    (sources,) = (repository.folder / "home" / "gate").glob("sources-*.done")
+    assert "+" not in sources.name
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -93,6 +114,9 @@ def test_a_file_may_be_chosen_and_has_its_fixtures(harness, repository):
         (("--base", "main", "--bound", "time=-1"), "--bound time=-1: expected NAME=SHARE"),
         (("--base", "main", "--bound", "tme=0.1"), "unknown bound 'tme'; did you mean 'time'?"),
         (("--base", "main", "absent"), "unknown benchmarks 'absent'"),
+        (("--base", "main", "--scores", "toy", "benchmarks"), "--scores stands in place of benchmarks"),
+        (("--base", "main", "--scores", "toy", "--passes", "2"), "--scores stands in place of benchmarks"),
+        (("--base", "main", "--scores", "toy", "--bound", "time=1"), "--scores stands in place of benchmarks"),
     ],
 )
 def test_wrong_use_gets_one_line(harness, repository, arguments, message):

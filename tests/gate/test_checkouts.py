@@ -77,6 +77,53 @@ def test_links_stay_links_and_a_changed_submodule_is_refused(repository, tmp_pat
         resolve(repository.folder, WORKING_TREE)
 
 
+def test_the_gates_own_folders_are_no_changes(repository, tmp_path):
+    commit = repository.commit(toy=WORK, reports__old="1\n")
+    repository.write(reports__new="2\n", home__gate__environment="3\n")
+    own = [repository.folder / "reports", repository.folder / "home"]
+    assert resolve(repository.folder, WORKING_TREE, own).commit == commit
+    repository.write(reports__old="changed = 1\n")  # of the repository
+    version = resolve(repository.folder, WORKING_TREE, own)
+    folder = check_out(repository.folder, version, tmp_path / "tree", own).folder
+    assert (folder / "reports" / "old.py").read_text() == "changed = 1\n"
+    assert not (folder / "reports" / "new.py").exists()
+    assert not (folder / "home").exists()
+    repository.write(new="4\n")
+    assert resolve(repository.folder, WORKING_TREE, [repository.folder]) != version  # all of it is left out of nothing
+    assert resolve(repository.folder, WORKING_TREE, own) != version
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_folder_that_became_a_file_or_a_link(repository, tmp_path, kind):
+    repository.commit(toy=WORK, package__one="1\n", package__two="2\n")
+    elsewhere = tmp_path / "elsewhere"
+    (repository.folder / "package").rename(elsewhere)
+    if kind == "link":
+        (repository.folder / "package").symlink_to(elsewhere)
+    else:
+        (repository.folder / "package").write_text("a file\n")
+    folder = check_out(repository.folder, resolve(repository.folder, WORKING_TREE), tmp_path / "tree").folder
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["one.py", "two.py"]
+    if kind == "link":
+        assert (folder / "package").readlink() == elsewhere
+    else:
+        assert (folder / "package").read_text() == "a file\n"
+
+
+def test_a_file_and_a_link_that_became_folders(repository, tmp_path):
+    repository.write(toy=WORK, package="1\n")
+    (repository.folder / "link").symlink_to(tmp_path)
+    repository.commit()
+    (repository.folder / "package.py").unlink()
+    (repository.folder / "link").unlink()
+    for name in ("package.py", "link"):
+        (repository.folder / name).mkdir()
+        (repository.folder / name / "inner.py").write_text("2\n")
+    folder = check_out(repository.folder, resolve(repository.folder, WORKING_TREE), tmp_path / "tree").folder
+    assert [(folder / name / "inner.py").read_text() for name in ("package.py", "link")] == ["2\n", "2\n"]
+    assert not (tmp_path / "inner.py").exists()
+
+
 def test_an_unknown_reference_says_how_to_fetch_it(repository):
     repository.commit(toy=WORK)
     with pytest.raises(UsageError, match=r"'origin/main' names no commit .* fetch-depth: 0"):
