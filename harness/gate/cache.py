@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,16 @@ import filelock
 KEPT = 8
 """Folders of a kind that are kept; an environment with PyTorch has a gigabyte."""
 
+IN_USE = 6 * 3600
+"""Seconds after its last use during which a folder is kept, as a gate may be at it."""
+
 
 @contextmanager
 def cached(folder: Path) -> Iterator[bool]:
     """Yield True if a folder is complete; else the block has to make it.
 
     Others who want it wait meanwhile. A part that a failure or a kill left is removed before the block, and of all
-    folders of its kind (`<kind>-<key>`) only the `KEPT` that were used last stay.
+    folders of its kind (`<kind>-<key>`) only the `KEPT` that were used last stay, and those that may be in use.
 
     Args:
         folder: in the cache.
@@ -34,7 +38,7 @@ def cached(folder: Path) -> Iterator[bool]:
         done.touch()
     kind = folder.name.partition("-")[0]
     used = sorted(folder.parent.glob(f"{kind}-*.done"), key=lambda path: path.stat().st_mtime_ns)
-    for old in used[:-KEPT]:
+    for old in [path for path in used[:-KEPT] if path.stat().st_mtime < time.time() - IN_USE]:
         old.unlink(missing_ok=True)
         shutil.rmtree(old.with_suffix(""), ignore_errors=True)
 

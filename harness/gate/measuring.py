@@ -252,7 +252,7 @@ def _count(sides: tuple[Side, Side], one: _Measured, bounds: Bounds, do: str = "
     base, head = ([_answer(side, "counted", do)["counters"] for _ in range(2)] for side in sides)
     for name in [name for name in head[0] if name in base[0]]:
         half = bounds.of(name) / 2
-        steady = all(abs(two[name] - first[name]) <= half * first[name] for first, two in (base, head))
+        steady = all(name in two and abs(two[name] - first[name]) <= half * first[name] for first, two in (base, head))
         one.counters.append(CounterPair(name, base[0][name], head[0][name], bounds.of(name), repeatable=steady))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
 
@@ -25,7 +25,7 @@ class GateSettings(BaseModel):
     """Files and folders of benchmarks, below the root of the repository."""
     install: tuple[str, ...] = (".", "pytest", "memray; sys_platform != 'win32'")
     """Arguments of `pip install` in the root of either version."""
-    bounds: dict[str, float] = {}
+    bounds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     """Growth that is allowed, as a share: of `time`, and of counters by name."""
 
 
@@ -33,7 +33,7 @@ def gate_settings(root: Path) -> GateSettings:
     """Read the settings of a repository; defaults where it has none.
 
     Raises:
-        UsageError: when a setting is unknown or of another type.
+        UsageError: when a setting is unknown, of another type, or a bound is negative or not finite.
     """
     path = root / "pyproject.toml"
     try:

@@ -169,6 +169,9 @@ def running(title: str, python: Path, selection: Selection, folder: Path, *, cal
             yield side
         finally:
             side.end()
+            with contextlib.suppress(OSError):  # of what a worker that ended has not taken
+                assert process.stdin is not None
+                process.stdin.close()
 
 
 def _callgrind(prefix: Path) -> tuple[list[str], dict[str, str]]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
-from harness.gate.cache import KEPT, cached
+from harness.gate.cache import IN_USE, KEPT, cached
 
 
 def make(folder):
@@ -40,3 +41,14 @@ def test_those_used_last_are_kept_by_kind(tmp_path):
         *(f"sources-{number}" for number in range(3, KEPT + 2)),
     ]
     assert (tmp_path / "environment-1").is_dir()
+
+
+def test_those_that_may_be_in_use_are_kept(tmp_path):
+    folders = [tmp_path / f"sources-{number}" for number in range(KEPT + 2)]
+    for folder in folders:
+        make(folder)
+    assert all(folder.is_dir() for folder in folders)
+    hours_ago = time.time() - IN_USE - 1
+    os.utime(f"{folders[3]}.done", (hours_ago, hours_ago))
+    make(folders[0])
+    assert [folder for folder in folders if not folder.exists()] == [folders[3]]

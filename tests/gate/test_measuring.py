@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from harness.errors import UsageError
 from harness.gate import measuring, side
 from harness.gate.comparison import Bounds
 from harness.gate.measuring import measure
-from harness.gate.side import SideError
+from harness.gate.side import SideError, running
 
 from .conftest import BENCHMARK, WORK
 
@@ -85,6 +86,31 @@ def test_a_counter_that_varies_decides_nothing(toy_pair):
     (one,) = measure(toy_pair(varying, varying, TORCH), WIDE, passes=1, seed=0)
     assert not one.grown
     assert {pair.name for pair in one.counters if not pair.repeatable} >= {"kernels"}
+
+
+THREADED = """
+import itertools, threading
+
+calls = itertools.count()
+
+def product(x):
+    found = []
+    work = lambda: found.append(x @ x)
+    if next(calls) == 4:  # the second that is counted: one warms up, and one goes before each
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    else:
+        work()
+    return found[0]
+"""
+
+
+def test_a_counter_that_one_call_lacks_decides_nothing(toy_pair):
+    pytest.importorskip("memray")
+    (one,) = measure(toy_pair(THREADED, THREADED, TORCH), WIDE, passes=1, seed=0)
+    assert not one.grown
+    assert {pair.name for pair in one.counters if not pair.repeatable} >= {"allocations", "peak_bytes"}
 
 
 def test_a_wrong_answer_of_the_head_fails(toy_pair):
@@ -260,3 +286,17 @@ def test_x(benchmark):
 """
     with pytest.raises(SideError, match=r"benchmarks of the head ended with code 7: gone"):
         measure(toy_pair(benchmark=benchmark, head="end = 1\n"), Bounds(), seed=0)
+
+
+def test_a_worker_that_ended_before_a_command_is_named(toy_pair, tmp_path):
+    pair = toy_pair()
+    pair.head.write_text("#!/bin/sh\necho gone >&2\nexit 7\n")
+    with (
+        pytest.raises(SideError, match=r"benchmarks of the head ended with code 7: gone"),
+        running("head", pair.head, pair.selection, tmp_path) as side,
+    ):
+        while "gone" not in side.last_words:
+            time.sleep(0.01)
+        for _ in range(100):  # whatever a pipe takes before its reader is seen to be gone
+            side.tell("names", names=["x"] * 1000)
+            time.sleep(0.01)

@@ -27,6 +27,9 @@ def test_settings_are_read(tmp_path):
     [
         ('[tool.harness.gate]\nbenchmark = ["x"]\n', r"\[tool.harness.gate\] benchmark: Extra inputs"),
         ("[tool.harness.gate]\nbounds = {time = 'x'}\n", r"bounds.time: Input should be a valid number"),
+        ("[tool.harness.gate]\nbounds = {time = -0.1}\n", r"bounds.time: Input should be greater than or equal to 0"),
+        ("[tool.harness.gate]\nbounds = {time = nan}\n", r"bounds.time: Input should be"),
+        ("[tool.harness.gate]\nbounds = {time = inf}\n", r"bounds.time: Input should be a finite number"),
         ("[tool\n", "pyproject.toml: "),
     ],
 )
