@@ -191,7 +191,8 @@ def verify(
         device: "cpu" or "cuda".
 
     Raises:
-        UsageError: when the suite or a key is unknown, no run of it is stored, or code or data are others by now.
+        UsageError: when the suite or a key is unknown, no run of it is stored, code or data are others by now, or keys
+            are given with changes.
         PluginError, DataError: as `run`.
     """
     from harness.execution import verification
@@ -209,6 +210,9 @@ def verify(
             msg = f"suite {suite.name!r}: no run of it is stored; compute them with `{run_command(names[0], changes)}`"
             raise UsageError(msg)
     else:
+        if changes:
+            msg = f"--set changes a suite, and {', '.join(names)} is none; leave it out, or give the suite"
+            raise UsageError(msg)
         sources = DataSources(plugins)
         runs = [store.find(name) for name in names]
         stored = [(plan_cell(run.identity, plugins, sources), run) for run in runs]

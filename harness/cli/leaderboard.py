@@ -42,8 +42,14 @@ def leaderboard(
     if as_ is not None and (check or (as_json and as_ == "latex") or (changes and as_ == "mteb")):
         msg = f"--as {as_} stands alone: not beside --check, LaTeX not beside --json, MTEB's format not beside --set"
         raise UsageError(msg)
+    if output is not None and (check or as_ == "latex"):
+        msg = f"{'--check' if check else '--as latex'} writes nothing: not beside -o"
+        raise UsageError(msg)
+    if changes and (check or folder.is_dir()):
+        msg = f"--set changes a suite, and {source} is taken for a board's folder; leave it out, or give the suite"
+        raise UsageError(msg)
     if check:
-        _check(folder)
+        _check(folder, as_json=as_json)
         return
     if as_ == "mteb":
         _write_mteb(folder, output, as_json=as_json)
@@ -81,7 +87,7 @@ def _write_mteb(folder: Path, output: Path | None, *, as_json: bool) -> None:
     write("".join(f"{path}\n" for path in written))
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, *, as_json: bool) -> None:
     """Name the stale files of a board; exit with 1 when there are some."""
     from harness.errors import UsageError
     from harness.leaderboard import stale
@@ -91,6 +97,8 @@ def _check(folder: Path) -> None:
         msg = "--check compares a board's folder with its own results.json; give the folder"
         raise UsageError(msg)
     differing = stale(folder)
+    if as_json:
+        print_json(list(differing))
     for name in differing:
         progress.say(f"{folder / name} is not what {folder / 'results.json'} gives")
     if differing:

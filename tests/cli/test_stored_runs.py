@@ -235,3 +235,26 @@ def test_options_of_runs_that_are_unknown_are_named(harness, runs):
     assert harness("runs", "--status", "bogus").returncode == 2
     assert harness("leaderboard", "toy", "--as", "latex", "--json").returncode == 2
     assert harness("leaderboard", ".", "--as", "mteb", "--check").returncode == 2
+
+
+def test_options_that_would_do_nothing_are_refused(harness, runs):
+    assert harness("leaderboard", "toy", *ONE, "-o", "board").returncode == 0
+    for arguments, message in (
+        (("leaderboard", "board", "--set", "seeds=[0]"), "--set changes a suite, and board is taken for a board"),
+        (("leaderboard", "board", "--check", "--set", "seeds=[0]"), "--set changes a suite"),
+        (("leaderboard", "board", "--check", "-o", "other"), "--check writes nothing: not beside -o"),
+        (("leaderboard", "board", "--as", "latex", "-o", "other"), "--as latex writes nothing: not beside -o"),
+        (("verify", runs[0]["key"], "--set", "seeds=[0]"), f"--set changes a suite, and {runs[0]['key']} is none"),
+    ):
+        done = harness(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert message in done.stderr
+
+
+def test_stale_files_are_printed_as_json(harness, runs):
+    assert harness("leaderboard", "toy", *ONE, "-o", "board").returncode == 0
+    done = harness("leaderboard", "board", "--check", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    (harness.folder / "board" / "table.csv").write_text("edited by hand")
+    done = harness("leaderboard", "board", "--check", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (1, ["table.csv"])
