@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -82,20 +80,11 @@ def results(board: Path, output: Path) -> list[Path]:
     if not grouped:
         msg = f"{board}: no run of {', '.join(COUNTERPARTS)} is done; MTEB has no counterpart of the others"
         raise DataError(msg)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}-"))
-    try:
+    with files.filling(output) as partial:
         for (model, revision, task), runs in grouped.items():
             folder = partial / "results" / model.replace("/", "__") / revision
             files.write_json(folder / f"{task}.json", _result(task, runs))
             files.write_json(folder / "model_meta.json", metadata_fields(model, revision))
-        partial.chmod(0o755)
-        if output.exists():
-            output.rmdir()  # which is empty; Windows replaces no folder
-        partial.replace(output)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return sorted(output.rglob("*.json"))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -67,17 +65,10 @@ def export_encoder(
     if isinstance(encoder.promise.view, Elsewhere):
         msg = f"encoder {key!r}: its vectors were computed elsewhere, so that there is no network to export"
         raise UsageError(msg)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with files.filling(folder) as partial:
         _write(partial, encoder, runs, plugins)
         if mteb:
             files.write_text(partial / MTEB, mteb_example())
-        partial.chmod(0o755)
-        partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return sorted(folder.iterdir())
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import keyword
 import re
-import shutil
-import tempfile
 from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UsageError
+from harness.system import files
 
 if TYPE_CHECKING:
     from harness.plugins.manager import Plugins
@@ -106,19 +105,6 @@ def write_plugin(name: str, kind: Kind, folder: Path) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         msg = f"{folder}: has files already; give a new folder"
         raise UsageError(msg)
-    place = folder if folder.exists() else folder.parent
-    place.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}-"))
-    try:
+    with files.filling(folder) as partial:
         copier.run_copy(str(TEMPLATE), partial, data={"name": name, "kind": kind}, defaults=True, quiet=True)
-        if place is folder:  # which stays, as somebody may stand in it
-            for path in partial.iterdir():
-                path.rename(folder / path.name)
-            partial.rmdir()
-        else:
-            partial.chmod(0o755)
-            partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return sorted(path for path in folder.rglob("*") if path.is_file())

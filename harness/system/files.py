@@ -45,6 +45,30 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `folder`, new or empty, after the block.
+
+    When the block raises, `folder` is as it was and the temporary one is gone. An empty folder that is there stays, as
+    somebody may stand in it, and gets what the temporary one has.
+    """
+    place = folder if folder.exists() else folder.parent
+    place.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=place, prefix=f".{folder.name}-"))
+    try:
+        yield temporary
+        if place is folder:
+            for path in temporary.iterdir():
+                path.rename(folder / path.name)
+            temporary.rmdir()
+        else:
+            temporary.chmod(0o755)
+            temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Write the names in a folder to the disk, where that can be done.
 

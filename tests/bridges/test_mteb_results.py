@@ -105,6 +105,14 @@ def test_the_command_names_the_files(board, tmp_path):
     assert [Path(line) for line in outcome.stdout.splitlines()] == sorted((tmp_path / "out").rglob("*.json"))
 
 
+def test_the_current_folder_may_be_where_they_go(board, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    written = results(board[0], Path())
+    assert written == sorted(Path().rglob("*.json"))
+    assert [path.name for path in Path().iterdir()] == ["results"]
+
+
 @pytest.mark.parametrize("arguments", [["quickstart", "-o", "out"], ["."]])
 def test_the_command_needs_a_folder_and_a_place(arguments):
     outcome = CliRunner().invoke(app, ["leaderboard", *arguments, "--as", "mteb"])

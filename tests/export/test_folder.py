@@ -160,6 +160,15 @@ def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):
     assert json.loads((tmp_path / "encoder" / "encoder.json").read_text())["key"] == runs[0].fit_key
 
 
+def test_the_current_folder_may_be_where_it_goes(runs, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = command("export", runs[0].key, "-o", ".")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == FILES
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == FILES
+
+
 def test_bad_input_is_one_line_and_leaves_nothing(runs, tmp_path, monkeypatch):
     def refused(*arguments):
         done = command("export", *arguments)

@@ -34,6 +34,20 @@ def test_a_failure_keeps_the_old_content(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["there", "new", "deep/new", "there/."])
+def test_a_folder_is_filled_whole_or_not_at_all(tmp_path, name):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(KeyboardInterrupt), files.filling(tmp_path / name) as temporary:
+        (temporary / "half").touch()
+        raise KeyboardInterrupt
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    with files.filling(tmp_path / name) as temporary:
+        (temporary / "folder").mkdir()
+        (temporary / "folder" / "file").touch()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / name / "folder" / "file"]
+    assert not list(tmp_path.rglob(".*"))
+
+
 def test_a_full_disk_keeps_the_old_content(tmp_path, monkeypatch):
     path = tmp_path / "file"
     files.write_text(path, "old")
