@@ -14,7 +14,7 @@ KEPT = 8
 """Folders of a kind that are kept; an environment with PyTorch has a gigabyte."""
 
 IN_USE = 6 * 3600
-"""Seconds after its last use during which a folder is kept, as a gate may be at it."""
+"""Seconds after its last use during which a folder may be in use, and is kept."""
 
 
 @contextmanager

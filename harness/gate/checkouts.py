@@ -136,7 +136,7 @@ def _copy_changes(root: Path, folder: Path, left_out: Sequence[Path]) -> None:
 
 
 def _in_folders(root: Path, name: str) -> bool:
-    """True if none of the folders above a name is a link, which leads elsewhere, or a file."""
+    """True if no folder above a name is a link, which leads elsewhere, or a file."""
     above = [root / parent for parent in PurePosixPath(name).parents]
     return not any(place.is_symlink() or place.is_file() for place in above if place != root)
 
