@@ -131,7 +131,7 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         msg = f"{path} does not exist; `harness leaderboard SUITE` writes it"
         raise DataError(msg) from error
-    except (pydantic.ValidationError, UnicodeDecodeError, KeyError, ValueError) as error:
+    except (pydantic.ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, pydantic.ValidationError) and (version := _newer(error)):
             msg = f"{path}: its format is {version}, this version of video-harness reads {FORMAT}; install a newer one"
             raise DataError(msg) from error

@@ -74,7 +74,7 @@ def _content(path: Path) -> Any:
         if path.suffix == ".html":
             return _page_content(text)
         return json.loads(text) if path.suffix == ".json" else text
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # also of a page whose data are others
         return None
 
 

@@ -82,6 +82,8 @@ def test_a_changed_prediction_is_noticed_in_the_table(folder):
         lambda content: content.update(extra=1),
         lambda content: content["planned"][0].update(test_set="unknown"),
         lambda content: content["planned"][0]["run"].update(predictions=["one two"]),
+        lambda content: content["planned"][0]["run"].update(predictions=None),
+        lambda content: content["planned"][0]["run"].update(predictions=[7]),
         lambda content: content["planned"][0]["run"].update(key=7),
         lambda content: content["planned"][0]["identity"].update(seed=99),
         lambda content: content["evaluators"]["knn"].update(metrics=[]),

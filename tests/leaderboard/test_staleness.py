@@ -77,6 +77,15 @@ def test_what_the_page_says_and_does_is_compared(folder, old, new):
     assert stale(folder) == ("index.html",)
 
 
+@pytest.mark.parametrize("island", ["{}", '{"plot": {}}', '{"plot": 1, "plots": {}}', "[]"])
+def test_a_page_with_other_data_is_named(folder, island):
+    path = folder / "index.html"
+    start = 'id="island">'
+    before, _, after = path.read_text(encoding="utf-8").partition(start)
+    path.write_text(before + start + island + "</script>" + after.partition("</script>")[2], encoding="utf-8")
+    assert stale(folder) == ("index.html",)
+
+
 def test_other_line_ends_are_the_same_files(folder):
     for name in ("README.md", "table.csv", "results.json", "index.html"):
         content = (folder / name).read_bytes()
