@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from harness.cards import Paper
@@ -277,8 +278,9 @@ def _reproduce(board: Board) -> str:
         "[table.csv](table.csv) has one line for each metric of each cell; [results.json](results.json) has every run "
         "with its predictions, and is enough to make this folder again."
     )
-    fence = "`" * max(3, len(code(board.command)) - len(code(board.command).lstrip("`")) + 2)
-    command = f"{fence}sh\n{' '.join(board.command.split())}\n{fence}"
+    line = text.one_line(board.command, 10 * len(board.command))  # whole, as it is copied
+    fence = "`" * max(3, len(code(line)) - len(code(line).lstrip("`")) + 2)
+    command = f"{fence}sh\n{line}\n{fence}"
     return "\n\n".join(block for block in (command, f"{suite} {files}", _made_with(board.made_with)) if block)
 
 
@@ -288,4 +290,5 @@ def _made_with(made: MadeWith) -> str:
         return markdown(made.sentence)
     lines = [["method", *map(markdown, made.names)], [":--", *(":--" for _ in made.names)]]
     lines += [[markdown(row.label), *map(markdown, values)] for row, values in made.rows]
-    return "\n\n".join([markdown(made.sentence), made.warning, _table(lines)])
+    warning = replace(made, names=tuple(map(markdown, made.names))).warning
+    return "\n\n".join([markdown(made.sentence), warning, _table(lines)])

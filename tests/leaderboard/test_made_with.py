@@ -94,3 +94,20 @@ def test_the_version_of_a_library_counts_for_its_own_networks(make_plan, make_bo
     made = make_board(planned).made_with
     assert made.names == ("timm",)
     assert [(row.method, *texts) for row, texts in made.rows] == [("random_init", ""), ("sfa", "1.0.31")]
+
+
+def test_names_of_libraries_are_no_markup(make_plan, make_board, fake):
+    row, column, _ = fake
+    hostile = "<b>[x](y)"
+    planned = []
+    for version, cell in enumerate(make_plan([row("random_init", 0.3), row("sfa", 0.4)], [column("knn")], (0,))):
+        changed = {
+            "provenance": {**cell.run.provenance, "libraries": {hostile: str(version)}},
+            "identity": cell.identity.model_copy(update={"backbone": Choice(name=f"{hostile}:net")}),
+        }
+        planned.append(cell.model_copy(update={"run": cell.run.model_copy(update=changed)}))
+    board = make_board(planned)
+    assert board.made_with.names == (hostile,)
+    reproduce = readme(board).partition("## Reproduce")[2]
+    assert f"Rows were made with different {escaped(hostile)}: small differences" in reproduce
+    assert "`harness verify` measures how much." in reproduce

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -104,7 +105,7 @@ def test_hostile_names_stay_text(hostile_board, hostile):
     assert shape == [5] * 4 + [2] * 3 + [5] * 4
     assert len(source.split("## Not measured")[1].split("##")[0].strip().splitlines()) == 1
     fences = [token for token in tokens_of(source) if token.type == "fence"]
-    assert [fence.content for fence in fences] == [" ".join(hostile.split()) + "\n"]
+    assert [fence.content for fence in fences] == [one_line(hostile) + "\n"]
     title = next(token for token in tokens_of(source) if token.type == "inline")
     assert "".join(child.content for child in title.children) == one_line(hostile)
 
@@ -140,3 +141,9 @@ def test_long_tables_and_lists_are_cut_and_say_where_the_rest_is(troubled_board,
     )
     assert len(rest) == 2
     assert sum(map(int, rest)) == sum(map(len, listed_lines(text))) - sum(map(len, runs))
+
+
+def test_the_command_to_copy_is_one_printable_line_and_whole(board):
+    change = f"title={'x' * 5000}"
+    written = readme(replace(board, command=f"harness run quickstart \x1b[31m\n --set {change}"))
+    assert f"```sh\nharness run quickstart \\x1b[31m --set {change}\n```" in written
