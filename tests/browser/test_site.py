@@ -184,3 +184,12 @@ def test_tables_stand_without_scripts(site, visit):
     page = visit(site / "index.html", java_script_enabled=False)
     assert shown(page).count() > 20
     assert not page.locator(".filters").is_visible()
+
+
+def test_the_column_of_seeds_sorts_by_their_number(site, visit):
+    page = visit(site / "methods/sfa.html")
+    numbers = "[...document.querySelectorAll('#board tbody')].map((body) => [...body.querySelectorAll('td.seeds')])"
+    page.evaluate(f"{numbers}.forEach((cells) => cells.forEach((cell, n) => (cell.dataset.sort = [2, 10, 3][n % 3])))")
+    page.locator("th[data-key=seeds] button").click()
+    for group in page.evaluate(f"{numbers}.map((cells) => cells.map((cell) => Number(cell.dataset.sort)))"):
+        assert group == sorted(group, reverse=True)

@@ -16,7 +16,7 @@ from harness.leaderboard.results_file import dump, load_results
 from harness.leaderboard.site import Site, earlier_boards, find_board, load_boards, publish_site
 from harness.leaderboard.site.changes import compare
 from harness.leaderboard.site.numbers import LABELS, NO_PAPER, numbers_table
-from harness.leaderboard.site.pages import method_file
+from harness.leaderboard.site.pages import method_file, method_page
 from harness.leaderboard.site.recorded import load_recorded
 
 from .parsed import Page, sha
@@ -364,3 +364,13 @@ def test_files_of_others_in_folders_of_the_site_are_named_and_kept(boards, tmp_p
     with pytest.raises(UsageError, match="no file of the site, and would be lost"):
         publish_site(Site(boards[:2], CARDS), folder)
     assert (folder / name).read_text() == "mine"
+
+
+def test_parts_have_links_where_they_have_pages(boards):
+    board = boards[1]
+    parts = [{"name": name, "options": {}} for name in ("sfa", "elsewhere")]
+    number = board.numbers[0]
+    both = type(number.row.identity.method)(name="both", options={"of": parts, "by": "vectors"})
+    row = dataclasses.replace(number.row, identity=number.row.identity.model_copy(update={"method": both}))
+    page = method_page("both", [dataclasses.replace(board, rows=(row, *board.rows))], {})
+    assert 'Made of <a href="../methods/sfa.html">sfa</a>, elsewhere.' in page

@@ -55,9 +55,8 @@ def method_page(name: str, boards: Sequence[RecordedBoard], cards: Mapping[str, 
     rows = [row for board in boards for row in board.rows if row.identity.method.name == name]
     parts = list(dict.fromkeys(part for row in rows for part in method_names(row)[1:]))
     own = [board for board in boards if any(row.identity.method.name == name for row in board.rows)]
-    return _page(
-        "site_method.html", numbers, cards, "../", name=name, card=cards.get(name), rows=rows, parts=parts, boards=own
-    )
+    values = {"rows": rows, "parts": parts, "paged": set(_method_order(boards)), "boards": own}
+    return _page("site_method.html", numbers, cards, "../", name=name, card=cards.get(name), **values)
 
 
 def changes_page(changes: Changes) -> str:

@@ -7,7 +7,7 @@ const later = (() => {
 
   const sort = (table, head, wanted) => {
     const number = head.cellIndex;
-    const words = !["rank", "number"].some((name) => head.classList.contains(name));
+    const words = !["rank", "number", "seeds"].some((name) => head.classList.contains(name));
     const next = { ascending: "descending", descending: "ascending" };
     const order = wanted || next[head.getAttribute("aria-sort")] || (words ? "ascending" : "descending");
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
