@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.api.boards import board_of_plan
 from harness.api.loading import checked_suite
 from harness.errors import UsageError
+from harness.execution.answers import expect_answers
 from harness.execution.cells import measured_by
 from harness.execution.pending import done_again
 from harness.execution.plan import Planner, identities, plan_cell, plan_suite
@@ -165,7 +166,10 @@ def plan(
     sources = DataSources(plugins, loaded.paths)
     store = Store(paths.store()) if store is None else store
     planner, ready = Planner(plugins, sources, loaded.view), _readiness(sources)
-    cells = tuple(_planned_cell(identity, planner, ready, store) for identity in identities(loaded, plugins))
+    known = tuple(identities(loaded, plugins))
+    if all(ready(cell.data) for cell in known):
+        expect_answers(known, plugins, sources)
+    cells = tuple(_planned_cell(identity, planner, ready, store) for identity in known)
     return measured_by(cells, only)
 
 

@@ -68,6 +68,9 @@ def results(board: Path, output: Path) -> list[Path]:
         if cell.identity.evaluator.name not in COUNTERPARTS:
             left_out[f"{cell.identity.evaluator.name}, of which MTEB has no counterpart"] += 1
             continue
+        if cell.not_applicable:
+            left_out["not applicable"] += 1
+            continue
         if run is None or run.status != "done" or run.key != cell.key:
             left_out["to do, failed, or of older code or data"] += 1
             continue
@@ -76,7 +79,7 @@ def results(board: Path, output: Path) -> list[Path]:
         model = model_name(_short(identity.method), backbone, run.fit_key)
         grouped[model, run.fit_key, task_name(identity.data.label, identity.evaluator.label)].append(run)
     for why, count in left_out.items():
-        progress.say(f"left out: {count} cells: {why}")
+        progress.say(f"left out: {count} cell{'s' * (count > 1)}: {why}")
     if not grouped:
         msg = f"{board}: no run of {', '.join(COUNTERPARTS)} is done; MTEB has no counterpart of the others"
         raise DataError(msg)

@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> None:
             signal.signal(number, _stop)
     try:
         app(arguments)
-    except (HarnessError, OSError) as error:
+    except (HarnessError, OSError, MemoryError) as error:
         if "--traceback" in arguments:
             sys.stderr.write(without_escapes(traceback.format_exc()))
         _complain(" ".join(_words(error).split()))  # a library's message within ours may have lines of its own

@@ -22,9 +22,9 @@ from harness.video.probe import Record, probe, unusable
 PATIENCE = 120.0
 """Seconds that a worker may take for one file before it is killed."""
 FRAME_PATIENCE = 0.1
-"""Seconds more for each image of the largest folder of frames."""
+"""Seconds more for each image of a folder of frames."""
 BYTE_PATIENCE = 1e-6
-"""Seconds more for each byte of the largest file: hours of video take minutes."""
+"""Seconds more for each byte: hours of video take minutes."""
 
 PASSING = frozenset({"crashed", "unreadable"})
 """Reasons that may be gone the next time, and are not remembered."""
@@ -226,28 +226,29 @@ def _looking_code() -> str:
     return digest({"code": code_hash("harness.video.probe"), "patience": (PATIENCE, FRAME_PATIENCE, BYTE_PATIENCE)})
 
 
-def _longer(file: Path) -> float:
-    """Seconds more for a file, or a folder of frames, of its size."""
+def _patience(file: Path) -> float:
+    """Seconds that a worker may take for a file, or a folder of frames."""
     try:
         if file.is_dir():
-            return FRAME_PATIENCE * sum(1 for _ in file.iterdir())
+            return PATIENCE + FRAME_PATIENCE * sum(1 for _ in file.iterdir())
         place = None if file.is_file() else member(file)
-        return BYTE_PATIENCE * (file.stat().st_size if place is None else place.size)
+        return PATIENCE + BYTE_PATIENCE * (file.stat().st_size if place is None else place.size)
     except (OSError, DataError):  # which its record will say
-        return 0.0
+        return PATIENCE
 
 
 def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
     """Make the record of each file, in order, in workers that may crash or hang."""
     files = [folder / name for name in names]
-    patience = PATIENCE + max(map(_longer, files), default=0.0)
-    outcomes = processes.imap_isolated(probe, files, timeout=patience)
+    outcomes = processes.imap_isolated(probe, files, timeout=_patience)
     for name, (path, outcome) in zip(names, outcomes, strict=True):
         if isinstance(outcome, processes.CrashedError):  # perhaps of what the file before it left in the worker
-            ((_, outcome),) = processes.imap_isolated(probe, [path], timeout=patience, workers=1)
+            ((_, outcome),) = processes.imap_isolated(probe, [path], timeout=_patience, workers=1)
         if isinstance(outcome, processes.HungError):
-            message = f"{path}: the decoder did not come to an end in {patience:g} s; fetch it again"
+            message = f"{path}: the decoder did not come to an end in {_patience(path):.0f} s; fetch it again"
             outcome = unusable("hung", message)
+        elif isinstance(outcome, MemoryError):
+            outcome = unusable("unreadable", f"{outcome}; free some memory, and look again")
         elif isinstance(outcome, Exception):
             outcome = unusable("crashed", f"{path}: the decoder crashed on it ({outcome}); fetch it again")
         yield name, outcome

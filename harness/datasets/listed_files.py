@@ -111,7 +111,8 @@ def read_split(
     refused = [
         entry.path
         for entry in listed
-        if (why := records[entry.path].reason) and (absent if why == "missing" else bad) == "error"
+        if (why := records[entry.path].reason)
+        and (why == "unreadable" or (absent if why == "missing" else bad) == "error")  # may be gone the next time
     ]
     if refused or not videos:
         raise _refusal(folder, dataset, name, refused or [entry.path for entry in listed], len(listed), records)
@@ -236,7 +237,7 @@ def _refusal(
         kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
         msg = (
             f"data set {dataset!r}: {len(refused)} of {listed} videos of split {name!r} cannot be used ({kinds}); "
-            f"the first: {records[first].message}{instead}; `harness dataset check {dataset}` lists them, and the "
-            "option `bad: skip` leaves them out"
+            f"the first: {records[first].message}{instead}; `harness dataset check {dataset}` lists them"
+            f"{'' if reason == 'unreadable' else ', and the option `bad: skip` leaves them out'}"
         )
     return DataError(msg, reason=reason)

@@ -46,7 +46,7 @@ def _map(
     work: Callable[[Any], Any],
     items: Iterable[Any],
     *,
-    timeout: float,
+    timeout: processes.Timeout,
     workers: int | None,
 ) -> Iterator[tuple[Any, Any]]:
     """Map `work` over items in order; this process takes them from the last on."""
@@ -79,7 +79,7 @@ def _map(
         client.cancel(tasks)
 
 
-def do_files(work: Callable[[Any], Any], part: list[Any], timeout: float) -> list[tuple[Any, Any]]:
+def do_files(work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout) -> list[tuple[Any, Any]]:
     """Work on files in a worker's own processes, as many as are its share."""
     from distributed import get_worker
 

@@ -125,7 +125,10 @@ def _hash(content: bytes) -> str:
 
 
 def _card(card: EvaluatorCard) -> dict[str, Any]:
-    return {**CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
+    written = {**CARD.dump_python(card, mode="json"), "needs": sorted(card.needs)}
+    if not card.sets:  # as before cards said so
+        del written["sets"]
+    return written
 
 
 class _TestSets:
@@ -137,9 +140,11 @@ class _TestSets:
 
     def key(self, predictions: Predictions) -> str:
         """Key of the videos, groups and labels that predictions are of."""
-        place = predictions.videos, predictions.groups, predictions.labels
+        place = predictions.videos, predictions.groups, predictions.labels, predictions.multilabels
         if place not in self._keys:
-            whole = dict(zip(("videos", "groups", "labels"), place, strict=True))
+            whole = dict(zip(("videos", "groups", "labels", "multilabels"), place, strict=True))
+            if not predictions.multilabels:  # as before there were any
+                del whole["multilabels"]
             self._keys[place] = digest(whole)
             self.by_key[self._keys[place]] = whole
         return self._keys[place]

@@ -32,9 +32,9 @@ LOOKED = 0.5
 LEAVING = 5.0
 """Seconds that a child has to end once its work is done."""
 LINE = 2000
+"""Characters of a line that a child prints."""
 LONGEST = 2**16
 """Bytes that are kept of a line that does not end."""
-"""Characters of a line that a child prints."""
 _preloaded: list[str] = []
 _served: list[bool] = []
 

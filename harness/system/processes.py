@@ -29,6 +29,8 @@ LOOKED = 0.5
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Timeout = float | Callable[[Any], float]
+"""Seconds that each item may take, or a function that gives those of one."""
 
 
 class CrashedError(Exception):
@@ -86,7 +88,7 @@ def share_processors(count: int) -> None:
 
 
 def imap_isolated(
-    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
+    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: Timeout, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Map `work` over items in worker processes, in order.
 
@@ -97,7 +99,7 @@ def imap_isolated(
     Args:
         work: importable, as are its arguments and results.
         items: what is worked on.
-        timeout: seconds that one item may take before its worker is killed.
+        timeout: seconds that one item may take before its worker is killed; a function of the item is importable.
         workers: processes; as many as there are allowed processors when None.
 
     Raises:
@@ -119,7 +121,7 @@ def mapped_by(mapper: Callable[..., Iterator[tuple[Any, Any]]]) -> Iterator[None
 
 
 def imap_here(
-    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: float, workers: int | None = None
+    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: Timeout, workers: int | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Map `work` over items in worker processes of this machine; see `imap_isolated`."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # a worker that runs its parent's script
@@ -186,16 +188,21 @@ class _WithoutScript(SpawnContext):
 
 
 def _scheduled(
-    pool: pebble.ProcessPool, work: Callable[[Item], Result], item: Item, timeout: float
+    pool: pebble.ProcessPool, work: Callable[[Item], Result], item: Item, timeout: Timeout
 ) -> Future[Result | Exception]:
     try:
-        return pool.schedule(work, args=[item], timeout=timeout)
+        return pool.schedule(work, args=[item], timeout=_seconds(timeout, item))
     except RuntimeError as error:  # all workers died before they took any work
         raise BrokenProcessPool(str(error)) from error
 
 
+def _seconds(timeout: Timeout, item: Any) -> float:
+    """Seconds that an item may take."""
+    return timeout(item) if callable(timeout) else timeout
+
+
 def _first(
-    pool: pebble.ProcessPool, pending: deque[tuple[Item, Future[Result]]], timeout: float
+    pool: pebble.ProcessPool, pending: deque[tuple[Item, Future[Result]]], timeout: Timeout
 ) -> tuple[Item, Result | Exception]:
     item, future = pending.popleft()
     while not wait([future], LOOKED).done:
@@ -205,7 +212,7 @@ def _first(
     try:
         return item, future.result()
     except TookTooLong as error:  # pebble's, or one of the work, such as of a disk
-        return item, HungError(timeout) if error.args[:1] == ("Task timeout",) else error
+        return item, HungError(_seconds(timeout, item)) if error.args[:1] == ("Task timeout",) else error
     except pebble.ProcessExpired as error:
         return item, CrashedError(error.exitcode)
     except BrokenProcessPool:

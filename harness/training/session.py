@@ -188,6 +188,8 @@ class TrainingSession(TrainingStage):
         """Load what a stage left; False where that is damaged, so that it is run again."""
         try:
             content = torch.load(stored, map_location=self.device, weights_only=True)
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, ValueError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise

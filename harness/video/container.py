@@ -46,6 +46,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
     Raises:
         DataError: when there is no such file, it is no video, or FFmpeg gives up while it is read.
+        MemoryError: when there is not enough for it.
     """
     place = _located(path)
     address, protocols = f"file:{path}", "file"

@@ -66,6 +66,7 @@ class DecodeProcesses:
 
         Raises:
             DataError: also when a process crashes.
+            MemoryError: also when a process is killed.
         """
         if os.getpid() != self._owner:  # a fork, beside which the processes still work for their owner
             return decode.decode_here(path, wanted, short_side, total)
@@ -178,7 +179,7 @@ class _Process:
         except (EOFError, OSError) as error:
             self.close()
             code = self._process.exitcode or 0
-            if code == -signal.SIGKILL:
+            if code < 0 and "SIGKILL" in signal_name(-code):  # a signal that Windows lacks
                 msg = f"{path}: the process that decoded it was killed, as the system does when memory runs out"
                 raise MemoryError(msg) from error
             ending = f"exit code {code}" if code >= 0 else signal_name(-code)

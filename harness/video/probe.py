@@ -25,7 +25,7 @@ REASONS = {
     "missing": "no such file",
     "folder": "a folder, not a file",
     "empty": "a file of 0 bytes",
-    "unreadable": "the system does not let it be read",
+    "unreadable": "the system does not let it be read, or has no memory for it",
     "not-video": "nothing that FFmpeg knows as a video or image",
     "no-video-stream": "sound, subtitles or data alone",
     "no-frames": "a video of which no frame decodes",

@@ -54,7 +54,7 @@ def test_every_metric_that_is_named_is_on_its_card():
 def test_runs_that_have_a_counterpart_are_written_with_their_numbers(board, tmp_path, capsys):
     folder, runs = board
     written = results(folder, tmp_path / "out")
-    assert "left out: 1 cells: throughput, of which MTEB has no counterpart\n" in capsys.readouterr().err
+    assert "left out: 1 cell: throughput, of which MTEB has no counterpart\n" in capsys.readouterr().err
     fit = runs["knn"].fit_key
     place = tmp_path / "out" / "results" / f"video-harness__supervised-small_3d-{fit[:12]}" / fit
     names = {f"VideoHarness-blobs-{name}.json" for name in runs if name != "throughput"} | {"model_meta.json"}

@@ -115,6 +115,11 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
         (["run", "missing.yaml"], 2, "missing.yaml does not exist"),
         (["run", "toy", "--device", "cuda:99"], 2, "--device cuda:99"),
         (["run", "toy", "--devise", "cpu"], 2, "--devise"),
+        (
+            ["run", "toy", "--dry-run", "--set", "evaluators=[{name: knn, label: mood}]"],
+            2,
+            "unknown label of evaluator",
+        ),
         (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
         (["run", "toy", "--set", "seeds=[-1]"], 2, "seeds.0: Input should be greater than or equal to 0, got -1"),
         (["run", "toy", "--set", "seeds=[0"], 2, "--set seeds=[0: not plain YAML data"),

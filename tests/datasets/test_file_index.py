@@ -58,7 +58,7 @@ def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):
     given = []
 
     def imap(work, items, *, timeout):
-        given.append(timeout)
+        given.extend(map(timeout, items))
         return ((item, unusable("missing", "not looked at")) for item in items)
 
     monkeypatch.setattr(file_index.processes, "imap_isolated", imap)
@@ -68,8 +68,7 @@ def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):
     (tmp_path / "frames").mkdir()
     for number in range(30):
         (tmp_path / "frames" / f"{number}.jpg").touch()
-    for names in (["short.avi"], ["hours.mkv"], ["frames"]):
-        records(tmp_path, names, title="looking")
+    records(tmp_path, ["short.avi", "hours.mkv", "frames"], title="looking")
     with tarfile.open(tmp_path / "shard.tar", "w") as archive:
         (tmp_path / "clip.mp4").write_bytes(bytes(2 * 10**6))
         archive.add(tmp_path / "clip.mp4", "clip.mp4")

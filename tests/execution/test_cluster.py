@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -17,7 +18,8 @@ from ruamel.yaml import YAML
 
 from harness import api
 from harness.errors import UsageError
-from harness.execution.cluster import device_of_workers
+from harness.execution.cluster import ClusterExecutor, device_of_workers, own_device
+from harness.execution.units import Workplace
 from harness.store.runs import Store
 from harness.system import paths
 
@@ -146,6 +148,26 @@ def test_no_scheduler_and_no_gpu_are_usage_errors(suite, cluster, monkeypatch):
 def test_the_device_is_a_gpu_where_a_worker_has_one(resources, device):
     with distributed.LocalCluster(n_workers=1, processes=False, resources=resources, dashboard_address=":0") as cluster:
         assert device_of_workers(cluster.scheduler_address) == device
+
+
+def test_workers_of_this_machine_have_a_device_each():
+    with distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster:
+        names = sorted(worker.name for worker in cluster.workers.values())
+    assert names == [0, 1]
+    assert [own_device("cuda", ["cuda:0", "cuda:1"], name) for name in names] == ["cuda:0", "cuda:1"]
+
+
+def test_a_fault_of_the_work_is_not_one_of_the_scheduler(tmp_path, monkeypatch):
+    class Failed:
+        status = "error"
+
+        def result(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("distributed.as_completed", lambda tasks: tasks)
+    executor = ClusterExecutor("tcp://127.0.0.1:1", Workplace(store=tmp_path))
+    with pytest.raises(OSError, match="No space left"):
+        executor._wait({Failed(): None}, None)
 
 
 def test_a_cluster_of_this_machine(suite):

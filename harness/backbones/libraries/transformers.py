@@ -245,7 +245,10 @@ def _changed(model: str, config: Any, options: Mapping[str, Any]) -> Any:
     return type(config).from_dict({**stated, **options})
 
 
-OPTIONS = ("do_normalize", "include_top", "offset", "rescale_offset", "do_flip_channel_order", "do_center_crop")
+OPTIONS = (
+    *("do_rescale", "offset", "rescale_offset", "do_normalize", "include_top", "do_flip_channel_order"),
+    "do_center_crop",
+)
 """Switches of processors that change pixels."""
 WARPED = 384
 """Pixels from which ConvNeXT's processor crops nothing."""
@@ -282,7 +285,7 @@ class _Processing:
         return cls(
             mean=tuple(one + offset for one in mean),
             std=std,
-            scale=processor.rescale_factor,
+            scale=processor.rescale_factor if "do_rescale" in said else 1.0,
             order="bgr" if "do_flip_channel_order" in said else "rgb",
             short_side=_enlarged(side, processor),
             crop=_short_side(processor.crop_size) if "do_center_crop" in said else side,
@@ -291,10 +294,10 @@ class _Processing:
 
 def _enlarged(side: int, processor: Any) -> int:
     """Short side that a frame is resized to by processors that crop a share of it."""
-    share = getattr(processor, "crop_pct", None)
-    if share and side < WARPED:
+    share, kind = getattr(processor, "crop_pct", None), type(processor).__name__
+    if share and not (side >= WARPED and kind.startswith("ConvNext")):
         return int(side / share)
-    return int(side * 256 / 224) if type(processor).__name__.startswith("Levit") else side
+    return int(side * 256 / 224) if kind.startswith("Levit") and processor.size.get("shortest_edge") else side
 
 
 def _short_side(size: Mapping[str, Any]) -> int:

@@ -84,7 +84,7 @@ def test_starts_from_elsewhere_are_measured_as_the_others(plugins):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_mini_suite_measures_the_same(plugins, name):
-    """Evaluators are the same, but for options that depend on the data's size."""
+    """Evaluators are the same, but for options that depend on the data's size, and smooth labels of few videos."""
     sizes = {"frames", "batch_size", "lrs", "size", "label_smoothing"}
     paper, mini = (suite(plugins, name + scale) for scale in ("", "-mini"))
     measured = [

@@ -46,7 +46,7 @@ def test_every_suite_can_be_planned(plugins, everywhere, name, scale):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mini_suite_measures_the_same(plugins, name):
-    """Evaluators are the same, but for options that depend on the data's size; only the mini has scenes."""
+    """Evaluators are the same, but for options of the data's size; minis alone have scenes, and smooth labels."""
     sizes = {"frames", "batch_size", "lrs", "clusters", "repeats", "label_smoothing"}
     paper, mini = (
         [

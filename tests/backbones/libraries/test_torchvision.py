@@ -56,6 +56,7 @@ def test_an_image_network_is_averaged_over_frames():
     [
         ("swin3d_t", 768, (32, 2, 224, 256)),
         ("mvit_v1_b", 768, (16, 4, 224, 256)),
+        ("s3d", 1024, (128, 2, 224, 256)),
         ("alexnet", 4096, (8, 4, 224, 256)),
         ("googlenet", 1024, (8, 4, 224, 256)),
         ("efficientnet_b1", 1280, (8, 4, 240, 255)),

@@ -65,7 +65,7 @@ class VideoLA(VideoIR):
     sketch: int = 2000
     """Length of their sketches."""
     form: Literal["paper", "released"] = "paper"
-    """Form of the Fisher vectors."""
+    """Form of the Fisher vectors; the released one has a balanced sketch."""
     boxes: str = ""
     """Name of humans' boxes, as in the method `idt_fv`."""
     flow: Flow = "dis"
@@ -167,8 +167,8 @@ class VideoLA(VideoIR):
             return math.floor(epochs / 2)
         if math.ceil(self.warm_up) >= epochs:  # it ends with an epoch
             msg = (
-                f"method {self.card.name!r}: expected a warm_up of fewer epochs than the {epochs:.4g} that the budget "
-                f"has, got {self.warm_up:g}"
+                f"method {self.card.name!r}: expected a warm_up that leaves an epoch of the {epochs:.4g} that the "
+                f"budget has, and ends with a whole one, got {self.warm_up:g}"
             )
             raise UsageError(msg)
         return self.warm_up
