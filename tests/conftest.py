@@ -26,8 +26,22 @@ HOSTILE = Path(__file__).parent / "hostile_plugin"
 collect_ignore = ["hostile_plugin"]  # importing it changes the process
 
 
+SLOW = (
+    "test_code_edits.py",
+    "test_cluster.py",
+    "test_file_tasks.py",
+    "test_compiling.py",
+    "test_measuring.py",
+    "test_matrix.py",
+    "test_supervision.py",
+    "test_simulation.py",
+)
+"""Files to start with: one that starts late runs on alone, while other workers wait."""
+
+
 def pytest_collection_modifyitems(items):
-    """Mark tests that draw videos of mocap-actions."""
+    """Mark tests that draw videos of mocap-actions, and put slow files first."""
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
     for item in items:
         if "drawn" in getattr(item, "fixturenames", ()) or "mocap_actions" in item.path.parts:
             item.add_marker("draws")
