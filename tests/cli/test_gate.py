@@ -33,7 +33,7 @@ def repository(folder, tmp_path, monkeypatch):
 
     def environment(checkout, install, cache):
         made = tmp_path / "environments" / checkout.folder.name
-        return made / "python" if made.is_dir() else interpreter(made, checkout.folder)
+        return made / "python" if made.is_dir() else interpreter(made, checkout.folder, bare=True)
 
     monkeypatch.setattr(gate, "environment", environment)
     for name, value in (("BLOCK", 0.05), ("FIRST_LOOK", 1), ("BLOCKS", 16)):

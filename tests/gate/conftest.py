@@ -61,28 +61,43 @@ def repository(tmp_path):
     return Repository(folder)
 
 
-def interpreter(folder: Path, sources: Path) -> Path:
-    """Make a Python to which the modules in `sources` are importable, as if they were installed."""
+def interpreter(folder: Path, sources: Path, *, bare: bool = False) -> Path:
+    """Make a Python to which the modules in `sources` are importable, as if they were installed.
+
+    A bare one has neither PyTorch nor plugins of pytest, whose imports take most of a short comparison.
+    """
     folder.mkdir(parents=True)
-    path = folder / "python"
-    path.write_text(f'#!/bin/sh\nPYTHONPATH="{sources}" exec "{sys.executable}" "$@"\n')
+    path, hidden = folder / "python", folder / "hidden"
+    if bare:
+        hidden.mkdir()
+        (hidden / "torch.py").write_text("raise ImportError\n")
+        variables = f'PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONPATH="{hidden}:{sources}"'
+    else:
+        variables = f'PYTHONPATH="{sources}"'
+    path.write_text(f'#!/bin/sh\n{variables} exec "{sys.executable}" "$@"\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
 
 
 @pytest.fixture
 def toy_pair(tmp_path):
-    """Build both sides from sources of the module `toy` and of a file of benchmarks."""
+    """Build both sides from sources of the module `toy` and of a file of benchmarks.
+
+    They have PyTorch, which counts, where something names it or is to be `counted`.
+    """
     if os.name == "nt":
         pytest.skip("a shell script stands for an interpreter")
 
-    def build(base: str = WORK, head: str = WORK, benchmark: str = BENCHMARK, keyword: str = "") -> Pair:
+    def build(
+        base: str = WORK, head: str = WORK, benchmark: str = BENCHMARK, keyword: str = "", *, counted: bool = False
+    ) -> Pair:
         sides = []
+        bare = not (counted or "torch" in base + head + benchmark)
         for name, source in (("base", base), ("head", head)):
             sources = tmp_path / name / "sources"
             sources.mkdir(parents=True)
             (sources / "toy.py").write_text(source)
-            sides.append(interpreter(tmp_path / name / "environment", sources))
+            sides.append(interpreter(tmp_path / name / "environment", sources, bare=bare))
         folder = tmp_path / "benchmarks"
         folder.mkdir()
         (folder / "test_toy.py").write_text(benchmark)

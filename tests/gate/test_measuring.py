@@ -178,11 +178,14 @@ def test_a_benchmark_that_is_left_by_pytest_itself_is_named(toy_pair):
     assert "the process ended with 1" in one.reason
 
 
-def test_a_benchmark_that_hangs_is_ended(toy_pair, monkeypatch):
+def test_a_benchmark_that_hangs_is_ended(toy_pair, monkeypatch, tmp_path):
     monkeypatch.setattr(side, "LIMIT", 6.0)
-    benchmark = "import time\n\ndef test_work(benchmark):\n    benchmark(lambda: time.sleep(1000))\n"
+    started = tmp_path / "started"
+    hangs = f"def work():\n    open({str(started)!r}, 'w').close()\n    time.sleep(1000)\n"
+    benchmark = f"import time\n\n{hangs}\ndef test_work(benchmark):\n    benchmark(work)\n"
     with pytest.raises(SideError, match=r"ended with code -9"):
         measure(toy_pair(benchmark=benchmark), Bounds(), seed=0)
+    assert started.exists()
 
 
 def test_a_fixture_without_a_call_is_said_to_be_unused(toy_pair):
@@ -228,7 +231,7 @@ def test_instructions_are_counted(toy_pair, tmp_path, monkeypatch):
     tool.write_text(VALGRIND)
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
-    (one,) = measure(toy_pair(), WIDE, passes=1, instructions=True, seed=0)
+    (one,) = measure(toy_pair(counted=True), WIDE, passes=1, instructions=True, seed=0)
     (pair,) = [pair for pair in one.counters if pair.name == "instructions"]
     assert (pair.base, pair.head, pair.grew) == (1000, 1020, True)
     assert one.outcome == "failed"
