@@ -17,6 +17,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.suites.schema import Suite
 from harness.system import code
+from harness.system.source import read_source
 
 SUITE = {
     "name": "edited",
@@ -113,6 +114,11 @@ def tree(tmp_path_factory):
     return copy
 
 
+def forget(*functions):
+    for function in functions:
+        function.cache_clear()
+
+
 @pytest.fixture
 def planned(toy, tree, monkeypatch):
     """Keys by name, as code in the copied tree makes them."""
@@ -125,19 +131,22 @@ def planned(toy, tree, monkeypatch):
         spec.submodule_search_locations = [str(tree)]
         return spec
 
+    parsed = {}
+
+    def read(path):
+        known = (path, path.read_bytes())
+        if known not in parsed:
+            parsed[known] = read_source.__wrapped__(path)
+        return parsed[known]
+
     monkeypatch.setattr(code.util, "find_spec", found)
+    monkeypatch.setattr(code, "read_source", read)  # parsing all files again for each edit takes minutes
+    hashes = (code._closure_hash, code.module_hash, code._data)
+    places = (code._file, code._modules)
     plugins = Plugins()
 
     def plan():
-        for function in (
-            code._closure_hash,
-            code.module_hash,
-            code._file,
-            code._modules,
-            code._data,
-            code.read_source,
-        ):
-            function.cache_clear()
+        forget(*hashes)
         made = {"drawn": keys.encoding_code(MocapActions), "folder of drawn": drawing_code()}
         sources = DataSources(plugins)
         for identity in identities(Suite.model_validate(SUITE), plugins):
@@ -147,8 +156,9 @@ def planned(toy, tree, monkeypatch):
             made[f"features of {fit}"] = cell.encodings[0].key
         return made
 
+    forget(*places)
     yield plan
-    plan()
+    forget(*hashes, *places)
 
 
 def test_edits_change_the_keys_of_what_they_compute_and_no_others(planned, tree):
