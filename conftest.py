@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 
 import pytest
@@ -9,6 +10,14 @@ import torch
 
 collect_ignore = [] if find_spec("triton") else ["harness/video/tvl1_triton.py"]
 """Kernels of a compiler that is not installed with PyTorch everywhere."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share the processors between the workers of pytest-xdist, whose threads wait for each other else."""
+    if hasattr(config, "workerinput"):
+        threads = max(1, torch.get_num_threads() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        torch.set_num_threads(threads)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 @pytest.fixture(autouse=True)
