@@ -24,12 +24,18 @@ from harness.video.probe import probe
 from harness.video.write import write_video
 
 TINY = Spec(clips=2, frames=5, fps=12.5, width=64, height=48, groups=22, classes=2)
+FEW = replace(TINY, groups=6, classes=1)
 TINIEST = Spec(clips=1, frames=2, fps=12.5, width=64, height=48, groups=2, classes=1)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return build_spec(tmp_path_factory.mktemp("drawn") / "tiny", TINY, biased=True, workers=1)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return build_spec(tmp_path_factory.mktemp("drawn") / "few", FEW, biased=True, workers=1)
 
 
 def contents(folder):
@@ -139,17 +145,17 @@ def stopped_after(count, error, monkeypatch):
     return written
 
 
-def test_an_interrupted_drawing_goes_on(tmp_path, folder, monkeypatch):
+def test_an_interrupted_drawing_goes_on(tmp_path, few, monkeypatch):
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
         stopped_after(7, KeyboardInterrupt, stopping)
-        build_spec(tmp_path / "drawn", TINY, biased=True, workers=1)
+        build_spec(tmp_path / "drawn", FEW, biased=True, workers=1)
     assert not (tmp_path / "drawn").exists()
     assert left_behind(tmp_path) == [".drawn.drawing"]
     (tmp_path / ".drawn.drawing" / "data" / "videos" / "Backflip" / ".v.avi.x.tmp").write_bytes(b"half")
     written = stopped_after(None, None, monkeypatch)
-    drawn = build_spec(tmp_path / "drawn", TINY, biased=True, workers=1)
-    assert len(written) == 2 * 22 * 2 - 6  # the group of the seventh has none whole
-    assert contents(drawn) == contents(folder)
+    drawn = build_spec(tmp_path / "drawn", FEW, biased=True, workers=1)
+    assert len(written) == 6 * 2 - 6  # the group of the seventh has none whole
+    assert contents(drawn) == contents(few)
     assert left_behind(tmp_path) == []
 
 
@@ -181,16 +187,23 @@ def test_a_drawing_that_was_killed_goes_on(tmp_path, folder):
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"short"), lambda path: path.unlink()])
-@pytest.mark.parametrize("kind", ["*_c01.avi", "*_c01.npz", "*.json"])
-def test_what_is_not_whole_is_drawn_again(tmp_path, folder, monkeypatch, spoil, kind):
-    if kind == "*_c01.npz":
-        spoil = lambda path: path.write_bytes(b"")  # noqa: E731 - files of joints are there whole or not at all
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("*_c01.avi", b"short"),
+        ("*_c01.avi", None),
+        ("*_c01.npz", b""),  # files of joints are there whole or not at all
+        ("*.json", b"short"),
+        ("*.json", None),
+    ],
+)
+def test_what_is_not_whole_is_drawn_again(tmp_path, few, monkeypatch, kind, left):
     with monkeypatch.context() as stopping, pytest.raises(KeyboardInterrupt):
         stopped_after(8, KeyboardInterrupt, stopping)
-        build_spec(tmp_path / "drawn", TINY, biased=True, workers=1)
-    spoil(next(path for path in (tmp_path / ".drawn.drawing").rglob(kind) if path.name != "identity.json"))
-    assert contents(build_spec(tmp_path / "drawn", TINY, biased=True, workers=1)) == contents(folder)
+        build_spec(tmp_path / "drawn", FEW, biased=True, workers=1)
+    path = next(path for path in (tmp_path / ".drawn.drawing").rglob(kind) if path.name != "identity.json")
+    path.unlink() if left is None else path.write_bytes(left)
+    assert contents(build_spec(tmp_path / "drawn", FEW, biased=True, workers=1)) == contents(few)
 
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
