@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import typer.main
 from markdown_it import MarkdownIt
@@ -111,10 +113,20 @@ def faults_of_commands(text: str, *, whole: bool = True) -> Iterator[str]:
             yield f"harness {shlex.join(arguments)}: {fault}"
 
 
+@functools.cache
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
+@functools.cache
+def _plugins() -> Plugins:
+    return Plugins()
+
+
 def _fault(arguments: list[str], *, whole: bool) -> str:
     """Parse arguments as the command line does, and run nothing."""
     context = None
-    command = typer.main.get_command(app)
+    command = _command()
     name, rest = "harness", list(arguments)
     try:
         while True:
@@ -144,7 +156,7 @@ def faults_of_suite(text: str, folder: Path) -> Iterator[str]:
     for word in re.findall(r"[\w./-]+\.(?:pth|csv|safetensors)\b", text):  # a suite's files have to be there
         (folder / word).touch()
     (folder / "suite.yaml").write_text(_merged(text, content))
-    plugins = Plugins()
+    plugins = _plugins()
     try:
         suite = schema.load(str(folder / "suite.yaml"), plugins.suites)
         _expect_names(suite, plugins)

@@ -16,12 +16,18 @@ CLAIMS = {
 
 
 @pytest.fixture
-def arguments(harness):
+def claims(harness):
+    """File of claims, as an argument."""
+    (harness.folder / "claims.yaml").write_text(plain_yaml.dump(CLAIMS))
+    return "claims.yaml"
+
+
+@pytest.fixture
+def arguments(harness, claims):
     """Claims and a board, as arguments."""
     result = harness("run", "toy", "--set", "methods=[counted]", "--set", "seeds=[0, 1]")
     assert result.returncode == 0, result.stderr
-    (harness.folder / "claims.yaml").write_text(plain_yaml.dump(CLAIMS))
-    return "claims.yaml", "leaderboards/toy"
+    return claims, "leaderboards/toy"
 
 
 def test_the_table_is_printed_or_written_between_the_comments_of_a_readme(harness, arguments):
@@ -36,7 +42,7 @@ def test_the_table_is_printed_or_written_between_the_comments_of_a_readme(harnes
     assert (pair["claim"], pair["mini"], pair["full"]["verdict"]) == ("Same", None, "open")
 
 
-def test_a_folder_without_a_board_is_one_line(harness, arguments):
-    result = harness("claims", arguments[0], "nowhere")
+def test_a_folder_without_a_board_is_one_line(harness, claims):
+    result = harness("claims", claims, "nowhere")
     assert (result.returncode, result.stdout) == (4, "")
     assert "nowhere/results.json does not exist" in result.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from harness.errors import UsageError
@@ -29,6 +31,7 @@ def everywhere(monkeypatch, tmp_path):
         monkeypatch.setenv(f"HARNESS_DATA_{name}", str(tmp_path))
 
 
+@functools.cache
 def suite(plugins, name, changes=()):
     return load(f"midlevel-{name}", plugins.suites, changes=changes)
 

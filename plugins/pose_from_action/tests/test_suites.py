@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.resources import files
 
 import pytest
@@ -38,6 +39,7 @@ def everywhere(monkeypatch, tmp_path):
         monkeypatch.setenv(f"HARNESS_DATA_{name}", str(tmp_path))
 
 
+@functools.cache
 def suite(plugins, name, *changes):
     return load(f"pose-from-action-{name}", plugins.suites, changes=changes)
 

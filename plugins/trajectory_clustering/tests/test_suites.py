@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from harness.execution import plan
@@ -28,6 +30,7 @@ def everywhere(monkeypatch, tmp_path):
         monkeypatch.setenv(f"HARNESS_DATA_{name}", str(tmp_path))
 
 
+@functools.cache
 def suite(plugins, name):
     return load(f"trajectory-clustering-{name}", plugins.suites)
 

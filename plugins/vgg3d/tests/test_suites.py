@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from importlib.resources import files
 
@@ -50,7 +51,7 @@ def offline(tmp_path):
 
     def changes(name):
         used = FILES[:1] if name == "fig4" else FILES
-        return [] if embedded(name) else [f"paths={json.dumps({one: places[one] for one in used})}"]
+        return () if embedded(name) else (f"paths={json.dumps({one: places[one] for one in used})}",)
 
     return changes
 
@@ -60,6 +61,7 @@ def embedded(name):
     return name.endswith("-mini") or name in CLAIMS
 
 
+@functools.cache
 def suite(plugins, name, changes=()):
     return load(f"vgg3d-{name}", plugins.suites, changes=changes)
 
