@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from harness.cards import BackboneCard, DatasetCard, View
 from harness.encoders.network import NetworkEncoder
@@ -34,6 +35,9 @@ DIRECTIONS = {"left": (-1.0, 0.0), "right": (1.0, 0.0), "up": (0.0, -1.0), "down
 GROUPS = {"train": 6, "test": 4}
 TAKES = 2
 """Number of videos of one class in one group."""
+
+_FLOW: MutableMapping[Tensor, dict[int, Tensor]] = WeakTensorKeyDictionary()
+"""Flow by length of the short side, of frames in memory."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class MemorySplit:
     def flow(self, index: int, frames: Sequence[int], *, short_side: int, device: str = "cpu") -> Tensor:
         """Compute TV-L1 flow (T, 2, H, W) float32 from each of `frames` to the next.
 
-        Flow is in pixels of the resized frames, and kept in memory.
+        Flow is in pixels of the resized frames, and kept in memory for all splits that share the frames.
 
         Raises:
             DataError: when one of `frames` has no next frame.
@@ -89,14 +93,11 @@ class MemorySplit:
         if len(clip) < 2 or max(frames, default=0) > len(clip) - 2:
             msg = f"video {self.videos[index].id!r}: {len(clip)} frames give no flow from frames {list(frames)}"
             raise DataError(msg)
-        if (index, short_side) not in self._flow:
+        known = _FLOW.setdefault(clip, {})
+        if short_side not in known:
             whole = flow(self.read(index, short_side=short_side).to(device), "tvl1")
-            self._flow[index, short_side] = displacement(quantised(whole.cpu()))
-        return self._flow[index, short_side][list(frames)]
-
-    @functools.cached_property
-    def _flow(self) -> dict[tuple[int, int], Tensor]:
-        return {}
+            known[short_side] = displacement(quantised(whole.cpu()))
+        return known[short_side][list(frames)]
 
     def unlabelled(self) -> MemorySplit:
         """Hide labels, groups, classes, names and order."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from harness.errors import UsageError
-from harness.testing import MovingSquares
+from harness.testing import MovingSquares, fixtures
 from harness.testing.fixtures import DIRECTIONS, SIDE
 from harness.video.decode import decode
 from harness.video.probe import probe
@@ -83,3 +85,15 @@ def test_files_hold_the_same_videos(tmp_path):
 def test_another_split_is_an_error():
     with pytest.raises(UsageError, match="unknown split 'tests'; did you mean 'test'"):
         MovingSquares().split("tests")
+
+
+def test_splits_of_the_same_frames_compute_their_flow_once(monkeypatch):
+    split = MovingSquares().split("train")
+    clip = split.frames[0].clone()
+    split = replace(split, videos=split.videos[:1], frames=(clip,))
+    first = split.flow(0, [0, 1], short_side=24)
+    monkeypatch.setattr(fixtures, "flow", lambda *_: pytest.fail("computed again"))
+    for other in (split.unlabelled(), replace(split, name="other")):
+        assert torch.equal(other.flow(0, [0, 1], short_side=24), first)
+    monkeypatch.undo()
+    assert not torch.equal(replace(split, frames=(clip.flip(0),)).flow(0, [0, 1], short_side=24), first)
