@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -47,14 +48,15 @@ def suite(toy, tmp_path):
 class Cluster:
     """A scheduler and workers, each a process of its own."""
 
-    def __init__(self, stack, scheduler=None):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    def __init__(self, stack, file):
         self._stack = stack
-        self.scheduler = self._start(
-            "dask_scheduler", "--port", self.address.rpartition(":")[2], "--dashboard-address", ":0"
-        )
+        arguments = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0", "--scheduler-file", str(file))
+        self.scheduler = self._start("dask_scheduler", *arguments)
+        deadline = time.monotonic() + 90
+        while not file.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        self.address = json.loads(file.read_text())["address"]
         self.workers = []
 
     def _start(self, command, *arguments):
@@ -71,10 +73,10 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster():
+def cluster(tmp_path):
     """Start a scheduler; workers are added by the test."""
     with contextlib.ExitStack() as stack:
-        yield Cluster(stack)
+        yield Cluster(stack, tmp_path / "scheduler.json")
 
 
 def without_time(run):
@@ -138,10 +140,24 @@ def test_a_scheduler_that_goes_away_is_one_line_and_the_command_goes_on(suite, c
     assert [run.status for run in api.run(suite("slow")).runs] == ["done"] * 3
 
 
-def test_no_scheduler_and_no_gpu_are_usage_errors(suite, cluster, monkeypatch):
+def test_no_scheduler_is_a_usage_error(suite, monkeypatch):
     monkeypatch.setattr("harness.execution.cluster.CONNECTING", "1s")
     with pytest.raises(UsageError, match=r"--dask tcp://127.0.0.1:1: no scheduler answers there"):
         api.run(suite("counted"), dask="tcp://127.0.0.1:1")
+    with pytest.raises(UsageError, match=r"--dask here: expected `local`, or the address of a scheduler as in tcp://"):
+        api.run(suite("counted"), dask="here")
+
+
+@pytest.mark.parametrize(("resources", "taken"), [({}, False), ({"GPU": 0.5}, False), ({"GPU": 1.0}, True)])
+def test_a_worker_without_a_gpu_is_a_usage_error(home, resources, taken):
+    workers = {"one": {"resources": {}}, "two": {"resources": resources}}
+    client = SimpleNamespace(scheduler_info=lambda n_workers: {"workers": workers})
+    executor = ClusterExecutor("tcp://host:8786", Workplace(store=paths.store(), device="cuda"))
+    expected = (
+        contextlib.nullcontext() if taken else pytest.raises(UsageError, match=r"no worker of .* has GPU=1; .* GPU=1`$")
+    )
+    with expected:
+        assert executor._needs(client) == {"GPU": 1.0}
 
 
 @pytest.mark.parametrize(("resources", "device"), [({"GPU": 1}, "cuda"), ({}, "cpu")])
