@@ -26,6 +26,8 @@ SIZES = ((64, 48), (176, 144), (720, 576))
 COUNT, RATE = 20, 25
 SOUNDS = dict.fromkeys((".avi", ".mov", ".mxf"), "pcm_s16le") | dict.fromkeys((".mpg", ".ts"), "mp2")
 SOUNDS |= {".ogv": "libopus", ".webm": "libopus", ".wmv": "wmav2"}
+FAST = {"libaom-av1": {"cpu-used": "8"}, "libsvtav1": {"preset": "13"}, "libx265": {"preset": "ultrafast"}}
+"""Options of encoders that take most of the time else."""
 COMMON = ("libsvtav1", "libvpx", "libvpx-vp9", "libx264", "libx265", "mjpeg", "mpeg2video", "mpeg4")
 
 
@@ -86,6 +88,7 @@ def pictures(name, size):
 def write(path, codec, frames, film):
     """Write the frames; raises one of `REFUSALS` where that cannot be."""
     options = {"strict": "experimental", "x265-params": "log-level=none:open-gop=" + "01"[film.open_gop]}
+    options |= FAST.get(codec, {})
     if codec in ("libx264", "libx264rgb"):
         options["x264-params"] = "open-gop=" + "01"[film.open_gop]
     elif codec in ("mpeg1video", "mpeg2video") and not film.open_gop:
