@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import sys
 import pytest
 
 from harness.cli.app import STOPPING, main
+from harness.system import paths
 
 
 @pytest.fixture
@@ -44,6 +46,33 @@ def harness(folder, monkeypatch):
 
     harness.folder = folder
     return harness
+
+
+@pytest.fixture(scope="module")
+def left():
+    """Results of commands of a module's tests, and copies of the folders that they left."""
+    return {}
+
+
+@pytest.fixture
+def once(harness, toy, left, tmp_path_factory):
+    """Run the first command of several tests of a module once, and give each what it left."""
+
+    def once(*arguments: str) -> subprocess.CompletedProcess[str]:
+        if arguments not in left:
+            result, copy = harness(*arguments), tmp_path_factory.mktemp("once")
+            for name, folder in (("home", paths.home()), ("cwd", harness.folder)):
+                shutil.copytree(folder, copy / name)
+            shutil.copy(toy, copy)
+            left[arguments] = result, copy
+            return result
+        result, copy = left[arguments]
+        for name, folder in (("home", paths.home()), ("cwd", harness.folder)):
+            shutil.copytree(copy / name, folder, dirs_exist_ok=True)
+        shutil.copy(copy / toy.name, toy)
+        return result
+
+    return once
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 
 @pytest.fixture
-def boards(harness):
+def boards(harness, once):
     """The folder of a board that `harness run` wrote."""
-    result = harness("run", "toy", "--set", "methods=[counted]", "--set", "seeds=[0]", "--set", "evaluators=[knn]")
+    result = once("run", "toy", "--set", "methods=[counted]", "--set", "seeds=[0]", "--set", "evaluators=[knn]")
     assert result.returncode == 0, result.stderr
     return harness.folder / "leaderboards"
 

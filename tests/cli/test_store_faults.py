@@ -12,9 +12,9 @@ ONE = ("run", "toy", "--set", "evaluators=[knn]", "--set", "seeds=[0]", "--set",
 
 
 @pytest.fixture
-def done(harness):
+def done(once):
     """A suite of one cell that was run."""
-    done = harness(*ONE)
+    done = once(*ONE)
     assert done.returncode == 0, done.stderr
     return done
 

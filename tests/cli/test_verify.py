@@ -14,9 +14,9 @@ SMALL = ("--set", "methods=[counted]", "--set", "seeds=[0]")
 
 
 @pytest.fixture
-def stored(harness):
+def stored(once):
     """The runs of one row of the toy suite, by name of their evaluator."""
-    result = harness("run", "toy", *SMALL)
+    result = once("run", "toy", *SMALL)
     assert result.returncode == 0, result.stderr
     return {run.identity.evaluator.name: run for run in Store(paths.store())}
 
