@@ -185,17 +185,21 @@ def test_cells_of_one_evaluator_are_computed(harness):
     assert harness(*arguments, "--workers", "0").returncode == 2
 
 
-def test_what_no_suite_names_is_listed_and_deleted_only_when_asked(harness, runs, tmp_path):
+def test_what_no_suite_names_is_listed_and_deleted_only_when_asked(harness, runs, compute, tmp_path):
     store = Store(paths.store())
     kept = ("toy", *ONE, "--set", "seeds=[0]")
     board = tmp_path / "board"
     harness("leaderboard", *kept, "-o", str(board))
-    nothing = harness("gc", "toy")  # the suite as it ships has k = 5: other keys, but these very fits
-    assert {line.split()[0] for line in nothing.stdout.splitlines()[1:]} <= {"run"}
+    nothing = harness("gc", "toy", "--json")  # its cells, as the suite ships, are these and more
+    assert nothing.returncode == 0, nothing.stderr
+    assert json.loads(nothing.stdout) == []
+    (other,) = compute({**SUITE, "evaluators": [{"name": "knn", "k": 7}], "seeds": [0]})
+    (listed,) = json.loads(harness("gc", "toy", "--json").stdout)
+    assert (listed["kind"], listed["key"]) == ("run", other.key)  # of a fit that is kept
     listed = json.loads(harness("gc", str(board), "--json").stdout)
-    gone = {one["kind"]: one["key"] for one in listed if one["kind"] != "features"}
-    assert gone == {"run": runs[1]["key"], "fit": runs[1]["fit"]}
-    assert len(list(store)) == 2
+    gone = {(one["kind"], one["key"]) for one in listed if one["kind"] != "features"}
+    assert gone == {("run", runs[1]["key"]), ("run", other.key), ("fit", runs[1]["fit"])}
+    assert len(list(store)) == 3
     done = harness("gc", str(board), "--delete")
     assert done.returncode == 0
     assert [run.key for run in store] == [runs[0]["key"]]

@@ -254,9 +254,13 @@ def test_weights_that_do_not_fit_are_a_recorded_failure(suite):
     with pytest.raises(DataError, match=r"do not fit 'tiny': 0.0 % of"):
         units.fit(cell.row, workshop)
     parts = ["methods.0.start.fit.method=drops_out", "methods.1.start.fit.method=cannot_load"]
-    saves_none, cannot_load = api.run(suite, changes=parts).runs
-    assert {saves_none.status, cannot_load.status} <= {"data", "failed"}
-    assert cannot_load.reason.startswith("the fit of cannot_load on blobs, 256 frames that it starts from: ")
+    drops_out, cannot_load = api.run(suite, changes=parts).runs
+    assert [drops_out.status, cannot_load.status] == ["failed"] * 2
+    first = "the fit of {0} on blobs, 256 frames that it starts from: method '{0}' "
+    assert drops_out.reason.startswith(
+        first.format("drops_out") + "loads an encoder that gives two vectors for one clip"
+    )
+    assert cannot_load.reason.startswith(first.format("cannot_load") + "promised ")
 
 
 def test_a_method_that_saves_no_network_is_named(suite):
