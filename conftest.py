@@ -8,6 +8,13 @@ from importlib.util import find_spec
 import pytest
 import torch
 
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    # A busy machine is no fault, and what fails once has to fail again.
+    settings.register_profile("same", deadline=None, derandomize=True)
+    settings.load_profile("same")
+
 collect_ignore = [] if find_spec("triton") else ["harness/video/tvl1_triton.py"]
 """Kernels of a compiler that is not installed with PyTorch everywhere."""
 

@@ -84,10 +84,10 @@ def test_a_prefix_of_the_network_itself_is_no_wrapper():
 
 def test_many_names_are_matched_in_a_moment():
     state = {f"blocks.{block}.attn.{part}.weight": torch.ones(1) for block in range(48) for part in range(12)}
-    started = time.perf_counter()
+    started = time.process_time()
     match = match_weights(prefixed("module.encoder.", state), state)
     assert match.complete
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_network_inside_another_loads_what_is_named_without_it():

@@ -47,7 +47,7 @@ def test_row(beside):
         assert set(theirs) == {{"slow"}}
         assert ours[0] != theirs["slow"][0]
         assert ours[1] == theirs["slow"][1]
-    beside(side("ours", 0.02), {{"slow": side("slow", 0.06), "absent": absent}}, clips=7, check=check)
+    beside(side("ours", 0.05), {{"slow": side("slow", 0.15), "absent": absent}}, clips=7, check=check)
 
 def test_wrong(beside):
     def check(ours, theirs):

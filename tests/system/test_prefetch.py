@@ -37,7 +37,7 @@ def test_what_is_copied_is_the_same():
     assert torch.equal(to_device(batch, torch.device("cpu")), batch)
 
 
-SLOW = 0.1
+SLOW = 0.2
 """Seconds in which a batch is read."""
 
 
@@ -63,9 +63,15 @@ def test_a_consumer_that_is_slower_than_reading_waits_for_the_first_batch_alone(
 
 def test_nobody_waits_while_the_device_has_work():
     """A device that is done halfway through the reading of a batch waits for its second half."""
-    busy = threading.Event()
-    reading = Batches(slowly, 1, idle=busy.is_set)
-    threading.Timer(SLOW / 2, busy.set).start()
+    done = threading.Event()
+
+    def halfway(step):
+        time.sleep(SLOW / 2)
+        done.set()
+        time.sleep(SLOW / 2)
+        return step
+
+    reading = Batches(halfway, 1, idle=done.is_set)
     assert list(reading) == [0]
     assert SLOW / 10 < reading.waited < 0.9 * SLOW
     never = Batches(slowly, 2, idle=lambda: False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import io
+import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +37,11 @@ class Arms:
 
     card = DatasetCard(name="arms", summary="arms that point somewhere", joints=True)
 
-    def __init__(self, folder):
-        self.folder = folder
+    @functools.cached_property
+    def folder(self):
+        folder = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def split(self, name):
         split = MovingSquares().split(name)
@@ -58,8 +64,8 @@ class Arms:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return Arms(tmp_path_factory.mktemp("arms"))
+def data():
+    return Arms()
 
 
 def pixels():
@@ -176,6 +182,6 @@ def test_filters_are_drawn_in_their_colours(network):
         assert picture.getpixel((10, 10)) == (128, 128, 128)
 
 
-@conformance(PosePairs(), data=Arms(Path(tempfile.mkdtemp())))
+@conformance(PosePairs(), data=Arms())
 def test_conformance(check):
     check()
