@@ -300,17 +300,20 @@ def _expect_no_gain(subject: EvaluatorSubject) -> None:
 
 def check_encoder_unchanged(subject: EvaluatorSubject) -> None:
     """Evaluating changes no weight, buffer, training mode or gradient flag."""
-    encoder = subject.network_encoder()
-    frozen = subject.frozen(encoder)
-    before = _state(encoder)
-    subject.tested.evaluate(frozen, subject.data, seed=0)
-    after = _state(encoder)
-    expect(
-        after == before,
-        expected="the encoder to be left as it is",
-        got=", ".join(part for part in before if after[part] != before[part]) + " changed",
-        remedy="train the copy that encoder.network() gives",
-    )
+    encoders = [subject.network_encoder()]
+    if subject.knowable:
+        encoders.append(UntrainedEncoder())  # whose batch normalisation has statistics
+    for encoder in encoders:
+        frozen = subject.frozen(encoder)
+        before = _state(encoder)
+        subject.tested.evaluate(frozen, subject.data, seed=0)
+        after = _state(encoder)
+        expect(
+            after == before,
+            expected="the encoder to be left as it is",
+            got=", ".join(part for part in before if after[part] != before[part]) + " changed",
+            remedy="train the copy that encoder.network() gives",
+        )
 
 
 def _state(encoder: Trainable) -> dict[str, Any]:
