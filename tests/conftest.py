@@ -33,8 +33,9 @@ SLOW = (
     "test_compiling.py",
     "test_measuring.py",
     "test_matrix.py",
+    "test_new.py",
+    "test_gate.py",
     "test_supervision.py",
-    "test_simulation.py",
 )
 """Files to start with: one that starts late runs on alone, while other workers wait."""
 

@@ -54,7 +54,8 @@ def test_what_plugins_print_is_on_stderr_without_escapes(harness_process, loud, 
     lines = done.stderr.splitlines()
     for line in ("loud at import \\xe9", "in a hook", "by its other name", "past Python", "\\xff", "by a child"):
         assert line in lines or f"no end of line{line}" in lines
-    for text in (done.stdout, done.stderr, harness_process(*arguments).stdout):
+    texts = [harness_process(*arguments).stdout] if arguments[0] == "list" else []  # no plan of `toy` names the plugin
+    for text in (done.stdout, done.stderr, *texts):
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(text)
 
 
