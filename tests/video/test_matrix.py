@@ -6,6 +6,7 @@ Which pairs there are is asked of the encoders and muxers; a pair that one of th
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -85,6 +86,20 @@ def pictures(name, size):
     return made
 
 
+@contextlib.contextmanager
+def as_scheduled():
+    """Keep the scheduling of this thread: where it may, SVT-AV1 makes it a real-time one, which starves all others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
+@as_scheduled()
 def write(path, codec, frames, film):
     """Write the frames; raises one of `REFUSALS` where that cannot be."""
     options = {"strict": "experimental", "x265-params": "log-level=none:open-gop=" + "01"[film.open_gop]}
