@@ -52,8 +52,8 @@ HEAD = """# How often a gate is wrong
 Each line is so many whole gates by `harness bench gate`, in turns with those of the other lines, of two hot paths:
 nearest neighbours and decoding. Both sides are installed in environments of their own. *Alike*: versions that differ in
 a comment. *Slower*: a version whose nearest neighbours take 10 % longer, and its decoding 5 %. *Loaded*: beside a
-neighbour on every processor, who works and sleeps for 0.2 to 2 s in turns. *Idle*: without one; developers edited and
-ran single tests on the same processors during most of these gates. By time, a path fails when the interval of its ratio
+neighbour on every processor, who works and sleeps for 0.2 to 2 s in turns. *Idle*: without one; developers ran
+tests on the same processors during most of these gates. By time, a path fails when the interval of its ratio
 lies above 1.02; an alike version is to fail in at most 0.2 % of gates. Intervals below are Clopper and Pearson's, 95 %.
 
 Written by `python -m benchmarks.gate_experiment -o benchmarks/gate_experiment`, which goes on from `gates.jsonl`.
