@@ -414,10 +414,25 @@ class ClassScores:
         if self.kind not in get_args(ScoreKind):
             msg = f"expected class scores of one kind of {', '.join(get_args(ScoreKind))}, got {self.kind!r}"
             raise ValueError(msg)
-        of = "float32" if self.kind == "log-odds" else "float16"
+        of = "float32" if self.several else "float16"
         if self.values.ndim != 3 or str(self.values.dtype) != of:
             msg = f"{self.kind} must be (R, N, C) {of}, got {tuple(self.values.shape)} {self.values.dtype}"
             raise ValueError(msg)
+
+    @property
+    def several(self) -> bool:
+        """True if a video may have several classes, as of a multi-label kind."""
+        return self.kind == "log-odds"
+
+    def true_classes(self, predictions: Predictions) -> tuple[tuple[int, ...], ...]:
+        """Classes of each video that `predictions` has.
+
+        >>> import numpy as np
+        >>> scores = ClassScores("logits", np.zeros((1, 2, 3), np.float16))
+        >>> scores.true_classes(Predictions(("a", "b"), ("", ""), (2, 0)))
+        ((2,), (0,))
+        """
+        return predictions.multilabels if self.several else tuple((label,) for label in predictions.labels)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -46,12 +46,12 @@ def expect_answers(cells: Iterable[CellSpec], plugins: Plugins, sources: DataSou
                 _expect(asked, wanted, evaluator.name, [sources.split(choice, "test") for choice in data.values()])
 
 
-def _expect(asked: str, wanted: str, evaluator: str, splits: Iterable[Split]) -> None:
-    known = {kind: {name for split in splits for name in names(split)} for kind, names in _NAMES.items()}
-    if asked in known[wanted]:
+def _expect(asked: str, wanted: str, evaluator: str, splits: Sequence[Split]) -> None:
+    if any(asked in _NAMES[wanted](split) for split in splits):
         return
-    for kind, names in known.items():
-        if asked in names:
+    for kind, names in _NAMES.items():
+        if any(asked in names(split) for split in splits):
             msg = f"evaluator {evaluator!r} measures a {wanted}, and {asked!r} is a {kind} of the data"
             raise UsageError(msg)
-    raise unknown(f"{wanted} of evaluator {evaluator!r}:", asked, known[wanted])
+    known = {name for split in splits for name in _NAMES[wanted](split)}
+    raise unknown(f"{wanted} of evaluator {evaluator!r}:", asked, known)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from harness.execution.executor import Told
-    from harness.execution.units import Outcome, Workplace
+    from harness.execution.outcomes import Outcome
+    from harness.execution.units import Workplace
     from harness.execution.work_units import Unit
     from harness.store.specs import EvalSpec
     from harness.system.children import Limits

@@ -22,7 +22,8 @@ from harness.video.shared_frames import shared_folder
 
 if TYPE_CHECKING:
     from harness.execution.failures import Failure
-    from harness.execution.units import Outcome, Workplace
+    from harness.execution.outcomes import Outcome
+    from harness.execution.units import Workplace
     from harness.execution.work_units import Unit
     from harness.store.records import Run
     from harness.store.specs import EvalSpec

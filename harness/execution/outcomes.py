@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.cards import EvaluatorCard
-    from harness.execution.units import Outcome
     from harness.store.runs import Store
     from harness.store.specs import EvalSpec
 
@@ -29,6 +29,15 @@ LARGEST_SCORES = class_scores.LARGEST - 2**14
 """Bytes of class scores, without the header of their file."""
 LARGEST = 50_000_000
 """Bytes of one part of an outcome, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run, its pictures as PNG by name, and the file of its class scores."""
+
+    run: Run
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    class_scores: bytes | None = None
 
 
 def expect_storable(evaluation: Evaluation, card: EvaluatorCard) -> None:
@@ -102,14 +111,15 @@ def _problem_of_scores(evaluation: Evaluation) -> str:
         return f"of {repeats} repeats of {videos} videos; expected {expected}"
     if not videos:
         return "of no videos"
-    if scores.kind == "log-odds" and len(predictions.multilabels) != videos:
-        return f"of the kind 'log-odds', but predictions with multilabels of {len(predictions.multilabels)} videos"
-    sets = predictions.multilabels if scores.kind == "log-odds" else tuple((label,) for label in predictions.labels)
-    named = [label for labels in sets for label in labels]
-    if not named or min(named) < 0:
+    sets = scores.true_classes(predictions)
+    if len(sets) != videos:
+        named = "multilabels" if scores.several else "labels"
+        return f"of the kind {scores.kind!r}, but predictions with {named} of {len(sets)} videos"
+    numbers = [label for labels in sets for label in labels]
+    if not numbers or min(numbers) < 0:
         return "of videos without a class"
-    if classes <= max(named):
-        return f"of {classes} classes; the labels have class {max(named)}"
+    if classes <= max(numbers):
+        return f"of {classes} classes; the labels have class {max(numbers)}"
     if not np.isfinite(scores.values).all():
         return "which are not finite"
     if scores.kind == "probabilities" and not _are_distributions(scores.values):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError
 from harness.execution import work
 from harness.execution.failures import Failure
-from harness.execution.outcomes import new_run
-from harness.execution.units import Outcome
+from harness.execution.outcomes import Outcome, new_run
 from harness.store.fits import curves, is_stored
 from harness.store.records import Run
 from harness.system import progress

@@ -20,7 +20,7 @@ from harness.encoders.reduced import ReducedEncoder
 from harness.errors import DataError, HarnessError
 from harness.execution.data_faults import data_faults
 from harness.execution.origins import origin, other_origins, read_record, write_origin
-from harness.execution.outcomes import expect_storable, new_run
+from harness.execution.outcomes import Outcome, expect_storable, new_run
 from harness.execution.plan import coverage, encoded_split
 from harness.execution.sources import DataSources
 from harness.execution.stored_encoders import FIT, expect_loadable, expect_promise, load_encoder
@@ -68,15 +68,6 @@ class Workplace:
     """Address of the Dask scheduler that files are shared with; empty for none."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment of the harness where it is not that of the parent process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A run, its pictures as PNG by name, and the file of its class scores."""
-
-    run: Run
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    class_scores: bytes | None = None
 
 
 class Workshop:

@@ -41,28 +41,26 @@ def probabilities(scores: ClassScores) -> Tensor | None:
     if scores.kind == "margins":
         return None
     values = torch.from_numpy(scores.values).to(torch.float64)
-    if scores.kind == "log-odds":
+    if scores.several:
         return values.sigmoid()
     if scores.kind == "logits":
         return values.softmax(-1)
     return values / values.sum(-1, keepdim=True)  # which rounding to half precision moved away from 1
 
 
-def true_classes(scores: ClassScores, predictions: Predictions) -> Tensor:
+def membership(scores: ClassScores, predictions: Predictions) -> Tensor:
     """(N, C) bool: the classes of each video.
 
     >>> import numpy as np
     >>> from harness.values import ClassScores, Predictions
     >>> scores = ClassScores("logits", np.zeros((1, 2, 3), np.float16))
-    >>> true_classes(scores, Predictions(("a", "b"), ("", ""), (2, 0))).tolist()
+    >>> membership(scores, Predictions(("a", "b"), ("", ""), (2, 0))).tolist()
     [[False, False, True], [True, False, False]]
     """
-    several = scores.kind == "log-odds"
-    sets = predictions.multilabels if several else tuple((label,) for label in predictions.labels)
-    membership = torch.zeros(scores.values.shape[1:], dtype=torch.bool)
-    for row, labels in zip(membership, sets, strict=True):
+    table = torch.zeros(scores.values.shape[1:], dtype=torch.bool)
+    for row, labels in zip(table, scores.true_classes(predictions), strict=True):
         row[list(labels)] = True
-    return membership
+    return table
 
 
 def measure_class_scores(scores: ClassScores, predictions: Predictions) -> dict[str, float]:
@@ -75,11 +73,10 @@ def measure_class_scores(scores: ClassScores, predictions: Predictions) -> dict[
         predictions: of the same videos, with their true classes.
     """
     shares = probabilities(scores)
-    several = scores.kind == "log-odds"
     # By their own scores, where each class ranks videos alone: high log-odds are all 1 as probabilities.
-    ranked = torch.from_numpy(scores.values).to(torch.float64) if shares is None or several else shares
-    measures = {"mean_average_precision": mean_average_precision(ranked, true_classes(scores, predictions))}
-    if shares is not None and not several:
+    ranked = torch.from_numpy(scores.values).to(torch.float64) if shares is None or scores.several else shares
+    measures = {"mean_average_precision": mean_average_precision(ranked, membership(scores, predictions))}
+    if shares is not None and not scores.several:
         true = torch.tensor(predictions.labels)
         measures["expected_calibration_error"] = expected_calibration_error(shares, true)
         measures["negative_log_likelihood"] = negative_log_likelihood(shares, true)

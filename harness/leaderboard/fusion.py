@@ -15,7 +15,7 @@ from harness.evaluators.cards import MAP, TOP1
 from harness.evaluators.scoring import to_values
 from harness.functional.jackknife import mean_average_precision_values
 from harness.leaderboard.bootstrap import Bootstrap
-from harness.leaderboard.class_scores import probabilities, true_classes
+from harness.leaderboard.class_scores import membership, probabilities
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
 from harness.store.class_scores import COMPUTE_AGAIN
@@ -74,9 +74,9 @@ def fuse(store: Store, keys: Sequence[str], weights: Sequence[float] | None = No
     shares = _shares(len(runs), weights)
     read = [_class_scores(store, run) for run in runs]
     repeats = _expect_alike(runs, read)
-    several = read[0].kind == "log-odds"
+    several = read[0].several
     metrics = (MAP,) if several else (TOP1, MAP)
-    true = true_classes(read[0], _predictions(runs[0]))
+    true = membership(read[0], _predictions(runs[0]))
     if several:
         each = [torch.from_numpy(scores.values).to(torch.float64) for scores in read]
         mean = _log_odds([one.expand(repeats, -1, -1) for one in each], shares)
@@ -194,7 +194,7 @@ def _expect_alike(runs: Sequence[Run], read: Sequence[ClassScores]) -> int:
 
 def _classes(scores: ClassScores) -> tuple[int, bool]:
     """Number of classes, and whether a video may have several."""
-    return scores.values.shape[2], scores.kind == "log-odds"
+    return scores.values.shape[2], scores.several
 
 
 def _measured_on(run: Run) -> tuple[object, ...]:

@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from harness.errors import PluginError, StoreError, UsageError
 from harness.execution.executor import Executor
-from harness.execution.units import Outcome, Workplace
+from harness.execution.outcomes import Outcome
+from harness.execution.units import Workplace
 from harness.store.runs import Store
 from harness.system import paths, progress
 
