@@ -22,6 +22,7 @@ from harness.interfaces import Encoder, Features, PretextTrained, Split, StoredV
 from harness.store import keys
 from harness.store.features import Array, FeatureFile
 from harness.system import progress
+from harness.system.checksums import row_checksums
 from harness.system.seeding import derive_seed
 from harness.values import Encoding, Promise, VideoBatch
 from harness.video.anonymous import hidden_order
@@ -156,7 +157,7 @@ class CachedEncoder:
         shape = (len(split) * view.count, *self._shape(encoding))
         if file is None:
             rows: Array = np.empty(shape, dtype=encoding.precision)
-            written: Array = np.zeros(shape[0], dtype=np.uint8)
+            written: Array = np.zeros(shape[0], dtype=np.uint64)
         else:
             rows, written = file.partial(shape, encoding.precision)
         try:
@@ -180,14 +181,15 @@ class CachedEncoder:
         shown, order = (split, list(range(len(split)))) if stored else _unlabelled(split)
         places = (np.array(order, dtype=np.int64)[:, None] * view.count + np.arange(view.count)).reshape(-1)
         with progress.bar(f"encoding {split.name}", total=len(rows)) as bar:
-            bar.advance(int(written.sum()))
+            bar.advance(int(np.count_nonzero(written)))
             for first, vectors in self._encoded(shown, view, encoding, _Written(written, places)):
                 targets = places[first : first + len(vectors)]
                 self._check(vectors, rows.shape[1:])
                 values = vectors.to(getattr(torch, encoding.precision))
                 _expect_finite(values, split, targets // view.count)
-                rows[targets] = values.cpu().numpy()
-                written[targets] = 1
+                kept = values.cpu().numpy()
+                rows[targets] = kept
+                written[targets] = row_checksums(kept)
                 bar.advance(len(values))
         if not written.all():
             video = split.videos[int(written.argmin()) // view.count]
@@ -263,17 +265,17 @@ def _expect_finite(vectors: Tensor, split: Split, videos: Array) -> None:
 class _Written(Container[int]):
     """Clips that are encoded, as positions in the unlabelled split."""
 
-    def __init__(self, flags: Array, places: Array) -> None:
-        self._flags = flags
+    def __init__(self, written: Array, places: Array) -> None:
+        self._written = written
         self._places = places
 
     def __contains__(self, position: object) -> bool:
-        return isinstance(position, int) and bool(self._flags[self._places[position]])
+        return isinstance(position, int) and bool(self._written[self._places[position]])
 
     def first_missing(self) -> int | None:
         """Position of the first clip that is not encoded; None when all are."""
-        flags = self._flags[self._places]
-        return None if flags.all() else int(flags.argmin())
+        written = self._written[self._places]
+        return None if written.all() else int(written.argmin())
 
 
 def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:

@@ -19,7 +19,7 @@ from numpy.lib.format import open_memmap
 from harness.errors import StoreError
 from harness.store.faults import storing
 from harness.system import progress
-from harness.system.checksums import checksum
+from harness.system.checksums import BLOCK, checksum, row_checksums
 from harness.system.damage import FOLDER, set_aside
 
 LARGE = 10**9
@@ -133,9 +133,10 @@ class FeatureFile:
         return f"{state.st_ino} {state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
 
     def partial(self, shape: tuple[int, ...], dtype: str) -> tuple[Array, Array]:
-        """Map values of `shape`, and a flag for each row that is written.
+        """Map values of `shape`, and for each row its checksum, 0 while it is not written.
 
-        Those of a process that was killed are gone on with when shape and type are the same.
+        Those of a process that was killed are gone on with when shape and type are the same. Rows that are not what
+        their checksums say count as not written: a disk that loses power may have kept the one without the other.
 
         Raises:
             StoreError: when the disk has not the room, or cannot be written.
@@ -145,14 +146,16 @@ class FeatureFile:
             self._expect_room(math.prod(shape) * np.dtype(dtype).itemsize)
             with contextlib.suppress(FileNotFoundError, *_DAMAGED):
                 values: Array = open_memmap(self._values, mode="r+")
-                written: Array = np.memmap(self._written, dtype=np.uint8, mode="r+")
+                written: Array = np.memmap(self._written, dtype=np.uint64, mode="r+")
                 if values.shape == shape and values.dtype == dtype and len(written) == shape[0]:
                     _reserve(self._values)
+                    _forget_lost(values, written)
                     return values, written
-            self._written.write_bytes(bytes(shape[0]))  # before the values, so that no old flag speaks of new rows
+            # Before the values, so that no old checksum speaks of new rows.
+            self._written.write_bytes(bytes(8 * shape[0]))
             new = open_memmap(self._values, mode="w+", dtype=np.dtype(dtype), shape=shape)
             _reserve(self._values)
-            return new, np.memmap(self._written, dtype=np.uint8, mode="r+")
+            return new, np.memmap(self._written, dtype=np.uint64, mode="r+")
 
     def _expect_room(self, size: int) -> None:
         """Expect the disk to have `size` bytes, those that are written already counted."""
@@ -208,6 +211,15 @@ def _reserve(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _forget_lost(values: Array, written: Array) -> None:
+    """Set to 0 the checksums of rows that are not what they say."""
+    marked = np.flatnonzero(written)
+    rows = max(1, BLOCK // max(1, values[:1].nbytes))
+    for start in range(0, len(marked), rows):
+        block = marked[start : start + rows]
+        written[block[written[block] != row_checksums(values[block])]] = 0
 
 
 def _end(values: Array) -> int:
