@@ -41,16 +41,21 @@ def fold_weights(folds: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
     Args:
         folds: for each fold, the groups of its N videos.
     """
+    counts: dict[str, NDArray[np.float64]] = {}
+    for number, names in enumerate(strata_of([frozenset(groups) for groups in folds])):
+        counts |= dict(zip(names, group_weights(names, seed=SEED + number).T, strict=True))
+    return [np.stack([counts[name] for name in groups], axis=1) for groups in folds]
+
+
+def strata_of(folds: Sequence[frozenset[str]]) -> list[list[str]]:
+    """Groups that are drawn among themselves."""
     members: dict[tuple[int, ...], list[str]] = {}
-    for name in sorted({name for groups in folds for name in groups}):
+    for name in sorted(frozenset().union(*folds)):
         members.setdefault(tuple(i for i, groups in enumerate(folds) if name in groups), []).append(name)
     strata = [members[key] for key in sorted(members) if len(members[key]) >= FEW]
     if few := [name for key in sorted(members) if len(members[key]) < FEW for name in members[key]]:
         strata.append(few)
-    counts: dict[str, NDArray[np.float64]] = {}
-    for number, names in enumerate(strata):
-        counts |= dict(zip(names, group_weights(names, seed=SEED + number).T, strict=True))
-    return [np.stack([counts[name] for name in groups], axis=1) for groups in folds]
+    return strata
 
 
 def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
@@ -61,12 +66,15 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
     cells = [fold.cell for fold in folds]
     statuses = [cell.status for cell in cells]
     status: CellStatus = next((one for one in GRAVEST if one in statuses), "done")
-    groups = {group for cell in cells for group in cell.group_names}
+    strata = strata_of([cell.group_names for cell in cells])
     alike = _same_seeds(cells)
     samples = [
-        _mean([fold.samples[index] if fold.samples and alike else None for fold in folds], len(groups))
+        mean_of_folds([fold.samples[index] if fold.samples and alike else None for fold in folds], strata)
         for index in range(len(card.metrics))
     ]
+    protocols = list(dict.fromkeys(cell.protocol_id for cell in cells))
+    protocol = protocols[0] if len(protocols) == 1 else digest({"folds": [cell.protocol_id for cell in cells]})
+    apart = cells if len({cell.tested for cell in cells}) > 1 else cells[:1]  # fits on folds share a test set
     return BoardCell(
         status=status,
         reason="; ".join(dict.fromkeys(cell.reason for cell in cells if cell.reason)),
@@ -75,16 +83,16 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
             _summary(metric, [cell.metrics[index] for cell in cells], samples[index])
             for index, metric in enumerate(card.metrics)
         ),
-        protocol_id=digest({"folds": [cell.protocol_id for cell in cells]}) if status == "done" else "",
-        videos=sum(cell.videos or 0 for cell in cells) or None,
+        protocol_id=protocol if status == "done" else "",
+        videos=sum(cell.videos or 0 for cell in apart) or None,
         primary_sample=samples[0],
-        resample=functools.partial(_sample, cells, len(groups)),
-        group_names=frozenset(groups),
+        resample=functools.partial(_sample, cells, strata),
+        group_names=frozenset().union(*strata),
     )
 
 
-def _sample(folds: Sequence[BoardCell], groups: int, metric: Metric) -> Sample | None:
-    return _mean([cell.resample(metric) for cell in folds], groups) if _same_seeds(folds) else None
+def _sample(folds: Sequence[BoardCell], strata: Sequence[Sequence[str]], metric: Metric) -> Sample | None:
+    return mean_of_folds([cell.resample(metric) for cell in folds], strata) if _same_seeds(folds) else None
 
 
 def _same_seeds(folds: Sequence[BoardCell]) -> bool:
@@ -92,7 +100,13 @@ def _same_seeds(folds: Sequence[BoardCell]) -> bool:
     return len({tuple(seed for seed, _ in cell.primary.values) for cell in folds}) == 1
 
 
-def _mean(samples: Sequence[Sample | None], groups: int) -> Sample | None:
+def mean_of_folds(samples: Sequence[Sample | None], strata: Sequence[Sequence[str]]) -> Sample | None:
+    """Average the samples of folds, draw by draw; None where they cannot be paired.
+
+    Args:
+        samples: one a fold, None where nothing was measured.
+        strata: groups that were drawn among themselves.
+    """
     known = [sample for sample in samples if sample is not None]
     if not known or len(known) < len(samples) or len({sample.drawn.shape for sample in known}) > 1:
         return None
@@ -100,7 +114,8 @@ def _mean(samples: Sequence[Sample | None], groups: int) -> Sample | None:
         known[0],
         observed=np.mean([sample.observed for sample in known], axis=0),
         drawn=np.mean([sample.drawn for sample in known], axis=0),
-        groups=groups,
+        groups=sum(map(len, strata)),
+        strata=max(1, len(strata)),
     )
 
 

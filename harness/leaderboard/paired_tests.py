@@ -39,7 +39,7 @@ def paired_tests(samples: Sequence[Sample]) -> PairedTests:
     Args:
         samples: of at least 2 seeds, all of the same seeds, draws and groups, of which there are enough.
     """
-    seeds, groups = len(samples[0].observed), samples[0].groups
+    seeds, groups, group_freedom = len(samples[0].observed), samples[0].groups, samples[0].freedom
     observed = np.stack([sample.observed for sample in samples])
     drawn = np.stack([sample.drawn for sample in samples])
     mean, between_seeds = np.zeros((2, len(samples), len(samples)))
@@ -48,15 +48,15 @@ def paired_tests(samples: Sequence[Sample]) -> PairedTests:
         mean[part] = difference.mean(axis=2)
         between_seeds[part] = difference.var(axis=2, ddof=1) / seeds
     of_mean, of_one_seed = _variances(drawn)
-    between_groups = of_mean * groups / (groups - 1)
+    between_groups = of_mean * samples[0].correction
     between_seeds, between_groups = (_or_nothing(variance) for variance in (between_seeds, between_groups))
-    rest = np.maximum(of_one_seed * groups / (groups - 1) - between_groups, 0.0) / (seeds - 1)
+    rest = np.maximum(of_one_seed * samples[0].correction - between_groups, 0.0) / (seeds - 1)
     less = np.maximum(between_groups - rest, 0.0)
-    of_seeds, of_groups = student(ERROR, seeds - 1) ** 2, student(ERROR, groups - 1) ** 2
+    of_seeds, of_groups = student(ERROR, seeds - 1) ** 2, student(ERROR, group_freedom) ** 2
     margin = np.sqrt(np.maximum(of_seeds * between_seeds + of_groups * less, of_groups * between_groups))
     p = np.ones_like(mean)
     one, other = np.triu_indices(len(samples), 1)
-    freedom = {"seed_freedom": seeds - 1, "group_freedom": groups - 1}
+    freedom = {"seed_freedom": seeds - 1, "group_freedom": group_freedom}
     found = p_values(
         mean[one, other], between_seeds[one, other], less[one, other], between_groups[one, other], **freedom
     )
@@ -65,7 +65,7 @@ def paired_tests(samples: Sequence[Sample]) -> PairedTests:
     constant = (margin == 0) & (mean != 0)
     sign_test = 2.0 ** (1 - min(groups, 50))
     p[constant] = sign_test
-    margin[constant] = np.abs(mean[constant]) * student(ERROR, groups - 1) / student(sign_test, groups - 1)
+    margin[constant] = np.abs(mean[constant]) * student(ERROR, group_freedom) / student(sign_test, group_freedom)
     return PairedTests(mean, margin, p)
 
 

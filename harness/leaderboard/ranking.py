@@ -165,27 +165,28 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
     """Why two cells are not tested against each other; empty where they are."""
     if one.sample is None or other.sample is None:
         return "no predictions to pair"
-    if [seed.seed for seed in one.seeds] != [seed.seed for seed in other.seeds]:
+    if _seeds(one) != _seeds(other):
         return "other seeds"
     if len(one.sample.observed) < 2:
         return "one seed"
     if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
         return f"fewer than {FEWEST_GROUPS} groups"
-    same = _tested(one) == _tested(other) and one.sample.groups == other.sample.groups
-    return "" if same else "other videos"
+    return "" if measured_on(one) == measured_on(other) else "other videos"
 
 
 def measured_on(cell: BoardCell) -> object:
-    """Seeds, videos and labels of a cell, equal for cells that are tested together."""
-    if cell.sample is None:
+    """Seeds, videos and labels of a cell, equal for cells that are tested together.
+
+    So they are for a row of one fit on a test set, and one that averages fits on folds on the same test set.
+    """
+    sample = cell.sample
+    if sample is None:
         return None
-    return tuple(seed.seed for seed in cell.seeds), len(cell.sample.observed), cell.sample.groups, tuple(_tested(cell))
+    return _seeds(cell), len(sample.observed), sample.groups, sample.strata, cell.tested
 
 
-def _tested(cell: BoardCell) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
-    """Videos and labels that each seed was measured on."""
-    runs = (seed.run for seed in cell.seeds)
-    return [(run.predictions.videos, run.predictions.labels) for run in runs if run and run.predictions]
+def _seeds(cell: BoardCell) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(seed.seed for seed in cell.seeds))
 
 
 def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Comparisons) -> list[Rank]:

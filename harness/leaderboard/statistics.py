@@ -90,13 +90,26 @@ class Sample:
     """
     groups: int
     """Number of groups of the videos that the metric counts."""
+    strata: int = 1
+    """Number of sets of groups that were each drawn among themselves, as those of folds are."""
 
     def __sub__(self, other: Sample) -> Sample:
-        if self.drawn.shape != other.drawn.shape or self.groups != other.groups:
+        drawn_alike = (self.groups, self.strata) == (other.groups, other.strata)
+        if self.drawn.shape != other.drawn.shape or not drawn_alike:
             shapes = f"{self.drawn.shape} of {self.groups} groups and {other.drawn.shape} of {other.groups}"
             msg = f"expected samples of the same seeds, draws and groups, got {shapes}"
             raise ValueError(msg)
-        return Sample(self.observed - other.observed, self.drawn - other.drawn, self.groups)
+        return Sample(self.observed - other.observed, self.drawn - other.drawn, self.groups, self.strata)
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the groups: one less than there are, in each stratum."""
+        return self.groups - self.strata
+
+    @property
+    def correction(self) -> float:
+        """Factor by which the bootstrap's variance of the groups is too small; 1 where nothing is known of it."""
+        return self.groups / self.freedom if self.freedom else 1.0
 
 
 def sampled_groups(predictions: Predictions) -> tuple[str, ...]:
@@ -129,21 +142,21 @@ def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -
 def spread(sample: Sample) -> tuple[float, float]:
     """Variances of the mean over seeds: between seeds, and between groups.
 
-    What a seed does on a group by chance is in both. The bootstrap's variance of G groups is too small by (G - 1) / G
-    and is scaled up. 0 for what a single seed or group says nothing of.
+    What a seed does on a group by chance is in both. The bootstrap's variance of G groups is too small by (G - 1) / G,
+    of S strata by (G - S) / G, and is scaled up. 0 for what a single seed or group says nothing of.
     """
-    seeds, groups = len(sample.observed), sample.groups
+    seeds = len(sample.observed)
     between_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
-    between_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * groups / (groups - 1) if groups > 1 else 0.0
+    between_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * sample.correction if sample.freedom else 0.0
     return _or_nothing(between_seeds), _or_nothing(between_groups)
 
 
 def _rest(sample: Sample, between_groups: float) -> float:
     """Variance of the mean by what a seed does on a group by chance."""
-    seeds, groups = len(sample.observed), sample.groups
+    seeds = len(sample.observed)
     if seeds < 2:
         return 0.0
-    of_one_seed = float(np.nanvar(sample.drawn, axis=1).mean()) * groups / (groups - 1)
+    of_one_seed = float(np.nanvar(sample.drawn, axis=1).mean()) * sample.correction
     return max(of_one_seed - between_groups, 0.0) / (seeds - 1)
 
 
@@ -164,7 +177,7 @@ class _Parts:
     @classmethod
     def of(cls, sample: Sample) -> _Parts:
         seeds, groups = spread(sample)
-        return cls(seeds, groups, _rest(sample, groups), len(sample.observed) - 1, sample.groups - 1)
+        return cls(seeds, groups, _rest(sample, groups), len(sample.observed) - 1, sample.freedom)
 
     def margin(self, error: float = ERROR) -> float:
         """Square of half the width of the interval that misses with probability `error`."""
@@ -230,7 +243,7 @@ def compare(one: Sample, other: Sample) -> Difference:
         p = parts.p_value(mean)
     else:
         p = 2.0 ** (1 - min(groups, 50)) if mean else 1.0
-        margin = (mean * student(ERROR, groups - 1) / student(p, groups - 1)) ** 2 if mean else 0.0
+        margin = (mean * student(ERROR, difference.freedom) / student(p, difference.freedom)) ** 2 if mean else 0.0
     return Difference(mean, mean - margin**0.5, mean + margin**0.5, p)
 
 

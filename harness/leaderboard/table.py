@@ -86,6 +86,12 @@ class BoardCell:
         return len(self.group_names) or None
 
     @property
+    def tested(self) -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
+        """Videos and labels of each test set that its runs were measured on."""
+        predictions = (seed.run.predictions for seed in self.seeds if seed.run)
+        return tuple(dict.fromkeys((one.videos, one.labels) for one in predictions if one))
+
+    @property
     def sample(self) -> Sample | None:
         """Input of paired comparisons; None without predictions, or when not done."""
         return self.primary_sample if self.status == "done" else None

@@ -14,8 +14,8 @@ UNLABELLED = "unlabelled"
 """Text of the only row where there are no classes."""
 
 
-def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, height: int = 80) -> bytes:
-    """Draw a PNG with a row for each class of `label`.
+def contact_sheet(split: Split, *, label: str = "", columns: int = 7, height: int = 80) -> bytes:
+    """Draw a PNG with a row for each class.
 
     A row has `columns` frames, evenly spaced over one video of the class. Where all of a class's videos are images, its
     row shows as many of them, evenly spaced over the split. The rows of videos show a different group each where they
@@ -23,16 +23,17 @@ def contact_sheet(split: Split, *, label: str = "action", columns: int = 7, heig
 
     Args:
         split: labelled or not.
-        label: the kind of label whose classes are shown.
+        label: the kind of label whose classes are shown; without one, `action`, or the first of a split without actions.
         columns: frames of each video, or images of each class; fewer where there are not so many images.
         height: of a frame, in pixels.
 
     Raises:
-        KeyError: when the split has labels, but not this one.
+        KeyError: when the split has labels, but not the one asked for.
         DataError: when a video does not decode.
     """
     if not split.classes:
         return sheet([(UNLABELLED, _row(split, range(len(split)), 0, columns))], height)
+    label = label or ("action" if "action" in split.classes else next(iter(split.classes)))
     members: list[list[int]] = [[] for _ in split.classes[label]]
     for position, video in enumerate(split.videos):
         members[video.labels[label]].append(position)

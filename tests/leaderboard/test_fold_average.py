@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from harness.backbones.start import Start
-from harness.leaderboard.fold_average import fold_weights
+from harness.leaderboard.fold_average import fold_weights, mean_of_folds, strata_of
 from harness.leaderboard.planned import assemble
-from harness.leaderboard.statistics import SEED, group_weights
+from harness.leaderboard.ranking import obstacle, rank
+from harness.leaderboard.statistics import SEED, Sample, group_weights, spread
 from harness.store.choices import Choice
 
 FOLDS = (1, 2, 3)
@@ -141,3 +144,45 @@ def test_a_row_that_starts_from_a_fit_of_each_fold_names_all_of_them(folds, card
     first = own[0].identity.pretraining
     _, (row,) = assemble([started(cell, {"method": "sfa", "pretraining": first.model_dump()}) for cell in own], cards)
     assert [start.learnt_from for start in row.starts] == [f"{first.label}+kinetics400"]
+
+
+def test_the_variance_of_folds_of_few_groups_is_not_too_small():
+    """Closed form: the mean of the folds' means has a 9th of the sum of their variances, each with n - 1."""
+    generator = np.random.default_rng(0)
+    scores = [generator.normal(size=count) for count in (6, 6, 7)]
+    folds = [[f"{fold}-{place}" for place in range(len(values))] for fold, values in enumerate(scores)]
+    drawn = fold_weights(folds)
+    samples = [
+        Sample(values.mean(keepdims=True), (weights @ values / weights.sum(1))[None], len(values))
+        for values, weights in zip(scores, drawn, strict=True)
+    ]
+    together = mean_of_folds(samples, strata_of([frozenset(groups) for groups in folds]))
+    assert (together.groups, together.strata, together.freedom) == (19, 3, 16)
+    expected = sum(values.var(ddof=1) / len(values) for values in scores) / 9
+    assert spread(together)[1] == pytest.approx(expected, rel=0.06)  # of 2,000 draws
+
+
+def test_a_row_that_every_fold_would_repeat_stands_beside_fits_on_folds(folds, cards):
+    """A method that reads no pretraining is measured once; one that learns from folds is averaged on one test set."""
+    test = folds[0].identity.data
+    tested = next(cell.run.predictions for cell in folds if cell.identity.data == test)
+
+    def on_one_test_set(cell):
+        identity = cell.identity.model_copy(update={"data": test})
+        predictions = dataclasses.replace(tested, predicted=cell.run.predictions.predicted)
+        run = cell.run.model_copy(update={"identity": identity, "predictions": predictions, "protocol_id": "p"})
+        average = cell.average.model_copy(update={"data": test})
+        return cell.model_copy(update={"identity": identity, "run": run, "average": average})
+
+    moved = [on_one_test_set(cell) for cell in folds]
+    once = [
+        cell.model_copy(update={"average": None})
+        for cell in moved
+        if cell.identity.method.name == "quadruplet" and cell.identity.pretraining.options["fold"] == 1
+    ]
+    averaged = [cell for cell in moved if cell.identity.method.name == "sfa"]
+    columns, rows = assemble([*once, *averaged], cards)
+    assert [(row.cells[0].videos, row.cells[0].protocol_id) for row in rows] == [(225, "p")] * 2
+    divisions, comparisons = rank(columns, rows)
+    assert len(divisions) == 1
+    assert obstacle(*(row.cells[0] for row in rows)) == ""

@@ -45,7 +45,7 @@
       return sign * (number === 1 || number === 2 ? a.localeCompare(b, "en") : Number(a) - Number(b));
     };
     for (const body of board.tBodies) {
-      body.append(...[...body.rows].filter((row) => row.className !== "heading").sort(compare));
+      body.append(...[...body.rows].filter((row) => !row.classList.contains("heading")).sort(compare));
     }
   };
 
@@ -64,7 +64,7 @@
     let all = 0;
     for (const body of board.tBodies) {
       for (const row of body.rows) {
-        if (row.className === "heading") continue;
+        if (row.classList.contains("heading")) continue;
         const text = `${row.cells[1].textContent} ${row.cells[2].textContent}`.toLowerCase();
         row.hidden = !words.every((word) => text.includes(word));
         shown += row.hidden ? 0 : 1;
