@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -374,7 +374,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Predictions for each test video, so that statistics can be redone."""
+    """Predictions for each test video, so that statistics can be redone.
+
+    Raises:
+        ValueError: when a row has not one entry for each video.
+    """
 
     videos: tuple[str, ...]
     groups: tuple[str, ...]
@@ -386,6 +390,16 @@ class Predictions:
     """(R, N) terms of metrics whose statistic is `mean`; None for a video left out."""
     multilabels: tuple[tuple[int, ...], ...] = ()
     """Classes of each video, ascending, where class scores are of a multi-label kind."""
+
+    def __post_init__(self) -> None:
+        rows: list[tuple[str, Sized]] = [("groups", self.groups)]
+        rows += [(name, given) for name in ("labels", "multilabels") if (given := getattr(self, name))]
+        rows += [("predicted", row) for row in self.predicted]
+        rows += [(f"values of {name}", row) for name, repeats in self.values.items() for row in repeats]
+        for name, row in rows:
+            if len(row) != len(self.videos):
+                msg = f"expected {name} of {len(self.videos)} videos, got {len(row)}"
+                raise ValueError(msg)
 
 
 ScoreKind = Literal["logits", "probabilities", "log-odds", "margins"]

@@ -15,6 +15,7 @@ from harness.values import (
     Encoding,
     Evaluation,
     Inputs,
+    Predictions,
     Promise,
     VideoBatch,
     as_tokens,
@@ -50,6 +51,23 @@ def test_a_uniform_stride_spans_the_video():
 def test_inputs_of_impossible_numbers(options):
     with pytest.raises(ValueError, match="expected mean and std of"):
         Inputs(view=VIEW, **options)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"groups": ("g",)},
+        {"labels": (0,)},
+        {"predicted": ((0, 1), (0,))},
+        {"values": {"top1": ((1.0, 0.0), (1.0, 0.0, 0.0))}},
+        {"multilabels": ((0,),)},
+    ],
+)
+def test_predictions_are_of_each_video(part):
+    whole = {"videos": ("a", "b"), "groups": ("g", "h"), "labels": (0, 1)}
+    Predictions(**whole)
+    with pytest.raises(ValueError, match="of 2 videos, got"):
+        Predictions(**{**whole, **part})
 
 
 def test_a_promise_names_views_and_a_spatial_layer_where_it_offers_one():

@@ -16,7 +16,7 @@ from harness.execution.spelling import canonical_choice, canonical_method, witho
 from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.statistics import Difference, Sample, compare
-from harness.leaderboard.table import Column, Row
+from harness.leaderboard.table import Column, Row, is_limited
 from harness.plugins.manager import Plugins
 from harness.store.choices import Choice, WrittenChoice
 from harness.store.records import CellSpec
@@ -215,7 +215,8 @@ def measure(pair: Pair, boards: Mapping[str, Board], ending: str) -> Measured | 
         ending: of the suites' names, `-mini` or none.
 
     Returns:
-        None where a board, a cell on it or a run of the cell is missing, or the metric on an older board.
+        None where a board, a cell on it or a run of the cell is missing, or the metric on an older board; also where
+        a cell was measured on a part of its data or of what it learnt from.
 
     Raises:
         UsageError: when several cells of a board are the side of a pair.
@@ -234,6 +235,8 @@ class _Measured(NamedTuple):
     metric: Metric
     mean: float
     sample: Sample | None
+    on: object
+    """Seeds and videos that the cell was measured on."""
     chance: float | None = None
     """Score of an encoder that knows nothing, as the sample has it: 1 is 100 %."""
 
@@ -247,7 +250,7 @@ class _Measured(NamedTuple):
             observed=np.full_like(self.sample.observed, self.chance),
             drawn=np.full_like(self.sample.drawn, self.chance),
         )
-        return _Measured(self.metric, text.scaled(self.chance, self.metric), sample)
+        return _Measured(self.metric, text.scaled(self.chance, self.metric), sample, self.on)
 
 
 def _measured(side: Side, pair: Pair, board: Board | None) -> _Measured | None:
@@ -255,12 +258,15 @@ def _measured(side: Side, pair: Pair, board: Board | None) -> _Measured | None:
     if place is None:
         return None
     row, column = place
+    if is_limited(column.data) or is_limited(row.identity.pretraining):
+        return None
     cell = row.cell(column)
     metric = next((one for one in column.card.metrics if pair.metric in (None, one.id)), None)
     interval = cell.summary(metric).interval if metric and cell.status == "done" else None
     if metric is None or interval is None:
         return None
-    return _Measured(metric, text.scaled(interval.mean, metric), cell.sample_of(metric), cell.summary(metric).chance)
+    mean, sample, chance = text.scaled(interval.mean, metric), cell.sample_of(metric), cell.summary(metric).chance
+    return _Measured(metric, mean, sample, (cell.seed_numbers, [videos for videos, _ in cell.tested]), chance)
 
 
 def _place(side: Side, board: Board, of: str) -> tuple[Row, Column] | None:
@@ -284,11 +290,9 @@ def _place(side: Side, board: Board, of: str) -> tuple[Row, Column] | None:
 def _difference(one: _Measured, other: _Measured, of: str) -> Difference | None:
     if one.sample is None or other.sample is None:
         return None
-    try:
-        _paired = one.sample - other.sample
-    except ValueError as error:
-        msg = f"claim about {of!r}: {error}; run both suites with the same seeds and data"
-        raise DataError(msg) from error
+    if one.on != other.on:
+        msg = f"claim about {of!r}: its cells have other seeds or videos; run both suites with the same seeds and data"
+        raise DataError(msg)
     try:
         gap = compare(one.sample, other.sample)
     except ValueError:  # one seed, or too few groups

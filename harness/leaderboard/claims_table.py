@@ -75,9 +75,15 @@ def table(pairs: Sequence[MeasuredPair], boards: Mapping[str, Board]) -> str:
         cells = " | ".join(_shown(result, pair) for result in one.results.values())
         name = "" if one.claim is last else f"{one.claim.claim} ({one.claim.source})"
         of = f"{pair.of} (`{pair.metric}`)" if pair.metric else pair.of
-        lines.append(f"| {name} | {of} | {pair.paper} | {cells} |")
+        written = " | ".join(_in_cell(words) for words in (name, of, pair.paper))
+        lines.append(f"| {written} | {cells} |")
         last = one.claim
     return "\n".join([*lines, "", *_legend(used)])
+
+
+def _in_cell(words: str) -> str:
+    """Markdown within one cell of a table."""
+    return " ".join(words.replace("|", "\\|").split())
 
 
 def _shown(measured: Measured | None, pair: Pair) -> str:

@@ -165,7 +165,7 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
     """Why two cells are not tested against each other; empty where they are."""
     if one.sample is None or other.sample is None:
         return "no predictions to pair"
-    if _seeds(one) != _seeds(other):
+    if one.seed_numbers != other.seed_numbers:
         return "other seeds"
     if len(one.sample.observed) < 2:
         return "one seed"
@@ -182,11 +182,7 @@ def measured_on(cell: BoardCell) -> object:
     sample = cell.sample
     if sample is None:
         return None
-    return _seeds(cell), len(sample.observed), sample.groups, sample.strata, cell.tested
-
-
-def _seeds(cell: BoardCell) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(seed.seed for seed in cell.seeds))
+    return cell.seed_numbers, len(sample.observed), sample.groups, sample.strata, cell.tested
 
 
 def _ranks(rows: Sequence[Row], columns: Sequence[Column], comparisons: Comparisons) -> list[Rank]:

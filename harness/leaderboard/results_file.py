@@ -14,6 +14,7 @@ from typing import Any
 from harness.cards import EvaluatorCard
 from harness.errors import DataError
 from harness.leaderboard.board import Board, build_board, with_pictures
+from harness.leaderboard.made_with import made_with
 from harness.leaderboard.planned import PlannedCell
 from harness.leaderboard.published import as_measured, with_references
 from harness.leaderboard.ranking import Standing
@@ -98,6 +99,8 @@ def load_results(path: Path) -> Board:
         pictures={picture.caption: _read(path.parent / picture.file, picture.sha256) for picture in content.pictures},
         unchecked=content.unchecked,
     )
+    with reading(path):
+        _read_provenance(board)
     pictures = {(picture.key, picture.name): picture for picture in content.run_pictures}
 
     def read(key: str, name: str) -> bytes | None:
@@ -105,6 +108,13 @@ def load_results(path: Path) -> Board:
         return None if picture is None else _read(path.parent / picture.file, picture.sha256)
 
     return with_references(with_pictures(board, read), content.references, as_measured)
+
+
+def _read_provenance(board: Board) -> None:
+    """Read what pages show of protocols and provenance, which a file may have in any form."""
+    made_with(board.rows)
+    for cell in (cell for row in board.rows for cell in row.cells):
+        _ = cell.coverage, cell.data_faults, cell.conditions
 
 
 def _read(path: Path, sha256: str) -> bytes:

@@ -86,6 +86,11 @@ class BoardCell:
         return len(self.group_names) or None
 
     @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """Its seeds, each once where it averages folds."""
+        return tuple(dict.fromkeys(seed.seed for seed in self.seeds))
+
+    @property
     def tested(self) -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
         """Videos and labels of each test set that its runs were measured on."""
         predictions = (seed.run.predictions for seed in self.seeds if seed.run)

@@ -23,7 +23,7 @@ def contact_sheet(split: Split, *, label: str = "", columns: int = 7, height: in
 
     Args:
         split: labelled or not.
-        label: the kind of label whose classes are shown; without one, `action`, or the first of a split without actions.
+        label: kind of the labels whose classes are shown; without one `action`, or the first where there is none.
         columns: frames of each video, or images of each class; fewer where there are not so many images.
         height: of a frame, in pixels.
 

@@ -53,7 +53,6 @@ def test_scores_of_the_videos_that_are_predicted_can_be_stored(repeats):
         (scores_of(1, 2, 2), PREDICTIONS, "of 2 classes; the labels have class 2"),
         (scores_of(1, 2, 3), replace(PREDICTIONS, labels=(0, -1)), "of videos without a class"),
         (LOG_ODDS, replace(PREDICTIONS, predicted=()), "of the kind 'log-odds', .* with multilabels of 0 videos"),
-        (LOG_ODDS, log_odds((0,)), "of the kind 'log-odds', but predictions with multilabels of 1 videos"),
         (LOG_ODDS, log_odds((), ()), "of videos without a class"),
         (LOG_ODDS, log_odds((), (1, 3)), "of 3 classes; the labels have class 3"),
         (probabilities([0, 0, 0]), PREDICTIONS, "of the kind 'probabilities', which are not"),

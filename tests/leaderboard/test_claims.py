@@ -157,8 +157,40 @@ def test_cells_on_other_seeds_are_not_compared(make_plan, make_board, board, fak
     row, column, _ = fake
     fewer = make_board(make_plan([row("quadruplet", 0.4)], [column("clustering")], (0, 1)), suite="other")
     other = Side(suite="other", method="quadruplet", evaluator="clustering")
-    with pytest.raises(DataError, match=r"'A loss': expected samples of the same seeds.*run both suites with the same"):
+    with pytest.raises(
+        DataError, match=r"'A loss': its cells have other seeds or videos; run both suites with the same"
+    ):
         measure(pair(side(), other), {"quickstart": board, "other": fewer}, "")
+
+
+@pytest.mark.parametrize("part", ["videos", "seeds"])
+def test_cells_on_as_many_other_videos_or_seeds_are_not_compared(board, make_board, part):
+    def moved(cell):
+        run = cell.run
+        predictions = dataclasses.replace(
+            run.predictions, videos=tuple(f"other {name}" for name in run.predictions.videos)
+        )
+        identity = cell.identity.model_copy(update={"seed": cell.identity.seed + (10 if part == "seeds" else 0)})
+        changed = {"predictions": predictions} if part == "videos" else {}
+        return cell.model_copy(update={"identity": identity, "run": run.model_copy(update=changed)})
+
+    other = make_board([moved(cell) for cell in board.planned], suite="other")
+    sides = pair(side(), Side(suite="other", method="random_init", evaluator="clustering"))
+    with pytest.raises(DataError, match="other seeds or videos"):
+        measure(sides, {"quickstart": board, "other": other}, "")
+
+
+@pytest.mark.parametrize("limited", ["data", "pretraining"])
+def test_cells_of_a_part_of_the_data_are_not_judged(board, make_board, limited):
+    def cut(cell):
+        whole = getattr(cell.identity, limited)
+        part = whole.model_copy(update={"options": {**whole.options, "limit": 50}})
+        return cell.model_copy(update={"identity": cell.identity.model_copy(update={limited: part})})
+
+    part = make_board([cut(cell) for cell in board.planned])
+    compared = pair(side(), side("random_init"))
+    assert measure(compared, {"quickstart": board}, "") is not None
+    assert measure(compared, {"quickstart": part}, "") is None
 
 
 def test_a_side_that_fits_two_cells_is_refused(board):

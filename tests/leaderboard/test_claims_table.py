@@ -18,7 +18,7 @@ def side(method, evaluator="clustering"):
 
 PAIRS = (
     Pair(of="supervised", paper="1 < 2", one=side("supervised"), other=side("random_init")),
-    Pair(of="the same", paper="1 < 1", one=side("supervised"), other=side("supervised")),
+    Pair(of="the same", paper="1 < 1, |d| = 0", one=side("supervised"), other=side("supervised")),
     Pair(of="nobody", paper="=", one=side("nobody"), other=side("random_init"), within=0.1),
     Pair(of="top", paper="1 > 0", one=side("quadruplet", "linear_probe"), other=side("supervised", "linear_probe")),
 )
@@ -47,7 +47,7 @@ def test_a_line_for_each_pair_full_and_mini(boards):
         f"| Labels help (table 1) | supervised | 1 < 2 | not measured | {measured.one:.2f}, {measured.other:.2f}: "
         f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}] **confirmed** |"
     )
-    assert same.startswith("|  | the same | 1 < 1 | not measured | ")
+    assert same.startswith("|  | the same | 1 < 1, \\|d\\| = 0 | not measured | ")
     assert same.endswith("+0.00 [+0.00, +0.00] **open** |")
     assert nobody == "| Losses help (figure 2) | nobody | = | not measured | not measured |"
     one, other = (pairs[3].results["mini"].one, pairs[3].results["mini"].other)

@@ -183,6 +183,6 @@ def test_a_row_that_every_fold_would_repeat_stands_beside_fits_on_folds(folds, c
     averaged = [cell for cell in moved if cell.identity.method.name == "sfa"]
     columns, rows = assemble([*once, *averaged], cards)
     assert [(row.cells[0].videos, row.cells[0].protocol_id) for row in rows] == [(225, "p")] * 2
-    divisions, comparisons = rank(columns, rows)
+    divisions, _ = rank(columns, rows)
     assert len(divisions) == 1
     assert obstacle(*(row.cells[0] for row in rows)) == ""

@@ -103,6 +103,24 @@ def test_folds_are_one_number(folds, make_board, tmp_path, png):
         assert len(number.keys) == 9
 
 
+def test_a_seed_that_a_fold_lacks_is_none_of_the_mean(folds, make_board, tmp_path, png):
+    """A fold without a seed, and one of an earlier version of the code, whose runs are all it has."""
+
+    def changed(cell):
+        fold, seed = cell.identity.data.options["fold"], cell.identity.seed
+        lacking = {"run": None} if (fold, seed) == (3, 2) else {}
+        return cell.model_copy(update={"key": "0" * 20} if fold == 1 else lacking)
+
+    board = make_board([changed(cell) for cell in folds])
+    recorded = load_recorded(stored(board, tmp_path / "folds", png))
+    got = {number.row.identity.method.name: number for number in recorded.numbers}
+    for row in board.rows:
+        number, cell = got[row.method], row.cells[0]
+        assert dict(number.seeds) == pytest.approx(dict(cell.primary.values))
+        assert sorted(dict(number.seeds)) == [0, 1]
+        assert len(number.keys) == 8
+
+
 def test_the_index_has_the_ranking_number_of_every_cell(pages, boards):
     rows = [row for row in pages["index.html"].rows if len(row) == 6][1:]
     assert len(rows) == sum(number.primary for board in boards for number in board.numbers)

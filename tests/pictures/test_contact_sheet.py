@@ -22,12 +22,12 @@ def pixels(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
-def images(labels):
+def images(labels, kind="action"):
     """One-coloured images, image i of the colour (10 i, 0, 200)."""
     colours = np.array([(10 * number, 0, 200) for number in range(len(labels))], np.uint8)
     pictures = np.tile(colours[:, None, None], (1, SIDE, SIDE, 1))
-    videos = describe_images(Path("batch"), pictures, {"action": labels}, prefix="test")
-    return ArraySplit("test", videos, pictures, {"action": ("cat", "dog", "emu")})
+    videos = describe_images(Path("batch"), pictures, {kind: labels}, prefix="test")
+    return ArraySplit("test", videos, pictures, {kind: ("cat", "dog", "emu")})
 
 
 def reds(png, row, columns):
@@ -72,6 +72,11 @@ def test_unlabelled_images_are_spread_over_the_split():
     split = images([0] * 22)
     png = contact_sheet(split.unlabelled(), columns=4, height=SIDE)
     assert reds(png, 0, 4) == [10 * hidden_order(split.videos)[index] for index in (0, 7, 14, 21)]
+
+
+def test_without_actions_the_first_kind_has_a_row_for_each_class():
+    labels = [0, 1, 2] * 6
+    assert contact_sheet(images(labels, "gesture")) == contact_sheet(images(labels))
 
 
 def test_a_label_that_is_not_there():

@@ -5,6 +5,7 @@ Bootstrapping the boards again would take minutes, and could give others than th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +151,8 @@ class _Planned:
     """A planned cell with the names that its board shows, and its run if that is done."""
 
     shown: CellSpec
+    fold: _Place
+    """Labels of its own pretraining and data, several of which a place may average."""
     run: Run | None
     fresh: bool
     """True where the run has the key that was planned."""
@@ -164,7 +167,9 @@ def _by_place(planned: Sequence[StoredCell]) -> dict[_Place, list[_Planned]]:
         place = (shown.method.label, backbone, pretraining, shown.evaluator.label, shown.data.label)
         run = cell.run if cell.run is not None and cell.run.status == "done" else None
         fresh = run is not None and run.key == cell.key
-        places.setdefault(place, []).append(_Planned(shown, run, fresh))
+        own = cell.identity
+        fold = (own.pretraining.label if own.pretraining else "", own.data.label)
+        places.setdefault(place, []).append(_Planned(shown, fold, run, fresh))
     return places
 
 
@@ -172,9 +177,9 @@ def _place(row: _Row, cell: _Cell) -> _Place:
     return row.method, row.backbone, row.pretraining, cell.evaluator, cell.data
 
 
-def _competitors(table: Sequence[_Row]) -> dict[int, int]:
+def _competitors(table: Sequence[_Row]) -> Counter[int]:
     """Number of ranked rows by division."""
-    return {row.division: sum(bool(one.rank) and one.division == row.division for one in table) for row in table}
+    return Counter(row.division for row in table if row.rank)
 
 
 def _row(row: _Row, cells: Mapping[_Place, Sequence[_Planned]], competitors: Mapping[int, int]) -> RecordedRow:
@@ -196,8 +201,7 @@ def _numbers(
     first = planned[0].shown
     measured = {cell.metric: (cell.interval, cell.chance)} if cell.interval else {}
     measured |= {name: (other.interval, other.baseline) for name, other in cell.others.items()}
-    stale = not any(one.fresh for one in planned)
-    runs = [one.run for one in planned if one.run is not None and (one.fresh or stale)]
+    runs = [run for fold in _by_fold(planned) for run in _used(fold)]
     protocols = list(dict.fromkeys(run.protocol_id for run in runs))
     for metric in cards[first.evaluator.name].metrics:
         interval, chance = measured.get(metric.id, (None, None))
@@ -217,9 +221,25 @@ def _numbers(
             )
 
 
+def _by_fold(planned: Sequence[_Planned]) -> list[list[_Planned]]:
+    """The cells of each fold that is averaged; all where none is."""
+    folds: dict[_Place, list[_Planned]] = {}
+    for one in planned:
+        folds.setdefault(one.fold, []).append(one)
+    return list(folds.values())
+
+
+def _used(fold: Sequence[_Planned]) -> list[Run]:
+    """Runs of a fold that were measured as planned, or else the stale ones."""
+    fresh = any(one.fresh for one in fold)
+    return [one.run for one in fold if one.run is not None and (one.fresh or not fresh)]
+
+
 def _seeds(runs: Sequence[Run], metric: Metric) -> tuple[tuple[int, float], ...]:
+    """Mean over the folds of each seed that all of them have."""
     values: dict[int, list[float]] = {}
     for run in runs:
         if (score := run.score(metric.id)) is not None:
             values.setdefault(run.identity.seed, []).append(score.value)
-    return tuple((seed, sum(own) / len(own)) for seed, own in sorted(values.items()))
+    folds = max(map(len, values.values()), default=0)
+    return tuple((seed, sum(own) / folds) for seed, own in sorted(values.items()) if len(own) == folds)
