@@ -33,7 +33,8 @@ def paths(many, tmp_path_factory):
     numbers = [number for number in board.numbers if number.primary]
     numbers = (numbers * (ROWS // len(numbers) + 1))[:ROWS]
     index = index_page([dataclasses.replace(board, numbers=tuple(numbers))], METHODS, compared=False)
-    rows = [FakeRow(f"method_{place:04}", 0.2 + 0.6 * place / ROWS) for place in range(ROWS)]
+    rows = [FakeRow(f"method_{place:04}", 0.2 + 0.6 * place / ROWS) for place in range(ROWS - 1)]
+    rows.append(FakeRow("reference_0042", 0.9, supervised=True))  # under a heading, after all others
     content = {"index": index, "board": page_of(board_of(plan(rows, [FakeColumn("pose")], (0,))))}
     for name, text in content.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -55,6 +56,18 @@ def test_thousands_of_rows_answer_in_seconds(paths, visit, name, word, fits):
     assert page.evaluate(TIMED, ["#board thead th.number button", "click", None]) < ANSWERS
     values = [float(text) for text in rows.locator("td.number .mean").all_text_contents()[:20]]
     assert values == sorted(values, reverse=True)
+
+
+def test_a_row_under_a_heading_further_down_is_found(paths, visit):
+    page = visit(paths["board"])
+    shown = page.locator("#board tbody tr:not(.heading):visible")
+    page.fill("#filter", "0042")
+    assert page.get_by_role("status").text_content() == f"2 of {ROWS} rows"
+    assert shown.count() == 2
+    page.fill("#filter", "reference")
+    assert page.get_by_role("status").text_content() == f"1 of {ROWS} rows"
+    assert shown.count() == 1
+    assert page.locator("#board tbody tr.heading:visible").count() == 1
 
 
 def test_the_end_of_what_is_drawn_draws_more(paths, visit):
