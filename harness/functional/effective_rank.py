@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -18,6 +19,15 @@ def effective_rank(x: Tensor) -> float:
     >>> effective_rank(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]))
     2.0
     """
+    return float(effective_rank_of_batch(x))
+
+
+def effective_rank_of_batch(x: Tensor) -> Tensor:
+    """The same as a scalar that stays on the device of `x`, for every step of a training.
+
+    Raises:
+        ValueError: as `effective_rank`.
+    """
     if x.ndim != 2 or not x.is_floating_point() or not len(x):
         msg = f"x must be floating-point features (N, D), got {tuple(x.shape)} {x.dtype}"
         raise ValueError(msg)
@@ -25,4 +35,4 @@ def effective_rank(x: Tensor) -> float:
     centred = centred - centred.mean(0)
     gram = centred.mT @ centred if len(x) > x.shape[1] else centred @ centred.mT
     norm = gram.square().sum()
-    return float(gram.diagonal().sum().square() / norm) if norm > 0 else 0.0
+    return torch.where(norm > 0, gram.diagonal().sum().square() / norm, 0.0)

@@ -122,6 +122,7 @@ def test_the_papers_parameters(plugins, name):
     assert loaded.frames >= TRAIN_FRAMES  # every video is paid for
     assert loaded.seeds == (0,)
     for method, options in ours(plugins, loaded):
+        assert options["flow"] == "farneback"  # improved trajectories, as published
         if method == "midlevel_kmeans":
             assert (options["concepts"], options["codes"], options["dim"]) == (512, "pca", 198)
             continue

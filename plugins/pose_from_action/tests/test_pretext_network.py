@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from harness.cards import View
+from harness.functional.effective_rank import effective_rank
 from harness.values import Inputs
 from harness_pose_from_action.pairs import NONE
 from harness_pose_from_action.pretext_network import PretextLoss, PretextNetwork
@@ -85,7 +86,9 @@ def test_guessing_costs_what_one_of_three_costs():
     full = torch.tensor([[1, 2], [2, 3], [3, 0], [0, 1]])
     loss = PretextLoss(whole)
     assert float(loss(streams(), full).detach()) == pytest.approx(0.6365141682948128)
-    assert loss.curves() == {"accuracy": pytest.approx(2 / 3), "missing": 0.0}
+    first, _, _ = whole.encode_pairs(streams())
+    rank = pytest.approx(effective_rank(first))
+    assert loss.curves() == {"accuracy": pytest.approx(2 / 3), "missing": 0.0, "effective_rank": rank}
     assert loss.curves() == {}
 
 

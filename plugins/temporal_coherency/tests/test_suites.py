@@ -21,7 +21,7 @@ def plugins():
 @pytest.fixture
 def everywhere(monkeypatch, tmp_path):
     """Every data set has a place, so that suites can be checked without one."""
-    for name in ("UCF101", "HMDB51", "FIVE_CONTEXTS", "VOC_ACTION2012", "CIFAR10"):
+    for name in ("UCF101", "HMDB51", "FIVE_CONTEXTS", "VOC_ACTION2012", "CIFAR10", "CIFAR100"):
         monkeypatch.setenv(f"HARNESS_DATA_{name}", str(tmp_path))
 
 
@@ -33,6 +33,16 @@ def test_every_suite_can_be_planned(plugins, everywhere, name, scale):
     plan.check(suite, plugins)
     for backbone in suite.backbones:  # random_init and the losses alike
         assert plugins.backbones.build(backbone.name, backbone.options).inputs.view.frames == 1 or name == "margins"
+
+
+def test_labels_of_cifar100_are_learnt_as_caffe_does_and_measured_as_table_5(plugins, everywhere):
+    suite = load("coherency-table5-supervised", plugins.suites)
+    plan.check(suite, plugins)
+    table5 = load("coherency-table5", plugins.suites)
+    assert (suite.backbones, suite.data, suite.evaluators) == (table5.backbones, table5.data, table5.evaluators)
+    method = next(one for one in suite.methods if one.name == "supervised")
+    assert suite.frames == 5_000 * method.options["batch_size"]
+    assert [one.options.get("subset") for one in suite.pretraining] == [None, 17_400]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "transfer"])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from harness.functional.effective_rank import effective_rank_of_batch
 from harness.values import Inputs
 from harness_pose_from_action.pairs import NONE
 
@@ -70,7 +71,8 @@ class PretextLoss(nn.Module):
     """Cross-entropy of the triplets of a batch.
 
     A pair is with its own block, and with others. Every vector is computed once, and takes part in several triplets.
-    `correct` and `triplets` count those of an epoch, `missing` the negatives that the batch could not give.
+    `correct` and `triplets` count those of an epoch, `missing` the negatives that the batch could not give; `ranks` is
+    the sum over `batches` of the effective rank of the frames' vectors.
 
     Args:
         network: with both branches.
@@ -84,6 +86,10 @@ class PretextLoss(nn.Module):
         self.missing: Tensor
         for name in ("correct", "triplets", "missing"):
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
+        self.ranks: Tensor
+        self.batches: Tensor
+        for name in ("ranks", "batches"):
+            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
 
     def forward(self, streams: Mapping[str, Tensor], negatives: Tensor) -> Tensor:
         """Normalised streams of B pairs, and their negatives (B, n) -> the loss."""
@@ -97,14 +103,23 @@ class PretextLoss(nn.Module):
             self.correct += (logits.argmax(1) == together).sum()
             self.triplets += len(together)
             self.missing += blocks.numel() - len(together)
+            self.ranks += effective_rank_of_batch(first)
+            self.batches += 1
         return cross_entropy(logits, together)
 
     def curves(self) -> dict[str, float]:
-        """Accuracy since the last call, and share of negatives that were missing."""
+        """Accuracy since the last call, share of negatives that were missing, effective rank of frames in a batch.
+
+        A rank near 1 tells that the branch of frames has collapsed, before an evaluator does.
+        """
         triplets, missing = int(self.triplets), int(self.missing)
         numbers = {}
         if triplets:
-            numbers = {"accuracy": int(self.correct) / triplets, "missing": missing / (triplets + missing)}
-        for counter in (self.correct, self.triplets, self.missing):
+            numbers = {
+                "accuracy": int(self.correct) / triplets,
+                "missing": missing / (triplets + missing),
+                "effective_rank": float(self.ranks / self.batches),
+            }
+        for counter in (self.correct, self.triplets, self.missing, self.ranks, self.batches):
             counter.zero_()
         return numbers
