@@ -23,7 +23,7 @@ def effective_rank(x: Tensor) -> float:
 
 
 def effective_rank_of_batch(x: Tensor) -> Tensor:
-    """The same as a scalar that stays on the device of `x`, for every step of a training.
+    """The same as a scalar on the device of `x`, for every step of a training.
 
     Raises:
         ValueError: as `effective_rank`.

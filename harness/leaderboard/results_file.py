@@ -111,7 +111,7 @@ def load_results(path: Path) -> Board:
 
 
 def _read_provenance(board: Board) -> None:
-    """Read what pages show of protocols and provenance, which a file may have in any form."""
+    """Read what pages show of provenance, which a file may have in any form."""
     made_with(board.rows)
     for cell in (cell for row in board.rows for cell in row.cells):
         _ = cell.coverage, cell.data_faults, cell.conditions

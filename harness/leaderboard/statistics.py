@@ -91,7 +91,7 @@ class Sample:
     groups: int
     """Number of groups of the videos that the metric counts."""
     strata: int = 1
-    """Number of sets of groups that were each drawn among themselves, as those of folds are."""
+    """Number of sets of groups, each drawn among themselves as those of folds are."""
 
     def __sub__(self, other: Sample) -> Sample:
         drawn_alike = (self.groups, self.strata) == (other.groups, other.strata)
@@ -108,7 +108,7 @@ class Sample:
 
     @property
     def correction(self) -> float:
-        """Factor by which the bootstrap's variance of the groups is too small; 1 where nothing is known of it."""
+        """Factor by which the bootstrap's variance of the groups is too small."""
         return self.groups / self.freedom if self.freedom else 1.0
 
 

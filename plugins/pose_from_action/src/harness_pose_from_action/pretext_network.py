@@ -108,9 +108,10 @@ class PretextLoss(nn.Module):
         return cross_entropy(logits, together)
 
     def curves(self) -> dict[str, float]:
-        """Accuracy since the last call, share of negatives that were missing, effective rank of frames in a batch.
+        """Accuracy and effective rank since the last call, and missing negatives.
 
-        A rank near 1 tells that the branch of frames has collapsed, before an evaluator does.
+        The first is a share of triplets, the last a share of negatives, and the rank the mean over batches. One near 1
+        tells that the branch of frames has collapsed, before an evaluator does.
         """
         triplets, missing = int(self.triplets), int(self.missing)
         numbers = {}
