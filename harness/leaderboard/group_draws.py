@@ -67,7 +67,7 @@ class GroupDraws:
 
     def sums(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Count the videos of each kind in each draw, (U, D), by their kinds (N,)."""
-        wide = self.videos.max() >= EXACT
+        wide = np.max(self.videos) >= EXACT
         table = self._table(index, np.ones(len(index), np.float64 if wide else np.float32))
         return np.asarray(table @ (self.counts if wide else self._narrow)).astype(np.int64)
 
@@ -76,4 +76,4 @@ class GroupDraws:
         return np.asarray(self._table(index, values) @ self.counts)
 
     def _table(self, index: NDArray[np.int64], values: NDArray[np.floating]) -> sparse.csr_array:
-        return sparse.csr_array((values, (index, self.member)), shape=(int(index.max()) + 1, self.groups))
+        return sparse.csr_array((values, (index, self.member)), shape=(int(np.max(index)) + 1, self.groups))

@@ -56,7 +56,7 @@ def _together(size: Array, seeds: Array, groups: Array, seed_freedom: int, group
     """P-values of both parts, by a search in a table and then Newton's method."""
     logs, of_seeds, of_groups = _LOGS, _table(seed_freedom), _table(group_freedom)
     low, high = np.zeros(size.shape, np.int64), np.full(size.shape, _NODES - 1)
-    while int((high - low).max(initial=0)) > 1:
+    while int(np.max(high - low, initial=0)) > 1:
         middle = (low + high) // 2
         wide = np.sqrt(seeds * of_seeds[middle] ** 2 + groups * of_groups[middle] ** 2) > size
         low, high = np.where(wide, middle, low), np.where(wide, high, middle)

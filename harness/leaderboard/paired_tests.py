@@ -48,9 +48,9 @@ def paired_tests(samples: Sequence[Sample]) -> PairedTests:
         mean[part] = difference.mean(axis=2)
         between_seeds[part] = difference.var(axis=2, ddof=1) / seeds
     of_mean, of_one_seed = _variances(drawn)
-    between_groups = of_mean * samples[0].correction
+    between_groups = samples[0].corrected(of_mean)
     between_seeds, between_groups = (_or_nothing(variance) for variance in (between_seeds, between_groups))
-    rest = np.maximum(of_one_seed * samples[0].correction - between_groups, 0.0) / (seeds - 1)
+    rest = np.maximum(samples[0].corrected(of_one_seed) - between_groups, 0.0) / (seeds - 1)
     less = np.maximum(between_groups - rest, 0.0)
     of_seeds, of_groups = student(ERROR, seeds - 1) ** 2, student(ERROR, group_freedom) ** 2
     margin = np.sqrt(np.maximum(of_seeds * between_seeds + of_groups * less, of_groups * between_groups))

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ from harness.leaderboard.p_values import p_values
 from harness.values import Predictions
 
 Array = NDArray[np.float64]
+Variance = TypeVar("Variance", float, Array)
 
 Covers = Literal["new seeds, new groups", "this fit, new groups", "new seeds"]
 
@@ -106,10 +107,9 @@ class Sample:
         """Degrees of freedom of the groups: one less than there are, in each stratum."""
         return self.groups - self.strata
 
-    @property
-    def correction(self) -> float:
-        """Factor by which the bootstrap's variance of the groups is too small."""
-        return self.groups / self.freedom if self.freedom else 1.0
+    def corrected(self, variance: Variance) -> Variance:
+        """Scale up the bootstrap's variance of the groups, which is too small."""
+        return variance * self.groups / self.freedom
 
 
 def sampled_groups(predictions: Predictions) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def spread(sample: Sample) -> tuple[float, float]:
     """
     seeds = len(sample.observed)
     between_seeds = float(sample.observed.var(ddof=1)) / seeds if seeds > 1 else 0.0
-    between_groups = float(np.nanvar(sample.drawn.mean(axis=0))) * sample.correction if sample.freedom else 0.0
+    between_groups = sample.corrected(float(np.nanvar(sample.drawn.mean(axis=0)))) if sample.freedom else 0.0
     return _or_nothing(between_seeds), _or_nothing(between_groups)
 
 
@@ -156,7 +156,7 @@ def _rest(sample: Sample, between_groups: float) -> float:
     seeds = len(sample.observed)
     if seeds < 2:
         return 0.0
-    of_one_seed = float(np.nanvar(sample.drawn, axis=1).mean()) * sample.correction
+    of_one_seed = sample.corrected(float(np.nanvar(sample.drawn, axis=1).mean()))
     return max(of_one_seed - between_groups, 0.0) / (seeds - 1)
 
 

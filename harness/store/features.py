@@ -10,6 +10,7 @@ import math
 import os
 import shutil
 import time
+import tokenize
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ LARGE = 10**9
 """Bytes of features from which on their size is said before they are encoded."""
 
 Array = np.ndarray[Any, Any]
-_DAMAGED = (ValueError, TypeError, OverflowError, SyntaxError, EOFError)
+_DAMAGED = (ValueError, TypeError, OverflowError, SyntaxError, EOFError, tokenize.TokenError)
 """Errors that NumPy raises for files that are not whole."""
 TRUSTED = 24 * 60 * 60
 """Seconds for which a file that was verified is read without another look.

@@ -119,8 +119,9 @@ def packets(
         codec.skip_frame = "NONREF" if packet.pts in needless else "DEFAULT"
         try:
             decoded = packet.decode()
-        except av.FFmpegError as error:  # not all decoders call bad data bad data
-            if error.errno == errno.ENOMEM:
+        except (av.FFmpegError, ValueError) as error:
+            # Not all decoders call bad data bad data, and PyAV 19 raises ValueError for one that could not be opened.
+            if getattr(error, "errno", None) == errno.ENOMEM:
                 raise
             decoded = None
         tally.add(frames=len(decoded or ()), bytes=packet.size)

@@ -25,12 +25,13 @@ from harness.values import VideoBatch
 WITHOUT_HARNESS = """
 import sys, torch
 sys.modules["harness"] = None
-operators = torch.library.Library("torchvision", "FRAGMENT")  # which a torch without CUDA lacks beside PyPI's wheels
-try:
-    torch.ops.torchvision.nms
-except AttributeError:
-    for name in ("nms", "qnms"):
-        operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+if not torch.version.cuda:  # torchvision's wheels of PyPI lack these operators beside a torch without CUDA
+    operators = torch.library.Library("torchvision", "FRAGMENT")
+    try:
+        torch.ops.torchvision.nms
+    except AttributeError:
+        for name in ("nms", "qnms"):
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 """
 SMALL_3D = Small3D()
 FILES = ["README.md", "encoder.json", "example.py", "network.pt2", "weights.safetensors"]

@@ -152,7 +152,7 @@ def full_decode(path):
         if not container.streams.video or container.streams.video[0].codec_context is None:
             return [], False
         for packet in container.demux(video=0):
-            with contextlib.suppress(av.FFmpegError):
+            with contextlib.suppress(av.FFmpegError, ValueError):
                 decoded += packet.decode()
     pictures = [np.rot90(one.to_ndarray(format="rgb24"), round(one.rotation / 90) % 4) for one in decoded]
     return pictures, any(one.is_corrupt for one in decoded)
