@@ -62,11 +62,9 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 large = f" of at most {MOST_PIXELS / 1e6:.0f} million pixels a picture" if _films(container) else ""
                 msg = f"{path}: the file has no video stream{large}; fetch it again, or leave it out of the data set"
                 raise DataError(msg, reason="no-video-stream")
-            if stream.codec_context is None:
+            if not _can_decode(stream):
                 msg = f"{path}: no decoder here for its video; convert it, or leave it out of the data set"
                 raise DataError(msg, reason="no-frames")
-            stream.codec_context.thread_count = 1
-            stream.codec_context.options = {"max_pixels": options["max_pixels"]}
             yield container, stream
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
@@ -77,6 +75,25 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             raise DataError(msg, reason="unreadable") from error
         msg = f"{path}: not a video that FFmpeg can read ({error.strerror}); fetch it again"
         raise DataError(msg, reason="not-video") from error
+
+
+def _can_decode(stream: VideoStream) -> bool:
+    """Open the decoder of a stream, by one thread; tell if there is one that opens.
+
+    One that does not must not be touched again: with PyAV 19 its name ends the process.
+    """
+    codec = stream.codec_context
+    if codec is None:
+        return False
+    codec.thread_count = 1
+    codec.options = {"max_pixels": str(MOST_PIXELS)}
+    try:
+        codec.open(strict=False)
+    except av.FFmpegError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        return False
+    return True
 
 
 def _film(container: InputContainer) -> VideoStream | None:
@@ -119,9 +136,8 @@ def packets(
         codec.skip_frame = "NONREF" if packet.pts in needless else "DEFAULT"
         try:
             decoded = packet.decode()
-        except (av.FFmpegError, ValueError) as error:
-            # Not all decoders call bad data bad data, and PyAV 19 raises ValueError for one that could not be opened.
-            if getattr(error, "errno", None) == errno.ENOMEM:
+        except av.FFmpegError as error:  # not all decoders call bad data bad data
+            if error.errno == errno.ENOMEM:
                 raise
             decoded = None
         tally.add(frames=len(decoded or ()), bytes=packet.size)
