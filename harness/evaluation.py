@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -61,7 +62,8 @@ def evaluate(
     (['knn', 'linear_probe'], 'top1')
 
     Args:
-        encoder: a network that gives vectors (B, dim) of normalised clips (B, C, T, H, W), or an encoder.
+        encoder: a network that gives vectors (B, dim) of normalised clips (B, C, T, H, W), or an encoder. Of a network
+            a copy is measured, at the cost of its weights in memory a second time, so that training can go on.
         data: a registered data set, or one of your own.
         evaluators: registered ones, with their options.
         inputs: how pixels become the network's input; of a network only.
@@ -115,4 +117,5 @@ def _encoder(encoder: nn.Module | Encoder, inputs: Inputs | Mapping[str, Inputs]
     if inputs is None:
         msg = "a network needs inputs=harness.Inputs(view=...): how pixels become its input"
         raise UsageError(msg)
-    return cast("Encoder", NetworkEncoder(encoder, inputs))
+    own = copy.deepcopy(encoder)  # freezing and moving it would end the caller's training
+    return cast("Encoder", NetworkEncoder(own, inputs))

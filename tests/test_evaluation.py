@@ -37,6 +37,26 @@ def test_features_are_encoded_once_for_all_evaluators(monkeypatch):
     assert sum(calls) <= len(data.split("train")) + len(data.split("test")) + probes
 
 
+def test_a_network_can_be_trained_on_after_it_was_measured():
+    module = nn.Sequential(
+        nn.Conv3d(3, 4, 3), nn.BatchNorm3d(4), nn.AdaptiveAvgPool3d((1, 2, 2)), nn.Flatten(), nn.Linear(16, 8)
+    )
+    module[0].weight.requires_grad_(False)
+    module[1].eval()
+
+    def state():
+        modes = {name: one.training for name, one in module.named_modules()}
+        learnt = {name: (one.requires_grad, one.device) for name, one in module.named_parameters()}
+        return modes, learnt, {name: one.tolist() for name, one in module.state_dict().items()}
+
+    before = state()
+    harness.evaluate(module, MovingSquares(), ["knn", "throughput"], inputs=INPUTS)
+    assert state() == before
+    module(torch.rand(2, 3, 8, 32, 32)).square().mean().backward()
+    assert module[4].weight.grad.abs().sum() > 0
+    assert module[0].weight.grad is None
+
+
 def test_a_network_without_inputs_is_told_what_is_missing():
     with pytest.raises(UsageError, match=r"inputs=harness\.Inputs"):
         harness.evaluate(network(), MovingSquares(), ["knn"])
@@ -61,7 +81,7 @@ def test_an_evaluator_that_changes_the_encoder_is_caught(monkeypatch):
 
     monkeypatch.setattr(KNN, "evaluate", meddle)
     with pytest.raises(HarnessError, match="changed the encoder"):
-        harness.evaluate(module, MovingSquares(), ["knn"], inputs=INPUTS)
+        harness.evaluate(harness.NetworkEncoder(module, INPUTS), MovingSquares(), ["knn"])
 
 
 def test_one_evaluator_is_written_as_a_list_too():
