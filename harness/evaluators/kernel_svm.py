@@ -63,7 +63,9 @@ class KernelSVM:
             DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate.
         """
         train, test = train_and_test(encoder, data, self.label)
-        sizes = [block.shape[-1] for block in encoder.features(train.split).blocks]
+        features = encoder.features(train.split)
+        first = [dataclasses.replace(features, blocks=(block[:1],)) for block in features.blocks]
+        sizes = [one.vectors.shape[1] for one in first]  # of a map its channels, of tokens their length
         kernels = _kernels(train.vectors, train.vectors, sizes)
         with progress.bar(self.card.name, total=FOLDS + 1 if self.weights == "equal" else 1) as bar:
             machines, notes = self._equal(kernels, train, bar) if self.weights == "equal" else _learnt(kernels, train)

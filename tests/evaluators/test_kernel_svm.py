@@ -21,6 +21,7 @@ from harness.suites.schema import Suite
 from harness.testing import MovingSquares
 from harness.testing.evaluating import NoisyEncoder, vectors_and_labels
 from harness.testing.fixtures import UninformedEncoder, UntrainedEncoder
+from harness.values import Promise
 
 
 def measured(*parts, **options):
@@ -44,6 +45,22 @@ def test_equal_weights_give_scikit_learns_machines_on_the_scaled_blocks():
     assert result.predictions.predicted[0] == tuple(predicted.tolist())
     assert result.notes["converged"]
     assert set(result.notes["validation_top1"]) == {"0.001", "0.01", "0.1", "1", "10", "100", "1000"}
+
+
+class Maps:
+    """The vectors of an encoder as maps of two rows and three columns, whose means are the vectors."""
+
+    def __init__(self, encoder):
+        self.encoder = encoder
+        self.promise = Promise(views=encoder.promise.views, shape=(*encoder.promise.shape, 2, 3))
+
+    def encode(self, batch):
+        return self.encoder.encode(batch)[:, :, None, None].expand(-1, -1, 2, 3)
+
+
+def test_a_part_of_maps_is_a_block_of_their_means():
+    maps, vectors = (measured(UntrainedEncoder(), part) for part in (Maps(NoisyEncoder()), NoisyEncoder()))
+    assert maps.predictions == vectors.predictions
 
 
 @pytest.mark.parametrize("weights", ["equal", "gmkl"])
