@@ -145,13 +145,28 @@ class Clustering:
 def _video_entropy(labels: Tensor, clusters: Tensor, videos: Tensor) -> float:
     """Mean conditional entropy of videos, each in the cluster of most of its samples.
 
+    Of clusters with equally many samples of a video it is in the first.
+
     Args:
         labels: (N,) of samples.
         clusters: (R, N).
         videos: (N,) the video of each sample, in ascending order.
     """
-    count, kinds = int(videos[-1]) + 1, int(clusters.max()) + 1
-    votes = labels.new_zeros(len(clusters), count * kinds)
-    votes.scatter_add_(1, videos * kinds + clusters, torch.ones_like(clusters))
+    count = int(videos[-1]) + 1
     first = torch.searchsorted(videos, torch.arange(count, device=videos.device))
-    return float(conditional_entropy(labels[first], votes.view(-1, count, kinds).argmax(2)).mean())
+    voted = torch.stack([_voted(row, videos, count) for row in clusters])
+    return float(conditional_entropy(labels[first], voted).mean())
+
+
+def _voted(clusters: Tensor, videos: Tensor, count: int) -> Tensor:
+    """(count,) the first cluster with most samples of each video.
+
+    Votes are counted of the pairs that occur: a table of all videos and clusters would not fit memory.
+    """
+    kinds = int(clusters.max()) + 1
+    pairs, votes = torch.unique(videos * kinds + clusters, return_counts=True)
+    owners, candidates = pairs // kinds, pairs % kinds
+    most = votes.new_zeros(count).scatter_reduce(0, owners, votes, "amax")
+    winning = votes == most[owners]
+    voted = videos.new_full((count,), kinds)
+    return voted.scatter_reduce_(0, owners[winning], candidates[winning], "amin")

@@ -19,6 +19,7 @@ from sklearn.metrics import (
 from harness.cards import View
 from harness.datasets.split_views import FrameImages
 from harness.errors import DataError, UsageError
+from harness.evaluators import clustering as module
 from harness.evaluators.clustering import Clustering
 from harness.functional.kmeans import kmeans
 from harness.functional.metrics import conditional_entropy
@@ -144,6 +145,24 @@ def test_every_so_many_th_frame_can_be_a_sample():
     labels = torch.tensor([video.labels["action"] for video in split.videos])
     assert values(found)["video_conditional_entropy"] == pytest.approx(
         float(conditional_entropy(labels, majority).mean())
+    )
+
+
+def test_videos_vote_for_the_first_of_equal_clusters():
+    random = torch.Generator().manual_seed(0)
+    counts = torch.randint(1, 7, (50,), generator=random)
+    videos = torch.arange(50).repeat_interleave(counts)
+    clusters = torch.randint(5, (len(videos),), generator=random)
+    expected = [int(np.bincount(part).argmax()) for part in clusters.split(counts.tolist())]
+    assert module._voted(clusters, videos, 50).tolist() == expected
+
+
+def test_votes_take_the_memory_of_the_samples_alone():
+    count = 200_000
+    videos, random = torch.arange(count), torch.Generator().manual_seed(0)
+    clusters = torch.randint(count, (2, count), generator=random)  # a table of votes would take 320 GB a row
+    assert module._video_entropy(videos % 7, clusters, videos) == pytest.approx(
+        float(conditional_entropy(videos % 7, clusters).mean())
     )
 
 
