@@ -15,6 +15,7 @@ from harness.cards import WholeVideo
 from harness.encoders.layers import output_of
 from harness.encoders.network import only_stream
 from harness.errors import DataError, PluginError, UsageError
+from harness.functional.autocast import autocast
 from harness.system import progress
 from harness.video.loader import THREADS
 from harness.video.transforms import normalise
@@ -22,7 +23,7 @@ from harness.video.transforms import normalise
 if TYPE_CHECKING:
     from harness.evaluators.pose.frames import Frames
     from harness.interfaces import FrozenEncoder
-    from harness.values import Inputs
+    from harness.values import ComputePrecision, Inputs
 
 GRID = 15
 """Cells of a feature map along each side."""
@@ -131,18 +132,18 @@ def mapper(encoder: FrozenEncoder) -> tuple[Callable[[Tensor], Tensor], Inputs]:
     Raises:
         PluginError: when the encoder has no spatial layer, or it gives no maps.
     """
-    module, layer, inputs = spatial_network(encoder)
+    module, layer, inputs, precision = spatial_network(encoder)
     module.eval()
 
     @torch.no_grad()
     def to_maps(images: Tensor) -> Tensor:
-        return spatial_maps(module, layer, images)
+        return spatial_maps(module, layer, images, precision)
 
     return to_maps, inputs
 
 
-def spatial_network(encoder: FrozenEncoder) -> tuple[nn.Module, str, Inputs]:
-    """Copy the encoder's network to its device, with its spatial layer and inputs.
+def spatial_network(encoder: FrozenEncoder) -> tuple[nn.Module, str, Inputs, ComputePrecision]:
+    """Copy the encoder's network to its device, with layer, inputs and precision.
 
     Raises:
         PluginError: when the encoder has no spatial layer.
@@ -151,18 +152,19 @@ def spatial_network(encoder: FrozenEncoder) -> tuple[nn.Module, str, Inputs]:
     if network is None or not layer:
         msg = f"the pose protocol needs an encoder with a spatial layer, got one that promises {encoder.promise}"
         raise PluginError(msg)
-    return network.module.to(encoder.device), layer, only_stream(network.inputs)
+    return network.module.to(encoder.device), layer, only_stream(network.inputs), network.precision
 
 
-def spatial_maps(module: nn.Module, layer: str, images: Tensor) -> Tensor:
+def spatial_maps(module: nn.Module, layer: str, images: Tensor, precision: ComputePrecision = "fp32") -> Tensor:
     """Compute a layer's maps (B, c, h, w) float32 of normalised images (B, 3, H, W).
 
-    The network sees clips of one frame; a layer with a time axis is averaged over it.
+    The network sees clips of one frame, and multiplies in `precision`; a layer with a time axis is averaged over it.
 
     Raises:
         PluginError: when the layer gives no maps.
     """
-    maps = output_of(module, layer, images[:, :, None]).float()
+    with autocast(images.device, precision):
+        maps = output_of(module, layer, images[:, :, None]).float()
     maps = maps.mean(2) if maps.ndim == 5 else maps
     if maps.ndim != 4 or len(maps) != len(images):
         msg = f"expected maps ({len(images)}, c, h, w) of layer {layer!r}, got {tuple(maps.shape)}"

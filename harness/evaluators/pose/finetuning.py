@@ -16,6 +16,7 @@ from harness.functional.pose import JOINTS
 from harness.system import progress
 from harness.system.seeding import derive_seed, seeded
 from harness.training.epochs import epoch_videos
+from harness.values import ComputePrecision
 
 WEIGHT_DECAY = 0.05
 
@@ -27,20 +28,23 @@ class PoseNetwork(nn.Module):
         network: normalised clips (B, 3, 1, H, W); trained in place.
         layer: the spatial one; layers behind it are not computed.
         channels: of the layer's maps.
+        precision: in which the network multiplies; the new layers do so in float32.
 
     Source: Purushwalkam and Gupta, "Pose from Action", 2016, Fig. 5.
     """
 
-    def __init__(self, network: nn.Module, layer: str, channels: int) -> None:
+    def __init__(self, network: nn.Module, layer: str, channels: int, precision: ComputePrecision = "fp32") -> None:
         super().__init__()
         self.network = network
         self.layer = layer
+        self.precision: ComputePrecision = precision
         self.deconvolution = nn.ConvTranspose2d(channels, HIDDEN, KERNEL, STRIDE, (KERNEL - STRIDE) // 2)
         self.joints = nn.Conv2d(HIDDEN, len(JOINTS), 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised (B, 3, H, W) -> (B, 9, 4 h, 4 w) for feature maps of h x w."""
-        heat: Tensor = self.joints(self.deconvolution(spatial_maps(self.network, self.layer, images)).relu())
+        maps = spatial_maps(self.network, self.layer, images, self.precision)
+        heat: Tensor = self.joints(self.deconvolution(maps).relu())
         return heat
 
 
@@ -56,6 +60,7 @@ def fit_network(
     seed: int,
     device: str,
     bar: progress.Bar,
+    precision: ComputePrecision = "fp32",
 ) -> PoseNetwork:
     """Train a copy of a network with new last layers: AdamW, cosine from `lr` to 0.
 
@@ -72,6 +77,7 @@ def fit_network(
         seed: of the last layers' weights, the order and whatever the network draws.
         device: where it computes.
         bar: advanced by 1 for each step.
+        precision: in which the copied network multiplies.
 
     Raises:
         DivergedError: when the loss, or a weight after the last step, is NaN or infinite.
@@ -79,9 +85,9 @@ def fit_network(
     """
     network = copy.deepcopy(start).to(device).requires_grad_(True)
     with torch.no_grad():
-        channels = spatial_maps(network.eval(), layer, crops[:1].to(device, torch.float32)).shape[1]
+        channels = spatial_maps(network.eval(), layer, crops[:1].to(device, torch.float32), precision).shape[1]
     with seeded(derive_seed(seed, 0)):
-        model = PoseNetwork(network, layer, channels).to(device).train()
+        model = PoseNetwork(network, layer, channels, precision).to(device).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=WEIGHT_DECAY)
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2

@@ -152,11 +152,10 @@ class Pose:
         if self.train == "head":
             read = partial(feature_maps, encoder, size=size)
             return _Training(read, partial(fit_head, seed=seed), pose_head.STEPS)
-        module, layer, inputs = spatial_network(encoder)
+        module, layer, inputs, precision = spatial_network(encoder)
         steps = self.frames // self.batch_size
-        fit = partial(
-            fit_network, module, layer, steps=steps, batch_size=self.batch_size, seed=seed, device=encoder.device
-        )
+        fit = partial(fit_network, module, layer, steps=steps, batch_size=self.batch_size, seed=seed)
+        fit = partial(fit, device=encoder.device, precision=precision)
         return _Training(partial(crops, size=size, inputs=inputs), fit, steps)
 
 

@@ -225,6 +225,22 @@ def test_a_feature_map_is_computed_as_when_evaluated():
     torch.testing.assert_close(maps, feature_maps(frozen(Pools()), frames, 120))
 
 
+def test_maps_are_computed_in_the_encoders_precision():
+    convolution = nn.Conv2d(3, 4, 8, 8)
+    network = PerFrame(convolution, {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())})
+    images = drawn(2, 3, 32, 32).float()
+    maps = {}
+    for precision in ("fp32", "bf16"):
+        reduced = CachedEncoder(NetworkEncoder(network, INPUTS, spatial="feature_map", precision=precision), key="x")
+        maps[precision] = mapper(reduced)[0](images)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = convolution(images)
+    assert maps["bf16"].dtype == torch.float32
+    assert torch.equal(maps["bf16"], expected.float())
+    assert torch.equal(maps["fp32"], convolution(images))
+    assert not torch.equal(maps["bf16"], maps["fp32"])
+
+
 def test_a_map_over_time_is_averaged():
     class Clips(nn.Module):
         def forward(self, clips):

@@ -54,8 +54,8 @@ def spots(n, size=24, seed=0):
     return bright[:, None].expand(n, 3, size, size).half(), one.expand(n, 9, 2).clone()
 
 
-def fit(start, crops, points, *, lr=1e-2, steps=5, batch_size=8, seed=0, bar=None):
-    options = {"lr": lr, "steps": steps, "batch_size": batch_size, "seed": seed, "device": "cpu", "bar": bar or Bar()}
+def fit(start, crops, points, *, lr=1e-2, steps=5, batch_size=8, seed=0, bar=None, **options):
+    options |= {"lr": lr, "steps": steps, "batch_size": batch_size, "seed": seed, "device": "cpu", "bar": bar or Bar()}
     return fit_network(start, "feature_map", crops, points, **options)
 
 
@@ -119,6 +119,22 @@ def test_all_layers_learn_and_the_start_stays():
     assert after["feature_map.1.num_batches_tracked"] == 3
     assert not any(module.training for module in trained.modules())
     assert bar.steps == 3
+
+
+def test_the_network_is_trained_in_its_precision_and_the_new_layers_in_float32():
+    types = []
+
+    class Watched(nn.Conv2d):
+        def forward(self, images):
+            maps = super().forward(images)
+            types.append(maps.dtype)
+            return maps
+
+    start = network(Watched(3, 12, 4, 4))
+    trained = fit(start, *spots(8), steps=1, precision="bf16")
+    assert set(types) == {torch.bfloat16}
+    assert trained(spots(8)[0].float()).dtype == torch.float32
+    assert {parameter.dtype for parameter in trained.parameters()} == {torch.float32}
 
 
 def test_a_start_without_gradients_is_trained_nevertheless():

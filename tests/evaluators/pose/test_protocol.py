@@ -127,9 +127,9 @@ class Blind(nn.Module):
         return images.new_ones(len(images), 4, images.shape[2] // 8, images.shape[3] // 8)
 
 
-def encoder(maps):
+def encoder(maps, **options):
     network = PerFrame(maps, {"pool": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())})
-    return NetworkEncoder(network, Inputs(view=View(frames=1, size=64)), spatial="feature_map")
+    return NetworkEncoder(network, Inputs(view=View(frames=1, size=64)), spatial="feature_map", **options)
 
 
 def evaluate(data, feature_map=None, seed=0, **options):
@@ -462,6 +462,19 @@ def test_the_next_best_learning_rate_is_taken_when_the_best_diverges_on_all_of_t
     found = evaluate(people, Muted(), **ALL).notes
     assert {found["learning_rate"], best["learning_rate"]} == set(ALL["lrs"])
     assert found["validation_strict_pcp_arms"] == best["validation_strict_pcp_arms"]
+
+
+def test_all_layers_are_trained_in_the_encoders_precision(people, monkeypatch):
+    precisions = []
+
+    def watched(*arguments, precision, **options):
+        precisions.append(precision)
+        return fit_network(*arguments, precision=precision, **options)
+
+    monkeypatch.setattr(protocol, "fit_network", watched)
+    reduced = CachedEncoder(encoder(Muted(), precision="bf16"), key="x")
+    Pose(**{**ALL, "lrs": (1e-2,)}).evaluate(reduced, people, seed=0)
+    assert precisions == ["bf16"]
 
 
 def test_all_layers_are_trained_on_a_copy(people):
