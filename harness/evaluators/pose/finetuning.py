@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -86,7 +88,7 @@ def fit_network(
     network = copy.deepcopy(start).to(device).requires_grad_(True)
     with torch.no_grad():
         channels = spatial_maps(network.eval(), layer, crops[:1].to(device, torch.float32), precision).shape[1]
-    with seeded(derive_seed(seed, 0)):
+    with _seeded(derive_seed(seed, 0), torch.device(device)):
         model = PoseNetwork(network, layer, channels, precision).to(device).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=WEIGHT_DECAY)
         for step in range(steps):
@@ -106,3 +108,17 @@ def fit_network(
         raise DivergedError(msg)
     trained: PoseNetwork = model.eval()
     return trained
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the random numbers of the CPU and of the device that computes.
+
+    Dropout on a GPU draws from the GPU's own.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), seeded(seed):
+        for one in devices:
+            with torch.cuda.device(one):
+                torch.cuda.manual_seed(seed)
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections import OrderedDict
@@ -12,7 +13,7 @@ from torch import nn
 
 from harness.backbones.per_frame import PerFrame
 from harness.errors import DivergedError, PluginError
-from harness.evaluators.pose.finetuning import WEIGHT_DECAY, PoseNetwork, fit_network
+from harness.evaluators.pose.finetuning import WEIGHT_DECAY, PoseNetwork, _seeded, fit_network
 from harness.evaluators.pose.head import predict
 from harness.functional.heatmaps import heatmap_targets
 from harness.system.seeding import derive_seed, seeded
@@ -157,6 +158,41 @@ def test_equal_seeds_give_equal_networks_and_random_states_stay():
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["joints.weight"], other["joints.weight"])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_what_a_gpu_draws_is_of_the_seed_alone():
+    state = torch.cuda.get_rng_state()
+    with _seeded(3, torch.device("cuda")):
+        first = torch.rand(4, device="cuda")
+    torch.rand(4, device="cuda")
+    with _seeded(3, torch.device("cuda")):
+        assert torch.equal(torch.rand(4, device="cuda"), first)
+    torch.cuda.set_rng_state(state)
+    with _seeded(4, torch.device("cuda")):
+        assert not torch.equal(torch.rand(4, device="cuda"), first)
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+
+
+def test_the_generator_of_the_gpu_is_forked_and_seeded(monkeypatch):
+    done, place = [], torch.device("cuda:1")
+
+    @contextlib.contextmanager
+    def noted(what):
+        done.append(what)
+        yield
+        done.append("left")
+
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: noted(devices))
+    monkeypatch.setattr(torch.cuda, "device", noted)
+    monkeypatch.setattr(torch.cuda, "manual_seed", done.append)
+    with _seeded(3, place):
+        assert done == [[place], place, 3, "left"]
+    with _seeded(3, torch.device("cpu")):
+        drawn = torch.rand(4)
+    assert 3 not in done[5:]
+    with seeded(3):
+        assert torch.equal(torch.rand(4), drawn)
 
 
 def test_every_square_is_shown_once_in_an_epoch():
