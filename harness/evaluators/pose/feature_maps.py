@@ -106,6 +106,8 @@ def input_size(encoder: FrozenEncoder, size: int | None = None) -> tuple[int, tu
     if size is not None:
         try:
             return size, grid(size)
+        except torch.OutOfMemoryError:
+            raise
         except (RuntimeError, ValueError, AssertionError) as error:
             reason = " ".join(str(error).split())
             msg = f"expected a size that the encoder's network takes, got {size} ({reason}); choose another, or none"
@@ -117,6 +119,8 @@ def input_size(encoder: FrozenEncoder, size: int | None = None) -> tuple[int, tu
                 size = round(cells * 256 / (large - small))
                 if grid(size) == (GRID, GRID):
                     return size, (GRID, GRID)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, ValueError, AssertionError):
         pass  # a network of one size only
     own = 224 if isinstance(inputs.view, WholeVideo) else inputs.view.size

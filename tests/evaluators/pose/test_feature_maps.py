@@ -198,6 +198,19 @@ def test_a_network_of_one_size_gets_its_own():
     assert input_size(frozen(nn.AdaptiveAvgPool2d(3))) == (64, (3, 3))
 
 
+@pytest.mark.parametrize("size", [None, 256])
+def test_memory_that_runs_out_says_nothing_about_sizes(size):
+    class Large(Pools):
+        def forward(self, images):
+            if images.shape[3] > 64:
+                msg = "CUDA out of memory"
+                raise torch.OutOfMemoryError(msg)
+            return super().forward(images)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        input_size(frozen(Large()), size)
+
+
 def test_a_size_that_is_asked_for_is_taken():
     assert input_size(frozen(Pools(8)), 64) == (64, (8, 8))
     with pytest.raises(UsageError, match=r"expected a size that the encoder's network takes, got 65 \(.*\); choose"):
