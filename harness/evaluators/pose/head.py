@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from harness.errors import DivergedError
 from harness.functional.heatmaps import balanced_loss, brightest_pixels, heatmap_points, heatmap_targets
 from harness.functional.pose import JOINTS
 from harness.system import progress
@@ -60,6 +61,9 @@ def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progres
         lr: learning rate at the first step.
         seed: of the weights and of the order.
         bar: advanced by 1 for each step.
+
+    Raises:
+        DivergedError: when a weight is NaN or infinite after the last step.
     """
     with seeded(derive_seed(seed, 0)):
         head = Head(maps).to(maps.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -75,6 +79,9 @@ def fit_head(maps: Tensor, points: Tensor, *, lr: float, seed: int, bar: progres
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         optimizer.step()
         bar.advance()
+    if not all(bool(tensor.isfinite().all()) for tensor in head.state_dict().values()):
+        msg = f"training a head for pose diverged: weights of learning rate {lr:g} are NaN or infinite"
+        raise DivergedError(msg)
     trained: Head = head.eval()
     return trained
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harness.errors import DivergedError
 from harness.evaluators.pose import head as pose_head
 from harness.evaluators.pose.head import Head, fit_head, predict
 
@@ -98,6 +99,11 @@ def test_equal_seeds_give_equal_heads_and_random_states_stay(monkeypatch):
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["joints.weight"], other["joints.weight"])
+
+
+def test_weights_without_numbers_are_no_head():
+    with pytest.raises(DivergedError, match=r"training a head for pose diverged: weights of learning rate 1e\+30"):
+        fit_head(*told(8), lr=1e30, seed=0, bar=Bar())
 
 
 def test_the_rate_ends_near_zero(monkeypatch):

@@ -411,9 +411,26 @@ def test_one_group_cannot_choose(people, short):
         evaluate(one)
 
 
-def test_training_that_ends_without_numbers(people, short):
-    with pytest.raises(DivergedError, match=r"learning rate 1e\+30 ended without numbers"):
+def test_a_head_diverges_at_every_learning_rate(people, short):
+    with pytest.raises(DivergedError, match="diverged at every learning rate; give the option lrs lower ones"):
         evaluate(people, lrs=(1e30,))
+
+
+def test_a_head_that_diverged_is_no_choice(people, short):
+    notes = evaluate(people, lrs=(1e-2, 1e30)).notes
+    assert notes["learning_rate"] == 1e-2
+    assert notes["validation_strict_pcp_arms"]["1e+30"] is None
+
+
+def test_training_that_ends_without_numbers(people, short, monkeypatch):
+    def broken(*arguments, **options):
+        head = pose_head.fit_head(*arguments, **options)
+        torch.nn.init.constant_(head.usual, torch.nan)
+        return head
+
+    monkeypatch.setattr(protocol, "fit_head", broken)
+    with pytest.raises(DivergedError, match=r"learning rate 0\.01 ended without numbers"):
+        evaluate(people, lrs=(1e-2,))
 
 
 def test_all_layers_learn_where_a_frozen_map_shows_nothing(people, monkeypatch):
