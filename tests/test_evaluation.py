@@ -37,6 +37,16 @@ def test_features_are_encoded_once_for_all_evaluators(monkeypatch):
     assert sum(calls) <= len(data.split("train")) + len(data.split("test")) + probes
 
 
+def test_features_are_encoded_once_for_evaluators_with_equal_options(monkeypatch):
+    encoder, calls = harness.NetworkEncoder(network(), INPUTS), []
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda batch: calls.append(len(batch)) or encode(batch))
+    data = MovingSquares()
+    harness.evaluate(encoder, data, [{"name": "knn", "clips": 2}, {"name": "retrieval", "clips": 2}])
+    probes = 2  # the promise, and the fingerprint's
+    assert sum(calls) <= 2 * (len(data.split("train")) + len(data.split("test"))) + probes
+
+
 def test_a_network_can_be_trained_on_after_it_was_measured():
     module = nn.Sequential(
         nn.Conv3d(3, 4, 3), nn.BatchNorm3d(4), nn.AdaptiveAvgPool3d((1, 2, 2)), nn.Flatten(), nn.Linear(16, 8)

@@ -76,8 +76,8 @@ class CachedEncoder:
         return self._encoder.promise
 
     def asking(self, asked: Encoding) -> CachedEncoder:
-        """The same encoder, with `asked` for what an encoding leaves open."""
-        return CachedEncoder(
+        """The same encoder and its features, with `asked` for what an encoding leaves open."""
+        encoder = CachedEncoder(
             self._encoder,
             key=self.key,
             code=self._code,
@@ -86,6 +86,8 @@ class CachedEncoder:
             asked=asked,
             loaded=self._loaded,
         )
+        encoder._memory = self._memory  # keys hold whole encodings, `asked` included
+        return encoder
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen
         """Encode every video of `split` unless stored; see `FrozenEncoder.features`."""

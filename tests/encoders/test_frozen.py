@@ -150,6 +150,19 @@ class TestPrecision:
         assert frozen.features(SPLIT).blocks[0].dtype.name == "float16"
 
 
+def test_features_are_computed_once_for_all_that_ask_for_the_same():
+    encoder = Watching()
+    frozen = CachedEncoder(encoder, key="x")
+    asked = [Encoding(clips=CLIPS), Encoding(clips=CLIPS, aggregate="max"), Encoding(clips=CLIPS)]
+    mean, largest, again = (frozen.asking(one).features(SPLIT) for one in asked)
+    assert len(seen(encoder)) == ROWS
+    assert torch.equal(mean.vectors, again.vectors)
+    assert torch.equal(largest.vectors, mean.per_clip().amax(1))
+    others = [Encoding(), Encoding(clips=3), Encoding(clips=CLIPS, precision="float16")]
+    assert [frozen.asking(one).features(SPLIT).blocks[0].shape[1] for one in others] == [1, 3, CLIPS]
+    assert len(seen(encoder)) == len(SPLIT) * (1 + 3 + CLIPS)
+
+
 def layered():
     network = nn.Sequential(nn.AvgPool3d((4, 8, 8)), nn.Flatten(), nn.Linear(3, 5), nn.ReLU())
     return NetworkEncoder(network, Inputs(view=View(frames=4, size=8)), layers=("1", "2"))
