@@ -76,7 +76,7 @@ class CachedEncoder:
         return self._encoder.promise
 
     def asking(self, asked: Encoding) -> CachedEncoder:
-        """The same encoder and its features, with `asked` for what an encoding leaves open."""
+        """The same encoder and features, with `asked` for what is left open."""
         encoder = CachedEncoder(
             self._encoder,
             key=self.key,
@@ -150,7 +150,7 @@ class CachedEncoder:
         if isinstance(self._encoder, NetworkEncoder):
             return self._encoder
         trainable = cast("Trainable", self._encoder)
-        return NetworkEncoder(trainable.module, trainable.inputs)
+        return NetworkEncoder(trainable.module, trainable.inputs, precision=trainable.precision)
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
         file = None if self._folder is None or not len(split) else FeatureFile(self._folder, key)

@@ -212,7 +212,7 @@ class TestLayers:
         class Own:
             def __init__(self, encoder):
                 self.module, self.inputs, self.promise = encoder.module, encoder.inputs, encoder.promise
-                self.encode = encoder.encode
+                self.encode, self.precision = encoder.encode, encoder.precision
 
         encoder = layered()
         one, other = (cached(each, key="x") for each in (encoder, Own(encoder)))

@@ -13,8 +13,8 @@ from harness.backbones.small_3d import Small3D
 from harness.cards import View
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
-from harness.testing.fixtures import TinyBackbone
-from harness.values import Inputs, VideoBatch
+from harness.testing.fixtures import MovingSquares, TinyBackbone
+from harness.values import Encoding, Inputs, VideoBatch
 
 COSINE = 0.999
 """Least cosine of a clip's vectors in the two precisions."""
@@ -57,6 +57,30 @@ def test_the_vectors_are_products_of_rounded_operands():
     given = NetworkEncoder(module, inputs, precision="bf16").encode(batch)
     torch.testing.assert_close(given.double(), products, rtol=2**-8, atol=1e-2)
     assert torch.equal(given, given.bfloat16().float())
+
+
+def test_an_encoder_of_another_class_has_its_own_precision_everywhere():
+    types = []
+
+    class Watched(nn.Linear):
+        def forward(self, rows):
+            types.append(super().forward(rows).dtype)
+            return super().forward(rows)
+
+    class Plugged:
+        """A trainable encoder that is no `NetworkEncoder`."""
+
+        def __init__(self):
+            module = nn.Sequential(nn.AdaptiveAvgPool3d((1, 2, 2)), nn.Flatten(), Watched(12, 6), nn.ReLU())
+            inner = NetworkEncoder(module, TinyBackbone.inputs, layers=("2",), precision="bf16")
+            self.module, self.inputs, self.precision = module, inner.inputs, inner.precision
+            self.promise, self.dim, self.encode = inner.promise, inner.dim, inner.encode
+
+    plugged = CachedEncoder(Plugged(), key="x")
+    types.clear()
+    plugged.features(MovingSquares().split("test"), Encoding(layer="2"))
+    assert set(types) == {torch.bfloat16}
+    assert plugged.network().precision == "bf16"
 
 
 def test_a_copy_of_the_network_has_its_precision():
