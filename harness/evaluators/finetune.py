@@ -23,6 +23,7 @@ from harness.evaluators.labelled_features import (
     train_and_test,
 )
 from harness.evaluators.scoring import score_logits, validation_folds
+from harness.evaluators.shown_frames import expect_frames
 from harness.functional.autocast import autocast
 from harness.methods.supervised import Classifier, Supervised
 from harness.system import progress
@@ -132,10 +133,12 @@ class Finetune:
             DataError: as in `train_and_test`, or when train has one group only, so that nothing can validate, or fewer
                 videos of a class than shots.
             DivergedError: when no learning rate leads to a loss that is a number.
-            UsageError: when the network has fewer stages than are to be frozen, or `frames` do not make a clip.
+            UsageError: when the network has fewer stages than are to be frozen, or sees optical flow, or `frames` do
+                not make a clip.
         """
         start = encoder.network()
         assert start is not None  # the card needs it
+        expect_frames(start.inputs, self.card.name)
         session = TrainingSession(
             Budget(frames=self.frames, seed=seed), name="finetune", device=encoder.device, precision=start.precision
         )

@@ -17,6 +17,7 @@ from harness.datasets.splits import VideoSplit
 from harness.encoders.network import prepared
 from harness.errors import DataError, UsageError
 from harness.evaluators.cards import THROUGHPUT
+from harness.evaluators.shown_frames import expect_frames
 from harness.functional.autocast import autocast
 from harness.profiling import pipeline, timing
 from harness.system import progress
@@ -66,7 +67,12 @@ class Throughput:
 
         Raises:
             DataError: when the test split has no videos, or one does not decode.
+            UsageError: when the network sees optical flow.
         """
+        network = encoder.network()
+        if network is not None:
+            expect_frames(network.inputs, self.card.name)
+        del network  # or the memory of encoding would have the copy's weights
         split = data.split("test")
         if not len(split):
             msg = f"split 'test' of data set {data.card.name!r} has no videos"

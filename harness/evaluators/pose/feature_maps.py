@@ -15,6 +15,8 @@ from harness.cards import WholeVideo
 from harness.encoders.layers import output_of
 from harness.encoders.network import only_stream
 from harness.errors import DataError, PluginError, UsageError
+from harness.evaluators.cards import POSE
+from harness.evaluators.shown_frames import expect_frames
 from harness.functional.autocast import autocast
 from harness.system import progress
 from harness.video.loader import THREADS
@@ -151,11 +153,13 @@ def spatial_network(encoder: FrozenEncoder) -> tuple[nn.Module, str, Inputs, Com
 
     Raises:
         PluginError: when the encoder has no spatial layer.
+        UsageError: when the network sees optical flow, or has several streams.
     """
     network, layer = encoder.network(), encoder.promise.spatial
     if network is None or not layer:
         msg = f"the pose protocol needs an encoder with a spatial layer, got one that promises {encoder.promise}"
         raise PluginError(msg)
+    expect_frames(network.inputs, POSE.name)
     return network.module.to(encoder.device), layer, only_stream(network.inputs), network.precision
 
 
