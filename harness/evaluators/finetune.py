@@ -61,7 +61,8 @@ class Finetune:
         average: what is averaged over them.
         mirror: False for classes that a mirror turns into others, such as left and right.
         label: which kind of class to predict.
-        shots: train on so many videos of each class, drawn as in few-shot classification; None takes all.
+        shots: train on so many videos of each class, drawn as in few-shot classification; None takes all. One
+            video validates nothing, so it asks for one learning rate.
         draws: of the shots; scores are means over them.
         label_smoothing: share of the target that is spread over all classes; 0 is the plain cross-entropy of papers.
 
@@ -103,6 +104,12 @@ class Finetune:
             raise UsageError(msg)
         if not lrs or len(set(lrs)) < len(lrs) or not all(0 < lr < math.inf for lr in lrs):
             msg = f"lrs must be different positive numbers, at least one, got {list(lrs)}"
+            raise UsageError(msg)
+        if shots == 1 and len(lrs) > 1:
+            msg = (
+                f"shots 1 leaves no second video of a class to choose a learning rate by, got {len(lrs)} of them; "
+                "give one, such as lrs: [0.001]"
+            )
             raise UsageError(msg)
         if views == "25x10" and not mirror:
             msg = "the views 25x10 mirror each crop: choose other views, or leave mirror on"

@@ -396,6 +396,7 @@ def test_encoders_that_cannot_be_fine_tuned():
         ({"shots": 0}, "shots and draws must be at least 1"),
         ({"shots": 5, "draws": 0}, "shots and draws must be at least 1"),
         ({"draws": 2}, "several draws need shots"),
+        ({"shots": 1, "lrs": (0.001, 0.003)}, r"shots 1 leaves no second video .* got 2 of them; give one, such as"),
         ({"lrs": ()}, "at least one"),
         ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
         ({"label_smoothing": -0.1}, "label_smoothing must be at least 0 and below 1"),
