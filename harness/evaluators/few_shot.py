@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SHOTS = (1, 5, 10, 20)
 KNOWN = (1, 2, 5, 10, 20)
 
+KEPT = "top1_5"
+"""Metric that ranks, and whose class scores are kept."""
+
 TOLERANCE = 2e-5
 """Largest gradient entry at a solution; objectives match scikit-learn's default."""
 
@@ -84,15 +87,19 @@ class FewShot:
         drawn = {f"top1_{shots}": (ranks < shots).nonzero()[:, 1].view(self.draws, -1) for shots in self.shots}
         drawn["top1_all"] = torch.arange(len(train), device=ranks.device)[None]
         predicted: dict[str, Tensor] = {}
-        kept: dict[str, ClassScores] = {}
+        kept: ClassScores | None = None
         not_converged = []
         with progress.bar("few shots", total=len(drawn)) as bar:
             for name, videos in drawn.items():
-                predicted[name], kept[name], converged = _classify(train, test, videos)
+                logits, converged = _classify(train, test, videos)
+                predicted[name] = torch.stack([one.argmax(1) for one in logits])
+                if name == KEPT:
+                    kept = keep("logits", logits)
+                del logits  # or the next ones would lie beside them
                 if not converged:
                     not_converged.append(name)
                 bar.advance()
-        scores, predictions = score_variants(self.card, train, test, predicted["top1_5"], predicted)
+        scores, predictions = score_variants(self.card, train, test, predicted[KEPT], predicted)
         accuracies = {name: (rows == test.labels).float().mean(1) for name, rows in predicted.items()}
         return Evaluation(
             scores,
@@ -103,7 +110,7 @@ class FewShot:
                 "not_converged": not_converged,
                 **split_notes(train, test),
             },
-            class_scores=kept["top1_5"],
+            class_scores=kept,
         )
 
     def _check(self, train: LabelledFeatures, data: str) -> None:
@@ -116,10 +123,10 @@ class FewShot:
             raise DataError(msg)
 
 
-def _classify(train: LabelledFeatures, test: LabelledFeatures, drawn: Tensor) -> tuple[Tensor, ClassScores, bool]:
+def _classify(train: LabelledFeatures, test: LabelledFeatures, drawn: Tensor) -> tuple[list[Tensor], bool]:
     """Classify test by the training videos of each draw, (R, M).
 
-    Returns (R, N) classes, logits in half precision, and whether all solves converged.
+    Returns logits (N, C) of each draw, and whether all solves converged.
     """
     x, labels = train.vectors[drawn], train.labels[drawn]
     mean, factor = scaling(x)  # (R, 1, D)
@@ -129,7 +136,7 @@ def _classify(train: LabelledFeatures, test: LabelledFeatures, drawn: Tensor) ->
     weight = fitted.weight * factor
     bias = fitted.bias - (weight * mean).sum(2)
     logits = [test.vectors @ w.mT + b for w, b in zip(weight, bias, strict=True)]
-    return torch.stack([one.argmax(1) for one in logits]), keep("logits", logits), bool(fitted.converged.all())
+    return logits, bool(fitted.converged.all())
 
 
 def _spread(accuracies: Tensor) -> dict[str, Any]:

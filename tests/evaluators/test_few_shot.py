@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from harness.errors import DataError, UsageError
+from harness.evaluators import class_scores, few_shot
 from harness.evaluators.few_shot import FewShot
 from harness.functional.draws import draw_ranks
 from harness.testing import MovingSquares, evaluating, informed_encoder
@@ -22,6 +23,19 @@ SHOTS = (1, 5, 10)
 
 def evaluate(encoder, data=None, seed=0, **options):
     return evaluating.evaluate(FewShot(**{"shots": SHOTS, **options}), encoder, data, seed)
+
+
+def test_class_scores_are_made_of_the_metric_that_ranks_alone(monkeypatch):
+    made = []
+
+    def watched(kind, repeats):
+        made.append(class_scores.keep(kind, repeats))
+        return made[-1]
+
+    monkeypatch.setattr(few_shot, "keep", watched)
+    found = evaluate(UntrainedEncoder(), draws=3)
+    assert [found.class_scores] == made
+    assert found.class_scores.values.argmax(2).tolist() == [list(row) for row in found.predictions.predicted]
 
 
 def test_scikit_learn_agrees_on_every_draw():
