@@ -99,9 +99,19 @@ def labelled_features(
     return LabelledFeatures(vectors, labels, classes, split)
 
 
-def features_and_answers(
+class VectorsAndAnswers(NamedTuple):
+    """The N videos of a split as vectors, with the answers to be predicted."""
+
+    vectors: Tensor
+    """(N, D) float32, one a video."""
+    answers: Tensor
+    """(N, ...)."""
+    split: Split
+
+
+def vectors_and_answers(
     encoder: FrozenEncoder, data: Dataset, name: str, answers: Callable[[Features], Tensor]
-) -> tuple[Features, Tensor]:
+) -> VectorsAndAnswers:
     """Encode split `name` of `data`, with the answers to be predicted.
 
     Args:
@@ -120,9 +130,10 @@ def features_and_answers(
         raise DataError(msg)
     answers(Features((), split))  # what is lacking shows before anything is encoded
     features = encoder.features(split, Encoding())
-    if len(split) > 1 and _alike(features.vectors):
+    vectors = features.vectors
+    if len(split) > 1 and _alike(vectors):
         raise _collapsed(split, where)
-    return features, answers(features)
+    return VectorsAndAnswers(vectors, answers(features), split)
 
 
 def _collapsed(split: Split, where: str) -> DataError:

@@ -10,7 +10,7 @@ import torch
 from harness.errors import DataError
 from harness.evaluators.cards import INFLUENCES, MULTILABEL_PROBE
 from harness.evaluators.class_scores import keep
-from harness.evaluators.labelled_features import TRAIN_AND_TEST, features_and_answers
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, vectors_and_answers
 from harness.evaluators.scoring import FOLDS, folds_of, score_values
 from harness.functional.jackknife import mean_average_precision_values
 from harness.functional.one_vs_rest import fit_one_vs_rest
@@ -63,10 +63,11 @@ class MultilabelProbe:
             DataError: when a split is empty, lacks the kind or names other classes than the other, when no video of
                 train or of test has a class, when all videos get the same vector, or when train has one group only.
         """
-        (train, known), (test, wanted) = (
-            features_and_answers(encoder, data, name, lambda features: features.membership(self.label))
+        train, test = (
+            vectors_and_answers(encoder, data, name, lambda features: features.membership(self.label))
             for name in ("train", "test")
         )
+        known, wanted = train.answers, test.answers
         names = train.split.multilabel_classes[self.label]
         if names != test.split.multilabel_classes[self.label]:
             msg = f"train and test of data set {data.card.name!r} name different classes of {self.label!r}"
@@ -76,11 +77,10 @@ class MultilabelProbe:
                 msg = f"no video of split {split!r} of data set {data.card.name!r} has a class of {self.label!r}"
                 raise DataError(msg)
         groups = [video.group for video in train.split.videos]
-        vectors = train.vectors
         with progress.bar(self.card.name, total=FOLDS + 1) as bar:
-            precisions = _validate(vectors, known, folds_of(known, groups), self.candidates, bar)
+            precisions = _validate(train.vectors, known, folds_of(known, groups), self.candidates, bar)
             best = max(range(len(precisions)), key=lambda i: (precisions[i], -i))
-            x, queries = standardise(vectors, test.vectors)
+            x, queries = standardise(train.vectors, test.vectors)
             fitted = fit_one_vs_rest(x, known, x.new_tensor([self.candidates[best]]))
             bar.advance()
         scores = fitted.scores(queries)[0]  # (N, C)

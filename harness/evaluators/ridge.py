@@ -8,7 +8,7 @@ import torch
 
 from harness.errors import DataError
 from harness.evaluators.cards import INFLUENCES, RIDGE_PROBE
-from harness.evaluators.labelled_features import TRAIN_AND_TEST, features_and_answers
+from harness.evaluators.labelled_features import TRAIN_AND_TEST, vectors_and_answers
 from harness.evaluators.scoring import FOLDS, folds_of, score_values
 from harness.functional.jackknife import jackknife_values
 from harness.functional.regression import r_squared, r_squared_without, spearman
@@ -63,10 +63,11 @@ class RidgeProbe:
             DataError: when a split is empty or lacks the target, when all its videos have the same number, numbers of
                 which float64 holds no squares, or get the same vector, or when train has one group only.
         """
-        (train, known), (test, wanted) = (
-            features_and_answers(encoder, data, name, lambda features: features.targets(self.target))
+        train, test = (
+            vectors_and_answers(encoder, data, name, lambda features: features.targets(self.target))
             for name in ("train", "test")
         )
+        known, wanted = train.answers, test.answers
         for split, numbers in (("train", known), ("test", wanted)):
             if bool((numbers == numbers[0]).all()):
                 msg = f"all videos of split {split!r} of data set {data.card.name!r} have the same {self.target!r}"
@@ -75,11 +76,10 @@ class RidgeProbe:
                 msg = f"{self.target!r} of split {split!r} of data set {data.card.name!r} is too large, or varies too "
                 raise DataError(f"{msg}little, to be squared; give it in another unit")
         groups = [video.group for video in train.split.videos]
-        vectors = train.vectors
         with progress.bar(self.card.name, total=FOLDS + 1) as bar:
-            errors = _validate(vectors, known, folds_of(torch.zeros_like(known), groups), self.candidates, bar)
+            errors = _validate(train.vectors, known, folds_of(torch.zeros_like(known), groups), self.candidates, bar)
             best = min(range(len(errors)), key=lambda i: (errors[i], i))
-            x, queries = standardise(vectors, test.vectors)
+            x, queries = standardise(train.vectors, test.vectors)
             predicted = fit_ridge(x, known, known.new_tensor([self.candidates[best]])).predict(queries)[0]
             bar.advance()
         guess = known.mean().expand_as(wanted)

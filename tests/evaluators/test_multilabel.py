@@ -15,6 +15,7 @@ from harness.evaluators.cards import INFLUENCES, MULTILABEL_PROBE
 from harness.evaluators.knn import KNN
 from harness.evaluators.multilabel import MultilabelProbe
 from harness.execution.outcomes import expect_storable
+from harness.interfaces import Features
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.class_scores import measure_class_scores
 from harness.leaderboard.group_draws import GroupDraws
@@ -65,6 +66,13 @@ def evaluate(encoder, data=None, seed=0):
 @pytest.fixture(scope="module")
 def noisy():
     return evaluate(NoisyEncoder())
+
+
+def test_features_are_pooled_once(monkeypatch):
+    pooled, read = [], Features.vectors.fget
+    monkeypatch.setattr(Features, "vectors", property(lambda self: pooled.append(self.split.name) or read(self)))
+    evaluate(NoisyEncoder())
+    assert pooled == ["train", "test"]
 
 
 def vectors_and_sets(name, data=None):

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from harness.errors import DataError
 from harness.evaluators.cards import INFLUENCES, RIDGE_PROBE
 from harness.evaluators.ridge import RidgeProbe
+from harness.interfaces import Features
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.statistics import group_weights, interval, sampled_groups
@@ -53,6 +54,13 @@ def evaluate(encoder, data=None, seed=0):
 @pytest.fixture(scope="module")
 def noisy():
     return evaluate(NoisyEncoder())
+
+
+def test_features_are_pooled_once(monkeypatch):
+    pooled, read = [], Features.vectors.fget
+    monkeypatch.setattr(Features, "vectors", property(lambda self: pooled.append(self.split.name) or read(self)))
+    evaluate(NoisyEncoder())
+    assert pooled == ["train", "test"]
 
 
 def vectors_and_targets(name):
