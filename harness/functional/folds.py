@@ -42,8 +42,15 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
     if folds < 2:
         msg = f"at least 2 folds are needed, got {folds}"
         raise ValueError(msg)
-    index = number_groups(groups)
-    counts = _counts(labels.cpu().numpy(), index)
+    index, known = number_groups(groups), labels.cpu().numpy()
+    alone = labels.ndim == 1 and index.max() + 1 == len(index)
+    fold_of = _deal_videos(known[np.argsort(index)], folds) if alone else _deal_groups(known, index, folds)
+    return torch.from_numpy(fold_of[index]).to(labels.device)
+
+
+def _deal_groups(labels: NDArray[Any], index: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
+    """(G,) the fold of each group."""
+    counts = _counts(labels, index)
     shares = counts / counts.sum(0)  # of each class's videos
     fold_of = np.empty(len(counts), dtype=np.int64)
     filled = np.zeros((folds, counts.shape[1]))
@@ -54,7 +61,33 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
         fold_of[group] = best
         filled[best] += shares[group]
         sizes[best] += counts[group].sum()
-    return torch.from_numpy(fold_of[index]).to(labels.device)
+    return fold_of
+
+
+def _deal_videos(labels: NDArray[Any], folds: int) -> NDArray[np.int64]:
+    """(N,) the fold of each video where each is a group of its own.
+
+    They are those of `_deal_groups`. A video has one class, so that only the shares of this one count: a table of all
+    groups and classes takes 2 GB for the 240,000 videos of Kinetics-400.
+    """
+    classes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+    spreads, one = np.empty(len(counts)), np.zeros(len(counts))
+    for place in range(len(counts)):
+        one[place] = 1
+        spreads[place] = one.std()  # all equal but for rounding, which orders the classes
+        one[place] = 0
+    shares = (1 / counts).tolist()
+    fold_of = np.empty(len(classes), dtype=np.int64)
+    filled = [[0.0] * folds for _ in shares]
+    sizes = [0] * folds
+    for video in np.argsort(-spreads[classes], kind="stable").tolist():
+        share, own = shares[classes[video]], filled[classes[video]]
+        overlaps = [(round(own[fold] * share * 1e12), sizes[fold]) for fold in range(folds)]
+        best = overlaps.index(min(overlaps))
+        fold_of[video] = best
+        own[best] += share
+        sizes[best] += 1
+    return fold_of
 
 
 def _counts(labels: NDArray[Any], index: NDArray[np.int64]) -> NDArray[np.float64]:

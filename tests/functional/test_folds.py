@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.functional.folds import group_folds
+from harness.functional import folds
+from harness.functional.folds import _deal_groups, group_folds
+from harness.functional.numbering import number_groups
 
 
 def counts(labels, folds, number):
@@ -62,6 +65,24 @@ def test_the_order_of_videos_does_not_matter():
 def test_videos_without_a_group_are_groups_of_their_own():
     folds = group_folds(torch.zeros(9).long(), [""] * 9, 3)
     assert folds.bincount().tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_videos_of_their_own_are_dealt_as_groups_are(seed):
+    random = np.random.default_rng(seed)
+    videos, classes = (int(random.integers(1, most)) for most in ((80, 5), (400, 60), (900, 500))[seed % 3])
+    labels = random.choice(classes, videos, p=random.dirichlet(np.ones(classes)))
+    groups = [""] * videos if seed % 2 else [f"g{place}" for place in random.permutation(videos)]
+    index, number = number_groups(groups), int(random.integers(2, 6))
+    expected = _deal_groups(labels, index, number)[index]
+    assert group_folds(torch.from_numpy(labels), groups, number).tolist() == expected.tolist()
+
+
+def test_as_many_videos_as_kinetics_has_are_dealt_without_a_table(monkeypatch):
+    monkeypatch.setattr(folds, "_deal_groups", None)
+    labels = torch.arange(240_000) % 400
+    table = counts(labels, group_folds(labels, [""] * len(labels), 3), 3)
+    assert table.max() - table.min() <= 1
 
 
 def test_one_group_fills_one_fold():
