@@ -15,6 +15,7 @@ from harness.datasets.split_views import FrameImages
 from harness.errors import HarnessError, PluginError, UsageError, unknown
 from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
+from harness.execution.codes import fit_codes
 from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
@@ -26,7 +27,6 @@ from harness.store.records import CellSpec
 from harness.store.specs import Composite, EncodeSpec, EvalSpec, FitSpec, ReducedFit, Row
 from harness.suites.folds import folds
 from harness.suites.schema import CompositeChoice, PinnedView, Suite
-from harness.system.code import code_hash
 from harness.system.hashing import digest
 
 if TYPE_CHECKING:
@@ -266,14 +266,13 @@ class Planner:
             expect_network_of(backbone, after, written)
         with _contract_of("method", cell.method):
             promise = method.promise(backbone)
+        codes = fit_codes(written.name, method, None if read is None else backbone, learnt, plugins, sources)
         known: dict[str, Any] = {
             "method": _by_content(written, start, after, methods),
-            "method_code": code_hash(*{type(method), methods.load(written.name)}),
+            **codes,
             "reads": card.reads,
             "backbone": None if read is None else _completed(read, plugins.backbones),
-            "backbone_code": "" if read is None else code_hash(type(backbone)),
             "training": "" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
-            "training_code": "" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
             "frames": frames,
             "precision": cell.precision,
         }
@@ -289,6 +288,7 @@ class Planner:
             origin=method.origin if isinstance(method, FromElsewhere) else None,
             precision="fp32" if read is None else cell.precision,
             promise=promise,
+            code=digest(codes),
             key=keys.fit_key(**known, seed=cell.seed),
         )
         return spec, known

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import PluginError, StoreError
-from harness.execution import along, units
+from harness.execution import along, codes, units
 from harness.execution.failures import Failure, failure_of
 from harness.execution.file_tasks import shared_with
 from harness.plugins.manager import Plugins
@@ -63,6 +63,7 @@ def fit(link: Link, spec: FitSpec, shares: Sequence[FitSpec], plugins: frozenset
     try:
         with _files_shared(workplace):
             workshop = _workshop(workplace, plugins)
+            codes.expect_fit(spec, workshop.plugins, workshop.sources)
             _settle(state, spec.seed)
             along.fit(spec, shares, workshop)
             _expect_working(workplace.device)
@@ -88,6 +89,7 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
             outcome: Measured | Failure
             try:
                 workshop = workshop or _workshop(workplace, plugins)
+                codes.expect_cell(cell, workshop.plugins, workshop.sources)
                 _settle(state, cell.identity.seed)
                 done = units.measure(cell, workshop)
                 _expect_working(workplace.device)

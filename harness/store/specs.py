@@ -37,6 +37,8 @@ class FitSpec:
     """Weights that its method finds by itself; None for a method that finds none."""
     precision: ComputePrecision = "fp32"
     """Precision in which its network is fitted and encodes."""
+    code: str = ""
+    """Hash of the code of its method, its backbone and the way to its data."""
     whole: FitSpec | None = None
     """The fit of which this is the encoder after a share; None for a whole fit."""
 

@@ -1,0 +1,78 @@
+"""Code of planned work, compared with what is installed where the work is done.
+
+Each process of a unit imports plugins anew, perhaps after their files were edited.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import PluginError
+from harness.store import keys
+from harness.system.code import code_hash
+from harness.system.hashing import digest
+
+if TYPE_CHECKING:
+    from harness.execution.sources import DataSources
+    from harness.interfaces import Backbone, Method
+    from harness.plugins.manager import Plugins
+    from harness.store.choices import Choice
+    from harness.store.specs import EvalSpec, FitSpec
+
+
+def fit_codes(
+    name: str,
+    method: Method,
+    backbone: Backbone | None,
+    learnt: Choice | None,
+    plugins: Plugins,
+    sources: DataSources,
+) -> dict[str, str]:
+    """Hashes of the code of a fit, by their names in its key.
+
+    Args:
+        name: of the method.
+        method: built.
+        backbone: built; None where the method reads none.
+        learnt: the data set that the method learns from; None where it reads none.
+        plugins: where names are looked up.
+        sources: of the data.
+    """
+    return {
+        "method_code": code_hash(*{type(method), plugins.methods.load(name)}),
+        "backbone_code": "" if backbone is None else code_hash(type(backbone)),
+        "training_code": "" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
+    }
+
+
+def expect_fit(spec: FitSpec, plugins: Plugins, sources: DataSources) -> None:
+    """Expect the code of a fit and of those before it to be as planned.
+
+    Raises:
+        PluginError: when it changed.
+    """
+    for fit in (one for one in spec.chain if one.whole is None):  # a share has the code of the whole
+        name, options = fit.method.name, fit.method.options
+        method = plugins.methods.draft(name, plugins.methods.started(name, options, fit.start))
+        read = fit.backbone
+        backbone = None if read is None else plugins.backbones.draft(read.name, read.options)
+        if digest(fit_codes(name, method, backbone, fit.pretraining, plugins, sources)) != fit.code:
+            raise _changed(fit.label)
+
+
+def expect_cell(spec: EvalSpec, plugins: Plugins, sources: DataSources) -> None:
+    """Expect the code of a cell to be as planned.
+
+    Raises:
+        PluginError: when it changed.
+    """
+    for fit in spec.row.fits:
+        expect_fit(fit, plugins, sources)
+    evaluator, data = plugins.evaluators.load(spec.identity.evaluator.name), sources.kind(spec.identity.data)
+    planned = spec.protocol["evaluator_code"], spec.encoding_code
+    if (keys.measuring_code(evaluator, data), keys.encoding_code(data)) != planned:
+        raise _changed(f"{spec.identity.evaluator.label} on {spec.identity.data.label}")
+
+
+def _changed(label: str) -> PluginError:
+    return PluginError(f"{label}: its code changed since it was planned; run again")
