@@ -22,8 +22,9 @@ from harness.plugins.manager import Plugins
 from harness.store.faults import expect_usable
 from harness.store.runs import Store
 from harness.suites.command import run_command
-from harness.system import paths
+from harness.system import paths, progress
 from harness.system.children import Limits
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from harness.execution.verification import Verdict
@@ -38,6 +39,8 @@ class SuiteResult:
 
     runs: tuple[Run, ...]
     board: Board
+    lacking: tuple[CellSpec, ...] = ()
+    """Applicable cells of which the store has no run, though they were to be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,14 @@ def run(
         keys = {cell.key for cell in cells}
         units = [unit.only(keys) for unit in planned.units]
         executor.execute(units, title=f"suite {loaded.name}", retry_failed=retry_failed)
-        runs = (store.get(cell.key) for cell in cells)
-        return SuiteResult(tuple(run for run in runs if run is not None), plugin_process.board())
+        runs = [(cell, store.get(cell.key)) for cell in cells if not cell.not_applicable]
+        lacking = tuple(cell.identity for cell, run in runs if run is None)
+        if lacking:
+            progress.say(
+                f"{len(lacking)} of {len(runs)} cells have no run in {printable(str(store.folder))} in the end; "
+                "run again, and with --dask see that the workers have this folder at the same path"
+            )
+        return SuiteResult(tuple(run for _, run in runs if run is not None), plugin_process.board(), lacking)
 
 
 def plan(

@@ -77,13 +77,14 @@ def run(
 ) -> None:
     """Compute the missing runs of a suite and write its leaderboard.
 
-    Exits with 1 when a cell failed.
+    Exits with 1 when a cell failed, or has no run.
     """
     from harness import api
     from harness.execution.cluster import LOCAL
 
     options: Context = context.obj
-    expect_folder("-o", output or BOARDS)
+    if not dry_run:
+        expect_folder("-o", output or BOARDS)
     device = usable_device(device) if dask in (None, LOCAL) else named_device(device)
     changes = [
         *(changes or ()),
@@ -110,7 +111,7 @@ def run(
     )
     api.publish(result.board, output)
     print_board(result.board, as_json=as_json)
-    if any(run.status != "done" for run in result.runs):
+    if result.lacking or any(run.status != "done" for run in result.runs):
         raise typer.Exit(1)
 
 

@@ -175,6 +175,12 @@ def _limited_part(part: Part, limit: int) -> Part:
     return part.model_copy(update={"method": _limited_start(part.method, limit), "pretraining": own})
 
 
+_MAPPINGS = frozenset(
+    name for name, field in Suite.model_fields.items() if isinstance(field.default, dict | pydantic.BaseModel)
+)
+"""Keys of a suite with keys of their own, which a suite may leave out."""
+
+
 class RegisteredSuites(Protocol):
     """Suites that plugins registered."""
 
@@ -195,7 +201,7 @@ def load(source: str, suites: RegisteredSuites, *, changes: Sequence[str] = ()) 
     Raises:
         UsageError: naming the key that is unknown, missing or wrong, or the YAML that is not plain data.
     """
-    path, folder = Path(source), Path()
+    path, folder = Path(source), Path.cwd()
     if path.suffix in _SUFFIXES:
         if not path.is_file():
             msg = f"suite file {source} does not exist"
@@ -241,6 +247,8 @@ def change(content: Any, setting: str) -> None:
         msg = f"--set {setting}: {error}"
         raise UsageError(msg) from error
     *path, last = key.split(".")
+    if path and path[0] in _MAPPINGS and isinstance(content, dict):
+        content.setdefault(path[0], {})
     try:
         for step in path:
             content = content[int(step)] if isinstance(content, list) else content[step]

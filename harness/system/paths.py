@@ -18,7 +18,8 @@ def home() -> Path:
     """
     ensure_home()
     configured = os.environ.get("HARNESS_HOME")
-    return Path(configured).expanduser() if configured else platformdirs.user_cache_path("video-harness")
+    folder = Path(configured).expanduser() if configured else platformdirs.user_cache_path("video-harness")
+    return folder.absolute()  # processes elsewhere stand in other folders
 
 
 def ensure_home() -> None:
@@ -68,11 +69,12 @@ def locations() -> Path:
     ensure_home()
     configured = os.environ.get("HARNESS_CONFIG")
     if configured:
-        return Path(configured).expanduser()
+        return Path(configured).expanduser().absolute()
     return platformdirs.user_config_path("video-harness") / "datasets.yaml"
 
 
 def variables() -> dict[str, str]:
     """Environment that says where things are, for processes on other machines."""
     named = {name: value for name, value in os.environ.items() if name.startswith("HARNESS_")}
-    return {**named, "HARNESS_HOME": str(home().absolute())}
+    own = {"HARNESS_CONFIG": str(locations())} if "HARNESS_CONFIG" in named else {}
+    return {**named, **own, "HARNESS_HOME": str(home())}

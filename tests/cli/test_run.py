@@ -141,6 +141,19 @@ def test_bad_input_is_one_clear_line_and_nothing_runs(harness, toy, monkeypatch,
     assert list(harness.folder.iterdir()) == []
 
 
+def test_a_dry_run_writes_nothing_and_asks_for_no_place(harness, toy, monkeypatch):
+    monkeypatch.setattr("harness.cli.destination.os.access", lambda *_: False)
+    assert harness("run", "toy", "--dry-run").returncode == 0
+    assert "may not be written to" in harness("run", "toy").stderr
+
+
+def test_cells_that_have_no_run_in_the_end_are_named_and_exit_1(harness, toy, monkeypatch):
+    monkeypatch.setattr("harness.execution.executor.Executor.execute", lambda *_, **__: None)
+    done = harness("run", "toy")
+    assert done.returncode == 1
+    assert f"8 of 8 cells have no run in {paths.store()} in the end; run again" in done.stderr
+
+
 @pytest.mark.parametrize("device", ["cuda", "cuda:99", "auto"])
 def test_a_device_of_other_machines_is_not_looked_for_here(harness, monkeypatch, device):
     asked = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import UsageError
@@ -126,6 +128,21 @@ def test_relative_paths_start_from_the_file(file, tmp_path):
         "hmdb51": "/data",
         "flic": "~/flic",
     }
+
+
+def test_relative_paths_of_a_registered_suite_start_from_the_current_folder(tmp_path, monkeypatch):
+    registered = SuiteRegistry()
+    monkeypatch.setattr(registered, "text", lambda _: GOOD)
+    monkeypatch.chdir(tmp_path)
+    suite = load("good", registered, changes=["paths={ucf101: data}"])
+    assert suite.paths == {"ucf101": tmp_path / "data"}
+
+
+def test_set_of_a_place_or_a_limit_that_the_suite_does_not_have(file):
+    suite = read(file, GOOD, "paths.ucf101=/data", "limits.fit_hours=1", "view.size=112")
+    assert suite.paths == {"ucf101": Path("/data")}
+    assert suite.limits.fit_hours == 1
+    assert suite.view == {"size": 112}
 
 
 PARTS = """

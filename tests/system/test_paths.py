@@ -31,6 +31,18 @@ def test_a_user_without_a_home_has_that_of_the_harness(homeless, monkeypatch, tm
     assert paths.locations() == tmp_path / ".config" / "video-harness" / "datasets.yaml"
 
 
+def test_relative_folders_are_the_same_for_processes_that_stand_elsewhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HARNESS_HOME", "home")
+    monkeypatch.setenv("HARNESS_CONFIG", "places.yaml")
+    assert paths.home() == tmp_path / "home"
+    assert paths.store() == tmp_path / "home" / "store"
+    assert paths.locations() == tmp_path / "places.yaml"
+    told = paths.variables()
+    assert told["HARNESS_HOME"] == str(tmp_path / "home")
+    assert told["HARNESS_CONFIG"] == str(tmp_path / "places.yaml")
+
+
 def test_a_user_without_any_home_is_told_what_to_set(homeless, monkeypatch):
     for ask in (paths.home, paths.locations, paths.ensure_home):
         with pytest.raises(UsageError, match="no home folder; set HARNESS_HOME"):
