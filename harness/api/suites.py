@@ -97,7 +97,7 @@ def run(
 
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong, it has no such evaluator, or more
-            jobs are asked for than there are processors.
+            jobs or threads are asked for than there are processors here.
         PluginError: when a distribution that the suite requires is not installed.
         DataError: when data cannot be read.
         StoreError: when the store cannot be read or written.
@@ -111,7 +111,7 @@ def run(
     with contextlib.ExitStack() as stack:
         address = ""
         if dask is not None:
-            count = len(workplaces(store=store.folder, device=device, jobs=jobs))
+            count = len(workplaces(store=store.folder, device=device, jobs=jobs, elsewhere=dask != LOCAL))
             address = stack.enter_context(scheduler(dask, jobs=count, device=device))
             device = device_of_workers(address) if device == "auto" else device
         job = Job(
@@ -133,12 +133,12 @@ def run(
             jobs=jobs,
             workers=workers,
             compiled=compiled,
+            elsewhere=dask not in (None, LOCAL),
         )
         limits = Limits(hours=loaded.limits.fit_hours, memory_gb=loaded.limits.memory_gb)
         executor: Executor | ClusterExecutor
         if address:
-            processors = places[0].processors if dask == LOCAL else workers  # other machines are others' to divide
-            place = replace(places[0], scheduler=address, processors=processors, variables=paths.variables())
+            place = replace(places[0], scheduler=address, variables=paths.variables())
             devices = [one.device for one in places] if dask == LOCAL else []
             executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell, devices=devices)
         else:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import HarnessError, UsageError
 from harness.execution.failures import Failure
 from harness.execution.outcomes import keep, new_run
-from harness.execution.pending import PendingUnits
+from harness.execution.pending import PendingUnits, failure_meanwhile, is_to_do
 from harness.execution.supervision import Recorder, Supervisor
 from harness.store.locks import lock
 from harness.store.runs import Store
@@ -251,7 +251,7 @@ def do_unit(
         workplace: the store and the device, at the worker.
         limits: of each child.
         topic: of the events.
-        retried: keys of cells that are computed again, whatever is stored.
+        retried: keys of cells that are computed again, unless they are done by now.
         before: failures of the fits that it depends on, by key.
         devices: of the workers of this machine, by their numbers; none where each has the workplace's.
     """
@@ -276,12 +276,13 @@ def do_unit(
     recorder = Recorder(begun=lambda cell: tell(BEGUN, cell.key), finished=finished)
     with progress.sent_to(telling), _stopping(supervisor, worker), lock(workplace.store, unit.key):
         keys = {cell.key for cell in unit.evaluations}
-        missing = {key for key in keys if key in retried or store.status(key) is None}
+        missing = {key for key in keys if is_to_do(key, store, retried=key in retried)}
         todo = unit.only(missing)
         for key in keys - missing:
             tell(FINISHED, key)
         try:
-            return supervisor.do(todo, workplace, recorder, unit.failure_after(before))
+            failure = unit.failure_after(before) or failure_meanwhile(unit, todo, store)
+            return supervisor.do(todo, workplace, recorder, failure)
         finally:
             telling.flush()
             tell(ENDED)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from harness.execution.outcomes import keep
-from harness.execution.pending import PendingUnits
+from harness.execution.pending import PendingUnits, failure_meanwhile
 from harness.execution.supervision import Recorder, Supervisor
 from harness.store.locks import lock
 from harness.store.runs import Store
@@ -83,7 +83,8 @@ class Executor:
                 bar.advance(len(unit.evaluations) - len(todo.evaluations))
                 place = self._free.pop()
                 context = contextvars.copy_context()
-                task = pool.submit(context.run, supervisor.do, todo, place, recorder, pending.failure_before(unit))
+                failure = pending.failure_before(unit) or failure_meanwhile(unit, todo, self._store)
+                task = pool.submit(context.run, supervisor.do, todo, place, recorder, failure)
                 running[task] = unit, place, held
 
             while pending or running:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from harness.execution.failures import Failure
 from harness.store.fits import FIT, is_stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.execution.failures import Failure
     from harness.execution.work_units import Unit
     from harness.store.runs import Store
     from harness.store.specs import FitSpec, Row
@@ -24,6 +24,33 @@ def done_again(row: Row, store: Path) -> bool:
         for part in row.fits
         for fit in part.chain
     )
+
+
+def is_to_do(key: str, store: Store, *, retried: bool) -> bool:
+    """Tell whether a cell is computed, by what the store has of it now.
+
+    Args:
+        key: of its run.
+        store: where the runs are.
+        retried: whether a stored run that failed counts as missing; one that is done by now never does.
+    """
+    status = store.status(key)
+    return status is None or (retried and status != "done")
+
+
+def failure_meanwhile(unit: Unit, todo: Unit, store: Store) -> Failure | None:
+    """Failure of a fit that another process tried while this one waited; None without one.
+
+    Args:
+        unit: as it was waited for.
+        todo: what is left of it.
+        store: where the runs are.
+    """
+    if todo.evaluations or not unit.evaluations:
+        return None
+    runs = [store.get(cell.key) for cell in unit.evaluations]
+    failed = [Failure(run.status, run.reason) for run in runs if run is not None and run.status != "done"]
+    return failed[0] if len(failed) == len(runs) else None
 
 
 class PendingUnits:
@@ -71,7 +98,7 @@ class PendingUnits:
         """Begin a unit: what of it is not stored by now, perhaps by another process."""
         del self._waiting[unit.key], self._ready[unit.key]
         keys = [cell.key for cell in unit.evaluations]
-        return unit.only({key for key in keys if key in self._retried or self._store.status(key) is None})
+        return unit.only({key for key in keys if is_to_do(key, self._store, retried=key in self._retried)})
 
     def failure_before(self, unit: Unit) -> Failure | None:
         """Failure of a fit that a unit depends on."""
@@ -82,7 +109,7 @@ class PendingUnits:
         return tuple(self._waiting.values())
 
     def retried(self, unit: Unit) -> frozenset[str]:
-        """Keys of evaluations that are computed again, whatever is stored."""
+        """Keys of evaluations that are computed again, unless they are done by then."""
         return frozenset(cell.key for cell in unit.evaluations) & self._retried
 
     def finish(self, unit: Unit, failure: Failure | None) -> None:

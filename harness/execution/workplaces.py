@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -26,6 +27,7 @@ def workplaces(
     jobs: int | None = None,
     workers: int | None = None,
     compiled: bool = False,
+    elsewhere: bool = False,
 ) -> list[Workplace]:
     """Divide this machine: a place on each GPU, or for each `threads` processors.
 
@@ -37,6 +39,7 @@ def workplaces(
         jobs: number of places; one a GPU, or as many as processors and memory allow, when None.
         workers: that read videos in each place; its share of the processors when None.
         compiled: whether fits use `torch.compile`.
+        elsewhere: whether other machines do the work: one place, for which what this one has is of no account.
 
     Raises:
         UsageError: when jobs and threads need more processors than there are, there are no workers, or `torchrun`
@@ -48,29 +51,32 @@ def workplaces(
             "for several GPUs, or --dask for several machines"
         )
         raise UsageError(msg)
+    if jobs is not None and jobs < 1:
+        msg = f"--jobs {jobs}: expected at least 1"
+        raise UsageError(msg)
+    if workers is not None and workers < 1:
+        msg = f"--workers {workers}: expected at least 1"
+        raise UsageError(msg)
+    place = Workplace(store=store, device=device, locations=locations or {}, threads=threads, compiled=compiled)
+    if elsewhere:
+        return [replace(place, processors=workers)]
     processors = allowed_processors()
+    if threads > processors:
+        msg = (
+            f"threads: {threads}, on which trained results depend, and {processors} processors are allowed; compute "
+            f"elsewhere, or change the suite with --set threads={processors}"
+        )
+        raise UsageError(msg)
     devices = _devices(device)
     if jobs is None:
         jobs = min(processors // threads, _free_memory() // MEMORY_OF_JOB)
         jobs = len(devices) if device.startswith("cuda") else jobs
         jobs = max(jobs, 1)
-    elif jobs < 1 or (jobs > 1 and jobs * threads > processors):
+    elif jobs > 1 and jobs * threads > processors:
         msg = f"--jobs {jobs} with {threads} threads each needs {jobs * threads} processors; {processors} are allowed"
-        raise UsageError(msg if jobs > 0 else f"--jobs {jobs}: expected at least 1")
-    if workers is not None and workers < 1:
-        msg = f"--workers {workers}: expected at least 1"
         raise UsageError(msg)
-    return [
-        Workplace(
-            store=store,
-            device=devices[place % len(devices)],
-            locations=locations or {},
-            threads=min(threads, processors),
-            compiled=compiled,
-            processors=workers or max(processors // jobs, 1),
-        )
-        for place in range(jobs)
-    ]
+    share = workers or max(processors // jobs, 1)
+    return [replace(place, device=devices[number % len(devices)], processors=share) for number in range(jobs)]
 
 
 def _devices(device: str) -> list[str]:

@@ -54,6 +54,20 @@ def test_more_than_there_is(divided, options, message):
         divided(**options)
 
 
+def test_threads_are_as_the_suite_says_or_refused(divided):
+    assert [place.threads for place in divided(threads=8)] == [8]
+    with pytest.raises(UsageError, match="threads: 9, .* 8 processors are allowed; .*--set threads=8"):
+        divided(threads=9)
+
+
+def test_other_machines_are_not_judged_by_this_one(divided):
+    (place,) = divided(threads=9, jobs=20, device="cuda", elsewhere=True)
+    assert (place.threads, place.processors, place.device) == (9, None, "cuda")
+    assert divided(workers=3, elsewhere=True)[0].processors == 3
+    with pytest.raises(UsageError, match="--jobs 0"):
+        divided(jobs=0, elsewhere=True)
+
+
 def test_workers_are_the_same_for_every_place(tmp_path):
     places = workplaces(store=tmp_path, device="cpu", jobs=1, workers=7)
     assert [place.processors for place in places] == [7]
