@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.store.choices import Choice
     from harness.store.records import Run
     from harness.store.runs import Store
+    from harness.values import ComputePrecision
 
 
 def encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
@@ -51,15 +52,22 @@ def stored_encoder(plugins: Plugins, store: Store, run: Run) -> Encoder:
         raise DataError(msg) from None
 
 
-def saved_encoder(plugins: Plugins, method: Choice, backbone: Choice | None, folder: Path) -> Encoder:
+def saved_encoder(
+    plugins: Plugins, method: Choice, backbone: Choice | None, folder: Path, *, precision: ComputePrecision = "fp32"
+) -> Encoder:
     """The encoder that an encoder of `method` saved in a folder outside the store.
 
     Raises:
         UsageError: when the method or the backbone is not installed.
         DataError: when what is there cannot be read.
     """
+    from harness.encoders.network import NetworkEncoder  # imports torch, as above
+
     built, network = _built(plugins, method, backbone)
-    return built.load(network, folder)
+    encoder = built.load(network, folder)
+    if isinstance(encoder, NetworkEncoder):
+        encoder.precision = precision
+    return encoder
 
 
 def _built(plugins: Plugins, method: Choice, backbone: Choice | None) -> tuple[Method, Backbone]:
@@ -76,12 +84,12 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
         DataError: when its encoder is not stored, or cannot be read.
         UsageError: when the method, the backbone or the data set is not installed.
     """
-    from harness.encoders.frozen import CachedEncoder
+    from harness.execution.locked_encoder import LockedEncoder
     from harness.store.keys import encoding_code
 
     stored = stored_encoder(plugins, store, run)
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
-    return CachedEncoder(stored, key=run.fit_key, code=code, device=device, folder=store.folder / "features")
+    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=store.folder / "features")
 
 
 def dataset(plugins: Plugins, run: Run) -> Dataset:

@@ -95,7 +95,9 @@ def load_recorded(
     if Path(source).is_dir():
         folder = Path(source)
         record = read_record(folder)
-        return restore.saved_encoder(plugins, record.method, record.backbone, folder), record
+        return restore.saved_encoder(
+            plugins, record.method, record.backbone, folder, precision=record.precision
+        ), record
     store = Store(paths.store()) if store is None else store
     run = _runs(store, str(source))[-1]
     return restore.stored_encoder(plugins, store, run), ExportedEncoder.of(run)

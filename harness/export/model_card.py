@@ -126,7 +126,8 @@ def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str
     labels = "It read labels." if record.supervised else "It read no labels."
     if record.starts:
         labels += f" Its network started from {'; '.join(map(str, record.starts))}."
-    yield f"{method.summary} Seed {record.seed}{learnt}{budget}. {labels} It sees {record.sees}."
+    computed = "" if record.precision == "fp32" else f" Its network was fitted and encodes in {record.precision}."
+    yield f"{method.summary} Seed {record.seed}{learnt}{budget}. {labels} It sees {record.sees}.{computed}"
     for card in cards:
         if card.paper:
             paper = card.paper

@@ -11,6 +11,7 @@ from harness.backbones.start import Start
 from harness.errors import DataError
 from harness.store.choices import Choice
 from harness.store.records import CellSpec, Run
+from harness.values import ComputePrecision
 
 NAME = "encoder.json"
 
@@ -30,6 +31,8 @@ class ExportedEncoder(pydantic.BaseModel):
     frames: int | None
     """The budget; None where the method reads none."""
     seed: int
+    precision: ComputePrecision = "fp32"
+    """Precision in which its network was fitted and encodes."""
     supervised: bool
     """True for a method that read labels."""
     starts: tuple[Start, ...] = ()
@@ -50,6 +53,7 @@ class ExportedEncoder(pydantic.BaseModel):
             pretraining=identity.pretraining,
             frames=identity.frames,
             seed=identity.seed,
+            precision=identity.precision,
             supervised=run.supervised,
             starts=run.starts,
             sees=run.sees,

@@ -13,7 +13,7 @@ from harness.datasets.split_views import SplitView
 from harness.errors import PluginError, UsageError
 from harness.evaluators.knn import KNN
 from harness.execution import cells as suite_cells
-from harness.execution import plan as planning
+from harness.execution import codes
 from harness.execution import units
 from harness.execution.plan import Planner, canonical, check, coverage, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
@@ -231,7 +231,7 @@ def test_changed_code_makes_another_fit(squares, monkeypatch, name):
     }[name]
     before = plan_cell(squares, plugins, DataSources(plugins))
     known, changed = code_hash, registry.load(choice.name)
-    monkeypatch.setattr(planning, "code_hash", lambda loaded: "other" if loaded is changed else known(loaded))
+    monkeypatch.setattr(codes, "code_hash", lambda loaded: "other" if loaded is changed else known(loaded))
     after = plan_cell(squares, plugins, DataSources(plugins))
     assert after.row.key != before.row.key
     assert after.protocol == before.protocol

@@ -41,7 +41,7 @@ FILES = ["README.md", "encoder.json", "example.py", "network.pt2", "weights.safe
 def measured(compute):
     """Compute a suite of one row; gives its runs."""
 
-    def measured(backbone, method="random_init", evaluators=("knn",)):
+    def measured(backbone, method="random_init", evaluators=("knn",), **changes):
         return compute(
             {
                 "name": "toy",
@@ -52,6 +52,7 @@ def measured(compute):
                 "pretraining": ["blobs"],
                 "evaluators": list(evaluators),
                 "seeds": [3],
+                **changes,
             }
         )
 
@@ -134,6 +135,17 @@ def test_the_store_and_the_folder_give_one_encoder(runs, tmp_path):
     assert torch.equal(one.encode(batch), other.encode(batch))
     scores = harness.evaluate(one, "blobs", ["knn"], seed=3)["knn"].scores
     assert scores == next(run for run in runs if run.identity.evaluator.name == "knn").scores
+
+
+def test_the_folder_keeps_the_precision_of_the_store(measured, tmp_path):
+    (run,) = measured("small_3d", precision="bf16")
+    harness.export_encoder(run.key, tmp_path / "encoder")
+    batch = VideoBatch(torch.randint(256, (2, 3, 16, 64, 64), dtype=torch.uint8))
+    one, other = harness.load_encoder(tmp_path / "encoder"), harness.load_encoder(run.key)
+    assert torch.equal(one.encode(batch), other.encode(batch))
+    one.precision = "fp32"
+    assert not torch.equal(one.encode(batch), other.encode(batch))
+    assert "Its network was fitted and encodes in bf16." in (tmp_path / "encoder" / "README.md").read_text()
 
 
 def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):

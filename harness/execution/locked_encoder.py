@@ -1,0 +1,39 @@
+"""Stored encoder whose features one process writes at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.encoders.frozen import CachedEncoder
+from harness.store.locks import lock
+
+if TYPE_CHECKING:
+    from harness.cards import View, WholeVideo
+    from harness.interfaces import Split
+    from harness.store.features import Array
+    from harness.values import Encoding
+
+
+class LockedEncoder(CachedEncoder):
+    """A cached encoder of a store, which takes the lock of features that it writes.
+
+    `units.encode` takes the same lock, and no encoder of this class.
+    """
+
+    def asking(self, asked: Encoding) -> LockedEncoder:
+        """The same encoder, with `asked` for what an encoding leaves open."""
+        return LockedEncoder(
+            self._encoder,
+            key=self.key,
+            code=self._code,
+            device=self.device,
+            folder=self._folder,
+            asked=asked,
+            loaded=self._loaded,
+        )
+
+    def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
+        if self._folder is None:
+            return super()._stored(key, split, view, encoding)
+        with lock(self._folder.parent, f"features-{key}"):
+            return super()._stored(key, split, view, encoding)

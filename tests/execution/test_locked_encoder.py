@@ -1,0 +1,35 @@
+"""Features of a stored encoder, written by one process at a time."""
+
+from __future__ import annotations
+
+import threading
+
+import filelock
+
+from harness.execution import restore
+from harness.plugins.manager import Plugins
+from harness.store.runs import Store
+from harness.system import paths
+from harness.values import Encoding
+
+
+def test_features_wait_for_the_process_that_writes_them(run, toy):
+    ((stored,), _), plugins = run(), Plugins()
+    encoder = restore.frozen(plugins, Store(paths.store()), stored)
+    split = restore.dataset(plugins, stored).split("test")
+    (paths.store() / "features").rename(paths.store() / "before")
+    asked = encoder.asking(Encoding(clips=2))
+    before = {path.name for path in (paths.store() / "locks").glob("features-*")}
+    expected = asked.features(split).vectors
+    (name,) = {path.name for path in (paths.store() / "locks").glob("features-*")} - before
+    for path in (paths.store() / "features").iterdir():
+        path.unlink()
+    given = []
+    again = restore.frozen(plugins, Store(paths.store()), stored).asking(Encoding(clips=2))
+    with filelock.FileLock(paths.store() / "locks" / name):
+        waiting = threading.Thread(target=lambda: given.append(again.features(split).vectors))
+        waiting.start()
+        waiting.join(1)
+        assert list((paths.store() / "features").iterdir()) == []
+    waiting.join()
+    assert given[0].equal(expected)
