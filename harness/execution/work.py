@@ -64,7 +64,7 @@ def fit(link: Link, spec: FitSpec, shares: Sequence[FitSpec], plugins: frozenset
         with _files_shared(workplace):
             workshop = _workshop(workplace, plugins)
             codes.expect_fit(spec, workshop.plugins, workshop.sources)
-            _settle(state, spec.seed)
+            _settle(state, spec.seed, workplace.device)
             along.fit(spec, shares, workshop)
             _expect_working(workplace.device)
     except BaseException as error:
@@ -90,7 +90,7 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
             try:
                 workshop = workshop or _workshop(workplace, plugins)
                 codes.expect_cell(cell, workshop.plugins, workshop.sources)
-                _settle(state, cell.identity.seed)
+                _settle(state, cell.identity.seed, workplace.device)
                 done = units.measure(cell, workshop)
                 _expect_working(workplace.device)
                 pictures = {name: bytes(png) for name, png in done.pictures.items()}
@@ -124,6 +124,8 @@ def _workshop(workplace: Workplace, plugins: frozenset[str]) -> units.Workshop:
 def _state(workplace: Workplace) -> global_state.State:
     """The state of this process before a plugin is loaded."""
     os.environ.update(workplace.variables)
+    if workplace.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for models that take a GPU where they see one
     return global_state.current()
 
 
@@ -131,9 +133,14 @@ def _files_shared(workplace: Workplace) -> contextlib.AbstractContextManager[Non
     return shared_with(workplace.scheduler) if workplace.scheduler else contextlib.nullcontext()
 
 
-def _settle(state: global_state.State, seed: int) -> None:
-    """Set what results depend on, whatever ran in this process before."""
+def _settle(state: global_state.State, seed: int, device: str) -> None:
+    """Set what results depend on, whatever ran in this process before.
+
+    A device `cuda` without a number is the one of the workplace.
+    """
     global_state.restore(state)
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
     global_state.seed(derive_seed(seed))
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
+import secrets
 import shutil
 import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
+import filelock
+
 from harness.system import files
 
 _EXCHANGE = 2
 """RENAME_EXCHANGE of Linux, RENAME_SWAP of macOS."""
 _AT_FDCWD = -100
+_DRAFT = re.compile(r"[0-9a-f]{16}|[0-9]+")
+"""Last part of a draft's name; of older versions the number of its process."""
 
 
 def replace_files(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[str], bool]) -> None:
@@ -81,7 +87,7 @@ def _drafted(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(folder)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.tmp")
     others = (
         [path for path in folder.iterdir() if path.name not in content and not ours(path.name)]
         if folder.exists()
@@ -89,9 +95,12 @@ def _drafted(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[
     )
     if folder.is_symlink() or folder.is_mount() or _stands_in(folder) or any(path.is_dir() for path in others):
         raise _NotPossibleError
+    held = _lock_of(draft)
     try:
+        held.acquire()
         draft.mkdir()
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        _let_go(held)
         raise _NotPossibleError from error  # the folder may be one's own, and the one above it not
     try:
         for name, body in content.items():
@@ -103,6 +112,7 @@ def _drafted(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        _let_go(held)
 
 
 def _stands_in(folder: Path) -> bool:
@@ -121,27 +131,31 @@ def _carry(path: Path, place: Path) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove drafts of processes that are gone."""
+    """Remove drafts whose lock no process holds; numbers of processes come again."""
     for draft in folder.parent.glob(f".{_literal(folder.name)}.*.tmp"):
-        number = draft.name.removesuffix(".tmp").rpartition(".")[2]
-        if draft.is_dir() and number.isdecimal() and not _runs(int(number)):
+        if not draft.is_dir() or not _DRAFT.fullmatch(draft.name.removesuffix(".tmp").rpartition(".")[2]):
+            continue
+        held = _lock_of(draft)
+        with contextlib.suppress(filelock.Timeout, OSError, NotImplementedError):
+            held.acquire(timeout=0)
             shutil.rmtree(draft, ignore_errors=True)
+            _let_go(held)
+
+
+def _lock_of(draft: Path) -> filelock.BaseFileLock:
+    """Lock beside a draft, held while it is written."""
+    return filelock.FileLock(draft.with_suffix(".lock"))
+
+
+def _let_go(held: filelock.BaseFileLock) -> None:
+    """Release the lock of a draft, and remove its file."""
+    held.release()
+    with contextlib.suppress(OSError):
+        Path(held.lock_file).unlink(missing_ok=True)
 
 
 def _literal(name: str) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in name)
-
-
-def _runs(process: int) -> bool:
-    if sys.platform == "win32":  # where signal 0 ends a process
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -115,7 +115,8 @@ def scores_by(run: Run, card: EvaluatorCard, split: Split, by: str) -> tuple[Met
         The first metric that is a mean over videos, and by name of each part its score.
 
     Raises:
-        UsageError: when the split has no such labels, no metric is a mean over videos, or the run has no predictions.
+        UsageError: when the split has no such labels, the length of a video is unknown, no metric is a mean over
+            videos, or the run has no predictions.
     """
     metric = term_metric(card, run)
     terms = VideoTerms.of(run, metric)
@@ -129,6 +130,9 @@ def scores_by(run: Run, card: EvaluatorCard, split: Split, by: str) -> tuple[Met
         names = dict(enumerate(split.classes[by]))
         parts = positions_by_kind([video.labels.get(by) for video in measured], names)
     elif by == LENGTH:
+        if timeless := [video.id for video in measured if not video.fps]:
+            msg = f"the lengths of {len(timeless)} videos are unknown, such as {timeless[0]}, which tells no frame rate"
+            raise UsageError(msg)
         parts = _quarters([video.frames / video.fps for video in measured])
     else:
         raise unknown("kind of label", by, [*split.classes, LENGTH])

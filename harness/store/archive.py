@@ -58,14 +58,14 @@ def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[
         about: JSON values: the suite, its command, versions.
 
     Raises:
-        DataError: when class scores of a run are damaged or gone.
+        DataError: when class scores of a run are damaged or gone, or a picture is gone.
     """
     with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, ABOUT, files.json_text({"format": FORMAT, **about}).encode())
         for run in sorted(runs, key=lambda run: run.key):
             _add(archive, f"runs/{run.key}.json", run_text(run).encode())
             for name in run.pictures:
-                _add(archive, f"pictures/{run.key}/{name}.png", store.picture(run.key, name).read_bytes())
+                _add(archive, f"pictures/{run.key}/{name}.png", _picture(store, run, name))
             try:
                 scores = whole_scores(store, run)
             except class_scores.DamagedScoresError as error:
@@ -73,6 +73,23 @@ def write_archive(path: Path, store: Store, runs: Iterable[Run], about: Mapping[
                 raise
             if scores is not None:
                 _add(archive, f"{class_scores.FOLDER}/{run.key}.npy", scores, zipfile.ZIP_STORED)
+
+
+def _picture(store: Store, run: Run, name: str) -> bytes:
+    """Read the PNG of a run.
+
+    Raises:
+        DataError: when it is gone.
+    """
+    path = store.picture(run.key, name)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        msg = (
+            f"{printable(str(path))}: gone, a picture of run {run.key}; delete {printable(str(store.path(run.key)))} "
+            "and run its suite again"
+        )
+        raise DataError(msg) from error
 
 
 def whole_scores(store: Store, run: Run) -> bytes | None:

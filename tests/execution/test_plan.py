@@ -13,8 +13,7 @@ from harness.datasets.split_views import SplitView
 from harness.errors import PluginError, UsageError
 from harness.evaluators.knn import KNN
 from harness.execution import cells as suite_cells
-from harness.execution import codes
-from harness.execution import units
+from harness.execution import codes, units
 from harness.execution.plan import Planner, canonical, check, coverage, identities, plan_cell, plan_suite
 from harness.execution.sources import DataSources
 from harness.methods.random_init import RandomInit

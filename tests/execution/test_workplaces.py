@@ -56,7 +56,7 @@ def test_more_than_there_is(divided, options, message):
 
 def test_threads_are_as_the_suite_says_or_refused(divided):
     assert [place.threads for place in divided(threads=8)] == [8]
-    with pytest.raises(UsageError, match="threads: 9, .* 8 processors are allowed; .*--set threads=8"):
+    with pytest.raises(UsageError, match=r"threads: 9, .* 8 processors are allowed; .*--set threads=8"):
         divided(threads=9)
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import filelock
 import pytest
 
 from harness.leaderboard import board_folder
@@ -148,7 +149,20 @@ def test_a_folder_with_folders_or_that_is_stood_in_is_written_file_by_file(folde
 
 
 def test_a_draft_of_a_running_process_stays(folder):
-    other = folder.with_name(f".board.{os.getppid()}.tmp")
+    other = folder.with_name(".board.0123456789abcdef.tmp")
     other.mkdir()
+    with filelock.FileLock(other.with_suffix(".lock")):
+        replace_files(folder, NEW, ours)
+        assert other.is_dir()
+    replace_files(folder, OLD, ours)
+    assert [path.name for path in folder.parent.iterdir()] == ["board"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it may be done file by file")
+def test_a_draft_of_a_killed_process_whose_number_came_again_is_removed(folder):
+    left = folder.with_name(f".board.{os.getpid()}.tmp")
+    left.mkdir()
+    before = folder.stat().st_ino
     replace_files(folder, NEW, ours)
-    assert other.is_dir()
+    assert not left.exists()
+    assert folder.stat().st_ino != before, "written file by file"

@@ -102,6 +102,13 @@ def test_scores_by_length_are_of_quarters(measured):
     assert math.fsum(part.interval.mean for part in parts.values()) / 4 == pytest.approx(0.5)
 
 
+def test_videos_of_unknown_length_are_put_into_no_quarter(measured):
+    run, split = measured
+    videos = (dataclasses.replace(split.videos[0], fps=0.0), *split.videos[1:])
+    with pytest.raises(UsageError, match=f"lengths of 1 videos are unknown, such as {videos[0].id}"):
+        scores_by(run, CARDS["knn"], dataclasses.replace(split, videos=videos), "length")
+
+
 def test_a_run_on_other_videos_is_named(run):
     with pytest.raises(UsageError, match="225 of its videos are not in the test split, such as v_00_c0"):
         scores_by(run, CARDS["linear_probe"], MovingSquares().split("test"), "action")

@@ -54,6 +54,14 @@ def test_equal_runs_make_equal_archives(packed):
     assert path.with_name("again.zip").read_bytes() == path.read_bytes()
 
 
+def test_a_picture_that_is_gone_is_named_with_its_run(packed):
+    path, store, run = packed
+    store.picture(KEY, "confusion").unlink()
+    with pytest.raises(DataError, match=f"confusion.png: gone, a picture of run {KEY}; delete .*{KEY}.json and run"):
+        write_archive(path.with_name("again.zip"), store, [run], {"suite": "toy"})
+    assert not path.with_name("again.zip").exists()
+
+
 def test_a_record_that_was_changed_is_damaged(packed):
     path, _, _ = packed
     with zipfile.ZipFile(path) as archive:
