@@ -210,7 +210,8 @@ def garbage(
     `harness.store.garbage.delete` deletes it.
 
     Of a suite the runs are kept that its board shows, with the fits and features that its cells need; of a board's
-    folder its runs and their fits. Suites that are not named should not be running.
+    folder its runs and their fits. What killed processes left counts too, once it is some days old. Suites that are
+    not named should not be running.
 
     Args:
         sources: names of suites, .yaml files, or folders of boards.
@@ -224,7 +225,7 @@ def garbage(
     """
     from harness.leaderboard import load_results, plan_readable, with_runs
     from harness.leaderboard.kept import kept_keys
-    from harness.store.garbage import find_garbage
+    from harness.store.garbage import find_garbage, find_leftovers
     from harness.store.specs import EvalSpec
 
     plugins = Plugins() if plugins is None else plugins
@@ -245,4 +246,6 @@ def garbage(
                 raise DataError(msg)
             planned += [cell for cell in plan.cells if isinstance(cell, EvalSpec)]
     cells += with_runs(planned, store)
-    return find_garbage(store.folder, kept_keys(cells, planned))
+    kept = kept_keys(cells, planned)
+    home = paths.home() if store.folder.absolute() == paths.store() else None
+    return (*find_garbage(store.folder, kept), *find_leftovers(store.folder, kept, home))

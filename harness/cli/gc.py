@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.context import AsJson, Context, print_json, print_table
 from harness.cli.output import amount
+
+if TYPE_CHECKING:
+    from harness.store.garbage import Garbage
 
 
 def gc(
@@ -32,9 +35,14 @@ def gc(
     if as_json:
         print_json([{"kind": one.kind, "key": one.key, "bytes": one.size, "left": one in left} for one in found])
     else:
-        print_table(("kind", "key", "size"), [(one.kind, one.key[:12], amount(one.size)) for one in found])
+        print_table(("kind", "key", "size"), [(one.kind, _shown(one), amount(one.size)) for one in found])
     for one in left:
-        progress.say(f"{one.kind} {one.key[:12]} is in use by another process and was left")
+        progress.say(f"{one.kind} {_shown(one)} is in use by another process and was left")
     total = amount(sum(one.size for one in found if one not in left))
     count = len(found) - len(left)
     progress.say(f"{count} deleted, {total}" if delete else f"{count} would be deleted, {total}; --delete does it")
+
+
+def _shown(one: Garbage) -> str:
+    """First digits of a key, or the place of what was left."""
+    return one.key if "/" in one.key or one.key.startswith(".") else one.key[:12]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,12 @@ from harness.store.locks import lock
 from harness.store.runs import DamagedRecordError, read_run
 from harness.store.sizes import size_of
 
+ABANDONED = 3 * 24 * 60 * 60
+"""Seconds without a change after which what a process left is nobody's any more."""
+LEFTOVER, LOCKS = "leftover", "locks"
+"""Kinds of what killed processes leave."""
+_OF_HOME = (".verify-*", ".gate-*")
+_OF_STORE = ("fits/.merge-*", *(f"{place}/.*.tmp" for place in ("runs", "features", "class_scores", "*/*")))
 _LOCKS = {"fit": ("{}", "fit-{}"), "features": ("features-{}",)}
 """Names of the locks under which things are made, by kind."""
 
@@ -37,8 +44,9 @@ class Garbage:
     """Something stored that nothing kept needs."""
 
     kind: str
-    """`run`, `fit` or `features`."""
+    """`run`, `fit`, `features`, or what killed processes leave."""
     key: str
+    """Of what was left, its place."""
     paths: tuple[Path, ...]
     size: int
     """Bytes."""
@@ -56,6 +64,45 @@ def find_garbage(folder: Path, kept: Kept) -> tuple[Garbage, ...]:
     return tuple(_Finder(folder).garbage(kept))
 
 
+def find_leftovers(folder: Path, kept: Kept, home: Path | None = None) -> tuple[Garbage, ...]:
+    """List what killed processes left in a store, and in the home that it is in.
+
+    Temporary files and folders, locks, and pictures of runs without a record count that nothing changed for days.
+
+    Args:
+        folder: of the store.
+        kept: whose pictures stay.
+        home: of the harness; None for a store elsewhere.
+    """
+    return tuple(_leftovers(folder, kept, home))
+
+
+def _leftovers(folder: Path, kept: Kept, home: Path | None) -> Iterator[Garbage]:
+    for path in sorted((folder / "pictures").glob("*")):
+        recorded = path.name in kept.runs or (folder / "runs" / f"{path.name}.json").exists()
+        if not recorded and _is_abandoned(path):
+            yield Garbage("run", path.name, (path,), size_of(path))
+    places = [(folder, pattern) for pattern in _OF_STORE]
+    places += [(home, pattern) for pattern in _OF_HOME] if home is not None else []
+    found: list[Path] = []
+    for place, pattern in places:
+        for path in sorted(place.glob(pattern)):
+            if not any(parent in found for parent in path.parents) and _is_abandoned(path):
+                found.append(path)
+                yield Garbage(LEFTOVER, path.relative_to(place).as_posix(), (path,), size_of(path))
+    if locks := tuple(path for path in sorted((folder / "locks").glob("*.lock")) if _is_abandoned(path)):
+        yield Garbage(LOCKS, f"locks/ ({len(locks)})", locks, size_of(*locks))
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Tell whether nothing in a file or a folder changed for long."""
+    try:
+        latest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+    except OSError:  # gone by now
+        return False
+    return time.time() - latest > ABANDONED
+
+
 def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     """Delete garbage of a store; returns what was left, because a process is at it.
 
@@ -64,6 +111,9 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     """
     left = []
     for one in garbage:
+        if one.kind == LOCKS:
+            _delete_locks(folder, one)
+            continue
         names = [name.format(one.key) for name in _LOCKS.get(one.kind, ())]
         held = [lock(folder, name) for name in (*names, *_lock_of_whole(one))]
         with storing(folder), contextlib.ExitStack() as stack:
@@ -79,6 +129,14 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
                 else:
                     path.unlink(missing_ok=True)
     return tuple(left)
+
+
+def _delete_locks(folder: Path, locks: Garbage) -> None:
+    """Delete the locks that no process holds."""
+    with storing(folder):
+        for path in locks.paths:
+            with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
+                path.unlink(missing_ok=True)
 
 
 def _lock_of_whole(one: Garbage) -> tuple[str, ...]:

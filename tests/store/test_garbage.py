@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import pytest
 
 from harness.store.choices import Choice
-from harness.store.garbage import Kept, delete, find_garbage
+from harness.store.garbage import ABANDONED, Kept, delete, find_garbage, find_leftovers
 from harness.store.locks import lock
 from harness.store.records import CellSpec, Run
 from harness.store.runs import NewerRecordError, Store
@@ -50,6 +52,32 @@ KEPT = Kept(frozenset({"aa"}), frozenset({"f1"}), frozenset({"x1"}))
 
 def everything(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_killed_processes_left_is_garbage_once_it_is_old(folder, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    files.write_text(home / ".verify-1" / "store" / "fits" / "f1" / "weights", "123")
+    files.write_text(folder / "pictures" / "dd" / "confusion.png", "123")
+    lock(folder, "held").acquire().lock.release()
+    lock(folder, "free").acquire().lock.release()
+    assert find_leftovers(folder, KEPT, home) == ()
+    before = time.time() - 2 * ABANDONED
+    for path in (*folder.rglob("*"), *home.rglob("*")):
+        os.utime(path, (before, before))
+    found = find_leftovers(folder, KEPT, home)
+    assert [(one.kind, one.key) for one in found] == [
+        ("run", "dd"),
+        ("leftover", "fits/.merge-1"),
+        ("leftover", "features/.x3.json.tmp"),
+        ("leftover", ".verify-1"),
+        ("locks", "locks/ (2)"),
+    ]
+    kept = {name: text for name, text in everything(folder).items() if "/." not in name and "/dd/" not in name}
+    with lock(folder, "held"):
+        assert delete(folder, found) == ()
+        assert [path.name for path in (folder / "locks").iterdir()] == ["held.lock"]
+    assert everything(folder) == {name: text for name, text in kept.items() if name != "locks/free.lock"}
+    assert list(home.iterdir()) == []
 
 
 def test_scores_without_a_record_are_garbage(folder):
