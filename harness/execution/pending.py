@@ -39,7 +39,7 @@ def is_to_do(key: str, store: Store, *, retried: bool) -> bool:
 
 
 def failure_meanwhile(unit: Unit, todo: Unit, store: Store) -> Failure | None:
-    """Failure of a fit that another process tried while this one waited; None without one.
+    """Failure of a fit that another process tried meanwhile; None without one.
 
     Args:
         unit: as it was waited for.

@@ -46,7 +46,7 @@ class Garbage:
     kind: str
     """`run`, `fit`, `features`, or what killed processes leave."""
     key: str
-    """Of what was left, its place."""
+    """Place of what was left; else a key."""
     paths: tuple[Path, ...]
     size: int
     """Bytes."""
