@@ -11,7 +11,7 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
 
 from harness.datasets.mocap_actions import build
 from harness.execution import data_faults, work
-from harness.system import environment
+from harness.system import code, environment
 
 for name in (
     "harness.backbones._torchvision",
@@ -24,5 +24,6 @@ for name in (
 data_faults.code()
 build.drawing_code()
 environment.provenance({}, "cpu")
+code.read_core()
 
 __all__ = ["work"]

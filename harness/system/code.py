@@ -102,6 +102,17 @@ def module_hash(module: str) -> str:
     return _digest({module: b"" if path is None else read_source(path).code})
 
 
+def read_core() -> None:
+    """Read what hashes need of the core's files, for processes that are forked later.
+
+    There only a file that was edited since is read again.
+    """
+    for module, path in _modules(CORE).items():
+        if makes_numbers(module):
+            read_source(path)
+    _core_needs()
+
+
 def makes_numbers(module: str) -> bool:
     """Tell whether a module of the core makes numbers.
 

@@ -45,15 +45,21 @@ class Source:
     """Constants that may name a file or a module."""
 
 
-@functools.cache
 def read_source(path: Path) -> Source:
     """Read the source of a module.
 
-    Docstrings, comments, annotations, imports for type checkers and a card's words to people are left out.
+    Docstrings, comments, annotations, imports for type checkers and a card's words to people are left out. Remembered
+    while the process lives, as long as size, times and inode of the file stay the same.
 
     Raises:
         SyntaxError: when it is no Python.
     """
+    state = path.stat()
+    return _read_source(path, state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@functools.lru_cache(maxsize=4096)
+def _read_source(path: Path, *_state: int) -> Source:
     with _PARSING:
         tree = ast.parse(path.read_bytes())
     reader = _Reader()

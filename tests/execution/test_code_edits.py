@@ -17,7 +17,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.suites.schema import Suite
 from harness.system import code
-from harness.system.source import read_source
+from harness.system.source import _read_source
 
 SUITE = {
     "name": "edited",
@@ -136,7 +136,7 @@ def planned(toy, tree, monkeypatch):
     def read(path):
         known = (path, path.read_bytes())
         if known not in parsed:
-            parsed[known] = read_source.__wrapped__(path)
+            parsed[known] = _read_source.__wrapped__(path)
         return parsed[known]
 
     monkeypatch.setattr(code.util, "find_spec", found)

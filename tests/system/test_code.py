@@ -10,7 +10,7 @@ import pytest
 
 import harness
 from harness.errors import PluginError
-from harness.system import code
+from harness.system import code, source
 
 FILES = {
     "__init__.py": "import os\n",
@@ -58,7 +58,7 @@ def package(tmp_path, monkeypatch):
 def forget() -> None:
     for function in (code._closure_hash, code.module_hash, code._file, code._modules, code._data, code._offered):
         function.cache_clear()
-    code.read_source.cache_clear()
+    source._read_source.cache_clear()
 
 
 def fresh_hash(module: str = "method") -> str:

@@ -30,3 +30,12 @@ def test_threads_parse_one_after_the_other(tmp_path, monkeypatch):
         codes = {one.code for one in pool.map(source.read_source, paths)}
     assert len(codes) == 6
     assert alone == [True] * 6
+
+
+def test_a_file_that_is_edited_is_read_again(tmp_path):
+    file = tmp_path / "edited.py"
+    file.write_text("A = 1\n")
+    before = source.read_source(file)
+    assert source.read_source(file) is before
+    file.write_text("A = 1 + 1\n")
+    assert source.read_source(file).code != before.code
