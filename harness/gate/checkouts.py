@@ -13,9 +13,28 @@ from pathlib import Path, PurePosixPath
 from harness.errors import UsageError
 from harness.gate.cache import cached
 from harness.gate.comparison import Version
+from harness.system.hashing import file_hash
 
 WORKING_TREE = ""
 """Reference that stands for the working tree with what is not committed."""
+OF_A_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+"""Variables of `git rev-parse --local-env-vars`, without those of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,7 @@ def check_out(root: Path, version: Version, folder: Path, left_out: Sequence[Pat
             _clone(root, folder)
             _git(folder, "checkout", "--quiet", "--detach", commit)
             if (folder / ".gitmodules").is_file():
+                _git(folder, "config", "remote.origin.url", _origin(root))  # what relative addresses begin at
                 _git(folder, "submodule", "--quiet", "update", "--init", "--recursive")
             if changes:
                 _copy_changes(root, folder, left_out)
@@ -94,6 +114,12 @@ def _clone(root: Path, folder: Path) -> None:
     shutil.copy2(shallow, folder / ".git" / "shallow")
 
 
+def _origin(root: Path) -> str:
+    """Address that a repository was cloned from; itself without one, as Git has it."""
+    url = _try_git(root, "config", "remote.origin.url") or str(root)
+    return str((root / url).resolve()) if url.startswith(".") else url
+
+
 def _changes(root: Path, left_out: Sequence[Path]) -> str:
     """Hash the changes since the last commit, with untracked files; empty without."""
     changed = _changed_files(root, left_out)
@@ -102,11 +128,11 @@ def _changes(root: Path, left_out: Sequence[Path]) -> str:
     total = hashlib.sha256()
     for name in changed:
         path = root / name
-        total.update(f"{name}\0".encode())
+        total.update(os.fsencode(f"{name}\0"))
         if path.is_symlink():
             total.update(os.fsencode(path.readlink()))
         elif path.is_file():
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+            total.update(bytes.fromhex(file_hash(path)))
     return total.hexdigest()[:12]
 
 
@@ -141,18 +167,26 @@ def _in_folders(root: Path, name: str) -> bool:
     return not any(place.is_symlink() or place.is_file() for place in above if place != root)
 
 
+def without_repository() -> dict[str, str]:
+    """Environment variables without those that name a repository.
+
+    Git gives them to hooks, and they count more than the folder that a command is said in.
+    """
+    return {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
+
+
 def _git(folder: Path, *arguments: str) -> str:
     try:
         command = ["git", "-C", str(folder), *arguments]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        run = subprocess.run(command, capture_output=True, env=without_repository(), check=False)  # noqa: S603
     except FileNotFoundError:
         msg = "git is not installed, which the gate takes both versions from"
         raise UsageError(msg) from None
     if run.returncode:
-        lines = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]
+        lines = os.fsdecode(run.stderr).strip().splitlines() or [f"exit code {run.returncode}"]
         msg = f"git {arguments[0]} in {folder}: {lines[-1]}"
         raise UsageError(msg)
-    return run.stdout.strip()
+    return os.fsdecode(run.stdout).rstrip("\r\n")  # names of files need not be text
 
 
 def _try_git(folder: Path, *arguments: str) -> str | None:

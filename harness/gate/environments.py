@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.gate.cache import cached
-from harness.gate.checkouts import Checkout
+from harness.gate.checkouts import Checkout, without_repository
 from harness.system import progress
 from harness.system.hashing import digest
 
@@ -28,7 +28,7 @@ class InstallationError(HarnessError):
 
 def variables() -> dict[str, str]:
     """Environment variables without those that bring in other code."""
-    return {name: value for name, value in os.environ.items() if name not in OTHER_CODE}
+    return {name: value for name, value in without_repository().items() if name not in OTHER_CODE}
 
 
 def packages(python: Path) -> dict[str, str]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,9 @@ import pytest
 from harness.errors import UsageError
 from harness.gate.checkouts import WORKING_TREE, check_out, resolve
 from harness.gate.checkouts import repository as root_of
+from harness.gate.environments import variables
 
-from .conftest import WORK
+from .conftest import WORK, Repository
 
 
 def test_a_commit_is_checked_out_as_it_was(repository, tmp_path):
@@ -122,6 +125,65 @@ def test_a_file_and_a_link_that_became_folders(repository, tmp_path):
     folder = check_out(repository.folder, resolve(repository.folder, WORKING_TREE), tmp_path / "tree").folder
     assert [(folder / name / "inner.py").read_text() for name in ("package.py", "link")] == ["2\n", "2\n"]
     assert not (tmp_path / "inner.py").exists()
+
+
+def test_in_a_hook_the_users_repository_is_left_as_it_is(repository, tmp_path, monkeypatch):
+    first = repository.commit(toy=WORK)
+    last = repository.commit(toy="changed = 1\n")
+    repository.write(toy="changed = 2\n")
+    repository.git("add", "--all")
+    own = repository.folder / ".git"
+    before = (own / "index").read_bytes()
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_DIR", str(own))
+        hook.setenv("GIT_INDEX_FILE", str(own / "index"))
+        hook.setenv("GIT_WORK_TREE", str(repository.folder))
+        root = root_of(repository.folder)
+        folder = check_out(root, resolve(root, first), tmp_path / "first").folder
+        tree = check_out(root, resolve(root, WORKING_TREE), tmp_path / "tree").folder
+        assert not {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"} & {*variables()}
+    assert (folder / "toy.py").read_text() == WORK
+    assert (tree / "toy.py").read_text() == "changed = 2\n"
+    assert (own / "HEAD").read_text() == "ref: refs/heads/main\n"
+    assert repository.git("rev-parse", "HEAD") == last
+    assert (own / "index").read_bytes() == before
+    assert (repository.folder / "toy.py").read_text() == "changed = 2\n"
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth=1",)])
+def test_relative_addresses_of_submodules_begin_where_the_repository_came_from(tmp_path, monkeypatch, depth):
+    for name, value in (("COUNT", "1"), ("KEY_0", "protocol.file.allow"), ("VALUE_0", "always")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    server = tmp_path / "server"
+    for name in ("library", "project"):
+        (server / name).mkdir(parents=True)
+    library, project = Repository(server / "library"), Repository(server / "project")
+    library.commit(inner="1\n")
+    project.git("submodule", "--quiet", "add", str(server / "library"), "library")
+    project.git("config", "--file", ".gitmodules", "submodule.library.url", "../library")
+    commit = project.commit(toy=WORK)
+    user = tmp_path / "user" / "project"
+    project.git("clone", "--quiet", *depth, f"file://{server}/project", str(user))
+    folder = check_out(user, resolve(user, commit), tmp_path / "first").folder
+    assert (folder / "library" / "inner.py").read_text() == "1\n"
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names of files are text there")
+def test_untracked_names_need_not_be_text(repository, tmp_path):
+    repository.commit(toy=WORK)
+    name = os.fsdecode(b" odd \xff.bin")
+    (repository.folder / name).write_bytes(b"1")
+    version = resolve(repository.folder, WORKING_TREE)
+    assert (check_out(repository.folder, version, tmp_path / "tree").folder / name).read_bytes() == b"1"
+
+
+def test_untracked_files_are_read_in_blocks(repository, monkeypatch):
+    repository.commit(toy=WORK)
+    repository.write(large="1\n")
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read as a whole"))
+    version = resolve(repository.folder, WORKING_TREE)
+    repository.write(large="2\n")
+    assert resolve(repository.folder, WORKING_TREE) != version
 
 
 def test_an_unknown_reference_says_how_to_fetch_it(repository):
