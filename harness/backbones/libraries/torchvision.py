@@ -19,8 +19,12 @@ from harness.values import Inputs, Recipe
 OWN = ("num_classes", "progress", "weights")
 """Options of torchvision that would give no vectors, or no random weights."""
 AUXILIARY = ("googlenet", "inception_v3")
-"""Networks with further classifiers, which `NO_AUXILIARY` leaves out."""
-NO_AUXILIARY = {"aux_logits": False, "init_weights": True}
+"""Networks with further classifiers, and weights that learnt from other pixels."""
+OF_AUXILIARY = {"aux_logits": False, "init_weights": True, "transform_input": True}
+"""Options of networks of `AUXILIARY`.
+
+Their published weights want the transform, which takes pixels as the others want them.
+"""
 CLIPS = {"mvit": (16, 4), "swin3d": (32, 2), "s3d": (128, 2), "": (16, 2)}
 """Frames and stride that are stated for weights, by the start of the name."""
 
@@ -78,7 +82,7 @@ class Torchvision:
             resize=round(min(transform.resize_size) * side / crop),
         )
         self.inputs = Inputs(view=view, mean=tuple(transform.mean), std=tuple(transform.std))
-        self._options = {**(NO_AUXILIARY if model in AUXILIARY else {}), **_sizes(model, view), **options}
+        self._options = {**(OF_AUXILIARY if model in AUXILIARY else {}), **_sizes(model, view), **options}
         network = on_meta(self._create)
         self._anatomy = examine(network, view, blocks(network))
         kind = "" if self._is_video else f" on each frame, {over_time} over time"

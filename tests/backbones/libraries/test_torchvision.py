@@ -69,6 +69,21 @@ def test_dims_and_views(model, dim, view):
     assert (backbone.card.dim, (seen.frames, seen.stride, seen.size, seen.resize)) == (dim, view)
 
 
+@pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
+def test_published_weights_see_the_pixels_that_they_learnt_from(model, monkeypatch):
+    file = models.get_model(model, init_weights=False, aux_logits=True).state_dict()
+    monkeypatch.setattr(models._api, "load_state_dict_from_url", lambda *arguments, **named: file)
+    own = models.get_model(model, weights="DEFAULT").eval()
+    own.fc = torch.nn.Identity()
+    backbone = Torchvision(model, size=75, frames=1)
+    network = backbone.build(seed=0).eval()
+    network.load_state_dict({name: file[name] for name in network.state_dict()})
+    batch = clips(backbone)
+    with torch.inference_mode():
+        wanted = own(batch[:, :, 0])
+        assert torch.linalg.norm(network(batch) - wanted) < 1e-3 * wanted.norm()
+
+
 def test_positions_of_a_transformer_follow_the_size():
     backbone = Torchvision("vit_b_32", size=64, frames=1)
     assert (backbone.inputs.view.size, backbone.inputs.view.resize) == (64, 73)
