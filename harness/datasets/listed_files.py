@@ -201,9 +201,12 @@ def _segment(entry: ListedFile, path: Path, record: Record, seconds: tuple[float
     With the frame after its last.
 
     Raises:
-        DataError: when the file ends before, or no frame is shown between the two.
+        DataError: when the file ends before, no frame is shown between the two, or the time between frames varies.
     """
     start, end = seconds
+    if "variable-rate" in record.remarks and not entry.cut:  # which is of frames that a list numbers
+        msg = f"{path}: {start:g} to {end:g} s names no frames of it, as the time between its frames varies"
+        raise DataError(f"{msg}; encode it anew at a constant rate (ffmpeg -i OLD -vf fps=25 NEW)")
     first, last = (round(second * record.fps) for second in seconds)
     last = min(last, record.frames) if entry.cut else last
     if not first < last <= record.frames:

@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -288,6 +289,25 @@ def test_check_looks_at_the_whole_files_of_parts(rows, write):
 def test_a_part_that_is_none(rows, write, seconds, problem):
     write(parts(rows, seconds))
     with pytest.raises(DataError, match=problem):
+        Manifest().split("train")
+
+
+def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path):
+    """The average rate tells no frame of a second: 20 frames of the first second are followed by 5 of the next."""
+    with av.open(str(tmp_path / "varies.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=1000)
+        stream.width, stream.height = 64, 48
+        for time in (*range(0, 1000, 50), *range(1000, 2000, 200)):
+            picture = np.full((48, 64, 3), time // 10, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = time
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    rows[0]["path"] = "varies.mp4"
+    write(rows)
+    assert Manifest().split("train").videos[0].frames == 25
+    write([rows[0] | {"start": "0", "end": "1"}, *rows[1:]])
+    with pytest.raises(DataError, match=r"0 to 1 s names no frames of it, as the time between its frames varies; enc"):
         Manifest().split("train")
 
 
