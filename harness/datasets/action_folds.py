@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from harness.datasets.listed_files import OnBadFile
 from harness.datasets.located import ListedDataset
+from harness.system.presence import is_folder
 
 
 class FoldedDataset(ListedDataset):
@@ -43,4 +44,4 @@ class FoldedDataset(ListedDataset):
 
     def place(self, classes: Iterable[str]) -> str | None:
         """Find which of `places` holds folders of the classes; None where none does."""
-        return next((one for one in self.places if any((self.folder / one / name).is_dir() for name in classes)), None)
+        return next((one for one in self.places if any(is_folder(self.folder / one / name) for name in classes)), None)

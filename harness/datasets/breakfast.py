@@ -14,6 +14,7 @@ from harness.datasets.folders import media, visible
 from harness.datasets.listed_files import ListedFile, OnBadFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -98,10 +99,10 @@ class Breakfast(ListedDataset):
             UsageError: when nothing says where the data set lies.
             DataError: when somebody's folder is not there.
         """
-        folder = self.location / VIDEOS if (self.location / VIDEOS).is_dir() else self.location
+        folder = self.location / VIDEOS if is_folder(self.location / VIDEOS) else self.location
         for people in PEOPLE.values():
             for person in people:
-                if not (folder / person).is_dir():
+                if not is_folder(folder / person):
                     msg = (
                         f"data set {self.card.name!r}: no {person}/ in {folder}, of people {PEOPLE[1][0]} to "
                         f"{PEOPLE[4][-1]}; unpack all archives, or correct the path"
@@ -170,7 +171,7 @@ class Breakfast(ListedDataset):
         """List a person's videos, by camera and activity."""
         files: dict[str, ListedFile] = {}
         for camera in visible(self.folder / person):
-            if not camera.is_dir():
+            if not is_folder(camera):
                 continue
             for path in media(visible(camera)):
                 match = _NAME.fullmatch(path.name)

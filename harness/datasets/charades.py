@@ -14,6 +14,7 @@ from harness.datasets.file_names import read_lines
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -69,7 +70,7 @@ class Charades(ListedDataset):
         """Read `Charades_v1_train.csv` and `Charades_v1_test.csv`."""
         train, test = ({row.subject for row in rows.values()} for rows in self._rows.values())
         both = train & test
-        place = next(one for one in VIDEOS if not one or (self.folder / one).is_dir())
+        place = next(one for one in VIDEOS if not one or is_folder(self.folder / one))
         files = [
             ListedFile(
                 path=f"{place}/{video}.mp4" if place else f"{video}.mp4",

@@ -12,6 +12,7 @@ from harness.datasets.json_lists import REMEDY, read_json, read_objects
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -53,7 +54,7 @@ class Diving48(ListedDataset):
         """Read `Diving48_V2_train.json` or `Diving48_V2_test.json`, and the vocabulary."""
         train, test = ({_video(clip) for clip in clips} for clips in self._clips.values())
         both = train & test
-        place = next(one for one in VIDEOS if not one or (self.folder / one).is_dir())
+        place = next(one for one in VIDEOS if not one or is_folder(self.folder / one))
         files = [
             ListedFile(
                 path=f"{place}/{clip}.mp4" if place else f"{clip}.mp4",

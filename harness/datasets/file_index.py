@@ -15,6 +15,7 @@ from harness.errors import DataError
 from harness.system import paths, processes, progress
 from harness.system.code import code_hash
 from harness.system.hashing import digest
+from harness.system.presence import is_file, is_folder
 from harness.video import container
 from harness.video.archive import FileState, member
 from harness.video.probe import Record, probe, unusable
@@ -229,9 +230,9 @@ def _looking_code() -> str:
 def _patience(file: Path) -> float:
     """Seconds that a worker may take for a file, or a folder of frames."""
     try:
-        if file.is_dir():
+        if is_folder(file):
             return PATIENCE + FRAME_PATIENCE * sum(1 for _ in file.iterdir())
-        place = None if file.is_file() else member(file)
+        place = None if is_file(file) else member(file)
         return PATIENCE + BYTE_PATIENCE * (file.stat().st_size if place is None else place.size)
     except (OSError, DataError):  # which its record will say
         return PATIENCE

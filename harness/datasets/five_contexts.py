@@ -9,6 +9,7 @@ from harness.datasets.folders import media, visible
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -38,7 +39,7 @@ class FiveContexts(ListedDataset):
             side: [
                 (context.name, path)
                 for context in visible(self.folder / side)
-                if context.is_dir()
+                if is_folder(context)
                 for path in media(visible(context))
             ]
             for side in self.card.splits

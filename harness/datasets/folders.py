@@ -12,6 +12,7 @@ from harness.datasets.file_names import plain
 from harness.datasets.listed_files import ListedFile, OnBadFile, expect_rate
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError, UsageError
+from harness.system.presence import ABSENT, is_folder
 from harness.video.frame_folder import IMAGES
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class VideoFolders(ListedDataset):
     def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
         """Walk the class folders, and split them where there are no `train/` and `test/`."""
         folder = self.folder
-        if all((folder / side).is_dir() for side in self.card.splits):
+        if all(is_folder(folder / side) for side in self.card.splits):
             sides = {side: _files(folder, f"{side}/", frames=self.fps is not None) for side in self.card.splits}
             _expect_fit(folder, sides)
             files = sides[name]
@@ -108,13 +109,13 @@ def visible(folder: Path) -> list[Path]:
         paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
         msg = f"{folder}: cannot be read as a folder ({error.strerror}); correct the path, or its permissions"
-        raise DataError(msg) from error
+        raise DataError(msg, reason="" if error.errno in ABSENT else "unreadable") from error
     return sorted(paths, key=lambda path: (plain(path.name), path))
 
 
 def media(paths: Iterable[Path]) -> list[Path]:
     """Select the paths that are named as a video or an image."""
-    return [path for path in paths if path.suffix.lower() in VIDEOS | IMAGES and not path.is_dir()]
+    return [path for path in paths if path.suffix.lower() in VIDEOS | IMAGES and not is_folder(path)]
 
 
 def _files(root: Path, below: str, *, frames: bool) -> dict[str, dict[str, str]]:
@@ -125,12 +126,12 @@ def _files(root: Path, below: str, *, frames: bool) -> dict[str, dict[str, str]]
     select = _videos if frames else media
     classes: dict[str, dict[str, str]] = {}
     for folder in visible(root / below):
-        if not folder.is_dir():
+        if not is_folder(folder):
             continue
         inside = visible(folder)
         paths = dict.fromkeys((_below(root, path) for path in select(inside)), "")
         for group in inside:
-            if group.is_dir() and _below(root, group) not in paths:
+            if is_folder(group) and _below(root, group) not in paths:
                 named = plain(_below(root, group).removeprefix(below))
                 paths |= dict.fromkeys((_below(root, path) for path in select(visible(group))), named)
         if not paths:
@@ -151,10 +152,10 @@ def _videos(paths: Sequence[Path]) -> list[Path]:
     """
     chosen = []
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             inside = visible(path)
             images = _images(inside)
-            others = [one for one in inside if one.is_dir() or one.suffix.lower() in VIDEOS]
+            others = [one for one in inside if is_folder(one) or one.suffix.lower() in VIDEOS]
             if images and others:
                 msg = f"{others[0]}: lies among images, which `fps` makes the frames of one video; move it elsewhere"
                 raise DataError(msg)
@@ -169,7 +170,7 @@ def _videos(paths: Sequence[Path]) -> list[Path]:
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if path.suffix.lower() in IMAGES and not path.is_dir()]
+    return [path for path in paths if path.suffix.lower() in IMAGES and not is_folder(path)]
 
 
 def _below(root: Path, path: Path) -> str:

@@ -12,6 +12,7 @@ from harness.datasets.action_folds import FoldedDataset
 from harness.datasets.file_names import read_lines
 from harness.datasets.listed_files import ListedFile
 from harness.errors import DataError
+from harness.system.presence import is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -94,7 +95,7 @@ class HMDB51(FoldedDataset):
             return ""
         known = {*lists, *(self.places if not place else ()), LISTS}
         for path in sorted((self.folder / place).iterdir()):
-            if path.is_dir() and path.name not in known and not path.name.startswith("."):
+            if is_folder(path) and path.name not in known and not path.name.startswith("."):
                 msg = (
                     f"{path}: {LISTS}/ has no {path.name}_test_split{self.fold}.txt for this class folder; get the "
                     "official lists again, or move the folder away"

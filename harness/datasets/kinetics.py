@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, NoReturn
 
 from harness.datasets import cards
 from harness.datasets.folders import VIDEOS
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_file
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -49,9 +51,9 @@ class Kinetics400(ListedDataset):
     Source: Kay et al., "The Kinetics human action video dataset", 2017.
 
     Expected: `train.csv` and `validate.csv` (or `val.csv`) in the folder or in `annotations/`, and clips
-    `<youtube_id>_<start, 6 digits>_<end, 6 digits>.mp4` or `<youtube_id>.mp4` anywhere below the folder:
-    `train/<label>/`, `<label>/`, all in one folder. The list gives the label, not the folder. Clips as they came from
-    YouTube, `.mkv` or `.webm`, do as well, also with the suffix behind another one.
+    `<youtube_id>_<start, 6 digits>_<end, 6 digits>.mp4` anywhere below the folder: `train/<label>/`, `<label>/`, all in
+    one folder; or `<youtube_id>.mp4`, where the lists have no other clip of the video. The list gives the label, not
+    the folder. Clips as they came from YouTube, `.mkv` or `.webm`, do as well, also with the suffix behind another one.
 
     The split `test` is the validation list, which everybody measures on: the labels of the test list are not public.
     Clips that are not there are left out, and the splits say so; a number from an incomplete copy is a number on
@@ -69,7 +71,7 @@ class Kinetics400(ListedDataset):
         number = {label: index for index, label in enumerate(classes)}
         files = [
             ListedFile(
-                path=self._files.get(row.clip) or self._files.get(row.youtube_id) or _expected(name, row),
+                path=self._files.get(row.clip) or self._files.get(self._alone(row)) or _expected(name, row),
                 id=row.clip,
                 labels={"action": number[row.label]},
                 group=row.youtube_id,
@@ -77,6 +79,15 @@ class Kinetics400(ListedDataset):
             for row in rows[name]
         ]
         return files, {"action": classes}
+
+    def _alone(self, row: Row) -> str:
+        """Name of a clip that is its video's only one, without times; else empty."""
+        return row.youtube_id if self._clips[row.youtube_id] == 1 else ""
+
+    @cached_property
+    def _clips(self) -> Counter[str]:
+        """Count the clips of each video in both lists."""
+        return Counter(row.youtube_id for rows in self._rows.values() for row in rows)
 
     @cached_property
     def _files(self) -> dict[str, str]:
@@ -86,7 +97,7 @@ class Kinetics400(ListedDataset):
         """
         clips: dict[str, str] = {}
         walked = set()
-        for folder, below, names in os.walk(self.folder, followlinks=True):
+        for folder, below, names in os.walk(self.folder, followlinks=True, onerror=_refuse):
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in walked:  # a link that leads back
                 below.clear()
@@ -123,7 +134,7 @@ class Kinetics400(ListedDataset):
         for below in FOLDERS:
             for name in LISTS[split]:
                 path = self.folder / below / f"{name}.csv"
-                if path.is_file():
+                if is_file(path):
                     return path
         names = " or ".join(f"{name}.csv" for name in LISTS[split])
         msg = f"data set {self.card.name!r}: no {names} in {self.folder} or {FOLDERS[1]}/ there; get the official lists"
@@ -137,6 +148,12 @@ class Kinetics600(Kinetics400):
     """
 
     card: ClassVar[DatasetCard] = cards.KINETICS600
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Refuse a folder that cannot be listed, whose clips are not gone for that."""
+    msg = f"{error.filename}: cannot be listed ({error.strerror}); check its permissions and the disk"
+    raise DataError(msg, reason="unreadable") from error
 
 
 def _expected(split: str, row: Row) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from harness.datasets import locations
 from harness.datasets.listed_files import ListedFile, OnBadFile, read_split
-from harness.errors import unknown
+from harness.errors import DataError, unknown
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -79,7 +79,12 @@ class ListedDataset(LocatedDataset, abc.ABC):
         card = type(self).card
         if name not in card.splits:
             raise unknown("split", name, card.splits)
-        files, classes = self.listed(name)
+        try:
+            files, classes = self.listed(name)
+        except OSError as error:
+            what = error.filename or self.folder
+            msg = f"{what}: cannot be read ({error.strerror}); check its permissions and the disk"
+            raise DataError(msg, reason="unreadable") from error
         return read_split(
             name,
             self.folder,

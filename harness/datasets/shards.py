@@ -10,6 +10,7 @@ from harness.datasets import cards
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_file
 from harness.video.archive import Member, members
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Shards(ListedDataset):
                 archive, is there twice or is no text, or a class is no number.
         """
         folder = self.folder
-        archives = sorted(path for path in folder.glob("*.tar") if path.is_file() and not path.name.startswith("."))
+        archives = sorted(path for path in folder.glob("*.tar") if is_file(path) and not path.name.startswith("."))
         if not archives:
             msg = f"{folder}: no *.tar in this folder; correct the path with `harness dataset add {self.card.name}`"
             raise DataError(msg)

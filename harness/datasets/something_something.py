@@ -12,6 +12,7 @@ from harness.datasets.json_lists import REMEDY, read_json, read_objects
 from harness.datasets.listed_files import ListedFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError
+from harness.system.presence import is_file, is_folder
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -57,7 +58,7 @@ class SomethingSomethingV2(ListedDataset):
     def listed(self, name: str) -> tuple[list[ListedFile], dict[str, tuple[str, ...]]]:
         """Read `train.json` or `validation.json`, and `labels.json`."""
         numbers = self._numbers
-        place = next(one for one in VIDEOS if not one or (self.folder / one).is_dir())
+        place = next(one for one in VIDEOS if not one or is_folder(self.folder / one))
         files = [
             ListedFile(
                 path=f"{place}/{clip}.webm" if place else f"{clip}.webm", id=clip, labels={"action": numbers[label]}
@@ -71,7 +72,7 @@ class SomethingSomethingV2(ListedDataset):
         """Folder of the lists, and the beginning of their names."""
         for below in FOLDERS:
             for prefix in PREFIXES:
-                if (self.folder / below / f"{prefix}{LABELS}").is_file():
+                if is_file(self.folder / below / f"{prefix}{LABELS}"):
                     return self.folder / below, prefix
         names = " or ".join(f"{prefix}{LABELS}" for prefix in PREFIXES)
         places = " or ".join(f"{below}/" for below in FOLDERS if below)

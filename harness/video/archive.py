@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from harness.errors import DataError
+from harness.system.presence import is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def member(path: Path) -> Member | None:
         DataError: when the archive is no tar archive, or is compressed or cut short.
     """
     for parent in path.parents:
-        if parent.suffix == ".tar" and parent.is_file():
+        if parent.suffix == ".tar" and is_file(parent):
             return members(parent).get(path.relative_to(parent).as_posix())
     return None
 

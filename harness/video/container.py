@@ -11,6 +11,7 @@ import av
 from av.stream import Disposition
 
 from harness.errors import DataError
+from harness.system.presence import is_file, is_folder
 from harness.video import tally
 from harness.video.archive import FileState, Member, member, state
 from harness.video.frame_folder import folder_state, frame_files
@@ -160,9 +161,9 @@ def identity(path: Path) -> tuple[str, FileState]:
     Raises:
         OSError: when there is no such file.
     """
-    if path.is_dir():
+    if is_folder(path):
         return str(path), folder_state(path)
-    place = member(path) if not path.is_file() else None
+    place = member(path) if not is_file(path) else None
     return str(path), state(path if place is None else place.archive)
 
 
@@ -175,7 +176,7 @@ def digest(path: Path) -> tuple[str, int]:
         DataError: when there is no such file, it is empty, or a folder that is no video.
         OSError: when it cannot be read.
     """
-    if path.is_dir():
+    if is_folder(path):
         return of_frames(digest(file) for file in frame_files(path))
     sha = hashlib.sha256()
     with stored(path) as (file, size):
@@ -210,10 +211,10 @@ def stored(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 def _located(path: Path) -> Member | None:
     """Locate the file inside an archive; None when it lies in a folder, as most do."""
     place = None
-    if not path.is_file():
+    if not is_file(path):
         place = member(path)
         if place is None:
-            what, reason = ("is a folder, not a video", "folder") if path.is_dir() else ("no such video", "missing")
+            what, reason = ("is a folder, not a video", "folder") if is_folder(path) else ("no such video", "missing")
             msg = f"{path}: {what}; check the path, or fetch the data set again"
             raise DataError(msg, reason=reason)
     if not (path.stat().st_size if place is None else place.size):

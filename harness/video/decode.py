@@ -13,6 +13,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from harness.errors import DataError
+from harness.system.presence import is_folder
 from harness.video.container import frames as decoded
 from harness.video.container import opened
 from harness.video.frame_folder import frame_files
@@ -117,7 +118,7 @@ def decode_here(path: Path, wanted: list[int] | None, short_side: int | None, to
         short_side: pixels.
         total: how many frames of the file decode, where that is known.
     """
-    if path.is_dir():
+    if is_folder(path):
         return _decode_folder(path, wanted, short_side, total)
     if wanted is None:
         return _decode_all(path, short_side, total)
@@ -151,7 +152,7 @@ def count_frames(path: Path) -> int:
     Raises:
         DataError: when the file is missing, is no video, or no frame decodes.
     """
-    if path.is_dir():
+    if is_folder(path):
         return len(frame_files(path))
     with opened(path) as (container, stream):
         count = sum(1 for _ in all_frames(path, container, stream))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import DataError
+from harness.system.presence import is_folder
 from harness.video import container, matroska
 from harness.video.frame_folder import frame_files
 
@@ -95,7 +96,7 @@ def probe(path: Path) -> Record:
     not caught here: see `harness.datasets.file_index`.
     """
     try:
-        if path.is_dir():
+        if is_folder(path):
             return _folder(path)
         sha256, size = container.digest(path)
         return _decode(path, sha256, size)

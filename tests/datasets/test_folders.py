@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -130,6 +133,21 @@ def test_wrong_folders(by_class, place):
     place("video-folders", by_class / "Backflip/0.AVI")
     with pytest.raises(DataError, match="cannot be read as a folder"):
         VideoFolders().split("train")
+
+
+def test_a_class_that_cannot_be_reached_is_not_left_out(by_class, monkeypatch):
+    stat = os.stat
+
+    def refused(asked, *arguments, **named):
+        if not isinstance(asked, int) and Path(asked) == by_class / "Backflip":
+            raise PermissionError(errno.EACCES, "Permission denied", str(asked))
+        return stat(asked, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(Path, "is_dir", os.path.isdir)  # as from Python 3.14 on
+    with pytest.raises(DataError, match=r"Backflip: cannot be read \(Permission denied\)") as caught:
+        VideoFolders(bad="skip").split("train")
+    assert caught.value.reason == "unreadable"
 
 
 def test_train_and_test_that_do_not_fit(split):

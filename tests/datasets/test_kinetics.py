@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -116,6 +117,22 @@ def test_clips_that_are_there_and_cannot_be_used(copy, place):
     with pytest.raises(DataError, match=r"1 of 4 videos of split 'train' cannot be used \(1 empty\)"):
         Kinetics400().split("train")
     assert set(Kinetics400(bad="skip").split("train").left_out.values()) == {"empty", "missing"}
+
+
+def test_clips_in_a_folder_that_cannot_be_listed_are_not_missing(copy, place, monkeypatch):
+    folder = copy(*NESTED)
+    place("kinetics400", folder)
+    scandir = os.scandir
+
+    def refused(path):
+        if str(path) == str(folder / "train" / "zumba"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(kinetics.os, "scandir", refused)
+    with pytest.raises(DataError, match=r"zumba: cannot be listed \(Permission denied\)") as caught:
+        Kinetics400(bad="skip").split("train")
+    assert caught.value.reason == "unreadable"
 
 
 def test_no_clip_at_all(copy, place):

@@ -85,6 +85,22 @@ def test_what_the_lists_say(copy, place):
     ]
 
 
+def test_a_file_named_by_its_video_is_the_clip_where_that_has_one_alone(copy, place):
+    folder = copy()
+    for clip in CLIPS:
+        (folder / clip).rename(folder / clip.rpartition("/")[2])
+    (folder / "-3B32lodo2M_000059_000069.mp4").rename(folder / "-3B32lodo2M.mp4")
+    (folder / "aaaaaaaaaa__000000_000010.mp4").rename(folder / "aaaaaaaaaa_.mp4")  # of two actions
+    (folder / "0347ZoDXyP0_000095_000105.mp4").rename(folder / "0347ZoDXyP0.mp4")  # in both lists
+    place("kinetics700", folder)
+    train = Kinetics700().split("train")
+    assert [video.id for video in train.videos] == ["-3B32lodo2M_000059_000069", "aaaaaaaaaa__000020_000030"]
+    assert set(train.left_out) >= {
+        "train/abseiling/0347ZoDXyP0_000095_000105.mp4",
+        "train/zumba/aaaaaaaaaa__000000_000010.mp4",
+    }
+
+
 @pytest.mark.parametrize(
     ("row", "problem"),
     [

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import wave
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -13,6 +16,7 @@ from av.stream import Disposition
 
 from harness.datasets.listed_files import ListedFile, read_split
 from harness.errors import DataError
+from harness.video import container
 from harness.video.decode import decode
 from harness.video.probe import REASONS, REMARKS, probe
 from harness.video.write import write_video
@@ -157,6 +161,34 @@ def test_a_file_that_the_system_does_not_let_be_read(tmp_path, monkeypatch):
     record = probe(tmp_path / "video.avi")
     assert record.reason == "unreadable"
     assert "Permission denied" in record.message
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("name", ["video.avi", "shard.tar/video.avi"])
+def test_a_file_that_cannot_be_reached_is_not_missing(tmp_path, monkeypatch, number, name):
+    path = tmp_path / name
+    stat = os.stat
+
+    def refused(asked, *arguments, **named):
+        if not isinstance(asked, int) and Path(asked) in (path, tmp_path / "shard.tar"):
+            raise OSError(number, os.strerror(number), str(asked))
+        return stat(asked, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(Path, "is_file", os.path.isfile)  # as from Python 3.14 on
+    monkeypatch.setattr(Path, "is_dir", os.path.isdir)
+    record = probe(path)
+    assert record.reason == "unreadable"
+    assert os.strerror(number) in record.message
+    with pytest.raises(OSError, match=os.strerror(number)):
+        container.identity(path)
+
+
+@pytest.mark.parametrize("name", ["gone.avi", "file/gone.avi", "loop", "with\0null.avi"])
+def test_a_file_that_is_not_there_is_missing(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    assert probe(tmp_path / name).reason == "missing"
 
 
 def remuxed(source, path, *, start=0, sound=0.0, options=None):
