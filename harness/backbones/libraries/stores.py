@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
+from urllib.request import urlopen
 
 import torch
 
 from harness.backbones.cards import PYTORCHVIDEO, TIMM, TORCHVISION, TRANSFORMERS
-from harness.backbones.libraries.importing import import_library
+from harness.backbones.libraries.importing import import_library, unknown_model
+from harness.backbones.libraries.pytorchvideo import known_models
 from harness.errors import DataError, UsageError, unknown
+from harness.system import files
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights in repositories of the Hub, the first that is there."""
+
+_HASH = re.compile(r"-([0-9a-f]{8,})\.")
+"""Beginning of a file's SHA-256 in its name."""
 
 
 class Published(Protocol):
@@ -52,9 +60,26 @@ class Address:
         return self.place if self.place.is_file() else None
 
     def download(self) -> Path:
-        """Fetch the file into the cache."""
-        self.place.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(self.url, str(self.place), progress=False)
+        """Fetch the file into the cache, whole or not at all.
+
+        Raises:
+            ValueError: when other bytes come than were to, by their number or by the hash in the file's name.
+        """
+        size, sha = 0, hashlib.sha256()
+        with files.replacing(self.place) as temporary:
+            with urlopen(self.url) as answer, temporary.open("wb") as file:  # noqa: S310  # an address of a library
+                while block := answer.read(2**20):
+                    file.write(block)
+                    sha.update(block)
+                    size += len(block)
+                length = answer.headers.get("Content-Length")
+            if length is not None and int(length) != size:
+                msg = f"{size} of {length} bytes came"
+                raise ValueError(msg)
+            named = _HASH.search(self.place.name)
+            if named is not None and not sha.hexdigest().startswith(named[1]):
+                msg = f"its SHA-256 begins with {sha.hexdigest()[:8]}, not with {named[1]}"
+                raise ValueError(msg)
         return self.place
 
 
@@ -127,6 +152,9 @@ def library_weights(backbone: str, tag: str = "", *, download: bool = False) -> 
 
 def _of_torchvision(model: str, tag: str) -> Published:
     models = import_library(TORCHVISION, "torchvision.models")
+    known = [*models.list_models(module=models.video), *models.list_models(module=models)]
+    if model not in known:
+        raise unknown_model(TORCHVISION, model, known)
     weights: Any = models.get_model_weights(model)
     if tag and tag not in weights.__members__:
         raise unknown(f"weights of torchvision:{model}:", tag, weights.__members__)
@@ -135,7 +163,14 @@ def _of_torchvision(model: str, tag: str) -> Published:
 
 def _of_timm(model: str, tag: str) -> Published:
     _refuse_tag(TIMM.name, model, tag)
-    config = import_library(TIMM, "timm").get_pretrained_cfg(model)
+    timm = import_library(TIMM, "timm")
+    name, _, weights = model.partition(".")
+    if not timm.is_model(name):
+        raise unknown_model(TIMM, name, timm.list_models())
+    known = [each.partition(".")[2] for each in timm.list_pretrained(f"{name}.*")]
+    if weights and weights not in known:
+        raise unknown(f"weights of timm:{name}:", weights, known)
+    config = timm.get_pretrained_cfg(model)
     if config is not None and config.hf_hub_id:
         return Repository(config.hf_hub_id, (config.hf_hub_filename,) if config.hf_hub_filename else HUB_FILES)
     if config is None or not config.url:
@@ -146,6 +181,9 @@ def _of_timm(model: str, tag: str) -> Published:
 
 def _of_pytorchvideo(model: str, tag: str) -> Published:
     _refuse_tag(PYTORCHVIDEO.name, model, tag)
+    known = known_models()
+    if model not in known:
+        raise unknown_model(PYTORCHVIDEO, model, known)
     hub = import_library(PYTORCHVIDEO, "pytorchvideo.models.hub")
     module = import_library(PYTORCHVIDEO, getattr(hub, model).__module__)
     addresses = {**getattr(module, "_checkpoint_paths", {}), **getattr(module, "checkpoint_paths", {})}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import torch
 
@@ -85,8 +87,8 @@ def test_networks_of_our_own_have_no_published_weights():
 
 
 def test_a_file_is_fetched_when_asked_and_what_fails_is_one_line(cache, tmp_path, monkeypatch):
-    source = tmp_path / "r3d_18-b3b3357e.pth"
-    source.write_bytes(b"x")
+    source = tmp_path / "r3d_18-2d711642.pth"
+    source.write_bytes(b"x")  # whose SHA-256 begins so
     address = stores.Address
     monkeypatch.setattr(stores, "Address", lambda url: address(source.as_uri()))
     assert library_weights("torchvision:r3d_18", download=True) == cache / source.name
@@ -95,6 +97,38 @@ def test_a_file_is_fetched_when_asked_and_what_fails_is_one_line(cache, tmp_path
     with pytest.raises(DataError, match="weights of 'torchvision:r3d_18' cannot be fetched from file:") as caught:
         library_weights("torchvision:r3d_18", download=True)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "problem"),
+    [("R50.pyth", "9", "5 of 9 bytes came"), ("r3d-b3b3357e.pth", None, "SHA-256 begins with 2d711642, not with b3")],
+)
+def test_a_file_that_is_cut_short_is_not_kept(cache, monkeypatch, name, length, problem):
+    class Answer(io.BytesIO):
+        headers = {} if length is None else {"Content-Length": length}
+
+    monkeypatch.setattr(stores, "urlopen", lambda url: Answer(b"x" if length is None else b"xxxxx"))
+    address = stores.Address(f"https://example.org/{name}")
+    with pytest.raises(ValueError, match=problem):
+        address.download()
+    assert address.find() is None
+    assert not [*cache.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("library", "model", "message"),
+    [
+        (TORCHVISION, "r3d_19", "unknown model of torchvision: 'r3d_19'; did you mean 'r3d_18'"),
+        (PYTORCHVIDEO, "slow_r5", "unknown model of pytorchvideo: 'slow_r5'; did you mean 'slow_r50'"),
+        (TIMM, "resnet_18", "unknown model of timm: 'resnet_18'; did you mean 'resnet18'"),
+        (TIMM, "resnet18.a1_in", "unknown weights of timm:resnet18: 'a1_in'; did you mean 'a1_in1k'"),
+    ],
+)
+def test_a_typo_is_one_line_with_the_nearest_names(cache, library, model, message):
+    pytest.importorskip(library.name) if library is not TORCHVISION else None
+    for download in (False, True):
+        with pytest.raises(UsageError, match=message):
+            library_weights(f"{library.name}:{model}", download=download)
 
 
 def test_the_hub_is_asked_for_safetensors_first(monkeypatch):
