@@ -75,8 +75,9 @@ def run_gate(
         InstallationError: when a version cannot be installed.
     """
     bounds = Bounds(settings.bounds)
+    before = noise.look()  # an installation is a load of its own
     base, head = (environment(side, settings.install, cache) for side in sides)
-    warnings = (*noise.look().warnings(), *other_packages(base, head))
+    warnings = (*before.warnings(), *other_packages(base, head))
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=cache) as folder:
         pair = Pair(base, head, _copy_benchmarks(sides[1], settings.benchmarks, plugin_folders, Path(folder), keyword))
         return _report(sides, lambda: measure(pair, bounds, passes=passes, instructions=instructions), warnings)

@@ -4,8 +4,22 @@ import time
 
 import psutil
 
-from harness.gate import noise
+from harness.gate import gate, noise
+from harness.gate.checkouts import Checkout
+from harness.gate.comparison import Version
 from harness.gate.noise import Quiet, busy_seconds, look
+from harness.gate.settings import GateSettings
+
+
+def test_a_gate_does_not_take_its_own_installations_for_noise(tmp_path, monkeypatch):
+    done = []
+    sides = tuple(Checkout(Version(name, name * 40), tmp_path) for name in "ab")
+    monkeypatch.setattr(gate.noise, "look", lambda: done.append("look") or Quiet(0.0, 0.0, {}))
+    monkeypatch.setattr(gate, "environment", lambda *_: done.append("install") or tmp_path)
+    monkeypatch.setattr(gate, "measure", lambda *_, **__: done.append("measure") or [])
+    (tmp_path / "benchmarks").mkdir()
+    gate.run_gate(sides, GateSettings(), cache=tmp_path)
+    assert done == ["look", "install", "install", "measure"]
 
 
 def test_a_quiet_machine_has_no_warnings():
