@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +18,13 @@ from harness.system import progress
 from harness.system.hashing import digest
 
 OTHER_CODE = ("PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS", "VIRTUAL_ENV")
+FOR_UV = {
+    "PIP_INDEX_URL": ("UV_INDEX_URL", "UV_DEFAULT_INDEX"),
+    "PIP_EXTRA_INDEX_URL": ("UV_EXTRA_INDEX_URL", "UV_INDEX"),
+    "PIP_FIND_LINKS": ("UV_FIND_LINKS",),
+    "PIP_CONSTRAINT": ("UV_CONSTRAINT",),
+}
+"""Variables of pip, and those of uv that mean the same: any of them counts."""
 SHOWN = 15
 """Lines of a failed installation that are shown."""
 
@@ -29,6 +36,18 @@ class InstallationError(HarnessError):
 def variables() -> dict[str, str]:
     """Environment variables without those that bring in other code."""
     return {name: value for name, value in without_repository().items() if name not in OTHER_CODE}
+
+
+def uv_variables() -> dict[str, str]:
+    """Environment variables for uv, which gets what they say to pip alone."""
+    values = variables()
+    for name, same in FOR_UV.items():
+        if values.get(name) and not any(other in values for other in same):
+            separator = "," if name == "PIP_FIND_LINKS" else " "
+            values[same[0]] = separator.join(values[name].split())
+            if name == "PIP_EXTRA_INDEX_URL":  # of which pip takes the best, and uv the first that has a package
+                values.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    return values
 
 
 def packages(python: Path) -> dict[str, str]:
@@ -86,17 +105,17 @@ def _install(checkout: Checkout, install: Sequence[str], folder: Path) -> None:
     uv = shutil.which("uv")
     if uv:
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], checkout)
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), *install], checkout)
+        _run([uv, "pip", "install", "--quiet", "--python", str(python), *install], checkout, uv_variables())
     else:
         venv.create(folder, with_pip=True)
         _run([str(python), "-m", "pip", "install", "--quiet", *install], checkout)
 
 
-def _run(command: Sequence[str], checkout: Checkout) -> None:
+def _run(command: Sequence[str], checkout: Checkout, values: Mapping[str, str] | None = None) -> None:
     run = subprocess.run(  # noqa: S603
         command,
         cwd=checkout.folder,
-        env=variables(),
+        env=variables() if values is None else values,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

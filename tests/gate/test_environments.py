@@ -49,6 +49,31 @@ def test_a_complete_environment_is_used_again_and_half_a_one_is_not(checkout, tm
     assert python.lstat().st_mtime_ns != before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for uv")
+def test_uv_gets_what_the_environment_says_to_pip(checkout, tmp_path, monkeypatch):
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(f'#!/bin/sh\n[ "$1" = venv ] && mkdir "$6" || env > "{tmp_path}/said"\n')
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}{os.pathsep}{os.defpath}")
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.example.org/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://one.example.org  https://two.example.org")
+    monkeypatch.setenv("PIP_FIND_LINKS", "/wheels https://three.example.org")
+    monkeypatch.setenv("PIP_CONSTRAINT", "ours.txt")
+    monkeypatch.setenv("UV_CONSTRAINT", "uvs.txt")
+    environment(checkout, ("toy",), tmp_path / "cache")
+    said = dict(line.split("=", 1) for line in (tmp_path / "said").read_text().splitlines() if line.startswith("UV_"))
+    assert said == {
+        "UV_INDEX_URL": "https://mirror.example.org/simple",
+        "UV_EXTRA_INDEX_URL": "https://one.example.org https://two.example.org",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": "/wheels,https://three.example.org",
+        "UV_CONSTRAINT": "uvs.txt",
+    }
+
+
 def test_packages_of_other_versions_are_named(tmp_path):
     for side, version in (("base", "1.0"), ("head", "2.0")):
         for name, number in (("one", version), ("same", "1.0"), (f"only_{side}", "1.0"), ("tested", version)):
