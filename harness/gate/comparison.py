@@ -85,7 +85,9 @@ class Comparison:
     fault: str = ""
     """Reason why the head could not be measured."""
     note: str = ""
-    """Remark; for a benchmark that only one side has, or scores that are alike."""
+    """Remark; for a benchmark that was not compared, or scores that are alike."""
+    compared: bool = True
+    """False where a side lacks it, fails in the base or skips it."""
 
     @property
     def of_one_side(self) -> bool:
@@ -153,9 +155,19 @@ class GateReport:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of the benchmarks' outcomes."""
+        """The worst of the benchmarks' outcomes.
+
+        Where both sides have some and none was compared, nothing is decided.
+        """
+        if self.nothing_compared and not all(one.of_one_side for one in self.comparisons):
+            return "inconclusive"
         outcomes = {comparison.outcome for comparison in self.comparisons}
         return max(outcomes, key=GRAVITY.index, default="passed")
+
+    @property
+    def nothing_compared(self) -> bool:
+        """True if no benchmark was compared."""
+        return not any(one.compared for one in self.comparisons)
 
 
 def median(seconds: tuple[float, ...]) -> float:

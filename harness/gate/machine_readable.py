@@ -48,15 +48,14 @@ def github_action_document(report: GateReport) -> list[dict[str, Any]]:
 
 
 def junit(report: GateReport) -> str:
-    """JUnit's XML: a test case a benchmark, an inconclusive one as skipped."""
-    count = {name: sum(one.outcome == name for one in report.comparisons) for name in ("failed", "inconclusive")}
+    """JUnit's XML: a test case a benchmark, skipped where nothing is decided."""
     suite = Xml.Element(
         "testsuite",
         name="gate",
         tests=str(len(report.comparisons)),
-        failures=str(count["failed"]),
+        failures=str(sum(one.outcome == "failed" for one in report.comparisons)),
         errors="0",
-        skipped=str(count["inconclusive"]),
+        skipped=str(sum(map(_undecided, report.comparisons))),
         time=str(report.seconds),
         timestamp=report.started[:19],
     )
@@ -65,12 +64,17 @@ def junit(report: GateReport) -> str:
         case = Xml.SubElement(suite, "testcase", classname=_printable(file), name=_printable(name or file), time="0")
         if one.outcome == "failed":
             Xml.SubElement(case, "failure", message=_printable(one.reason)).text = _printable(one.reason)
-        elif one.outcome == "inconclusive":
-            Xml.SubElement(case, "skipped", message=_printable(f"inconclusive: {one.reason}"))
+        elif _undecided(one):
+            what = "inconclusive" if one.compared else "not compared"
+            Xml.SubElement(case, "skipped", message=_printable(f"{what}: {one.reason}"))
     root = Xml.Element("testsuites")
     root.append(suite)
     Xml.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _undecided(one: Comparison) -> bool:
+    return one.outcome == "inconclusive" or (one.outcome == "passed" and not one.compared)
 
 
 def _benchmark(one: Comparison) -> dict[str, Any]:

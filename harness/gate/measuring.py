@@ -72,6 +72,7 @@ class _Measured:
             seconds_head=tuple(self.head),
             fault=self.fault,
             note=self.note,
+            compared=not self.note,
         )
 
 

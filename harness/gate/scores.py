@@ -62,13 +62,15 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
             if earlier is not None and earlier.run is not None:
                 comparisons.append(Comparison(name=name, fault="ran in the base alone"))
             else:
-                comparisons.append(Comparison(name=name, note="not applicable" if cell.run is None else "new"))
+                note = "not applicable" if cell.run is None else "new"
+                comparisons.append(Comparison(name=name, note=note, compared=False))
             continue
         verdict = compare(earlier.run, cell.run, head.cards[cell.identity.evaluator.name])
         words = "; ".join([verdict.outcome, *verdict.words])
         different = verdict.outcome == "different"
         comparisons.append(Comparison(name=name, note="" if different else words, fault=words if different else ""))
-    return comparisons + [Comparison(name=_name(cell.identity), note="gone") for cell in before.values()]
+    gone = [Comparison(name=_name(cell.identity), note="gone", compared=False) for cell in before.values()]
+    return comparisons + gone
 
 
 def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:

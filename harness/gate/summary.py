@@ -26,9 +26,10 @@ def rows(report: GateReport) -> list[tuple[str, ...]]:
 
 def headline(report: GateReport) -> str:
     """One line with the outcome."""
-    counts = {name: sum(one.outcome == name for one in report.comparisons) for name in MARKS}
+    counts = {name: sum(one.compared and one.outcome == name for one in report.comparisons) for name in MARKS}
+    counts["not compared"] = sum(not one.compared for one in report.comparisons)
     parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    nothing = "; nothing was compared" if all(one.of_one_side for one in report.comparisons) else ""
+    nothing = "; nothing was compared" if report.nothing_compared else ""
     return f"{report.head.reference} against {report.base.reference}: {report.outcome} ({parts}{nothing})"
 
 

@@ -303,3 +303,13 @@ def test_a_worker_that_ended_before_a_command_is_named(toy_pair, tmp_path):
         for _ in range(100):  # whatever a pipe takes before its reader is seen to be gone
             side.tell("names", names=[])
             time.sleep(0.01)
+
+
+def test_what_fails_in_the_base_or_skips_is_not_compared(toy_pair):
+    benchmark = (
+        "import pytest, toy\n\ndef test_new(benchmark):\n    benchmark(toy.new)\n\n"
+        "def test_skipped(benchmark):\n    pytest.skip('no GPU')\n"
+    )
+    pair = toy_pair(head=WORK + "\nnew = work\n", benchmark=benchmark)
+    found = measure(pair, Bounds(), passes=1)
+    assert [(one.compared, one.of_one_side, one.outcome) for one in found] == [(False, False, "passed")] * 2

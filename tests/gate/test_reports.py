@@ -30,7 +30,8 @@ NOISY = Comparison(
     name="b/test_x.py::test_noisy", time=Ratio(1.0, 0.9, 1.1, 10), seconds_base=(1.0,), seconds_head=(1.0,)
 )
 GREW = Comparison(name="b/test_x.py::test_copies", counters=(CounterPair("copies", 1, 2, 0.0),))
-NEW = Comparison(name="b/test_x.py::test_new", note="new")
+NEW = Comparison(name="b/test_x.py::test_new", note="new", compared=False)
+BROKEN = Comparison(name="b/test_x.py::test_broken", note="base failed: ImportError", compared=False)
 
 
 def report(*comparisons, started="2030-01-02T03:04:05+00:00"):
@@ -53,6 +54,11 @@ def report(*comparisons, started="2030-01-02T03:04:05+00:00"):
         ((NOISY, SLOWER), "failed"),
         ((NOISY, GREW), "failed"),
         ((), "passed"),
+        ((NEW,), "passed"),
+        ((BROKEN, BROKEN), "inconclusive"),
+        ((BROKEN, NEW), "inconclusive"),
+        ((BROKEN, PASSED), "passed"),
+        ((BROKEN, GREW), "failed"),
     ],
 )
 def test_the_worst_benchmark_decides(comparisons, outcome):
@@ -79,6 +85,17 @@ def test_table_and_markdown_say_the_same():
     assert headline(made) == "working tree against origin/main: failed (1 passed, 2 failed, 1 inconclusive)"
     assert all(len(row) == len(HEADER) for row in table)
     assert counters(PASSED) == [("allocations", "100", "101", "within its bound")]
+
+
+def test_what_was_not_compared_is_not_said_to_have_passed():
+    assert headline(report(PASSED, BROKEN)).endswith(": passed (1 passed, 1 not compared)")
+    made = report(BROKEN, BROKEN)
+    assert headline(made).endswith(": inconclusive (2 not compared; nothing was compared)")
+    assert headline(report(NEW)).endswith(": passed (1 not compared; nothing was compared)")
+    suite = Xml.fromstring(junit(made)).find("testsuite")
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "2")
+    (message, _) = [case.find("skipped").get("message") for case in suite]
+    assert message == "not compared: base failed: ImportError"
 
 
 def test_pytest_benchmark_reads_its_file(tmp_path):
