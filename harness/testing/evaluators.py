@@ -256,9 +256,10 @@ def _rounded(score: Score) -> tuple[str, float, float | None]:
 def check_test_labels(subject: EvaluatorSubject) -> None:
     """Predictions do not depend on the labels of the test split.
 
-    So nothing, such as a hyper-parameter, is selected by them. The values of an evaluator that predicts no class and
-    is shown test alone are measured with the labels. There labels that are dealt out anew must give the baseline on
-    average: an encoder knows nothing of them, and the best of several candidates by them would lie above it.
+    So nothing, such as a hyper-parameter, is selected by them. Predictions are classes, or else class scores. The
+    values of an evaluator that gives neither may be measured with the labels. There labels that are dealt out anew must
+    give the baseline on average: an encoder knows nothing of them, and the best of several candidates by them would lie
+    above it.
     """
     needed = [check_predictions, check_seed, check_encoder_unchanged]
     subject.requires(*needed, *([check_uninformed] if subject.by_vectors else []))
@@ -271,11 +272,16 @@ def check_test_labels(subject: EvaluatorSubject) -> None:
         return
     for seed in range(DEALINGS):
         dealt = subject.tested.evaluate(subject.uninformed, RelabelledTest(subject.data, seed), seed=0)
-        before, after = given, dealt.predictions
-        # Values may be hits, which depend on the labels as they should; without classes they are of something else.
-        same = after is not None and (after.predicted or after.values) == (before.predicted or before.values)
+        after = dealt.predictions
+        if not given.predicted and subject.chance.class_scores is None:
+            if after is None or after.values != given.values:
+                _expect_no_gain(subject)
+                return
+            continue
+        # Values may be hits, which depend on the labels as they should.
+        same = after is not None and after.predicted == given.predicted
         expect(
-            same,
+            same and (bool(given.predicted) or dealt.class_scores == subject.chance.class_scores),
             expected="the same predictions when the test videos' labels are dealt out anew",
             got="others",
             remedy="select hyper-parameters on a part of the training split, such as some of its groups",

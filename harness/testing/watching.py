@@ -196,6 +196,8 @@ unsupervised method must not look at
 class RelabelledTest:
     """Data set with the labels of its test videos randomly permuted.
 
+    Sets of classes and targets are permuted with them.
+
     Args:
         data: any data set with a split `test`.
         seed: seed of the permutation.
@@ -218,7 +220,8 @@ class _Relabelled(SplitView):
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed)).tolist()
         dealt = [split.videos[index] for index in order]
         self._videos = tuple(
-            replace(video, labels=other.labels) for video, other in zip(split.videos, dealt, strict=True)
+            replace(video, labels=other.labels, multilabels=other.multilabels, targets=other.targets)
+            for video, other in zip(split.videos, dealt, strict=True)
         )
         self._manifest = f"{split.manifest}-{seed}"
 

@@ -228,6 +228,27 @@ def test_videos_without_a_class_each_pass_the_kit():
     assert failures(MultilabelProbe("motion"), data=NoActions()) == {}
 
 
+class _OfOneStrength(MultilabelProbe):
+    def __init__(self, strength):
+        super().__init__("motion")
+        self.candidates = (strength,)
+
+
+class SelectsOnTest(MultilabelProbe):
+    """Takes the strength that is best on test."""
+
+    card = MULTILABEL_PROBE
+
+    def evaluate(self, encoder, data, *, seed):
+        found = [_OfOneStrength(strength).evaluate(encoder, data, seed=seed) for strength in self.candidates]
+        return max(found, key=lambda evaluation: evaluation.scores[0].value)
+
+
+def test_the_kit_finds_a_choice_by_the_sets_of_test():
+    found = failures(SelectsOnTest("motion"), data=Sets())
+    assert list(found) == ["check_test_labels"]
+
+
 @conformance(MultilabelProbe("motion"), data=Sets())
 def test_the_kit(check):
     check()

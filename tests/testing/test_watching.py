@@ -24,6 +24,23 @@ from harness.testing import (
 TRAIN = MovingSquares().split("train")
 
 
+def test_sets_of_classes_and_targets_are_dealt_out_with_the_labels():
+    class Answers(MovingSquares):
+        def split(self, name):
+            split = super().split(name)
+            videos = [
+                replace(video, multilabels={"set": (video.labels["action"],)}, targets={"t": float(place)})
+                for place, video in enumerate(split.videos)
+            ]
+            return replace(split, videos=tuple(videos), multilabel_classes={"set": tuple("abcd")})
+
+    before, after = Answers().split("test").videos, RelabelledTest(Answers(), seed=1).split("test").videos
+    order = [int(video.targets["t"]) for video in after]
+    assert sorted(order) == list(range(len(before))) != order
+    assert [video.multilabels["set"] for video in after] == [before[place].multilabels["set"] for place in order]
+    assert [video.labels for video in after] == [before[place].labels for place in order]
+
+
 def test_frames_are_counted_where_they_are_read():
     split = CountingSplit(TRAIN)
     split.read(0)
