@@ -51,8 +51,9 @@ def test_workers(split, beside, benchmark, monkeypatch, workers):
     """One clip of each video; nothing is kept of what was decoded before, and the processes have started."""
     monkeypatch.setattr(frame_cache, "shared", frame_cache.FrameCache(limit=0))
     monkeypatch.setattr(loader, "allowed_processors", lambda: workers)
+    threads = torch.get_num_threads
+    before = threads()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # so that decoding goes on beside the consumer
-    before = torch.get_num_threads()
     idle = 1 - os.getloadavg()[0] / allowed_processors()
     pool = DecodeProcesses(workers)
     pool.start()
@@ -76,7 +77,7 @@ def test_workers(split, beside, benchmark, monkeypatch, workers):
     finally:
         pool.close()
         torchs._iterator = None
-    assert before == torch.get_num_threads()
+    assert before == threads()
     _rates[workers] = len(split) / benchmark.stats.stats.min
     efficiency = _rates[workers] / (workers * _rates[min(_rates)] / min(_rates))
     benchmark.extra_info |= {"workers": workers, "efficiency": round(efficiency, 3), "idle_before": round(idle, 2)}
