@@ -73,7 +73,8 @@ def gate(
         expect_folder("-o", output)
     root, cache = repository(Path.cwd()), (paths.home() / "gate").resolve()
     sides = both_versions(root, base, head, cache, [paths.home(), *([output] if output else [])])
-    settings = gate_settings(sides[1].folder)
+    here = Path.cwd().resolve()
+    settings = gate_settings(sides[1].folder, str(here.relative_to(root)) if here.is_relative_to(root) else "")
     if scores is not None:
         report = run_score_gate(sides, settings, scores, cache=cache)
     else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UsageError
+from harness.system import progress
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,13 +30,24 @@ class GateSettings(BaseModel):
     """Growth that is allowed, as a share: of `time`, and of counters by name."""
 
 
-def gate_settings(root: Path) -> GateSettings:
+def gate_settings(root: Path, below: str = "") -> GateSettings:
     """Read the settings of a repository; defaults where it has none.
+
+    Args:
+        root: of its sources.
+        below: folder in it that the gate is called from, whose own settings are named when they are not read.
 
     Raises:
         UsageError: when a setting is unknown, of another type, or a bound is negative or not finite.
     """
     path = root / "pyproject.toml"
+    for folder in (PurePath(below), *PurePath(below).parents):
+        inner = root / folder / path.name
+        if inner != path and inner.is_file() and "[tool.harness.gate" in inner.read_text("utf-8", errors="replace"):
+            progress.say(
+                f"[tool.harness.gate] of {folder.as_posix()}/{path.name} is not read: the root's {path.name} is"
+            )
+            break
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

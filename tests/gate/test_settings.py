@@ -22,6 +22,16 @@ def test_settings_are_read(tmp_path):
     )
 
 
+def test_settings_of_a_package_of_the_repository_are_named_as_not_read(tmp_path, capsys):
+    package = tmp_path / "packages" / "a"
+    package.mkdir(parents=True)
+    (package / "pyproject.toml").write_text("[tool.harness.gate]\nbounds = {time = 0.5}\n")
+    assert gate_settings(tmp_path) == GateSettings()
+    assert capsys.readouterr().err == ""
+    assert gate_settings(tmp_path, "packages/a/src") == GateSettings()
+    assert "[tool.harness.gate] of packages/a/pyproject.toml is not read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
