@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import av
@@ -34,6 +35,11 @@ A few bytes may claim any number, for which memory would be taken.
 """
 _OF_SYSTEM = frozenset({errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT})
 """Errors that say nothing of a file's content."""
+
+MOST_FOLDERS = 65_536
+"""Folders of frames whose identity a process remembers."""
+_folders: OrderedDict[Path, tuple[FileState, FileState]] = OrderedDict()
+"""State of each folder of frames, and of its images, as they were seen last."""
 
 
 @contextlib.contextmanager
@@ -162,9 +168,27 @@ def identity(path: Path) -> tuple[str, FileState]:
         OSError: when there is no such file.
     """
     if is_folder(path):
-        return str(path), folder_state(path)
+        _folders.pop(path, None)
+        while len(_folders) >= MOST_FOLDERS:
+            _folders.popitem(last=False)
+        own, images = state(path), folder_state(path)
+        _folders[path] = own, images
+        return str(path), images
     place = member(path) if not is_file(path) else None
     return str(path), state(path if place is None else place.archive)
+
+
+def last_identity(path: Path) -> tuple[str, FileState]:
+    """Identity of a file, or of a folder of frames as `identity` saw it last.
+
+    To look at all images for each clip would take longer than to read its frames. They are looked at again when an
+    image comes, goes or gets another name, and when a split of them is built.
+
+    Raises:
+        OSError: when there is no such file.
+    """
+    seen = _folders.get(path)
+    return (str(path), seen[1]) if seen is not None and seen[0] == state(path) else identity(path)
 
 
 def digest(path: Path) -> tuple[str, int]:

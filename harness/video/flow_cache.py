@@ -241,7 +241,7 @@ def _name(number: int) -> str:
 def _content(video: Path) -> str:
     """SHA-256 of the file, computed again only when the file has changed."""
     try:
-        return _hashed(video, container.identity(video))
+        return _hashed(video, container.last_identity(video))
     except OSError:
         return container.digest(video)[0]  # which says what is wrong
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.video.archive import FileState
-from harness.video.container import identity
+from harness.video.container import last_identity
 from harness.video.decode import decode
 from harness.video.shared_frames import SharedFrames
 
@@ -53,7 +53,7 @@ class FrameCache:
             DataError: when the file is missing or does not decode.
         """
         try:
-            key = (identity(path), short_side)
+            key = (last_identity(path), short_side)
         except OSError:
             return torch.from_numpy(decode(path, short_side=short_side, total=total))  # which says what is wrong
         with self._lock:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from harness.datasets import file_index
 from harness.errors import DataError
 from harness.video import container, frame_folder
 from harness.video.decode import count_frames, decode
 from harness.video.decode_processes import DecodeProcesses
 from harness.video.flow_cache import FlowCache
+from harness.video.frame_cache import FrameCache
 from harness.video.frame_folder import frame_files
 from harness.video.probe import REASONS, REMARKS, probe
 
@@ -227,6 +229,24 @@ def test_the_state_tells_of_an_image_that_was_overwritten(folder):
     file.write_bytes(content)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert container.identity(folder) != before
+
+
+def test_images_are_looked_at_once_and_again_for_a_new_split(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path / "home"))
+    looks = []
+    original = container.folder_state
+    monkeypatch.setattr(container, "folder_state", lambda path: looks.append(path) or original(path))
+    cache, flow = FrameCache(), FlowCache("farneback", 32)
+    first = cache.video(folder, 32)
+    assert cache.video(folder, 32) is first
+    assert len({flow.path(folder) for _ in range(2)}) == 1
+    assert len(looks) == 1
+    image = folder / "img_00003.png"
+    image.write_bytes((folder / "img_00009.png").read_bytes())  # in its place
+    file_index.records(folder.parent, [folder.name], title="looking")
+    assert not torch.equal(cache.video(folder, 32), first)
+    (folder / "img_00012.png").unlink()
+    assert len(cache.video(folder, 32)) == 11
 
 
 def test_flow_is_that_of_a_file_of_the_same_pictures(folder, tmp_path, monkeypatch):
