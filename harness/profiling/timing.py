@@ -12,10 +12,12 @@ from torch import Tensor
 from harness.cards import View, WholeVideo
 from harness.errors import DataError
 from harness.interfaces import Split
+from harness.system.processes import allowed_processors
 from harness.values import Video
 from harness.video import seek_index
 from harness.video.container import opened
-from harness.video.decode import decode
+from harness.video.decode import decode, in_use
+from harness.video.decode_processes import DecodeProcesses, in_processes
 from harness.video.loader import video_clips
 from harness.video.sampling import clip_frames
 
@@ -54,13 +56,23 @@ def files(split: Split, count: int) -> list[Video]:
 def decode_seconds(
     videos: Sequence[Video], view: View | WholeVideo, *, threads: int, repeats: int, warm_up: int = WARM_UP
 ) -> list[float]:
-    """Time the decoding of the clips of all `videos`, each time as the first time."""
+    """Time the decoding of the clips of all `videos`, each time as the first time.
 
-    def run() -> None:
-        seek_index.forget()  # what a file's first visit learns would help the next one
-        list(pool.map(lambda video: decoded(video, view), videos))
+    Several threads decode in as many processes, as the loader's do.
+    """
+    workers = min(threads, allowed_processors())
+    with in_processes(workers), ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        decoder = in_use()
+        processes = decoder if isinstance(decoder, DecodeProcesses) and workers > 1 else None
+        if processes is not None:
+            processes.start()
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        def run() -> None:
+            seek_index.forget()  # what a file's first visit learns would help the next one
+            if processes is not None:
+                processes.forget()
+            list(pool.map(lambda video: decoded(video, view), videos))
+
         return seconds(run, torch.device("cpu"), repeats=repeats, warm_up=warm_up)
 
 

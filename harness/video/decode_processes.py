@@ -22,7 +22,7 @@ import numpy as np
 
 from harness.errors import DataError
 from harness.system.processes import signal_name, without_script
-from harness.video import decode, tally
+from harness.video import decode, seek_index, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +84,14 @@ class DecodeProcesses:
         self._start()
         for thread in self._starting:
             thread.join()
+
+    def forget(self) -> None:
+        """Let the processes that wait forget all files, as if they just started."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for process in idle:
+            process.forget()
+            self._add(process)
 
     def close(self) -> None:
         """End the processes; those that decode end when they are done."""
@@ -193,6 +201,13 @@ class _Process:
             raise found
         return pictures
 
+    def forget(self) -> None:
+        try:
+            _send(self._socket, None)
+            _receive(self._socket)
+        except (EOFError, OSError):
+            self.close()
+
     def close(self) -> None:
         self.alive = False
         self._socket.close()
@@ -207,6 +222,10 @@ def _serve(connection: socket.socket) -> None:
         _send(connection, os.getpid())
         while True:
             order = _receive(connection)
+            if order is None:
+                seek_index.forget()
+                _send(connection, None)
+                continue
             before = tally.total()
             pictures, error = None, None
             try:

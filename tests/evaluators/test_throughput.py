@@ -24,6 +24,8 @@ from harness.testing import MovingSquares, UninformedEncoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.values import Promise
 from harness.video import frame_cache
+from harness.video.decode import decode_here, in_use
+from harness.video.decode_processes import DecodeProcesses
 from harness.video.loader import cut_clips, video_clips
 
 
@@ -130,6 +132,21 @@ def test_decoding_is_cold_and_gives_the_loaders_clips(tmp_path, monkeypatch):
     evaluate(encoder, MovingSquares(tmp_path), batch_size=2, repeats=3)
     each = {path: decoded.count(path) for path in decoded}
     assert each == {split.videos[i].path: WARM_UP + 3 for i in (0, 16)}  # two videos have the two clips
+
+
+def test_decoding_takes_the_processes_of_the_loader_which_forget(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "allowed_processors", lambda: 2)
+    decoders, forgotten = [], []
+    monkeypatch.setattr(timing, "decode", lambda *a, **k: decoders.append(in_use()) or original(*a, **k))
+    forget = DecodeProcesses.forget
+    monkeypatch.setattr(DecodeProcesses, "forget", lambda pool: forgotten.append(len(pool._idle)) or forget(pool))
+    videos = MovingSquares(tmp_path).split("test").videos[:4]
+    for threads in (2, 1):
+        assert len(timing.decode_seconds(videos, View(frames=4, size=32), threads=threads, repeats=2, warm_up=1)) == 2
+    pool, here = decoders[:12], decoders[12:]
+    assert all(isinstance(one, DecodeProcesses) for one in pool)
+    assert {*here} == {decode_here}
+    assert forgotten == [pool[0].count] * 3
 
 
 original = timing.decode

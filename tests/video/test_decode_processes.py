@@ -48,6 +48,22 @@ def test_frames_and_bytes_are_counted_as_if_decoded_here(processes, files):
     assert counted(processes)[0] == 30
 
 
+def test_processes_forget_what_the_first_visit_of_a_file_told(files):
+    pool = DecodeProcesses(1)
+    pool.start()
+
+    def frames_decoded():
+        before = tally.total().frames
+        pool(files["mpeg4.avi"], [29], 32, None)
+        return tally.total().frames - before
+
+    first, second = frames_decoded(), frames_decoded()
+    pool.forget()
+    again = frames_decoded()
+    pool.close()
+    assert second < first == again
+
+
 def test_errors_are_those_of_this_process(processes, tmp_path):
     (tmp_path / "empty.mp4").touch()
     for decoder in (processes, decode.decode_here):
