@@ -240,7 +240,7 @@ class SelectsOnTest(MultilabelProbe):
     card = MULTILABEL_PROBE
 
     def evaluate(self, encoder, data, *, seed):
-        found = [_OfOneStrength(strength).evaluate(encoder, data, seed=seed) for strength in self.candidates]
+        found = [_OfOneStrength(strength).evaluate(encoder, data, seed=seed) for strength in self.candidates[::4]]
         return max(found, key=lambda evaluation: evaluation.scores[0].value)
 
 
