@@ -102,8 +102,10 @@ class ConcatenatedSplit(SplitView):
     def _located(self, video: Video, frames: Sequence[int]) -> Iterator[tuple[Tensor, int, list[int]]]:
         """Locate frames: places among `frames`, their video's position, numbers in it."""
         wanted = np.asarray(frames, dtype=np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < video.frames:
-            msg = f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {wanted.min()} to {wanted.max()}"
+        if len(wanted) and not 0 <= np.min(wanted) <= np.max(wanted) < video.frames:
+            msg = (
+                f"video {video.id!r} has frames 0 to {video.frames - 1}, asked for {np.min(wanted)} to {np.max(wanted)}"
+            )
             raise IndexError(msg)
         parts = np.searchsorted(self._ends, wanted, side="right")
         for part in np.unique(parts):

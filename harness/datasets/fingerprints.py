@@ -147,8 +147,9 @@ def fingerprints(split: Split) -> Fingerprints:
                     lines.write(json.dumps({"name": name, "prints": base64.b64encode(prints).decode()}) + "\n")
                     lines.flush()
                 bar.advance()
-    stacked = np.frombuffer(b"".join(known[name] for name in names), np.uint8)
-    stacked = stacked.reshape(len(names), count, BYTES + PIXELS)
+    stacked = np.frombuffer(b"".join(known[name] for name in names), np.uint8).reshape(
+        len(names), count, BYTES + PIXELS
+    )
     return Fingerprints(stacked[..., :BYTES], stacked[..., BYTES:])
 
 

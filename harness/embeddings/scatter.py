@@ -38,7 +38,7 @@ def assign_cells(places: NDArray[np.float32], cells: int) -> NDArray[np.int64]:
     [[0, 2], [2, 0], [1, 0]]
     """
     low, high = places.min(0), places.max(0)
-    centred = (places - (low + high) / 2) / max(float((high - low).max()), np.finfo(np.float32).tiny)
+    centred = (places - (low + high) / 2) / max(float(np.max(high - low)), np.finfo(np.float32).tiny)
     wanted = (centred * [1, -1] + 0.5) * (cells - 1)
     axis = np.arange(cells)
     full = np.zeros((cells, cells))

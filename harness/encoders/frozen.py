@@ -194,7 +194,7 @@ class CachedEncoder:
                 written[targets] = row_checksums(kept)
                 bar.advance(len(values))
         if not written.all():
-            video = split.videos[int(written.argmin()) // view.count]
+            video = split.videos[int(np.argmin(written)) // view.count]
             msg = f"encoder {type(self._encoder).__name__} gave no vector of video {video.id!r}"
             raise PluginError(msg)
 
@@ -277,7 +277,7 @@ class _Written(Container[int]):
     def first_missing(self) -> int | None:
         """Position of the first clip that is not encoded; None when all are."""
         written = self._written[self._places]
-        return None if written.all() else int(written.argmin())
+        return None if written.all() else int(np.argmin(written))
 
 
 def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:

@@ -43,7 +43,7 @@ def group_folds(labels: Tensor, groups: Sequence[str], folds: int) -> Tensor:
         msg = f"at least 2 folds are needed, got {folds}"
         raise ValueError(msg)
     index, known = number_groups(groups), labels.cpu().numpy()
-    alone = labels.ndim == 1 and index.max() + 1 == len(index)
+    alone = labels.ndim == 1 and np.max(index) + 1 == len(index)
     fold_of = _deal_videos(known[np.argsort(index)], folds) if alone else _deal_groups(known, index, folds)
     return torch.from_numpy(fold_of[index]).to(labels.device)
 
@@ -95,10 +95,10 @@ def _counts(labels: NDArray[Any], index: NDArray[np.int64]) -> NDArray[np.float6
 
     Of sets of classes, all videos are one class more.
     """
-    groups = index.max() + 1
+    groups = int(np.max(index)) + 1
     if labels.ndim == 1:
         classes = np.unique(labels, return_inverse=True)[1]
-        counts = np.zeros((groups, classes.max() + 1))
+        counts = np.zeros((groups, int(np.max(classes)) + 1))
         np.add.at(counts, (index, classes), 1)
         return counts
     counts = np.zeros((groups, labels.shape[1] + 1))

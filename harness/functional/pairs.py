@@ -50,7 +50,7 @@ def draw_pairs(labels: Tensor, groups: Sequence[str], count: int, seed: int) -> 
     classes, names = number(labels, groups)
     order = np.lexsort((names, classes))  # classes are runs of it, and in these groups are
     by_class = _runs(classes[order])[:, np.argsort(order)]
-    by_cell = _runs(classes[order] * (names.max() + 1) + names[order])[:, np.argsort(order)]
+    by_cell = _runs(classes[order] * (np.max(names) + 1) + names[order])[:, np.argsort(order)]
     others = len(groups) - by_class[1] - np.bincount(names)[names] + by_cell[1]
     first = np.flatnonzero((by_class[1] > by_cell[1]) & (others > 0))
     # Raw numbers, because NumPy keeps their stream for ever, which it does not promise of a Generator's methods.

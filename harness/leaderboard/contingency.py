@@ -86,7 +86,7 @@ class Clustering:
     def __init__(self, classes: Classes, predicted: NDArray[np.int64]) -> None:
         self.classes = classes
         clusters = np.unique(predicted, return_inverse=True)[1]
-        self.shape = len(classes.sizes), int(clusters.max()) + 1
+        self.shape = len(classes.sizes), int(np.max(clusters)) + 1
         # By cluster, so that those of one lie together.
         self.filled, cell = np.unique(clusters * self.shape[0] + classes.number, return_inverse=True)
         self.cells: Counts = classes.draws.sums(cell)
@@ -196,7 +196,7 @@ class ExpectedInformation:
 
     def bits(self, clusters: Counts) -> Array:
         """(D,) bits for clusters of the sizes (K, D)."""
-        most = int(clusters.max()) + 1 - self._nats.shape[1]
+        most = int(np.max(clusters)) + 1 - self._nats.shape[1]
         if most > 0:
             self._nats = np.pad(self._nats, ((0, 0), (0, most)), constant_values=np.nan)
         places = np.arange(len(self._total))
@@ -229,7 +229,7 @@ def _entropy(sizes: Counts, total: Counts) -> Array:
 
 def _xlog2x(counts: Counts) -> Array:
     """(D,) sums of x log2 x over counts (U, D), by looking each up."""
-    numbers = np.arange(int(counts.max()) + 1, dtype=np.float64)
+    numbers = np.arange(int(np.max(counts)) + 1, dtype=np.float64)
     table = special.xlogy(numbers, numbers) / math.log(2)
     summed: Array = table[counts].sum(axis=0)
     return summed

@@ -41,7 +41,7 @@ class Body:
 def stand(skeleton: Skeleton) -> Skeleton:
     """Lift a body that would sink into the ground, and leave one that flies."""
     lowest = np.min([skeleton.at(joint)[:, 1] - size for joint, size in TOUCHING.items()], axis=0)
-    lift = np.maximum(0.0, -lowest)[:, None, None] * np.array([0.0, 1.0, 0.0])
+    lift = np.maximum(0.0, -lowest)[:, None, None] * np.array([0.0, 1.0, 0.0])  # type: ignore[misc, unused-ignore]  # NumPy 2.5
     return Skeleton(skeleton.positions + lift, skeleton.frames)
 
 

@@ -143,7 +143,7 @@ def _drawn(motion: Motion, generator: Generator) -> Take:
 def _overlap(of: Take) -> float:
     """Measure how much nearer limbs come than in the recording, in metres."""
     seconds = np.linspace(0.0, LONG if of.motion.wraps else 1.5 * of.motion.seconds, 80)
-    return float((_recorded_clearance(of.motion.name) - clearance(forward_kinematics(of.perform(seconds)))).max())
+    return float((_recorded_clearance(of.motion.name) - clearance(forward_kinematics(of.perform(seconds)))).max())  # type: ignore[call-overload, unused-ignore]  # NumPy 2.5
 
 
 @lru_cache

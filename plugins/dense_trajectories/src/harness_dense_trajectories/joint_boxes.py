@@ -63,8 +63,8 @@ def boxes_of(joints: NDArray[np.float32], width: int, height: int) -> NDArray[np
     points = np.where(np.isfinite(joints).all(-1, keepdims=True), joints, np.nan)
     shoulder, hip = (points[:, joint] for joint in DIAGONAL)
     torso = np.linalg.norm(shoulder - hip, axis=-1, keepdims=True)
-    low = np.fmin.reduce(points, axis=1) - AROUND * torso
-    high = np.fmax.reduce(points, axis=1) + torso * np.array([AROUND, DOWN])
+    low = np.fmin.reduce(points, axis=1) - AROUND * torso  # type: ignore[call-overload, unused-ignore]  # NumPy 2.5
+    high = np.fmax.reduce(points, axis=1) + torso * np.array([AROUND, DOWN])  # type: ignore[call-overload, unused-ignore]
     size = np.array([width, height])
     boxes = np.concatenate([low.clip(0, size), high.clip(0, size)], axis=1, dtype=np.float32)
     boxes[~(boxes[:, 2:] > boxes[:, :2]).all(1)] = np.nan  # also where one is NaN

@@ -90,7 +90,7 @@ def sample_points(
         texture = cv2.cornerMinEigenVal(picture, 3, ksize=3)
         rows, columns = (side // stride for side in picture.shape)
         middles = texture[stride // 2 :: stride, stride // 2 :: stride][:rows, :columns]
-        free = (middles > settings.quality * texture.max()) & ~taken[number, :rows, :columns]
+        free = (middles > settings.quality * np.max(texture)) & ~taken[number, :rows, :columns]
         y, x = np.nonzero(free)
         points.append(np.stack([x, y], 1) * stride + stride // 2)
         numbers.append(np.full(len(x), number))
