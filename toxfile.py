@@ -20,7 +20,7 @@ PLUGINS = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.tom
 CORE = ["testing"]
 """Extras of the core that every environment has."""
 GROUPS = {
-    "test": ["test", "bench", "lint"],
+    "test": ["test", "bench", "kernels", "lint"],
     "quickstart": [],
     "bench": ["bench", "peers"],
     "docs": ["docs"],

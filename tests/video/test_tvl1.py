@@ -236,7 +236,7 @@ assert len(launched) == 2 * ITERATIONS * 4
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton comes with PyTorch for CUDA")
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton: pip install --group kernels")
 def test_the_two_kernels_for_cuda_compute_the_same_iterations():
     subprocess.run([sys.executable, "-c", INTERPRETED], env={**os.environ, "TRITON_INTERPRET": "1"}, check=True)
 
