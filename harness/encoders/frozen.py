@@ -29,6 +29,7 @@ from harness.video.anonymous import hidden_order
 
 if TYPE_CHECKING:
     from torch import nn
+    from typing_extensions import Self
 
 BATCH = 32
 """Clips encoded at a time.
@@ -75,18 +76,10 @@ class CachedEncoder:
         """Properties of the encoder."""
         return self._encoder.promise
 
-    def asking(self, asked: Encoding) -> CachedEncoder:
+    def asking(self, asked: Encoding) -> Self:
         """The same encoder and features, with `asked` for what is left open."""
-        encoder = CachedEncoder(
-            self._encoder,
-            key=self.key,
-            code=self._code,
-            device=self.device,
-            folder=self._folder,
-            asked=asked,
-            loaded=self._loaded,
-        )
-        encoder._memory = self._memory  # keys hold whole encodings, `asked` included
+        encoder = copy.copy(self)  # and one memory: keys hold whole encodings, `asked` included
+        encoder._asked = asked
         return encoder
 
     def features(self, split: Split, encoding: Encoding = Encoding()) -> Features:  # noqa: B008 - frozen

@@ -20,18 +20,6 @@ class LockedEncoder(CachedEncoder):
     `units.encode` takes the same lock, and no encoder of this class.
     """
 
-    def asking(self, asked: Encoding) -> LockedEncoder:
-        """The same encoder, with `asked` for what an encoding leaves open."""
-        return LockedEncoder(
-            self._encoder,
-            key=self.key,
-            code=self._code,
-            device=self.device,
-            folder=self._folder,
-            asked=asked,
-            loaded=self._loaded,
-        )
-
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
         if self._folder is None:
             return super()._stored(key, split, view, encoding)
