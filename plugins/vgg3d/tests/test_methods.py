@@ -186,6 +186,12 @@ class TestRefusals:
             Vgg3d(**HEAD).promise(Flat())
         assert SpatialStream(**SMALL).promise(Flat()).shape == (16,)
 
+    def test_the_last_pool_of_vgg19_is_a_layer_of_maps(self):
+        backbone = Vgg19(width=1 / 32, size=64)
+        method = Vgg3d(**HEAD, layer="pool5")
+        network = method.assemble(backbone.build(seed=0), backbone, backbone.inputs)
+        assert network.frames.shape == (16, 2, 2)
+
     def test_a_layer_that_is_not_there(self):
         with pytest.raises(UsageError, match="unknown layer of backbone 'tiny': '1'"):
             Vgg3d(**HEAD, layer="1").promise(TinyBackbone())

@@ -43,7 +43,7 @@ def test_the_map_is_a_sixteenth_of_the_frame(size):
     assert output_of(network, "feature_map", clip).shape == (1, 512, size // 16, size // 16)
     assert pools == [size // 2, size // 4, size // 8, size // 16]
     assert convolutions == [size] * 2 + [size // 2] * 2 + [size // 4] * 4 + [size // 8] * 4 + [size // 16] * 4
-    assert output_of(network, "fc6.pool5", clip).shape == (1, 512, size // 32, size // 32)
+    assert output_of(network, "pool5", clip).shape == (1, 512, size // 32, size // 32)
     assert network(clip).shape == (1, 4096)
 
 
@@ -56,7 +56,11 @@ def test_the_network_has_the_parameters_of_its_table():
 def test_layers_are_named_and_end_in_relus():
     backbone = Vgg19(**TINY)
     network, clips = backbone.build(seed=0), torch.randn(2, 3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    assert (backbone.card.spatial, backbone.card.layers, backbone.card.dim) == ("feature_map", ("fc6", "fc7"), 256)
+    assert (backbone.card.spatial, backbone.card.layers, backbone.card.dim) == (
+        "feature_map",
+        ("pool5", "fc6", "fc7"),
+        256,
+    )
     names = [
         f"conv{stage}_{number}" for stage, count in enumerate((2, 2, 4, 4, 4), 1) for number in range(1, count + 1)
     ]
@@ -70,12 +74,14 @@ def test_layers_are_named_and_end_in_relus():
         assert before.min() < 0
         assert torch.equal(behind, before.clamp(min=0))
         assert torch.equal(output_of(network, "feature_map", clips), behind)
-        fc6 = F.linear(F.max_pool2d(behind, 2).flatten(1), network.fc6.linear.weight).clamp(min=0)
+        pooled = F.max_pool2d(behind, 2)
+        assert torch.equal(output_of(network, "pool5", clips), pooled)
+        fc6 = F.linear(pooled.flatten(1), network.fc6.linear.weight).clamp(min=0)
         torch.testing.assert_close(output_of(network, "fc6", clips), fc6)
         fc7 = F.linear(fc6, network.fc7.linear.weight).clamp(min=0)
         torch.testing.assert_close(output_of(network, "fc7", clips), fc7)
         torch.testing.assert_close(network(clips), fc7)
-    assert stages(network) == [["feature_map"], ["fc6"], ["fc7"]]  # `frozen: 1` is all convolutions
+    assert stages(network) == [["feature_map", "pool5"], ["fc6"], ["fc7"]]  # `frozen: 1` is all convolutions
     assert not any(isinstance(module, nn.Dropout) for module in network.modules())
 
 
@@ -101,7 +107,7 @@ def test_an_encoder_gives_maps_and_vectors_of_its_layers():
     encoder = NetworkEncoder.of(backbone.build(seed=0), backbone)
     frames = torch.randint(0, 256, (2, 3, 1, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     batch = VideoBatch(frames)
-    assert encoder.promise.layers == ("fc6", "fc7")
+    assert encoder.promise.layers == ("pool5", "fc6", "fc7")
     assert torch.equal(encoder.encode_layer(batch, "fc7"), encoder.encode(batch))
     assert not torch.equal(encoder.encode_layer(batch, "fc6"), encoder.encode(batch))
     assert encoder.encode_tokens(batch, "feature_map").shape == (2, 16, 32)

@@ -49,7 +49,7 @@ VGG19 = BackboneCard(
     ),
     dim=4096,
     spatial="feature_map",
-    layers=("fc6", "fc7"),
+    layers=("pool5", "fc6", "fc7"),
 )
 
 C3D = BackboneCard(

@@ -25,8 +25,8 @@ class Vgg19:
     """Convolutions of VGG-19 and its first two connected layers on single frames.
 
     `conv1_1` to `conv5_4` are submodules of `feature_map`, each before its ReLU (`relu1_1` to `relu5_4`). The feature
-    map ends behind `relu5_4`, before the last pool: 512 x 14 x 14 at 224 pixels. `fc6`, which begins with that pool,
-    and `fc7` end in a ReLU. There is no dropout: methods have their own. Pixels are blue, green and red from 0 to 255,
+    map ends behind `relu5_4`, before the last pool: 512 x 14 x 14 at 224 pixels; `pool5` gives 512 x 7 x 7. `fc6` and
+    `fc7` end in a ReLU. There is no dropout: methods have their own. Pixels are blue, green and red from 0 to 255,
     less their means; the short side of a frame is 8/7 of `size`, 256 at 224.
 
     ImageNet weights start it as `start: {weights: FILE, learnt_from: imagenet, labels: true}`: Johnson's port of
@@ -75,7 +75,6 @@ class Vgg19:
         channels, dim = scaled(_STAGES[-1][0], self._width), self.card.dim
         with seeded(seed):
             fc6 = (
-                ("pool5", nn.MaxPool2d(2)),
                 ("flatten", nn.Flatten()),
                 ("linear", nn.Linear(channels * self._side**2, dim)),
                 ("relu6", nn.ReLU(inplace=True)),
@@ -83,7 +82,11 @@ class Vgg19:
             fc7 = (("linear", nn.Linear(dim, dim)), ("relu7", nn.ReLU(inplace=True)))
             network = PerFrame(
                 nn.Sequential(OrderedDict(self._feature_map())),
-                {"fc6": nn.Sequential(OrderedDict(fc6)), "fc7": nn.Sequential(OrderedDict(fc7))},
+                {
+                    "pool5": nn.MaxPool2d(2),
+                    "fc6": nn.Sequential(OrderedDict(fc6)),
+                    "fc7": nn.Sequential(OrderedDict(fc7)),
+                },
             )
             for module in network.modules():
                 if isinstance(module, nn.Conv2d | nn.Linear):
