@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
 from harness.store.choices import parse_choice
+from harness.system.text import printable
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +66,7 @@ def evaluate(
         encoder: a network that gives vectors (B, dim) of normalised clips (B, C, T, H, W), or an encoder. Of a network
             a copy is measured, at the cost of its weights in memory a second time, so that training can go on.
         data: a registered data set, or one of your own.
-        evaluators: registered ones, with their options.
+        evaluators: registered ones, with their options. Features that they share stay in memory until the last.
         inputs: how pixels become the network's input; of a network only.
         seed: of the evaluators.
         device: where it computes.
@@ -117,5 +118,12 @@ def _encoder(encoder: nn.Module | Encoder, inputs: Inputs | Mapping[str, Inputs]
     if inputs is None:
         msg = "a network needs inputs=harness.Inputs(view=...): how pixels become its input"
         raise UsageError(msg)
-    own = copy.deepcopy(encoder)  # freezing and moving it would end the caller's training
+    try:
+        own = copy.deepcopy(encoder)  # freezing and moving it would end the caller's training
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        msg = (
+            f"{type(encoder).__name__} cannot be copied ({printable(str(error))}); "
+            "give harness.NetworkEncoder(network, inputs) of a network that is yours to give away"
+        )
+        raise UsageError(msg) from error
     return cast("Encoder", NetworkEncoder(own, inputs))

@@ -29,6 +29,9 @@ FOLDERS = ("", "annotations")
 LISTS = {"train": ("train",), "test": ("validate", "val")}
 """Names of each split's list, without `.csv`, and words of the column `split`."""
 
+OF_DISKS = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
+"""Folders that systems keep at the root of a disk, and let nobody list."""
+
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.0*)?")
 _LABEL = re.compile(r"[^/\\\x00-\x1f.][^/\\\x00-\x1f]*")
@@ -103,7 +106,7 @@ class Kinetics400(ListedDataset):
                 below.clear()
                 continue
             walked.add((status.st_dev, status.st_ino))
-            below[:] = sorted(name for name in below if not name.startswith("."))
+            below[:] = sorted(name for name in below if not name.startswith(".") and name not in OF_DISKS)
             prefix = os.path.relpath(folder, self.folder).replace(os.sep, "/") + "/"
             for name in sorted(names):
                 clip, *suffixes = name.split(".")

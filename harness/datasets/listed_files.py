@@ -17,6 +17,7 @@ from harness.system.hashing import digest
 from harness.values import Box, Video
 from harness.video.probe import Record, unusable
 from harness.video.segment import Segment
+from harness.video.times import frame_times, nearest_frame
 
 OnBadFile = Literal["error", "skip"]
 """Policy for files that cannot be used: a `DataError`, or a split without them."""
@@ -201,13 +202,14 @@ def _segment(entry: ListedFile, path: Path, record: Record, seconds: tuple[float
     With the frame after its last.
 
     Raises:
-        DataError: when the file ends before, no frame is shown between the two, or the time between frames varies.
+        DataError: when the file ends before, or no frame is shown between the two.
     """
     start, end = seconds
-    if "variable-rate" in record.remarks and not entry.cut:  # which is of frames that a list numbers
-        msg = f"{path}: {start:g} to {end:g} s names no frames of it, as the time between its frames varies"
-        raise DataError(f"{msg}; encode it anew at a constant rate (ffmpeg -i OLD -vf fps=25 NEW)")
     first, last = (round(second * record.fps) for second in seconds)
+    if "variable-rate" in record.remarks and not entry.cut:  # which is of frames that a list numbers
+        times = frame_times(path)
+        if len(times) == record.frames + 1:  # else the file numbers its frames otherwise
+            first, last = (nearest_frame(times, second) for second in seconds)
     last = min(last, record.frames) if entry.cut else last
     if not first < last <= record.frames:
         length = record.frames / record.fps if record.fps else 0.0

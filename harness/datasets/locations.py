@@ -19,7 +19,7 @@ def variable(name: str) -> str:
     >>> variable("voc-action2012")
     'HARNESS_DATA_VOC_ACTION2012'
     """
-    return "HARNESS_DATA_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+    return paths.DATA + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def located(name: str, told: Path | None = None) -> Path:

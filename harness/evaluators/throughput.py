@@ -104,7 +104,7 @@ class Throughput:
                 for metric in self.card.metrics
                 if metric.id in measured.values
             ),
-            notes={"batch_size": size, "decode_threads": THREADS, "spread": measured.spread},
+            notes={"batch_size": size, "decode_threads": timing.decoders(THREADS), "spread": measured.spread},
             conditions={
                 "device": hardware(encoder.device),
                 "processor": hardware("cpu"),

@@ -60,14 +60,22 @@ def expect_fit(spec: FitSpec, plugins: Plugins, sources: DataSources) -> None:
             raise _changed(fit.label)
 
 
-def expect_cell(spec: EvalSpec, plugins: Plugins, sources: DataSources) -> None:
+def expect_cell(spec: EvalSpec, plugins: Plugins, sources: DataSources, known: set[str]) -> None:
     """Expect the code of a cell to be as planned.
+
+    Args:
+        spec: of the cell.
+        plugins: where names are looked up.
+        sources: of the data.
+        known: keys of fits whose code is as planned; others are added.
 
     Raises:
         PluginError: when it changed.
     """
     for fit in spec.row.fits:
-        expect_fit(fit, plugins, sources)
+        if fit.key not in known:
+            expect_fit(fit, plugins, sources)
+            known.add(fit.key)
     evaluator, data = plugins.evaluators.load(spec.identity.evaluator.name), sources.kind(spec.identity.data)
     planned = spec.protocol["evaluator_code"], spec.encoding_code
     if (keys.measuring_code(evaluator, data), keys.encoding_code(data)) != planned:
@@ -75,4 +83,7 @@ def expect_cell(spec: EvalSpec, plugins: Plugins, sources: DataSources) -> None:
 
 
 def _changed(label: str) -> PluginError:
-    return PluginError(f"{label}: its code changed since it was planned; run again")
+    return PluginError(
+        f"{label}: its code here is not as planned: it was edited meanwhile, or a worker has another version; "
+        "run again, with --retry-failed where the code is as it was"
+    )

@@ -83,13 +83,14 @@ def evaluate(link: Link, cells: Sequence[EvalSpec], plugins: frozenset[str], wor
     """
     state = _state(workplace)
     workshop = None
+    known: set[str] = set()
     with _files_shared(workplace):
         for place, cell in enumerate(cells):
             link.send(Begun(place))
             outcome: Measured | Failure
             try:
                 workshop = workshop or _workshop(workplace, plugins)
-                codes.expect_cell(cell, workshop.plugins, workshop.sources)
+                codes.expect_cell(cell, workshop.plugins, workshop.sources, known)
                 _settle(state, cell.identity.seed, workplace.device)
                 done = units.measure(cell, workshop)
                 _expect_working(workplace.device)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from harness.cards import View
 from harness.encoders.network import WEIGHTS
 from harness.export.program import PROGRAM
-from harness.values import Inputs, Recipe
+from harness.values import ComputePrecision, Inputs, Recipe
+
+_BF16 = 'torch.autocast("cpu", torch.bfloat16)'
+"""Context of a network that was fitted and measured in bfloat16."""
 
 
-def library_example(inputs: Inputs, view: View, recipe: Recipe) -> str:
+def library_example(inputs: Inputs, view: View, recipe: Recipe, precision: ComputePrecision = "fp32") -> str:
     """Write Python that gives vectors with the library that has the network.
 
     >>> view = View(frames=8, stride=4, size=64)
@@ -22,10 +25,10 @@ def library_example(inputs: Inputs, view: View, recipe: Recipe) -> str:
     loose = "" if recipe.strict else ", strict=False"
     lines.append(f'network.load_state_dict(load_file("{WEIGHTS}"){loose})')
     imports = [*sorted([f"import {recipe.library}", "import torch"]), "from safetensors.torch import load_file"]
-    return _example(inputs, view, imports, [*lines, "network.eval()"], recipe.vectors)
+    return _example(inputs, view, imports, [*lines, "network.eval()"], recipe.vectors, precision)
 
 
-def program_example(inputs: Inputs, view: View) -> str:
+def program_example(inputs: Inputs, view: View, precision: ComputePrecision = "fp32") -> str:
     """Write Python that gives vectors with torch alone.
 
     >>> view = View(frames=8, stride=4, size=64)
@@ -34,7 +37,7 @@ def program_example(inputs: Inputs, view: View) -> str:
     (True, False)
     """
     loading = f'network = torch.export.load("{PROGRAM}").module()'
-    return _example(inputs, view, ["import torch"], [loading], "network(clips)")
+    return _example(inputs, view, ["import torch"], [loading], "network(clips)", precision)
 
 
 def mteb_example() -> str:
@@ -64,7 +67,9 @@ def mteb_example() -> str:
     )
 
 
-def _example(inputs: Inputs, view: View, imports: list[str], loading: list[str], vectors: str) -> str:
+def _example(
+    inputs: Inputs, view: View, imports: list[str], loading: list[str], vectors: str, precision: ComputePrecision
+) -> str:
     channels = len(inputs.mean)
     content = f"{inputs.order.upper()}, 0 to 255" if inputs.kind == "rgb" else "optical flow in pixels"
     frames = "frames spread evenly over" if view.stride == "uniform" else f"every {_ordinal(view.stride)}frame of"
@@ -83,8 +88,8 @@ def _example(inputs: Inputs, view: View, imports: list[str], loading: list[str],
             f"std = torch.tensor({list(inputs.std)}).view(-1, 1, 1, 1)",
             f"pixels = torch.randint(256, (2, {shape}))",
             f"clips = (pixels * {inputs.scale!r} - mean) / std",
-            "with torch.no_grad():",
-            f"    vectors = {vectors}",
+            "with torch.no_grad():" if precision == "fp32" else f"with torch.no_grad(), {_BF16}:",
+            f"    vectors = {vectors}" if precision == "fp32" else f"    vectors = ({vectors}).float()",
             "print(vectors.shape)",
             "",
         ]

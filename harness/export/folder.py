@@ -135,9 +135,9 @@ def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: P
     if not isinstance(inputs, Inputs) or not isinstance(inputs.view, View):
         return ""
     if (recipe := _recipe(folder, record, plugins)) is not None:
-        return library_example(inputs, inputs.view, recipe)
+        return library_example(inputs, inputs.view, recipe, record.precision)
     if save_program(network.module, inputs.view, len(inputs.mean), folder / PROGRAM):
-        return program_example(inputs, inputs.view)
+        return program_example(inputs, inputs.view, record.precision)
     progress.say("torch.export cannot trace the network; `harness.load_encoder` loads it")
     return ""
 

@@ -132,8 +132,10 @@ def _carry(path: Path, place: Path) -> None:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove drafts whose lock no process holds; numbers of processes come again."""
-    for draft in folder.parent.glob(f".{_literal(folder.name)}.*.tmp"):
-        if not draft.is_dir() or not _DRAFT.fullmatch(draft.name.removesuffix(".tmp").rpartition(".")[2]):
+    name = f".{_literal(folder.name)}.*"
+    drafts = {path.with_suffix(".tmp") for end in (".tmp", ".lock") for path in folder.parent.glob(name + end)}
+    for draft in sorted(drafts):
+        if draft.is_file() or not _DRAFT.fullmatch(draft.name.removesuffix(".tmp").rpartition(".")[2]):
             continue
         held = _lock_of(draft)
         with contextlib.suppress(filelock.Timeout, OSError, NotImplementedError):

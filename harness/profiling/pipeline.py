@@ -116,7 +116,7 @@ def measure(split: Split, backbone: Backbone, *, device: str = "cpu", batch_size
         hardware(device),
         hardware("cpu"),
         torch.get_num_threads(),
-        THREADS,
+        timing.decoders(THREADS),
         batch_size,
         milliseconds,
         frames_per_s,

@@ -53,6 +53,11 @@ def files(split: Split, count: int) -> list[Video]:
     return [there[index * len(there) // wanted] for index in range(wanted)]
 
 
+def decoders(threads: int) -> int:
+    """Number of processes that as many threads decode in: no more than there are processors."""
+    return min(threads, allowed_processors())
+
+
 def decode_seconds(
     videos: Sequence[Video], view: View | WholeVideo, *, threads: int, repeats: int, warm_up: int = WARM_UP
 ) -> list[float]:
@@ -60,7 +65,7 @@ def decode_seconds(
 
     Several threads decode in as many processes, as the loader's do.
     """
-    workers = min(threads, allowed_processors())
+    workers = decoders(threads)
     with in_processes(workers), ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         decoder = in_use()
         processes = decoder if isinstance(decoder, DecodeProcesses) and workers > 1 else None

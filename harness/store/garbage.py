@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -135,7 +136,10 @@ def _delete_locks(folder: Path, locks: Garbage) -> None:
     """Delete the locks that no process holds."""
     with storing(folder):
         for path in locks.paths:
-            with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
+            with contextlib.suppress(filelock.Timeout, PermissionError):  # Windows deletes no file that is open
+                with filelock.FileLock(path).acquire(timeout=0):
+                    if sys.platform != "win32":
+                        path.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
 
 

@@ -9,6 +9,9 @@ import platformdirs
 
 from harness.errors import UsageError
 
+DATA = "HARNESS_DATA_"
+"""Beginning of the variables that say where data sets lie."""
+
 
 def home() -> Path:
     """Root folder: `$HARNESS_HOME`, or the user's cache folder.
@@ -76,5 +79,13 @@ def locations() -> Path:
 def variables() -> dict[str, str]:
     """Environment that says where things are, for processes on other machines."""
     named = {name: value for name, value in os.environ.items() if name.startswith("HARNESS_")}
+    named |= {name: _absolute(place) for name, place in named.items() if name.startswith(DATA)}
     own = {"HARNESS_CONFIG": str(locations())} if "HARNESS_CONFIG" in named else {}
     return {**named, **own, "HARNESS_HOME": str(home())}
+
+
+def _absolute(place: str) -> str:
+    try:
+        return str(Path(place).expanduser().absolute())
+    except RuntimeError:  # a home folder of nobody, which is told where it is looked for
+        return place

@@ -293,12 +293,12 @@ def test_a_part_that_is_none(rows, write, seconds, problem):
 
 
 def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path):
-    """The average rate tells no frame of a second: 20 frames of the first second are followed by 5 of the next."""
+    """20 frames of the first second are followed by 5 of the next, so that the average rate tells no frame."""
     with av.open(str(tmp_path / "varies.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=1000)
-        stream.width, stream.height = 64, 48
+        stream.width, stream.height, stream.bit_rate = 64, 48, 8_000_000
         for time in (*range(0, 1000, 50), *range(1000, 2000, 200)):
-            picture = np.full((48, 64, 3), time // 10, np.uint8)
+            picture = np.full((48, 64, 3), time // 8, np.uint8)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = time
             container.mux(stream.encode(frame))
@@ -306,8 +306,18 @@ def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path):
     rows[0]["path"] = "varies.mp4"
     write(rows)
     assert Manifest().split("train").videos[0].frames == 25
-    write([rows[0] | {"start": "0", "end": "1"}, *rows[1:]])
-    with pytest.raises(DataError, match=r"0 to 1 s names no frames of it, as the time between its frames varies; enc"):
+    for start, end, times in (
+        (0, 1, range(0, 1000, 50)),
+        (1, 2, range(1000, 2000, 200)),
+        (0.49, 1.21, range(500, 1050, 50)),
+    ):
+        write([rows[0] | {"start": str(start), "end": str(end)}, *rows[1:]])
+        split = Manifest().split("train")
+        assert split.videos[0].frames == len(times)
+        read = split.read(0, range(len(times))).float().mean((1, 2, 3))
+        np.testing.assert_allclose(read, [time // 8 for time in times], atol=3.1)
+    write([rows[0] | {"start": "1", "end": "2.5"}, *rows[1:]])
+    with pytest.raises(DataError, match=r"1 to 2\.5 s is no part of it"):
         Manifest().split("train")
 
 

@@ -143,7 +143,10 @@ def test_the_folder_keeps_the_precision_of_the_store(measured, tmp_path):
     batch = VideoBatch(torch.randint(256, (2, 3, 16, 64, 64), dtype=torch.uint8))
     one, other = harness.load_encoder(tmp_path / "encoder"), harness.load_encoder(run.key)
     assert torch.equal(one.encode(batch), other.encode(batch))
+    exact = one.encode(batch)
     one.precision = "fp32"
+    shown, other_precision = run_example(tmp_path / "encoder", batch.clips), one.encode(batch)
+    assert (shown - exact).norm() < (shown - other_precision).norm() / 2
     assert not torch.equal(one.encode(batch), other.encode(batch))
     assert "Its network was fitted and encodes in bf16." in (tmp_path / "encoder" / "README.md").read_text()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import torch
 
@@ -67,7 +67,9 @@ class Address:
         """
         size, sha = 0, hashlib.sha256()
         with files.replacing(self.place) as temporary:
-            with urlopen(self.url) as answer, temporary.open("wb") as file:  # noqa: S310  # an address of a library
+            # By this name, as servers refuse Python's own.
+            request = Request(self.url, headers={"User-Agent": "torch.hub"})  # noqa: S310  # an address of a library
+            with urlopen(request) as answer, temporary.open("wb") as file:  # noqa: S310  # an address of a library
                 while block := answer.read(2**20):
                     file.write(block)
                     sha.update(block)
