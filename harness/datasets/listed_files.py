@@ -206,13 +206,14 @@ def _segment(entry: ListedFile, path: Path, record: Record, seconds: tuple[float
     """
     start, end = seconds
     first, last = (round(second * record.fps) for second in seconds)
+    length = record.frames / record.fps if record.fps else 0.0
     if "variable-rate" in record.remarks and not entry.cut:  # which is of frames that a list numbers
         times = frame_times(path)
         if len(times) == record.frames + 1:  # else the file numbers its frames otherwise
             first, last = (nearest_frame(times, second) for second in seconds)
+            length = float(times[-1])
     last = min(last, record.frames) if entry.cut else last
     if not first < last <= record.frames:
-        length = record.frames / record.fps if record.fps else 0.0
         msg = f"{path}: {start:g} to {end:g} s is no part of it; it has {record.frames} frames, {length:g} s"
         raise DataError(msg)
     return Segment(first, record.frames, record.sha256), last

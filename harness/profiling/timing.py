@@ -54,7 +54,7 @@ def files(split: Split, count: int) -> list[Video]:
 
 
 def decoders(threads: int) -> int:
-    """Number of processes that as many threads decode in: no more than there are processors."""
+    """Number of processes that so many threads decode in: at most one a processor."""
     return min(threads, allowed_processors())
 
 

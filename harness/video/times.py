@@ -13,7 +13,7 @@ from harness.video import container
 def frame_times(path: Path) -> NDArray[np.float64]:
     """Seconds from the first frame to each one, and to the end of the last, (T + 1,).
 
-    The last frame is shown as long as frames usually are.
+    The last frame is shown as long as the file says, or else as frames usually are.
 
     Args:
         path: a file, or `archive.tar/name` for one inside an archive.
@@ -23,20 +23,26 @@ def frame_times(path: Path) -> NDArray[np.float64]:
     """
     with container.opened(path) as (file, stream):
         packets = (packet for packet in file.demux(stream) if packet.size and not packet.is_discard)
-        stamps = sorted(packet.pts for packet in packets if packet.pts is not None)
+        shown = sorted((packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None)
         unit = float(stream.time_base or 0)
-    times = (np.array(stamps, dtype=np.float64) - (stamps[0] if stamps else 0)) * unit
-    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return np.append(times, times[-1] + usual if len(times) else 0.0)
+    if not shown:
+        return np.zeros(1)
+    stamps = np.array([stamp for stamp, _ in shown], dtype=np.float64)
+    length = shown[-1][1] or float(np.median(np.diff(stamps, append=stamps[-1])))
+    times: NDArray[np.float64] = (np.append(stamps, stamps[-1] + length) - stamps[0]) * unit
+    return times
 
 
 def nearest_frame(times: NDArray[np.float64], second: float) -> int:
     """Position of the time nearest to a second; behind the last for a later one.
 
+    Later is what lies behind the end by more than half of a usual frame.
+
     >>> times = np.array([0.0, 0.1, 0.2, 0.6, 1.0])
     >>> [nearest_frame(times, second) for second in (0.04, 0.16, 0.5, 1.1, 1.3)]
     [0, 2, 3, 4, 5]
     """
-    if second > times[-1] + (times[-1] - times[-2] if len(times) > 1 else 0.0) / 2:
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    if second > times[-1] + usual / 2:
         return len(times)
     return int(np.argmin(np.abs(times - second)))
