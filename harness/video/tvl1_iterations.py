@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 
 import torch
@@ -58,16 +59,17 @@ class Iterations:
         if self._work is None:
             from harness.video.tvl1_triton import iterate
 
-            iterate(
-                self._flow,
-                self._dual,
-                *data,
-                self._shape,
-                times=ITERATIONS,
-                limit=LIMIT,
-                steep=STEEP,
-                time_step=TIME_STEP,
-            )
+            with _current(flow.device):  # Triton launches on the current device, wherever the tensors are
+                iterate(
+                    self._flow,
+                    self._dual,
+                    *data,
+                    self._shape,
+                    times=ITERATIONS,
+                    limit=LIMIT,
+                    steep=STEEP,
+                    time_step=TIME_STEP,
+                )
         else:
             self._work.iterate(*data)
         planes = self._flow[:, : self._pixels].view(2, *self._shape)
@@ -76,6 +78,12 @@ class Iterations:
     def _lines(self, planes: Tensor) -> Tensor:
         """Lay out (B, C, H, W) as (C, M)."""
         return F.pad(planes.transpose(0, 1), (0, 1, 0, 1)).view(planes.shape[1], self._pixels)
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a GPU the thread's current device; any other changes nothing."""
+    current: AbstractContextManager[object] = torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+    return current
 
 
 class _Work:

@@ -208,17 +208,28 @@ def test_the_dual_variable_is_kept_from_warp_to_warp(monkeypatch):
 
 
 INTERPRETED = """
+import contextlib
+
 import torch
-from harness.video import tvl1_triton
+from harness.video import tvl1_iterations, tvl1_triton
 from harness.video.tvl1_iterations import ITERATIONS, Iterations
 
-launched = []
+launched, current = [], []
+
+@contextlib.contextmanager
+def entered(device):
+    current.append(device)
+    yield
+    current.pop()
+
+tvl1_iterations._current = entered
 
 class Counted:
     def __init__(self, kernel):
         self.kernel = kernel
 
     def __getitem__(self, grid):
+        assert current == [torch.device("cpu")]
         launched.append(self.kernel)
         return self.kernel[grid]
 
@@ -239,6 +250,14 @@ assert len(launched) == 2 * ITERATIONS * 4
 @pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton: pip install --group kernels")
 def test_the_two_kernels_for_cuda_compute_the_same_iterations():
     subprocess.run([sys.executable, "-c", INTERPRETED], env={**os.environ, "TRITON_INTERPRET": "1"}, check=True)
+
+
+def test_kernels_are_launched_where_the_tensors_are():
+    there = tvl1_iterations._current(torch.device("cuda:1"))
+    assert isinstance(there, torch.cuda.device)
+    assert there.idx == 1
+    with tvl1_iterations._current(torch.device("cpu")):
+        pass
 
 
 def test_kernels_of_an_iteration_and_no_wait_for_the_device(monkeypatch):
