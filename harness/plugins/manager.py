@@ -229,7 +229,8 @@ def _origin(point: EntryPoint) -> Origin:
     distribution = point.dist
     if distribution is None:
         return Origin(point.name)
-    return Origin(point.name, distribution.metadata["Name"], distribution.version)
+    # a half-deleted folder of metadata gives None for both
+    return Origin(point.name, distribution.metadata["Name"] or "", distribution.version or "")
 
 
 def _faults() -> type[BaseException] | tuple[type[BaseException], ...]:
