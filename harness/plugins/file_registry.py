@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.cards import NAME
 from harness.errors import PluginError
 from harness.plugins.names import Names, Origin
+from harness.system.text import printable
 
 
 class FileRegistry(Names):
@@ -22,7 +23,8 @@ class FileRegistry(Names):
         if not NAME.fullmatch(name):
             msg = f"{self.kind} {name!r} of {self.origin}: not a short name"
             raise PluginError(msg)
-        if ":" not in resource:
+        package, colon, _ = resource.partition(":")
+        if not (package and colon):
             msg = f"{self.kind} {name!r} of {self.origin}: {resource!r} is not of the form package:file.yaml"
             raise PluginError(msg)
         self._enter(name, None, resource)
@@ -44,8 +46,8 @@ class FileRegistry(Names):
         package, _, file = resource.partition(":")
         try:
             return files(package).joinpath(file).read_text(encoding="utf-8")
-        except (OSError, ModuleNotFoundError, UnicodeDecodeError) as error:
-            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {error}"
+        except Exception as error:  # importing the package runs the plugin's code
+            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {printable(str(error), 200)}"
             raise PluginError(msg) from error
 
 
@@ -75,8 +77,8 @@ class BenchmarkRegistry(FileRegistry):
         package, _, below = resource.partition(":")
         try:
             folder = Path(str(files(package).joinpath(below)))
-        except ModuleNotFoundError as error:
-            msg = f"benchmarks {name!r} of {origin}: {error}"
+        except Exception as error:  # importing the package runs the plugin's code
+            msg = f"benchmarks {name!r} of {origin}: {resource} cannot be read: {printable(str(error), 200)}"
             raise PluginError(msg) from error
         if not folder.is_dir():
             msg = f"benchmarks {name!r} of {origin}: expected a folder of the package at {resource}, found none"

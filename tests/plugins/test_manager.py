@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PathDistribution
 from types import SimpleNamespace
 
 import pytest
@@ -183,6 +183,16 @@ def test_two_distributions_with_one_plugin_name(install, monkeypatch):
     assert not {*names} & set(Plugins(points=points, block=["same"]).methods)
 
 
+def test_a_plugin_whose_metadata_are_half_deleted_is_named_by_itself(install, tmp_path):
+    folder = tmp_path / "rest-1.0.dist-info"
+    folder.mkdir()
+    rest = install("rest", harness_methods=methods(CARD))._for(PathDistribution(folder))
+    plugins = Plugins(points=[rest, install("bad", harness_methods=methods(error=RuntimeError("no")))])
+    assert status(plugins, "rest").status == "loaded"
+    assert str(plugins.methods.entry("new").origin) == "rest"
+    assert plugins.versions == {}
+
+
 def test_strict_raises(install):
     with pytest.raises(PluginError, match="bad"):
         Plugins(points=[install("bad", harness_methods=methods(error=RuntimeError("no")))], strict=True)
@@ -317,6 +327,8 @@ def test_a_plugin_ships_benchmarks_in_a_folder_of_its_package(install, tmp_path,
     package = tmp_path / "speedy"
     (package / "speed").mkdir(parents=True)
     (package / "__init__.py").touch()
+    (tmp_path / "broken_package").mkdir()
+    (tmp_path / "broken_package" / "__init__.py").write_text("raise RuntimeError('no licence')\n")
     monkeypatch.syspath_prepend(tmp_path)
 
     @hookimpl
@@ -324,14 +336,17 @@ def test_a_plugin_ships_benchmarks_in_a_folder_of_its_package(install, tmp_path,
         registry.register("speedy", "speedy:speed")
         registry.register("moved", "speedy:nowhere")
         registry.register("gone", "no_such_package:speed")
+        registry.register("broken", "broken_package:speed")
 
     plugins = Plugins(points=[install("speedy", harness_benchmarks=harness_benchmarks)])
-    assert status(plugins, "speedy").registered["benchmarks"] == ("gone", "moved", "speedy")
+    assert status(plugins, "speedy").registered["benchmarks"] == ("broken", "gone", "moved", "speedy")
     assert plugins.benchmarks.folder("speedy") == package / "speed"
     with pytest.raises(PluginError, match="'moved' of speedy: expected a folder of the package at speedy:nowhere"):
         plugins.benchmarks.folder("moved")
-    with pytest.raises(PluginError, match="'gone' of speedy: No module named 'no_such_package'"):
+    with pytest.raises(PluginError, match="'gone' of speedy: no_such_package:speed cannot be read: No module named"):
         plugins.benchmarks.folder("gone")
+    with pytest.raises(PluginError, match="'broken' of speedy: broken_package:speed cannot be read: no licence"):
+        plugins.benchmarks.folder("broken")
     with pytest.raises(UsageError, match="did you mean 'speedy'"):
         plugins.benchmarks.folder("speed")
 

@@ -163,8 +163,9 @@ def test_suites():
     assert "methods:" in suites.text("quickstart")
     with pytest.raises(PluginError, match="suite 'quickstart' is registered twice by builtin"):
         suites.register("quickstart", "a:b.yaml")
-    with pytest.raises(PluginError, match="not of the form"):
-        suites.register("more", "b.yaml")
+    for resource in ("b.yaml", ":b.yaml"):
+        with pytest.raises(PluginError, match="not of the form"):
+            suites.register("more", resource)
     with pytest.raises(PluginError, match="short name"):
         suites.register("../x", "a:b.yaml")
     with pytest.raises(UsageError, match="did you mean 'quickstart'"):
@@ -172,6 +173,18 @@ def test_suites():
     suites.register("gone", "harness.suites:gone.yaml")
     with pytest.raises(PluginError, match="cannot be read"):
         suites.text("gone")
+
+
+@pytest.mark.parametrize("fault", ["raise RuntimeError('no licence')", "def broken(:"])
+def test_a_package_of_suites_that_cannot_be_imported(tmp_path, monkeypatch, fault):
+    package = tmp_path / "unlicensed"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"{fault}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    suites = SuiteRegistry()
+    suites.register("closed", "unlicensed:suite.yaml")
+    with pytest.raises(PluginError, match=r"^suite 'closed' of builtin: unlicensed:suite.yaml cannot be read: [^\n]+$"):
+        suites.text("closed")
 
 
 class Squares(MovingSquares):
