@@ -189,7 +189,7 @@ def check_traces(subject: BackboneSubject) -> None:
 def checks(subject: BackboneSubject) -> list[Callable[[Any], None]]:
     """List the checks of a backbone with this card."""
     card = subject.tested.card
-    layered = [check_layers] if card.layers or card.spatial else []
+    layered = [check_layers] if card.layers or card.spatial or card.tokens else []
     return [
         check_card,
         check_output,

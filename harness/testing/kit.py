@@ -82,7 +82,12 @@ def _subject(
 
 
 def failures(
-    tested: object, *, backbone: Backbone | None = None, data: Dataset | None = None, device: str = "cpu"
+    tested: object,
+    *,
+    backbone: Backbone | None = None,
+    data: Dataset | None = None,
+    encoder: NetworkEncoder | None = None,
+    device: str = "cpu",
 ) -> dict[str, str]:
     """Make all checks; return the message of each that failed, by its name.
 
@@ -92,7 +97,7 @@ def failures(
     {}
     """
     messages = {}
-    for check in checks_for(tested, backbone=backbone, data=data, device=device):
+    for check in checks_for(tested, backbone=backbone, data=data, encoder=encoder, device=device):
         try:
             check()
         except ConformanceError as error:

@@ -75,6 +75,10 @@ class TokensOfAVector(TinyBackbone):
     card = dataclasses.replace(LAYERED, layers=(), tokens="6")
 
 
+class TokensAlone(TokensOfAVector):
+    card = dataclasses.replace(TokensOfAVector.card, spatial=None)
+
+
 class NotFinite(TinyBackbone):
     card = CARD
 
@@ -166,6 +170,7 @@ BROKEN = {
     UnusedLayer: ("check_layers", "expected layer 'head' of network Headless to give a tensor, got nothing"),
     LayerOfTheBatch: ("check_layers", "expected layer '8.mean' to give rows for each of 2 clips"),
     SpatialWithoutMap: ("check_layers", "and a spatial one maps (B, c, h, w), got (2, 16)"),
+    TokensAlone: ("check_layers", "layer '6' to give several tokens"),
     TokensOfAVector: ("check_layers", "layer '6' to give several tokens for each of 2 clips, (B, N, c) or a map, got"),
     CentredOverTheBatch: ("check_batch_invariance", "alone and in a batch"),
     UnusedClassifier: ("check_gradients", "none for 0.classifier.weight, 0.classifier.bias"),

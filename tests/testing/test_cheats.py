@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,6 +46,18 @@ def test_an_encoder_without_a_cheat_passes():
         card = ReadsLabels.card
 
     assert failures(Honest()) == {}
+
+
+def test_data_without_single_labels_have_no_class_that_the_order_could_tell():
+    class Honest(LearnsNothing):
+        card = ReadsLabels.card
+
+    class Unclassed(MovingSquares):
+        def split(self, name):
+            split = super().split(name)
+            return replace(split, classes={}, videos=tuple(replace(video, labels={}) for video in split.videos))
+
+    assert failures(Honest(), data=Unclassed()) == {}
 
 
 def test_labels_are_not_there_for_an_encoder_that_reads_them():

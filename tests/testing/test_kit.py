@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 from harness.errors import PluginError, UsageError
 from harness.evaluators.cards import KNN
-from harness.testing import BlockedError, ConformanceError, TinyBackbone, checks_for, conformance, failures
+from harness.testing import (
+    BlockedError,
+    ConformanceError,
+    TinyBackbone,
+    checks_for,
+    conformance,
+    failures,
+)
+from harness.testing.fixtures import UntrainedEncoder
+from harness.values import Encoding
 
 pytest_plugins = ["pytester"]
 
@@ -157,6 +167,23 @@ def test_an_evaluator_may_have_a_fit_of_its_own():
     (check, *_) = checks_for(Fits())
     assert (check.name, check.subject.kind) == ("check_card", "evaluator")
     check()
+
+
+def test_failures_of_an_evaluator_are_those_on_the_encoder_that_is_given():
+    class Asks:
+        card = KNN
+
+        def encodings(self, promise, data, *, seed):
+            return (Encoding(),)
+
+        def evaluate(self, encoder, data, *, seed):
+            asked.append(encoder.network().module)
+            raise RuntimeError
+
+    given, asked = UntrainedEncoder(), []
+    given.module.append(nn.Identity())
+    failures(Asks(), encoder=given)
+    assert any(len(network) == len(given.module) for network in asked)
 
 
 def test_what_is_no_object_of_ours_is_refused():
