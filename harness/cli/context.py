@@ -33,7 +33,7 @@ BOARDS = Path("leaderboards")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
-DEVICE = re.compile(r"cpu|cuda(:\d+)?")
+DEVICE = re.compile(r"cpu|cuda(:(0|[1-9]\d?))?")
 
 
 class Verb(TyperCommand):

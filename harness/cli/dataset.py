@@ -37,14 +37,14 @@ def add(
     """Remember where a data set lies."""
     from harness.datasets import locations
     from harness.errors import DataError, UsageError
-    from harness.system import progress
+    from harness.system import paths, progress
 
     options: Context = context.obj
     card: Any = options.plugins().datasets.entry(name).card
     if not card.located:
         msg = f"data set {name!r} is drawn or fetched by itself and needs no place; `harness dataset check {name}`"
         raise UsageError(msg)
-    place = path.expanduser().absolute()
+    place = paths.expanded(path).absolute()
     if not place.exists():
         msg = f"{place}: nothing is there; give the folder in which {name} lies"
         raise DataError(msg)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.errors import UsageError
 from harness.store.choices import Choice, with_fit
+from harness.system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ def portable_weights(suite: Suite, plugins: Plugins) -> Suite:
         if start is None or _of_library(start):
             return choice
         name = portable_name(start.weights)
-        place = suite.folder / Path(start.weights).expanduser()
+        place = suite.folder / paths.expanded(Path(start.weights))
         if name not in given and places.setdefault(name, place) != place:
             msg = f"suite {suite.name!r}: weights {places[name]} and {place} have one name; rename one of the files"
             raise UsageError(msg)

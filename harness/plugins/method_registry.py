@@ -12,6 +12,7 @@ from harness.errors import UsageError, unknown
 from harness.plugins.options import spelt
 from harness.plugins.registry import Registry
 from harness.store.choices import AT, Choice, FitStart, at_share
+from harness.system import paths
 from harness.system.hashing import file_hash
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class MethodRegistry(Registry["Method"]):
         start = self.start(name, options)
         if start is None:
             return None
-        path = locations.get(start.weights, Path(start.weights)).expanduser().absolute()
+        path = paths.expanded(locations.get(start.weights, Path(start.weights))).absolute()
         if not path.is_file():
             msg = f"method {name!r}: expected a file of {self._kind(name)} at {path}, where none is; correct the path"
             raise UsageError(msg)

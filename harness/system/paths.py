@@ -43,6 +43,19 @@ def ensure_home() -> None:
         os.environ["HOME"] = str(Path(configured).absolute())
 
 
+def expanded(path: Path) -> Path:
+    """Path with the home folder that its `~` or `~user` stands for.
+
+    Raises:
+        UsageError: when the system knows no such user.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        msg = f"{path}: begins with a home folder of nobody; write the path out"
+        raise UsageError(msg) from error
+
+
 def datasets() -> Path:
     """Folder of drawn data sets."""
     return home() / "datasets"

@@ -39,6 +39,11 @@ def test_a_place_is_told_once(harness, ucf101, config):
     [
         (("add", "ucf1O1", "."), 2, "did you mean 'ucf101'"),
         (("add", "ucf101", "nowhere"), 4, "nothing is there"),
+        (
+            ("add", "ucf101", "~nobody-has-this-name/x"),
+            2,
+            "~nobody-has-this-name/x: begins with a home folder of nobody",
+        ),
         (("add", "mocap-actions", "."), 2, "needs no place"),
         (("check", "ucf101", "--set", "fold=4"), 2, "fold"),
         (("check", "ucf101", "--set", "subset=-1"), 2, "subset"),

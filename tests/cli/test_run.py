@@ -121,6 +121,17 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
             "unknown label of evaluator",
         ),
         (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
+        (["run", "toy", "--device", "cuda:01"], 2, "--device cuda:01: expected cpu, cuda, cuda:N or auto"),
+        (
+            [
+                "run",
+                "toy",
+                "--set",
+                "methods=[{name: pretrained, weights: ~nobody-has-this-name/x, learnt_from: ucf101, labels: true}]",
+            ],
+            2,
+            "~nobody-has-this-name/x: begins with a home folder of nobody",
+        ),
         (["run", "toy", "--set", "seeds=[-1]"], 2, "seeds.0: Input should be greater than or equal to 0, got -1"),
         (["run", "toy", "--set", "seeds=[0"], 2, "--set seeds=[0: not plain YAML data"),
         (["run", "toy", "--device", "gpu", "--dask", "tcp://127.0.0.1:1"], 2, "--device gpu: expected cpu, cuda"),
