@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from harness.backbones.small_2d import Small2D
+from harness.training.compiling import compiled
 from harness_vgg3d.frame_network import FrameNetwork, LossOnClips, LossOnMaps, label_loss, reordered
 from harness_vgg3d.head import Head
 from harness_vgg3d.spatial_stream import FrameMean, FrameVectors
@@ -40,9 +42,34 @@ def test_maps_give_the_loss_of_their_clips(network, clips):
     on_maps = LossOnMaps(network.adapted, classifier)
     maps = network.frames(clips)
     on_maps.waiting += [maps, maps.half()]
-    torch.testing.assert_close(on_maps({}, LABELS), whole)
-    torch.testing.assert_close(on_maps({}, LABELS), whole, rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(on_maps({}, LABELS.clone()), whole)
+    torch.testing.assert_close(on_maps({}, LABELS.clone()), whole, rtol=1e-2, atol=1e-3)
     assert not on_maps.waiting
+
+
+def test_a_step_may_ask_for_its_loss_again(clips):
+    network = three_d()
+    loss = LossOnMaps(network.adapted, nn.Linear(8, 3))
+    maps = network.frames(clips).detach()
+    loss.waiting += [maps, maps + 1]
+    first, second = LABELS.clone(), LABELS.clone()
+    once, again, other = loss({}, first), loss({}, first), loss({}, second)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    assert not loss.waiting
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="needs a compiler of C++")
+@pytest.mark.filterwarnings("ignore")  # those of the compiler are no business of ours
+def test_the_loss_of_maps_can_be_compiled(clips):
+    network = stream()
+    loss = LossOnMaps(network.adapted, nn.Linear(network(clips).shape[1], 3))
+    maps = network.frames(clips).detach()
+    loss.waiting += [maps, maps + 1]
+    run = compiled(loss, "adaptation")
+    found = [run({}, labels) for labels in (LABELS.clone(), LABELS.clone())]
+    loss.waiting += [maps, maps + 1]
+    torch.testing.assert_close(found, [loss({}, labels) for labels in (LABELS.clone(), LABELS.clone())])
 
 
 def test_half_precision_changes_logits_by_less_than_a_hundredth_of_their_deviation(clips):

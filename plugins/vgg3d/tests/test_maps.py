@@ -87,6 +87,12 @@ def test_processes_share_the_work(home):
     assert {path.name for path in home.rglob("*.npy")} == {f"{TRAIN.videos[video].content}.npy" for video in (1, 4)}
 
 
+def test_a_share_is_the_same_when_another_process_has_written_its_own(home):
+    first, second = (frame_maps().of(TRAIN, rank=rank, world=2) for rank in range(2))
+    assert first.paths == second.paths
+    assert all(path.exists() for path in second.paths)
+
+
 def test_folds_share_files_and_networks_do_not(home):
     ours = frame_maps()
     whole, part = ours.of(TRAIN), ours.of(Subset(TRAIN, [5, 2]))

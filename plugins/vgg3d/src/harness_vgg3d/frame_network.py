@@ -69,7 +69,8 @@ class LossOnMaps(nn.Module):
     """Loss of the adapted layers alone, on maps that were read ahead.
 
     Maps are in half precision and of any number of channels, so that they cannot be the pixels of a batch: whoever
-    reads them puts those of each step, in order, into `waiting`.
+    reads them puts those of each step, in order, into `waiting`. They stay until the loss is asked with the labels of
+    another step, another tensor: a step may ask several times.
     """
 
     def __init__(self, adapted: nn.Module, classifier: nn.Linear) -> None:
@@ -77,11 +78,17 @@ class LossOnMaps(nn.Module):
         self.adapted = adapted
         self.classifier = classifier
         self.waiting: deque[Tensor] = deque()
+        self._step: tuple[Tensor, Tensor] | None = None
 
     def forward(self, _: object, labels: Tensor) -> Tensor:
-        """(B,) labels of the first maps that wait -> ()."""
-        maps = to_device(self.waiting.popleft(), labels.device)
-        return label_loss(self.adapted, self.classifier, maps.float(), labels)
+        """(B,) labels of a step, or of the next one -> ()."""
+        return label_loss(self.adapted, self.classifier, self._maps(labels).float(), labels)
+
+    @torch.compiler.disable  # which tensor it is counts, not what is in it
+    def _maps(self, labels: Tensor) -> Tensor:
+        if self._step is None or self._step[0] is not labels:
+            self._step = labels, self.waiting.popleft()
+        return to_device(self._step[1], labels.device)
 
 
 def reordered(maps: Tensor, orders: Tensor) -> Tensor:

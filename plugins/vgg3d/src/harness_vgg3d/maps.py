@@ -72,7 +72,8 @@ class FrameMaps:
         assert isinstance(self.inputs.view, View)  # methods that concatenate frames make it
         files_of_videos = tuple(_path(folder, split, video) for video in split.videos)
         stored = StoredMaps(files_of_videos, self.inputs.view.frames)
-        missing = [position for position, path in enumerate(stored.paths) if not path.exists()][rank::world]
+        share = range(rank, len(stored.paths), world)  # by position: others may be writing theirs already
+        missing = [position for position in share if not stored.paths[position].exists()]
         if missing:
             self._compute(Subset(split, missing), [stored.paths[position] for position in missing])
         return stored
