@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.errors import DataError
 from harness.values import Budget
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
@@ -101,6 +102,15 @@ def test_a_table_is_closed_with_its_last_use(numbered):
     assert len(tables[10:20]) == 10
     assert [table[0, 0] for table in tables[1:4]] == [2, 3, 1]
     assert before < most <= before + 3
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    path = tmp_path / "table.npy"
+    np.save(path, np.zeros((3, WIDTH), np.float32))
+    assert len(MappedTables([path])[0]) == 3
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=f"^{path}: the trajectories of a video cannot be read .* delete the file"):
+        MappedTables([path])[0]
 
 
 def test_workers_start_without_torch():

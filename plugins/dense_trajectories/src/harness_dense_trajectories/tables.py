@@ -150,7 +150,12 @@ class MappedTables(Sequence["NDArray[np.float32]"]):
     def __getitem__(self, index: int | slice) -> NDArray[np.float32] | MappedTables:
         if isinstance(index, slice):
             return MappedTables(self._paths[index])
-        table: NDArray[np.float32] = np.load(self._paths[index], mmap_mode="r", allow_pickle=False)
+        path = self._paths[index]
+        try:
+            table: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            msg = f"{path}: the trajectories of a video cannot be read ({error}); delete the file and run again"
+            raise DataError(msg) from error
         return table
 
 
@@ -180,6 +185,18 @@ def on_cuda(device: str) -> bool:
     (True, False)
     """
     return device.partition(":")[0] == "cuda"
+
+
+def stored_device(device: str) -> str:
+    """Device of this process for what was stored as of `cpu` or `cuda`.
+
+    On CUDA it is the current one with its number: workers have no current one of their own.
+    """
+    import torch  # workers start without it
+
+    if not on_cuda(device) or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{torch.cuda.current_device()}"
 
 
 def _compute(job: Job, settings: Settings, device: str) -> None:
