@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from harness.system import files, progress
+from harness.system.hashing import file_hash
 from harness.training._mmengine import Hook
 
 SECONDS = 25.0
@@ -39,7 +38,7 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
     def newest(self) -> Path | None:
         """Newest checkpoint whose content has the hash in its name, if there is one."""
         for path in self._stored():
-            if _sha(path.read_bytes()) == path.stem.rpartition("-")[2]:
+            if _sha(path) == path.stem.rpartition("-")[2]:
                 return path
             progress.say(f"{path}: damaged checkpoint; going back to the one before")
         return None
@@ -54,10 +53,12 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
         self._saved = time.monotonic()
 
     def _save(self, runner: Any, step: int) -> None:
-        with tempfile.TemporaryDirectory() as scratch:
-            runner.save_checkpoint(scratch, "checkpoint.pt", by_epoch=False)
-            content = Path(scratch, "checkpoint.pt").read_bytes()
-        files.write_bytes(self._folder / f"{self._identity}-{step:09d}-{_sha(content)}.pt", content)
+        name = f"{self._identity}-{step:09d}"
+        whole = self._folder / f"{name}.whole"
+        with files.replacing(whole) as temporary:
+            runner.save_checkpoint(str(temporary.parent), temporary.name, by_epoch=False)
+        whole.replace(self._folder / f"{name}-{_sha(whole)}.pt")  # its content is on the disk, and now has a name
+        files.sync_folder(self._folder)
         for old in self._stored()[KEPT:]:
             old.unlink(missing_ok=True)
 
@@ -65,5 +66,5 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
         return sorted(self._folder.glob(f"{self._identity}-*.pt"), reverse=True)
 
 
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:20]
+def _sha(path: Path) -> str:
+    return file_hash(path)[:20]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 
 import pytest
@@ -58,6 +59,14 @@ def test_checkpoints_of_another_fit_are_left_alone(tmp_path):
     method = PredictBrightness()
     fit_brightness(method, tmp_path, identity="two")
     assert len(method.drawn) == 50
+
+
+def test_checkpoints_are_written_in_their_own_folder_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    interrupt(tmp_path / "fit")
+    assert len(list((tmp_path / "fit" / "checkpoints").glob("*.pt"))) == 2
+    assert not list((tmp_path / "fit" / "checkpoints").glob("*.whole"))
+    assert not (tmp_path / "full").exists()
 
 
 KILLED = """
