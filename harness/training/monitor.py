@@ -59,7 +59,8 @@ class TrainingMonitor(Hook):  # type: ignore[misc]  # mmengine has no types
         if self._folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self._folder), purge_step=runner.iter)
+            # the step of a checkpoint has been reported; all later ones, or all there are, come again
+            self._writer = SummaryWriter(str(self._folder), purge_step=runner.iter + 1 if runner.iter else 0)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Batch, outputs: Any) -> None:
         """Remember the step's loss; report every few steps and at the end."""

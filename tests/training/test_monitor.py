@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from harness.testing.brightness import PredictBrightness, fit_brightness
@@ -46,6 +47,21 @@ def test_the_share_of_the_time_that_steps_wait_for_batches_is_logged(tmp_path, c
     assert busy.Scalars("waiting_for_data")[-1].value < 0.2
     told = capfd.readouterr().err
     assert re.search(r"loss [\d.]+, \d\d+% of the time waiting for data", told)
+
+
+@pytest.mark.usefixtures("often")
+def test_a_resumed_fit_leaves_no_gap_and_no_point_twice(tmp_path):
+    class Interrupted(PredictBrightness):
+        def draw(self, *arguments):
+            if len(self.drawn) == 35:
+                raise InterruptedError
+            return super().draw(*arguments)
+
+    with pytest.raises(InterruptedError):
+        fit_brightness(Interrupted(), tmp_path, identity="one")
+    fit_brightness(PredictBrightness(), tmp_path, identity="one")
+    log = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in log.Scalars("loss")] == [10, 20, 30, 40, 50]
 
 
 class Epochs(PredictBrightness):
