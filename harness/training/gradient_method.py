@@ -175,7 +175,7 @@ class GradientMethod(NetworkMethod, ABC):
         if not all(0 < share < 1 for share in shares):
             msg = f"method {self.card.name!r}: expected shares of the fit in (0, 1) as schedule, got {list(shares)}"
             raise UsageError(msg)
-        return tuple(int(share * steps) for share in shares)
+        return tuple(round(share * steps) for share in shares)
 
     def plan(self, view: View, session: Session, frames: int | None = None) -> tuple[int, int]:
         """Examples of one process in a step, and steps, for a part of the budget.
@@ -205,4 +205,7 @@ class GradientMethod(NetworkMethod, ABC):
         ]
         if self.optimizer == "adamw":
             return torch.optim.AdamW(groups, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        if self.optimizer != "sgd":
+            msg = f"method {self.card.name!r}: expected sgd or adamw as optimizer, got {self.optimizer!r}"
+            raise UsageError(msg)
         return torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)

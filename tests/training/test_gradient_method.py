@@ -44,6 +44,15 @@ def test_options_of_the_optimizer_count(options):
     assert not torch.equal(changed, fit_brightness(PredictBrightness()))
 
 
+def test_an_optimizer_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="expected sgd or adamw as optimizer, got 'adam'"):
+        fit_brightness(PredictBrightness(optimizer="adam"))
+
+
+def test_shares_of_a_fit_are_its_nearest_steps():
+    assert PredictBrightness(schedule=(0.29, 0.58))._schedule(100) == (29, 58)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_fused_steps_are_those_of_the_optimiser_that_is_not(optimizer, monkeypatch):
     fused = fit_brightness(PredictBrightness(optimizer=optimizer))
