@@ -102,9 +102,15 @@ def test_on_cuda_tubes_are_described_there(squares, tmp_path, monkeypatch):
     torch.testing.assert_close(encoder.encode(clips), expected, atol=1e-3, rtol=0)
     assert asked == ["cuda:1"]
     encoder.save(tmp_path)
-    for available, device in ((True, "cuda"), (False, "cpu")):
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    for available, device in ((True, "cuda:3"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
-        assert TrajectoryEncoder.load(tmp_path).device == device
+        again = TrajectoryEncoder.load(tmp_path)
+        assert again.device == device
+    again.device = "cuda:3"
+    again.save(tmp_path / "again")
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes()
 
 
 def test_words_are_counted_for_each_descriptor(squares):

@@ -63,6 +63,16 @@ def test_what_is_stored_encodes_alike(fitted, tmp_path):
         ConceptEncoder.load(tmp_path)
 
 
+def test_what_is_stored_is_loaded_on_the_device_of_this_process(fitted, tmp_path, monkeypatch):
+    fitted.reading = replace(fitted.reading, device="cuda:1")
+    fitted.save(tmp_path)
+    asked = []
+    monkeypatch.setattr(encoder_module, "stored_device", lambda device: asked.append(device) or "meta")
+    again = ConceptEncoder.load(tmp_path)
+    assert asked == ["cuda"]
+    assert again.reading.device == again.vlad.concepts.device.type == "meta"
+
+
 def test_principal_components_are_stored(session, tmp_path):
     fitted = MidlevelKmeans(concepts=4, dim=8, samples=20).fit(TinyBackbone(), TRAIN, session(FRAMES))
     assert isinstance(fitted.codes, Pca)

@@ -21,7 +21,7 @@ from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.pictures import illustrations
 from harness_dense_trajectories.rows import offsets
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.tables import Tables, grey, on_cuda, stack
+from harness_dense_trajectories.tables import Tables, grey, on_cuda, stack, stored_device
 from harness_dense_trajectories.trajectories import COLUMNS, span
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class TrajectoryEncoder:
                 else Fisher(fitted[f"{name}-pca"], fitted[f"{name}-gmm"], kind)
                 for name, kind in options["parts"]
             }
-            device = options["device"] if torch.cuda.is_available() else "cpu"
+            device = stored_device(options["device"])
             return cls(Settings(**options["settings"]), parts, fitted.get("sketch"), options["boxes"], device)
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"

@@ -17,6 +17,7 @@ from harness.values import Promise
 from harness_dense_trajectories import store
 from harness_dense_trajectories.projections import Pca
 from harness_dense_trajectories.rows import offsets
+from harness_dense_trajectories.tables import stored_device
 from harness_midlevel.networks import Autoencoder, descriptor_autoencoder, volume_autoencoder
 from harness_midlevel.reading import Kind, Reading
 from harness_midlevel.vlad import Vlad
@@ -147,7 +148,7 @@ class ConceptEncoder:
         stored, options = store.load(folder)
         fitted: dict[str, Any] = dict(stored)
         try:
-            device = options["reading"]["device"] if torch.cuda.is_available() else "cpu"
+            device = stored_device(options["reading"]["device"])
             reading = Reading(**(options["reading"] | {"device": device}))
             weights = {
                 name.removeprefix("network."): value for name, value in fitted.items() if name.startswith("network.")
