@@ -44,7 +44,6 @@ def test_a_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
     ("arguments", "option"),
     [
         (["run", "toy", "-o"], "-o"),
-        (["run", "toy", "--dry-run", "-o"], "-o"),
         (["leaderboard", "toy", "-o"], "-o"),
         (["map", "0", "-o"], "-o"),
         (["export", "0", "-o"], "-o"),

@@ -83,7 +83,13 @@ def test_videos_with_another_prediction_are_counted_once(run, part):
 @pytest.mark.parametrize(
     "change",
     [
-        {"videos": tuple("abcde"), "predicted": ((0, 0, 1, 1, 1),) * 2, "values": {"top1": ((1,) * 5,)}},
+        {
+            "videos": tuple("abcde"),
+            "groups": tuple("ghijk"),
+            "labels": (0, 0, 1, 1, 1),
+            "predicted": ((0, 0, 1, 1, 1),) * 2,
+            "values": {"top1": ((1,) * 5,)},
+        },
         {"videos": tuple("abce")},
         {"predicted": ((0, 0, 1, 1),)},
         {"values": {"top1": ((1, 1, 1, 0.5),) * 2}},

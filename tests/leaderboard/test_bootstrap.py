@@ -118,10 +118,10 @@ def test_predictions_are_of_the_same_videos_in_every_seed_and_of_as_many_as_the_
     drawn, _ = bootstrap_of(("g", "h"), 5)
     with pytest.raises(ValueError, match="same videos"):
         drawn.resample([one, other], [metric("accuracy")])
-    with pytest.raises(ValueError, match="videos and labels for 2 videos, got 2 videos and 1 labels"):
-        drawn.resample([Predictions(("a", "b"), ("g", "h"), (0,), ((0, 1),))], [metric("accuracy")])
-    with pytest.raises(ValueError, match=r"predictions \(repeats, 2\), got \(1, 3\)"):
-        drawn.resample([Predictions(("a", "b"), ("g", "h"), (0, 1), ((0, 1, 1),))], [metric("accuracy")])
+    with pytest.raises(ValueError, match="videos and labels for 2 videos, got 3 videos and 3 labels"):
+        drawn.resample([Predictions(("a", "b", "c"), ("g", "h", "h"), (0, 1, 1), ((0, 1, 1),))], [metric("accuracy")])
+    with pytest.raises(ValueError, match="videos and labels for 2 videos, got 2 videos and 0 labels"):
+        drawn.resample([Predictions(("a", "b"), ("g", "h"), (), ((0, 1),))], [metric("accuracy")])
     with pytest.raises(ValueError, match="no values of m"):
         drawn.resample([one], [metric("mean")])
     with pytest.raises(UsageError, match="did you mean 'accuracy'"):

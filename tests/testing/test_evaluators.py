@@ -116,7 +116,9 @@ class HalfOfThem(NearestMean):
     card = CARD
 
     def told(self, predictions):
-        return replace(predictions, videos=predictions.videos[:16], predicted=(predictions.predicted[0][:16],))
+        parts = {name: getattr(predictions, name)[:16] for name in ("videos", "groups", "labels")}
+        values = {name: tuple(row[:16] for row in rows) for name, rows in predictions.values.items()}
+        return replace(predictions, **parts, predicted=(predictions.predicted[0][:16],), values=values)
 
 
 class NoGroups(NearestMean):
@@ -300,7 +302,7 @@ BROKEN = {
     AnotherMetric: ("check_scores", "one score for each of top5, top1; only the first of them always, got top1"),
     NoPredictions: ("check_predictions", "because the card says that top1 can be computed from them, got None"),
     Reversed: ("check_predictions", "top1 to be the mean of `accuracy` over the predictions"),
-    HalfOfThem: ("check_predictions", "got other videos, predicted"),
+    HalfOfThem: ("check_predictions", "got other videos, groups, labels, predicted"),
     OtherValues: ("check_predictions", "margin to be the mean of `mean` over the predictions, 0.2500, got 0.5000"),
     NoValues: ("check_predictions", "the predictions hold no values of margin"),
     Jpeg: ("check_pictures", "got confusion"),
