@@ -84,7 +84,7 @@ class LossOnMaps(nn.Module):
         """(B,) labels of a step, or of the next one -> ()."""
         return label_loss(self.adapted, self.classifier, self._maps(labels).float(), labels)
 
-    @torch.compiler.disable  # which tensor it is counts, not what is in it
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # which tensor it is counts, not what is in it
     def _maps(self, labels: Tensor) -> Tensor:
         if self._step is None or self._step[0] is not labels:
             self._step = labels, self.waiting.popleft()
