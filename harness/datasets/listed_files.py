@@ -202,16 +202,18 @@ def _segment(entry: ListedFile, path: Path, record: Record, seconds: tuple[float
     With the frame after its last.
 
     Raises:
-        DataError: when the file ends before, or no frame is shown between the two.
+        DataError: when the file ends before, no frame is shown between the two, or its time stamps tell none.
     """
     start, end = seconds
     first, last = (round(second * record.fps) for second in seconds)
     length = record.frames / record.fps if record.fps else 0.0
     if "variable-rate" in record.remarks and not entry.cut:  # which is of frames that a list numbers
-        times = frame_times(path)
-        if len(times) == record.frames + 1:  # else the file numbers its frames otherwise
-            first, last = (nearest_frame(times, second) for second in seconds)
-            length = float(times[-1])
+        times = frame_times(path, record.frames)
+        if times is None:
+            msg = f"{path}: {start:g} to {end:g} s names no frames of it: its rate varies, and time stamps tell none"
+            raise DataError(f"{msg}; encode it anew at a constant rate (ffmpeg -i OLD -vf fps=25 NEW)")
+        first, last = (nearest_frame(times, second) for second in seconds)
+        length = float(times[-1])
     last = min(last, record.frames) if entry.cut else last
     if not first < last <= record.frames:
         msg = f"{path}: {start:g} to {end:g} s is no part of it; it has {record.frames} frames, {length:g} s"

@@ -22,7 +22,7 @@ class LockedEncoder(CachedEncoder):
     """
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
-        if self._folder is None or FeatureFile(self._folder, key).read(len(split) * view.count) is not None:
+        if self._folder is None or FeatureFile(self._folder, key).path.exists():
             return super()._stored(key, split, view, encoding)  # also from a store that cannot be written
         with lock(self._folder.parent, f"features-{key}"):
             return super()._stored(key, split, view, encoding)

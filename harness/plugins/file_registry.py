@@ -46,8 +46,9 @@ class FileRegistry(Names):
         package, _, file = resource.partition(":")
         try:
             return files(package).joinpath(file).read_text(encoding="utf-8")
-        except Exception as error:  # importing the package runs the plugin's code
-            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {printable(str(error), 200)}"
+        except (Exception, SystemExit) as error:  # importing the package runs the plugin's code
+            problem = f"{type(error).__name__}: {printable(str(error), 200)}"
+            msg = f"{self.kind} {name!r} of {origin}: {resource} cannot be read: {problem}"
             raise PluginError(msg) from error
 
 
@@ -77,8 +78,9 @@ class BenchmarkRegistry(FileRegistry):
         package, _, below = resource.partition(":")
         try:
             folder = Path(str(files(package).joinpath(below)))
-        except Exception as error:  # importing the package runs the plugin's code
-            msg = f"benchmarks {name!r} of {origin}: {resource} cannot be read: {printable(str(error), 200)}"
+        except (Exception, SystemExit) as error:  # importing the package runs the plugin's code
+            problem = f"{type(error).__name__}: {printable(str(error), 200)}"
+            msg = f"benchmarks {name!r} of {origin}: {resource} cannot be read: {problem}"
             raise PluginError(msg) from error
         if not folder.is_dir():
             msg = f"benchmarks {name!r} of {origin}: expected a folder of the package at {resource}, found none"

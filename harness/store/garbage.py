@@ -136,11 +136,9 @@ def _delete_locks(folder: Path, locks: Garbage) -> None:
     """Delete the locks that no process holds."""
     with storing(folder):
         for path in locks.paths:
-            with contextlib.suppress(filelock.Timeout, PermissionError):  # Windows deletes no file that is open
-                with filelock.FileLock(path).acquire(timeout=0):
-                    if sys.platform != "win32":
-                        path.unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
+                if sys.platform != "win32":  # which deletes no file that is open, and needs nothing of a few bytes gone
+                    path.unlink(missing_ok=True)
 
 
 def _lock_of_whole(one: Garbage) -> tuple[str, ...]:

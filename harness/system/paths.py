@@ -92,7 +92,7 @@ def locations() -> Path:
 def variables() -> dict[str, str]:
     """Environment that says where things are, for processes on other machines."""
     named = {name: value for name, value in os.environ.items() if name.startswith("HARNESS_")}
-    named |= {name: _absolute(place) for name, place in named.items() if name.startswith(DATA)}
+    named |= {name: _absolute(place) for name, place in named.items() if place and name.startswith(DATA)}
     own = {"HARNESS_CONFIG": str(locations())} if "HARNESS_CONFIG" in named else {}
     return {**named, **own, "HARNESS_HOME": str(home())}
 

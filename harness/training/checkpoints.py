@@ -35,6 +35,12 @@ class Checkpoints(Hook):  # type: ignore[misc]  # mmengine has no types
         self._every = every
         self._saved = time.monotonic()
 
+    def remove_unfinished(self) -> None:
+        """Remove what a killed process left of a checkpoint that it wrote."""
+        for pattern in (f"{self._identity}-*.whole", f".{self._identity}-*.tmp"):
+            for path in self._folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
     def newest(self) -> Path | None:
         """Newest checkpoint whose content has the hash in its name, if there is one."""
         for path in self._stored():

@@ -175,7 +175,7 @@ class GradientMethod(NetworkMethod, ABC):
         if not all(0 < share < 1 for share in shares):
             msg = f"method {self.card.name!r}: expected shares of the fit in (0, 1) as schedule, got {list(shares)}"
             raise UsageError(msg)
-        return tuple(round(share * steps) for share in shares)
+        return tuple(min(max(round(share * steps), 1), max(steps - 1, 1)) for share in shares)
 
     def plan(self, view: View, session: Session, frames: int | None = None) -> tuple[int, int]:
         """Examples of one process in a step, and steps, for a part of the budget.

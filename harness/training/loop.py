@@ -301,6 +301,8 @@ class _Runner(Runner):  # type: ignore[misc]  # mmengine has no types
     def train_on(self, loop: _Loop, checkpoints: Checkpoints | None) -> None:
         """Run `loop` from the newest intact checkpoint, or from the start."""
         self._train_loop, self._train_dataloader = loop, loop.dataloader
+        if checkpoints is not None and self.rank == 0:
+            checkpoints.remove_unfinished()
         newest = None if checkpoints is None else checkpoints.newest()
         if newest is not None:
             self.resume(str(newest), map_location=self._device)

@@ -292,7 +292,7 @@ def test_a_part_that_is_none(rows, write, seconds, problem):
         Manifest().split("train")
 
 
-def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path):
+def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path, monkeypatch):
     """20 frames of the first second are followed by 5 of the next, so that the average rate tells no frame."""
     with av.open(str(tmp_path / "varies.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=1000)
@@ -316,6 +316,12 @@ def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path):
         assert split.videos[0].frames == len(times)
         read = split.read(0, range(len(times))).float().mean((1, 2, 3))
         np.testing.assert_allclose(read, [time // 8 for time in times], atol=3.1)
+    monkeypatch.setattr("harness.datasets.listed_files.frame_times", lambda path, total: None)
+    with pytest.raises(
+        DataError, match=r"0\.49 to 1\.21 s names no frames of it: its rate varies.* at a constant rate"
+    ):
+        Manifest().split("train")
+    monkeypatch.undo()
     write([rows[0] | {"start": "1", "end": "2.5"}, *rows[1:]])
     with pytest.raises(DataError, match=r"1 to 2\.5 s is no part of it"):
         Manifest().split("train")

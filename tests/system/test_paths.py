@@ -35,12 +35,15 @@ def test_relative_folders_are_the_same_for_processes_that_stand_elsewhere(monkey
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HARNESS_HOME", "home")
     monkeypatch.setenv("HARNESS_CONFIG", "places.yaml")
+    monkeypatch.setenv("HARNESS_DATA_UCF101", "ucf")
+    monkeypatch.setenv("HARNESS_DATA_HMDB51", "")  # as unset
     assert paths.home() == tmp_path / "home"
     assert paths.store() == tmp_path / "home" / "store"
     assert paths.locations() == tmp_path / "places.yaml"
     told = paths.variables()
     assert told["HARNESS_HOME"] == str(tmp_path / "home")
     assert told["HARNESS_CONFIG"] == str(tmp_path / "places.yaml")
+    assert (told["HARNESS_DATA_UCF101"], told["HARNESS_DATA_HMDB51"]) == (str(tmp_path / "ucf"), "")
 
 
 def test_a_user_without_any_home_is_told_what_to_set(homeless, monkeypatch):

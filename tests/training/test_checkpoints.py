@@ -54,6 +54,16 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, capfd):
     assert torch.equal(resumed, fit_brightness(PredictBrightness()))
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed(tmp_path):
+    interrupt(tmp_path)
+    identity = next((tmp_path / "checkpoints").iterdir()).name.split("-")[0]
+    names = [f"{identity}-000000031.whole", f".{identity}-000000032.whole.abc.tmp", "other-000000031.whole"]
+    for name in names:
+        (tmp_path / "checkpoints" / name).touch()
+    fit_brightness(PredictBrightness(), tmp_path, identity="one")
+    assert [name for name in names if (tmp_path / "checkpoints" / name).exists()] == ["other-000000031.whole"]
+
+
 def test_checkpoints_of_another_fit_are_left_alone(tmp_path):
     interrupt(tmp_path)
     method = PredictBrightness()

@@ -51,6 +51,7 @@ def test_an_optimizer_that_is_none_is_refused():
 
 def test_shares_of_a_fit_are_its_nearest_steps():
     assert PredictBrightness(schedule=(0.29, 0.58))._schedule(100) == (29, 58)
+    assert PredictBrightness(schedule=(0.01, 0.9))._schedule(4) == (1, 3)  # within the fit, however short
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
