@@ -347,7 +347,9 @@ def test_a_plugin_ships_benchmarks_in_a_folder_of_its_package(install, tmp_path,
         PluginError, match="'gone' of speedy: no_such_package:speed cannot be read: ModuleNotFoundError: No module"
     ):
         plugins.benchmarks.folder("gone")
-    with pytest.raises(PluginError, match="'broken' of speedy: broken_package:speed cannot be read: RuntimeError: no licence"):
+    with pytest.raises(
+        PluginError, match="'broken' of speedy: broken_package:speed cannot be read: RuntimeError: no licence"
+    ):
         plugins.benchmarks.folder("broken")
     with pytest.raises(UsageError, match="did you mean 'speedy'"):
         plugins.benchmarks.folder("speed")
