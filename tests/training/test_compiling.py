@@ -61,11 +61,15 @@ def pairs(one, other):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_where_it_cannot_be_compiled_one_line_says_so(monkeypatch):
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nowhere/g++",))
-    monkeypatch.setattr("torch._inductor.config.force_disable_caches", True)
+def test_where_it_cannot_be_compiled_one_line_says_so():
+    from torch._inductor import config
+
     torch.compiler.reset()
-    with pytest.raises(UsageError, match=r"^--compile: torch.compile cannot compile the loss of 'dropped' .*leave it"):
+    without = config.patch({"cpp.cxx": ("/nowhere/g++",), "force_disable_caches": True})
+    refused = pytest.raises(
+        UsageError, match=r"^--compile: torch.compile cannot compile the loss of 'dropped' .*leave it"
+    )
+    with without, refused:
         train(compiled=True)
     torch.compiler.reset()
 
