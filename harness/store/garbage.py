@@ -137,7 +137,7 @@ def _delete_locks(folder: Path, locks: Garbage) -> None:
     with storing(folder):
         for path in locks.paths:
             with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
-                if sys.platform != "win32":  # which deletes no file that is open, and needs nothing of a few bytes gone
+                if sys.platform != "win32":  # which deletes no file that is open; a few bytes may stay
                     path.unlink(missing_ok=True)
 
 
