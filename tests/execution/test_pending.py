@@ -14,21 +14,12 @@ from harness.store.runs import Store
 from harness.suites.schema import Suite
 from harness.system import paths
 
-SUITE = {
-    "name": "toy",
-    "title": "Toy",
-    "frames": 512,
-    "methods": ["counted"],
-    "backbones": ["small_2d"],
-    "pretraining": ["blobs"],
-    "evaluators": [{"name": "knn", "k": 5}],
-    "seeds": [0],
-}
+from .conftest import TOY_SUITE
 
 
 def planned():
     plugins = Plugins()
-    suite = check(Suite.model_validate(SUITE), plugins)
+    suite = check(Suite.model_validate(TOY_SUITE), plugins)
     return work_units(plan_suite(suite, plugins, DataSources(plugins)).cells, plugins)
 
 
