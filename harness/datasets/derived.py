@@ -17,6 +17,7 @@ from harness.datasets.file_names import plain
 from harness.datasets.split_views import FrameImages, Limited, Relabelled, Subset
 from harness.errors import DataError, UsageError
 from harness.interfaces import Dataset, Prepared, Split
+from harness.system import paths
 
 if TYPE_CHECKING:
     from harness.cards import DatasetCard
@@ -126,7 +127,7 @@ def _limited(split: Split, count: int) -> Limited:
 def _relabelled(split: Split, files: Mapping[str, str]) -> Relabelled:
     labels, classes = {}, {}
     for kind, name in files.items():
-        path = Path(name).expanduser()
+        path = paths.expanded(Path(name))
         column, rows = _table(path)
         names = tuple(sorted(set(rows.values())))
         if column == "class" and not split.classes:

@@ -21,7 +21,7 @@ def home() -> Path:
     """
     ensure_home()
     configured = os.environ.get("HARNESS_HOME")
-    folder = Path(configured).expanduser() if configured else platformdirs.user_cache_path("video-harness")
+    folder = expanded(Path(configured)) if configured else platformdirs.user_cache_path("video-harness")
     return folder.absolute()  # processes elsewhere stand in other folders
 
 
@@ -85,7 +85,7 @@ def locations() -> Path:
     ensure_home()
     configured = os.environ.get("HARNESS_CONFIG")
     if configured:
-        return Path(configured).expanduser().absolute()
+        return expanded(Path(configured)).absolute()
     return platformdirs.user_config_path("video-harness") / "datasets.yaml"
 
 

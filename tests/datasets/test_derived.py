@@ -119,6 +119,11 @@ def test_wrong_files_of_labels(build, tmp_path, text, message):
         build(labels={"scene": str(path)}).split("train")
 
 
+def test_a_file_of_labels_in_a_home_of_nobody_is_one_line(build):
+    with pytest.raises(UsageError, match="~nobody-has-this-name/x.csv: begins with a home folder of nobody"):
+        build(labels={"scene": "~nobody-has-this-name/x.csv"}).split("train")
+
+
 def test_labels_by_class_need_classes(registry, ucf101, place, tmp_path):
     videos = [str(path.relative_to(ucf101)) for path in sorted(ucf101.rglob("*.avi"))[:2]]
     (ucf101 / "sets.csv").write_text("path,split,labels:objects\n" + "".join(f"{name},train,cup\n" for name in videos))

@@ -55,6 +55,13 @@ def test_a_user_without_any_home_is_told_what_to_set(homeless, monkeypatch):
         paths.home()
 
 
+@pytest.mark.parametrize(("name", "place"), [("HARNESS_HOME", paths.home), ("HARNESS_CONFIG", paths.locations)])
+def test_a_home_of_nobody_is_one_line(monkeypatch, name, place):
+    monkeypatch.setenv(name, "~nobody-has-this-name/x")
+    with pytest.raises(UsageError, match="~nobody-has-this-name/x: begins with a home folder of nobody"):
+        place()
+
+
 def test_a_home_that_is_known_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "own"))
     monkeypatch.setenv("HARNESS_HOME", str(tmp_path))

@@ -16,7 +16,7 @@ from harness.backbones.cards import PYTORCHVIDEO, TIMM, TORCHVISION, TRANSFORMER
 from harness.backbones.libraries.importing import import_library, unknown_model
 from harness.backbones.libraries.pytorchvideo import known_models
 from harness.errors import DataError, UsageError, unknown
-from harness.system import files
+from harness.system import files, paths
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights in repositories of the Hub, the first that is there."""
@@ -97,7 +97,7 @@ class Repository:
 
     def find(self) -> Path | None:
         """Locate the file in the folder or the cache."""
-        folder = Path(self.name).expanduser()
+        folder = paths.expanded(Path(self.name))
         inside = [folder / file for file in self.files if (folder / file).is_file()]
         if inside:
             return inside[0]

@@ -20,6 +20,7 @@ from harness.backbones.libraries.forwarding import OverTime, on_frames, replace_
 from harness.backbones.libraries.importing import import_library, unknown_model
 from harness.cards import View
 from harness.errors import UsageError, unknown
+from harness.system import paths
 from harness.system.hashing import digest
 from harness.system.seeding import seeded
 from harness.values import Inputs
@@ -194,7 +195,7 @@ def _blocks(network: nn.Module) -> tuple[str, ...]:
 def _files(model: str) -> dict[str, Path]:
     """Files of a model in its folder or the local cache of the Hub; none for a type."""
     hub = import_library(TRANSFORMERS, "huggingface_hub")
-    folder = Path(model).expanduser()
+    folder = paths.expanded(Path(model))
     if not (folder / FILES[0]).is_file():
         try:
             cached = hub.try_to_load_from_cache(model, FILES[0])

@@ -146,6 +146,11 @@ def test_the_hub_is_asked_for_safetensors_first(monkeypatch):
     assert asked == [("a/b", "model.safetensors"), ("a/b", "pytorch_model.bin")]
 
 
+def test_a_repository_in_a_home_of_nobody_is_one_line():
+    with pytest.raises(UsageError, match="~nobody-has-this-name/x: begins with a home folder of nobody"):
+        Repository("~nobody-has-this-name/x").find()
+
+
 def test_a_suite_measures_the_librarys_own_weights(cache, toy, tmp_path):
     models = import_library(TORCHVISION, "torchvision.models")
     suite = tmp_path / "s.yaml"
