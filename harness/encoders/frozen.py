@@ -146,9 +146,9 @@ class CachedEncoder:
         return NetworkEncoder(trainable.module, trainable.inputs, precision=trainable.precision)
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
+        if (stored := self._read(key, split, view)) is not None:
+            return stored
         file = None if self._folder is None or not len(split) else FeatureFile(self._folder, key)
-        if file is not None and (stored := file.read(len(split) * view.count)) is not None:
-            return stored.reshape(len(split), view.count, *stored.shape[1:])
         shape = (len(split) * view.count, *self._shape(encoding))
         if file is None:
             rows: Array = np.empty(shape, dtype=encoding.precision)
@@ -164,6 +164,13 @@ class CachedEncoder:
             raise
         finished = rows if file is None else file.complete()
         return finished.reshape(len(split), view.count, *shape[1:])
+
+    def _read(self, key: str, split: Split, view: View | WholeVideo) -> Array | None:
+        """Features (N, C, *shape) that are stored whole; None where there are none."""
+        if self._folder is None or not len(split):
+            return None
+        stored = FeatureFile(self._folder, key).read(len(split) * view.count)
+        return None if stored is None else stored.reshape(len(split), view.count, *stored.shape[1:])
 
     def _shape(self, encoding: Encoding) -> tuple[int, ...]:
         if encoding.layer is None:

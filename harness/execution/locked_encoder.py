@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.encoders.frozen import CachedEncoder
-from harness.store.features import FeatureFile
 from harness.store.locks import lock
 
 if TYPE_CHECKING:
@@ -22,7 +21,9 @@ class LockedEncoder(CachedEncoder):
     """
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
-        if self._folder is None or FeatureFile(self._folder, key).path.exists():
-            return super()._stored(key, split, view, encoding)  # also from a store that cannot be written
+        if self._folder is None:
+            return super()._stored(key, split, view, encoding)
+        if (stored := self._read(key, split, view)) is not None:  # also from a store that cannot be written
+            return stored
         with lock(self._folder.parent, f"features-{key}"):
             return super()._stored(key, split, view, encoding)

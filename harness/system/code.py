@@ -254,11 +254,12 @@ def _beside(path: Path, source: Source) -> list[Path]:
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
     """Distributions by the top-level names of their packages."""
-    found = {top: list(names) for top, names in metadata.packages_distributions().items()}
+    # a half-deleted distribution has None for a name
+    found = {top: [name for name in names if name] for top, names in metadata.packages_distributions().items()}
     if sys.version_info < (3, 11):  # which knows only those that list their packages
         listed = {name for names in found.values() for name in names}
         for one in metadata.distributions():
-            if one.metadata["Name"] not in listed:
+            if one.metadata["Name"] and one.metadata["Name"] not in listed:
                 for top in {file.parts[0].removesuffix(".py") for file in one.files or () if file.suffix == ".py"}:
                     found.setdefault(top, []).append(one.metadata["Name"])
     return found

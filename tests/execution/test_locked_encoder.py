@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import filelock
@@ -31,5 +32,26 @@ def test_features_wait_for_the_process_that_writes_them(run, toy):
         waiting.start()
         waiting.join(1)
         assert list((paths.store() / "features").iterdir()) == []
+    waiting.join()
+    assert given[0].equal(expected)
+
+
+def test_damaged_features_are_written_again_by_one_process(run, toy):
+    ((stored,), _), plugins = run(), Plugins()
+    encoder = restore.frozen(plugins, Store(paths.store()), stored)
+    split = restore.dataset(plugins, stored).split("test")
+    expected = encoder.features(split).vectors
+    found = sorted((paths.store() / "features").glob("*.npy"))
+    for path in found:
+        path.write_bytes(path.read_bytes()[:-9])
+    held, given = [filelock.FileLock(paths.store() / "locks" / f"features-{path.stem}.lock") for path in found], []
+    again = restore.frozen(plugins, Store(paths.store()), stored)
+    with contextlib.ExitStack() as stack:
+        for one in held:
+            stack.enter_context(one)
+        waiting = threading.Thread(target=lambda: given.append(again.features(split).vectors))
+        waiting.start()
+        waiting.join(1)
+        assert given == []
     waiting.join()
     assert given[0].equal(expected)

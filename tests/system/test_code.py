@@ -165,6 +165,17 @@ def test_an_installed_package_counts_by_its_version_unless_the_core_needs_it(pac
     assert (len(hashes) == 2) == changes
 
 
+def test_a_half_deleted_distribution_has_no_name(package):
+    folder = package.parent / "helper-0.dist-info"
+    folder.mkdir()
+    (folder / "RECORD").write_text("helper_of_test.py,,\n")
+    (folder / "top_level.txt").write_text("helper_of_test\n")
+    code._distributions.cache_clear()
+    code._core_needs.cache_clear()
+    assert {"torch", "numpy", "av"} <= code._core_needs()
+    assert fresh_hash("elsewhere")
+
+
 def test_sources_beside_their_metadata_are_worked_on(package):
     """As in a checkout that was installed for development, when Python starts in it."""
     folder = package.parent / "helper.egg-info"

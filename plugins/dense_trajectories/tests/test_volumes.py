@@ -218,6 +218,16 @@ def test_a_table_with_other_trajectories_is_refused(some, own_home, change):
     assert not (own_home / "volumes").exists()
 
 
+def test_a_damaged_table_is_named_and_not_the_video_given_up(some, own_home):
+    Tables(Settings()).load(some, [0])
+    (path,) = own_home.rglob("*.npy")
+    path.write_bytes(b"")
+    with pytest.raises(
+        DataError, match=rf"'{some.videos[0].id}'.*{path.name}: .*cannot be read.*delete the file and run again$"
+    ):
+        Volumes(Settings()).load(some, [0])
+
+
 def test_a_table_with_other_roundings_will_do(some, own_home, in_process):
     Tables(Settings()).load(some, [0])
     (path,) = own_home.rglob("*.npy")

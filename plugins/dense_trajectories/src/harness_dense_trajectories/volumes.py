@@ -92,6 +92,9 @@ class Volumes:
             jobs = self._jobs(split, once, targets, bar)
             for job, outcome in processes.imap_isolated(work, jobs, timeout=TIMEOUT):
                 video = split.videos[job.index].id
+                if isinstance(outcome, DataError):  # of its table on disk, which goes, not the video
+                    msg = f"video {video!r}: {outcome}"
+                    raise DataError(msg) from outcome
                 if isinstance(outcome, Exception):
                     msg = f"video {video!r}: its volumes are not cut out ({outcome}); leave it out"
                     raise DataError(msg) from outcome
@@ -143,10 +146,10 @@ def _compute(job: _Job, settings: Settings, per_video: int) -> None:
 def _expect_same_tracks(path: Path, extracted: NDArray[np.float32]) -> None:
     """Refuse a table whose rows would not be those of the volumes."""
     place = span("frame", "scale")
-    table = np.load(path, mmap_mode="r", allow_pickle=False)
+    table = MappedTables([path])[0]
     if table.shape != extracted.shape or not np.allclose(table[:, place], extracted[:, place], rtol=0, atol=0.5):
-        msg = f"its table {path} has other trajectories than are extracted here; delete that file"
-        raise ValueError(msg)
+        msg = f"{path} has other trajectories than are extracted here; delete the file and run again"
+        raise DataError(msg)
 
 
 def _write(path: Path, array: NDArray[Any]) -> None:
