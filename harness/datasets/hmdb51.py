@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -37,9 +36,9 @@ class HMDB51(FoldedDataset):
     `hmdb51_org` or `hmdb51` below it) and `<folder>/testTrainMulti_7030_splits/<class>_test_split<fold>.txt`, with a
     line `<clip>.avi <1 train, 2 test, 0 neither>` for each clip.
 
-    A clip's group is the film it was cut from, the part of its name before `_<class>_`. The official lists, which are
-    kept as they are, keep films apart within a class only: a film with clips on both sides becomes two groups,
-    `train/<film>` and `test/<film>`.
+    A clip's group is its split and the film it was cut from, the part of its name before `_<class>_`:
+    `train/<film>` or `test/<film>`. The official lists, which are kept as they are, keep films apart within a class
+    only, so that a film can have clips on both sides.
     """
 
     card: ClassVar[DatasetCard] = cards.HMDB51
@@ -50,22 +49,17 @@ class HMDB51(FoldedDataset):
         """Read the lists of the fold, one for each class."""
         lists = self._class_lists()
         folder = self._class_folders(lists)
-        rows = [(action, *row) for action, path in lists.items() for row in _read(path)]
-        sides = defaultdict(set)
-        for action, clip, side in rows:
-            sides[_film(action, clip)].add(side)
-        files = []
-        for action, clip, side in rows:
-            if side == name:
-                film = _film(action, clip)
-                files.append(
-                    ListedFile(
-                        path=f"{folder}{action}/{clip}",
-                        id=f"{action}/{clip.removesuffix('.avi')}",
-                        labels={"action": list(lists).index(action)},
-                        group=film if sides[film] <= {name, ""} else f"{name}/{film}",
-                    )
-                )
+        files = [
+            ListedFile(
+                path=f"{folder}{action}/{clip}",
+                id=f"{action}/{clip.removesuffix('.avi')}",
+                labels={"action": number},
+                group=f"{name}/{_film(action, clip)}",
+            )
+            for number, (action, path) in enumerate(lists.items())
+            for clip, side in _read(path)
+            if side == name
+        ]
         return files, {"action": tuple(lists)}
 
     def _class_lists(self) -> dict[str, Path]:

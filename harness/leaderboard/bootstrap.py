@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,14 @@ class Bootstrap:
     """
 
     def __init__(self, draws: GroupDraws) -> None:
-        self._draws = draws
+        self._all = draws
+        # A draw of groups of several folds can leave one of them without a video.
+        self._some = draws.videos > 0
+        self._draws = draws if self._some.all() else replace(draws, counts=draws.counts[:, self._some])
         self._classes: dict[tuple[int, ...], Classes] = {}
 
     def __reduce__(self) -> tuple[type[Bootstrap], tuple[GroupDraws]]:
-        return Bootstrap, (self._draws,)  # what was computed on the way is large, and quickly computed again
+        return Bootstrap, (self._all,)  # what was computed on the way is large, and quickly computed again
 
     def resample(self, seeds: Sequence[Predictions], metrics: Sequence[Metric]) -> tuple[Sample, ...]:
         """Compute metrics for each seed of one row, on the test set and on every draw.
@@ -56,8 +60,10 @@ class Bootstrap:
         samples = []
         for place, metric in enumerate(metrics):
             # Rounded, so that equal predictions differ by exactly 0 on every machine.
-            values = np.round(np.stack([values[place] for values in of_seeds]), 12)
-            samples.append(Sample(values[:, 0].copy(), values[:, 1:].copy(), self._counted(seeds, metric)))
+            values = np.full((len(seeds), len(self._some)), np.nan)
+            values[:, self._some] = np.round(np.stack([values[place] for values in of_seeds]), 12)
+            counted = self._counted(seeds, metric)
+            samples.append(Sample(values[:, 0].copy(), values[:, 1:].copy(), len(counted), names=counted))
         return tuple(samples)
 
     def _expect_alike(self, seeds: Sequence[Predictions]) -> None:
@@ -137,12 +143,12 @@ class Bootstrap:
             msg = f"expected {what} (repeats, {len(self._draws.member)}), got {shape}"
             raise ValueError(msg)
 
-    def _counted(self, seeds: Sequence[Predictions], metric: Metric) -> int:
-        """Number of groups of the videos that the metric counts in some seed."""
+    def _counted(self, seeds: Sequence[Predictions], metric: Metric) -> frozenset[str]:
+        """Groups of the videos that the metric counts in some seed."""
         if metric.statistic != "mean":
-            return self._draws.groups
+            return frozenset(self._draws.names)
         known = np.any([~np.isnan(self._rows(run, metric)).all(axis=0) for run in seeds], axis=0)
-        return len(np.unique(self._draws.member[known]))
+        return frozenset(self._draws.names[group] for group in np.unique(self._draws.member[known]))
 
 
 def _name(metric: Metric) -> str:

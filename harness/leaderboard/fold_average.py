@@ -74,17 +74,15 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
     ]
     protocols = list(dict.fromkeys(cell.protocol_id for cell in cells))
     protocol = protocols[0] if len(protocols) == 1 else digest({"folds": [cell.protocol_id for cell in cells]})
-    apart = cells if len({cell.tested for cell in cells}) > 1 else cells[:1]  # fits on folds share a test set
+    tests = {cell.tested: cell.videos or 0 for cell in cells if cell.tested}  # fits on folds share one
+    videos = sum(cell.videos or 0 for cell in cells) if len(tests) > 1 else sum(tests.values())
     return BoardCell(
         status=status,
         reason="; ".join(dict.fromkeys(cell.reason for cell in cells if cell.reason)),
         seeds=tuple(seed for cell in cells for seed in cell.seeds),
-        metrics=tuple(
-            _summary(metric, [cell.metrics[index] for cell in cells], samples[index])
-            for index, metric in enumerate(card.metrics)
-        ),
+        metrics=tuple(_summary(metric, cells, index, samples[index]) for index, metric in enumerate(card.metrics)),
         protocol_id=protocol if status == "done" else "",
-        videos=sum(cell.videos or 0 for cell in apart) or None,
+        videos=videos or None,
         primary_sample=samples[0],
         resample=functools.partial(_sample, cells, strata),
         group_names=frozenset().union(*strata),
@@ -97,7 +95,7 @@ def _sample(folds: Sequence[BoardCell], strata: Sequence[Sequence[str]], metric:
 
 def _same_seeds(folds: Sequence[BoardCell]) -> bool:
     """True where all folds have the same seeds, so that these can be paired."""
-    return len({tuple(seed for seed, _ in cell.primary.values) for cell in folds}) == 1
+    return len({cell.used for cell in folds}) == 1
 
 
 def mean_of_folds(samples: Sequence[Sample | None], strata: Sequence[Sequence[str]]) -> Sample | None:
@@ -110,17 +108,22 @@ def mean_of_folds(samples: Sequence[Sample | None], strata: Sequence[Sequence[st
     known = [sample for sample in samples if sample is not None]
     if not known or len(known) < len(samples) or len({sample.drawn.shape for sample in known}) > 1:
         return None
+    names = frozenset().union(*(sample.names for sample in known))
+    counted = [number for stratum in strata if (number := len(names.intersection(stratum)))]
     return dataclasses.replace(
         known[0],
         observed=np.mean([sample.observed for sample in known], axis=0),
         drawn=np.mean([sample.drawn for sample in known], axis=0),
-        groups=sum(map(len, strata)),
-        strata=max(1, len(strata)),
+        groups=sum(counted),
+        strata=max(1, len(counted)),
+        names=names,
     )
 
 
-def _summary(metric: Metric, summaries: Sequence[MetricSummary], sample: Sample | None) -> MetricSummary:
-    values = tuple(_by_seed(summaries))
+def _summary(metric: Metric, folds: Sequence[BoardCell], index: int, sample: Sample | None) -> MetricSummary:
+    summaries = [cell.metrics[index] for cell in folds]
+    seeds = frozenset.intersection(*(cell.used for cell in folds))
+    values = tuple((seed, value) for seed, value in _by_seed(summaries) if seed in seeds)
     chances = [summary.chance for summary in summaries if summary.chance is not None]
     chance = sum(chances) / len(chances) if len(chances) == len(summaries) else None
     if not values or any(summary.interval is None for summary in summaries):

@@ -27,6 +27,8 @@ class GroupDraws:
     """(G, D): how often each draw took each group; the first took all once."""
     member: NDArray[np.int64]
     """(N,): group of each video."""
+    names: tuple[str, ...]
+    """(G,): of the groups."""
 
     @classmethod
     def of(cls, groups: Sequence[str], weights: Array) -> GroupDraws:
@@ -42,8 +44,9 @@ class GroupDraws:
         if weights.shape[1] != len(groups):
             msg = f"expected weights for {len(groups)} videos, got {weights.shape[1]}"
             raise ValueError(msg)
-        _, first, member = np.unique(np.asarray(groups, dtype=str), return_index=True, return_inverse=True)
-        return cls(np.vstack([np.ones((1, len(first))), weights[:, first]]).T.copy(), member.astype(np.int64))
+        names, first, member = np.unique(np.asarray(groups, dtype=str), return_index=True, return_inverse=True)
+        counts = np.vstack([np.ones((1, len(first))), weights[:, first]]).T.copy()
+        return cls(counts, member.astype(np.int64), tuple(names.tolist()))
 
     @property
     def groups(self) -> int:

@@ -35,7 +35,10 @@ from harness.system.hashing import digest
 from harness.values import Predictions
 
 TOLERANCE = 1e-4
-"""Greatest distance of a stored score from the one its stored predictions give."""
+"""Greatest distance of a stored score from the one its stored predictions give.
+
+As a share of the score where that is above 1, as errors in units of their own are.
+"""
 
 Bootstraps = dict[tuple[str, ...], Bootstrap]
 """Bootstraps by the groups they are of, so that all cells share them."""
@@ -276,7 +279,7 @@ def _summary(
 def _agree(sample: Sample, runs: Sequence[Run], metric: Metric) -> bool:
     """Compare the stored scores with those that the stored predictions give."""
     values = [score.value for run in runs if (score := run.score(metric.id)) is not None]
-    return all(abs(a - b) <= TOLERANCE for a, b in zip(sample.observed, values, strict=True))
+    return all(abs(a - b) <= TOLERANCE * max(1.0, abs(b)) for a, b in zip(sample.observed, values, strict=True))
 
 
 def _sample(runs: Sequence[Run], bootstraps: Bootstraps, metric: Metric) -> Sample | None:

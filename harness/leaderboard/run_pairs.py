@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UsageError
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.group_draws import GroupDraws
-from harness.leaderboard.statistics import Interval, group_weights, interval, sampled_groups
+from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
 from harness.leaderboard.video_terms import VideoTerms, is_mean, positions_by_kind
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
             have no metric in common.
     """
     first, second = (_predictions(run) for run in (one, other))
-    if (first.videos, first.groups, first.labels) != (second.videos, second.groups, second.labels):
+    if _tested(first) != _tested(second):
         of = [f"{run.key[:12]} of {run.identity.evaluator.label} on {run.identity.data.label}" for run in (one, other)]
         msg = f"expected runs on the same videos and labels, got {of[0]} and {of[1]}"
         raise UsageError(msg)
@@ -95,10 +95,10 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         ScorePair(
             metric.title,
             metric,
-            len(groups),
+            _videos(metric, first, second),
             float(a.observed[0]),
             float(b.observed[0]),
-            interval(b - a) if a.groups == b.groups else _of_shared(metric, one, other),
+            _difference(metric, (one, other), (a, b)),
         )
         for metric, a, b in zip(both, *samples, strict=True)
     )
@@ -123,6 +123,10 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         only_one=tuple(outcomes.get("one", ())),
         only_other=tuple(outcomes.get("other", ())),
     )
+
+
+def _tested(predictions: Predictions) -> tuple[object, ...]:
+    return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels
 
 
 def _predictions(run: Run) -> Predictions:
@@ -156,9 +160,22 @@ def _metrics(run: Run, card: EvaluatorCard) -> dict[str, Metric]:
     }
 
 
-def _of_shared(metric: Metric, one: Run, other: Run) -> Interval:
-    """Difference over the videos that count in both runs."""
-    difference = VideoTerms.of(other, metric).less(VideoTerms.of(one, metric))
+def _videos(metric: Metric, *runs: Predictions) -> int:
+    """Number of videos that a metric counts in all of the runs."""
+    if metric.statistic != "mean":
+        return len(runs[0].videos)
+    rows = [row for run in runs for row in run.values[metric.id]]
+    return sum(None not in video for video in zip(*rows, strict=True))
+
+
+def _difference(metric: Metric, runs: tuple[Run, Run], samples: tuple[Sample, Sample]) -> Interval:
+    """Difference of the second run, over the videos that count in both if a score is a mean."""
+    if samples[0].names == samples[1].names:
+        return interval(samples[1] - samples[0])
+    if not is_mean(metric, *runs):
+        return Interval(float(samples[1].observed[0] - samples[0].observed[0]))
+    one, other = (VideoTerms.of(run, metric) for run in runs)
+    difference = other.less(one)
     return difference.mean(range(len(difference.values))).interval or Interval(math.nan)
 
 

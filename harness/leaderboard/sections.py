@@ -90,12 +90,13 @@ def _shares_of_supervised(board: Board, column: Column) -> dict[int, str]:
         return {}
     shares = {}
     for row in board.rows:
-        own = row.cell(column).interval
+        own = row.cell(column)
         for reference in board.supervised_rows:
-            theirs = reference.cell(column).interval
+            theirs = reference.cell(column)
             same = all(mine in ("", its) for mine, its in zip(row.setting, reference.setting, strict=True))
-            if same and own and theirs and theirs.mean > 0:
-                shares[row.index] = f"{100 * own.mean / theirs.mean:.0f}"
+            comparable = (own.status, own.protocol_id) == (theirs.status, theirs.protocol_id) and own.status == "done"
+            if same and comparable and own.interval and theirs.interval and theirs.interval.mean > 0:
+                shares[row.index] = f"{100 * own.interval.mean / theirs.interval.mean:.0f}"
                 break
     return shares
 

@@ -28,7 +28,7 @@ conditional entropy falls when groups repeat), whereas the spread does not care 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -93,6 +93,8 @@ class Sample:
     """Number of groups of the videos that the metric counts."""
     strata: int = 1
     """Number of sets of groups, each drawn among themselves as those of folds are."""
+    names: frozenset[str] = field(default=frozenset(), repr=False)
+    """These groups, by which those of several folds are counted once."""
 
     def __sub__(self, other: Sample) -> Sample:
         drawn_alike = (self.groups, self.strata) == (other.groups, other.strata)

@@ -91,6 +91,16 @@ class BoardCell:
         return tuple(dict.fromkeys(seed.seed for seed in self.seeds))
 
     @property
+    def used(self) -> frozenset[int]:
+        """Seeds that its means are over: those that are done, else stale ones."""
+        for status in ("done", "stale"):
+            if found := [
+                one.seed for one in self.seeds if one.status == status and one.value(self.primary.metric) is not None
+            ]:
+                return frozenset(found)
+        return frozenset()
+
+    @property
     def tested(self) -> tuple[tuple[tuple[str, ...], tuple[int, ...]], ...]:
         """Videos and labels of each test set that its runs were measured on."""
         predictions = (seed.run.predictions for seed in self.seeds if seed.run)

@@ -120,7 +120,7 @@ def test_wrong_files_of_labels(build, tmp_path, text, message):
 
 
 def test_a_file_of_labels_in_a_home_of_nobody_is_one_line(build):
-    with pytest.raises(UsageError, match="~nobody-has-this-name/x.csv: begins with a home folder of nobody"):
+    with pytest.raises(UsageError, match=r"~nobody-has-this-name/x\.csv: begins with a home folder of nobody"):
         build(labels={"scene": "~nobody-has-this-name/x.csv"}).split("train")
 
 

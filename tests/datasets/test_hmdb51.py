@@ -58,11 +58,11 @@ def test_what_the_lists_say(hmdb51, place, videos):
     assert [(video.path.name, video.labels["action"], video.group) for video in train.videos] == [
         ("April_09_brush_hair_u_nm_np1_ba_goo_0.avi", 0, "train/April_09"),
         ("April_09_brush_hair_u_nm_np1_ba_goo_1.avi", 0, "train/April_09"),
-        ("Alien_hit_man_hit_f_cm_np1_ba_med_0.avi", 1, "Alien_hit_man"),
-        ("nothing-of-the-kind.avi", 1, "nothing-of-the-kind"),
+        ("Alien_hit_man_hit_f_cm_np1_ba_med_0.avi", 1, "train/Alien_hit_man"),
+        ("nothing-of-the-kind.avi", 1, "train/nothing-of-the-kind"),
     ]
     assert [(video.id, video.group) for video in test.videos] == [
-        ("brush_hair/#2 Hair & (Care); [how]_brush_hair_f_cm_np1_fr_med_0", "#2 Hair & (Care); [how]"),
+        ("brush_hair/#2 Hair & (Care); [how]_brush_hair_f_cm_np1_fr_med_0", "test/#2 Hair & (Care); [how]"),
         ("hit/April_09_hit_f_cm_np1_ba_med_3", "test/April_09"),
     ]
     assert test.read(0, [0]).shape == (1, 48, 64, 3)

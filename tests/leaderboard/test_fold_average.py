@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from harness.backbones.start import Start
+from harness.leaderboard import contingency
+from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.fold_average import fold_weights, mean_of_folds, strata_of
+from harness.leaderboard.group_draws import GroupDraws
 from harness.leaderboard.planned import assemble
 from harness.leaderboard.ranking import obstacle, rank
 from harness.leaderboard.statistics import SEED, Sample, group_weights, spread
 from harness.store.choices import Choice
+from harness.values import Predictions, Score
 
 FOLDS = (1, 2, 3)
 LIST = {"size": "mini", "fold": list(FOLDS)}
@@ -130,6 +134,67 @@ def test_few_groups_are_drawn_with_others_that_are_few():
     assert set(union) == {5.0}
 
 
+def test_groups_that_a_metric_counts_are_counted_over_folds(folds, cards):
+    """A mean over one group a fold knows nothing of how groups vary, however many the folds have."""
+    metric = dataclasses.replace(cards["knn"].primary, id="share", statistic="mean")
+    card = dataclasses.replace(cards["knn"], metrics=(metric,))
+
+    def of_one_group(cell):
+        predictions = cell.run.predictions
+        counted = [group == predictions.groups[0] for group in predictions.groups]
+        values = {"share": [[1.0 if one else None for one in counted]]}
+        run = {"predictions": dataclasses.replace(predictions, values=values), "scores": (Score("share", 1.0),)}
+        return cell.model_copy(update={"run": cell.run.model_copy(update=run)})
+
+    _, rows = assemble([of_one_group(cell) for cell in folds], {"knn": card})
+    cell = rows[0].cells[0]
+    assert (cell.sample.groups, cell.sample.strata) == (3, 3)
+    assert (cell.interval.mean, cell.interval.low) == (1.0, None)
+
+
+@pytest.mark.parametrize("statistic", ["accuracy", "mean_class_accuracy", *contingency.STATISTICS])
+def test_a_draw_that_leaves_a_fold_without_videos_counts_for_none(cards, statistic):
+    folds = [[f"{fold}-{place}" for place in range(5)] for fold in "abc"]
+    weights = fold_weights(folds)[0]
+    empty = weights.sum(1) == 0
+    assert empty.any()  # 15 groups are drawn, and none of these 5
+    run = Predictions(tuple("vwxyz"), tuple(folds[0]), (0, 1, 0, 1, 1), ((0, 0, 1, 1, 1),))
+    bootstrap = Bootstrap(GroupDraws.of(folds[0], weights))
+    (sample,) = bootstrap.resample([run], [dataclasses.replace(cards["knn"].primary, statistic=statistic)])
+    np.testing.assert_array_equal(np.isnan(sample.drawn[0]), empty)
+
+
+def test_stale_seeds_are_not_averaged_with_those_that_are_done(folds, cards):
+    def aged(cell):
+        if cell.identity.data.options["fold"] == 3 or cell.identity.seed == 0:
+            return cell
+        run = cell.run.model_copy(update={"key": f"old-{cell.run.key}", "predictions": None})
+        return cell.model_copy(update={"run": run})
+
+    _, rows = assemble([aged(cell) for cell in folds], cards)
+    cell = rows[0].cells[0]
+    values = values_of(folds, "sfa")
+    assert cell.status == "stale"
+    assert dict(cell.primary.values) == {0: pytest.approx(np.mean([values[0, fold] for fold in FOLDS]))}
+    assert cell.interval.mean == pytest.approx(cell.primary.values[0][1])
+
+
+def test_fits_on_folds_count_their_test_set_once_if_one_failed(folds, cards):
+    test = folds[0].identity.data
+    tested = next(cell.run.predictions for cell in folds if cell.identity.data == test)
+
+    def on_one_test_set(cell):
+        identity = cell.identity.model_copy(update={"data": test})
+        failed = cell.identity.pretraining.options["fold"] == 2
+        predictions = dataclasses.replace(tested, predicted=cell.run.predictions.predicted)
+        run = cell.run.model_copy(update={"identity": identity, "predictions": predictions, "protocol_id": "p"})
+        average = cell.average.model_copy(update={"data": test})
+        return cell.model_copy(update={"identity": identity, "run": None if failed else run, "average": average})
+
+    _, rows = assemble([on_one_test_set(cell) for cell in folds], cards)
+    assert (rows[0].cells[0].status, rows[0].cells[0].videos) == ("missing", 225)
+
+
 def test_a_row_that_starts_from_a_fit_of_each_fold_names_all_of_them(folds, cards):
     def started(cell, fit):
         learnt = f"{cell.identity.pretraining.label}+kinetics400"
@@ -153,8 +218,8 @@ def test_the_variance_of_folds_of_few_groups_is_not_too_small():
     folds = [[f"{fold}-{place}" for place in range(len(values))] for fold, values in enumerate(scores)]
     drawn = fold_weights(folds)
     samples = [
-        Sample(values.mean(keepdims=True), (weights @ values / weights.sum(1))[None], len(values))
-        for values, weights in zip(scores, drawn, strict=True)
+        Sample(values.mean(keepdims=True), (weights @ values / weights.sum(1))[None], len(values), names=names)
+        for values, weights, names in zip(scores, drawn, map(frozenset, folds), strict=True)
     ]
     together = mean_of_folds(samples, strata_of([frozenset(groups) for groups in folds]))
     assert (together.groups, together.strata, together.freedom) == (19, 3, 16)

@@ -174,6 +174,24 @@ def test_a_run_without_its_primary_metric_is_a_failure_of_its_cell_alone(small, 
     assert {row.cells[0].interval for row in rows} == {None}
 
 
+@pytest.mark.parametrize(("noise", "status"), [(2e-5, "done"), (2e-3, "data")])
+def test_large_numbers_agree_by_their_size(small, cards, noise, status):
+    """As errors of values in nanoseconds, of which another order of summing changes the last digits."""
+    metric = dataclasses.replace(cards["knn"].primary, id="mae", statistic="mean", bounds=(0.0, None))
+
+    def measured(cell):
+        predictions = dataclasses.replace(
+            cell.run.predictions, values={"mae": [[1e15] * len(cell.run.predictions.videos)]}
+        )
+        scores = (Score("mae", 1e15 * (1 + noise)),)
+        return cell.model_copy(
+            update={"run": cell.run.model_copy(update={"predictions": predictions, "scores": scores})}
+        )
+
+    card = dataclasses.replace(cards["knn"], metrics=(metric,))
+    assert cell_of([measured(cell) for cell in small], {"knn": card}).status == status
+
+
 def test_predictions_for_other_videos_are_an_error_that_names_the_runs(small, cards):
     predictions = small[1].run.predictions
     other = dataclasses.replace(predictions, videos=("x", *predictions.videos[1:]))

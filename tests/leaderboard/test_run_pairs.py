@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UsageError
+from harness.evaluators.cards import INFLUENCES
 from harness.leaderboard.run_pairs import pair_runs
 from harness.leaderboard.statistics import group_weights
 from harness.values import Predictions, Score
@@ -112,6 +113,16 @@ def test_what_cannot_be_compared_is_named(runs):
         pair_runs(runs[0], runs[0].model_copy(update={"predictions": None}), CARDS)
 
 
+def test_other_sets_of_classes_cannot_be_compared(runs):
+    def of(run, sets):
+        predictions = dataclasses.replace(run.predictions, multilabels=sets)
+        return run.model_copy(update={"predictions": predictions})
+
+    count = len(runs[0].predictions.videos)
+    with pytest.raises(UsageError, match="expected runs on the same videos and labels"):
+        pair_runs(of(runs[0], ((0,),) * count), of(runs[1], ((0, 1),) * count), CARDS)
+
+
 def test_videos_that_do_not_count_are_neither_right_nor_wrong(runs):
     def stored(run, values):
         names = tuple(f"v{i}" for i in range(len(values)))
@@ -125,6 +136,10 @@ def test_videos_that_do_not_count_are_neither_right_nor_wrong(runs):
     found = pair.both_right, pair.both_wrong, pair.only_one, pair.only_other
     assert found == ((0, 5, 7), (6,), (4,), (1,))
     assert pair.metrics[0].difference.mean == pytest.approx(0.0)  # of the six that count in both
+    assert pair.metrics[0].videos == 6
+    own = runs[1].model_copy(update={"notes": {INFLUENCES: ["hits"]}})
+    whole = pair_runs(stored(runs[0], (1, 1, None)), stored(own, (1, 0, 0)), cards).metrics[0].difference
+    assert (whole.mean, whole.low) == (pytest.approx(1 / 3 - 1), None)  # of whole scores, which no part adds up to
     error = dataclasses.replace(hits, higher_is_better=False)
     cards = {"linear_probe": dataclasses.replace(CARDS["linear_probe"], metrics=(error,))}
     pair = pair_runs(stored(runs[0], one), stored(runs[1], other), cards)

@@ -48,6 +48,16 @@ def test_accuracies_are_told_in_percent_of_the_supervised_rows(curved_board, mak
     assert shares["supervised"] == 100
     assert shares == {label: pytest.approx(100 * mean / means["supervised"], abs=1) for label, mean in means.items()}
     assert OF_SUPERVISED not in speed.metrics
+    for changed, told in (({"status": "stale"}, None), ({"protocol_id": "another"}, {"supervised"})):
+        rows = [
+            replace(one, cells=tuple(replace(cell, **changed) for cell in one.cells)) if one.supervised else one
+            for one in curved_board.rows
+        ]
+        apart, _ = evaluator_sections(replace(curved_board, rows=tuple(rows)))
+        if told is None:
+            assert OF_SUPERVISED not in apart.metrics
+        else:
+            assert {row.label for row in apart.rows if row.values[-1][0]} == told
     row, column, _ = fake
     without = make_board(make_plan([row("sfa", 0.4), row("random_init", 0.2)], [column("few_shot")]))
     assert all(OF_SUPERVISED not in section.metrics for section in evaluator_sections(without))
