@@ -123,7 +123,13 @@ def _write(folder: Path, encoder: Encoder, runs: list[Run], plugins: Plugins) ->
     written = _example(folder, encoder, record, plugins)
     if written:
         files.write_text(folder / EXAMPLE, written)
-    files.write_text(folder / CARD, model_card(record, runs, plugins, written))
+    files.write_text(folder / CARD, model_card(_as_computed(record, encoder), runs, plugins, written))
+
+
+def _as_computed(record: ExportedEncoder, encoder: Encoder) -> ExportedEncoder:
+    """The record with the precision that the encoder computes in, which can be its own."""
+    trainable = "trainable" in encoder.promise.offers
+    return record.model_copy(update={"precision": cast("Trainable", encoder).precision}) if trainable else record
 
 
 def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: Plugins) -> str:
@@ -135,9 +141,9 @@ def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: P
     if not isinstance(inputs, Inputs) or not isinstance(inputs.view, View):
         return ""
     if (recipe := _recipe(folder, record, plugins)) is not None:
-        return library_example(inputs, inputs.view, recipe, record.precision)
+        return library_example(inputs, inputs.view, recipe, network.precision)
     if save_program(network.module, inputs.view, len(inputs.mean), folder / PROGRAM):
-        return program_example(inputs, inputs.view, record.precision)
+        return program_example(inputs, inputs.view, network.precision)
     progress.say("torch.export cannot trace the network; `harness.load_encoder` loads it")
     return ""
 

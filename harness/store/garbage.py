@@ -91,6 +91,8 @@ def _leftovers(folder: Path, kept: Kept, home: Path | None) -> Iterator[Garbage]
             if not any(parent in found for parent in path.parents) and _is_abandoned(path):
                 found.append(path)
                 yield Garbage(LEFTOVER, path.relative_to(place).as_posix(), (path,), size_of(path))
+    if sys.platform == "win32":  # which deletes no file that is open, as a lock is while it is tried
+        return
     if locks := tuple(path for path in sorted((folder / "locks").glob("*.lock")) if _is_abandoned(path)):
         yield Garbage(LOCKS, f"locks/ ({len(locks)})", locks, size_of(*locks))
 
@@ -114,6 +116,8 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     for one in garbage:
         if one.kind == LOCKS:
             _delete_locks(folder, one)
+            if any(path.exists() for path in one.paths):
+                left.append(one)
             continue
         names = [name.format(one.key) for name in _LOCKS.get(one.kind, ())]
         held = [lock(folder, name) for name in (*names, *_lock_of_whole(one))]
@@ -137,8 +141,7 @@ def _delete_locks(folder: Path, locks: Garbage) -> None:
     with storing(folder):
         for path in locks.paths:
             with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
-                if sys.platform != "win32":  # which deletes no file that is open; a few bytes may stay
-                    path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def _lock_of_whole(one: Garbage) -> tuple[str, ...]:

@@ -151,6 +151,16 @@ def test_the_folder_keeps_the_precision_of_the_store(measured, tmp_path):
     assert "Its network was fitted and encodes in bf16." in (tmp_path / "encoder" / "README.md").read_text()
 
 
+def test_an_encoder_that_computes_in_a_precision_of_its_own_is_shown_so(measured, tmp_path):
+    (run,) = measured("small_3d", precision="bf16")
+    encoder = harness.load_encoder(run.key)
+    encoder.precision = "fp32"
+    exporting._write(tmp_path / "encoder", encoder, [run], Plugins())
+    assert "encodes in bf16" not in (tmp_path / "encoder" / "README.md").read_text()
+    assert "autocast" not in (tmp_path / "encoder" / "example.py").read_text()
+    assert harness.load_encoder(tmp_path / "encoder").precision == "bf16"  # as the suite asked the method for
+
+
 def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):
     harness.export_encoder(runs[0].key, tmp_path / "encoder")
     text = (tmp_path / "encoder" / "README.md").read_text()
