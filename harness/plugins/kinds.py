@@ -192,6 +192,7 @@ class BackboneRegistry(Registry["Backbone"]):
         Raises:
             PluginError: as `register`.
         """
+        self._expect_card(card, LibraryCard, target)
         self._enter(f"{card.name}:", card, target)
 
     def __iter__(self) -> Iterator[str]:

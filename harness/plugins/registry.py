@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import sys
 from collections.abc import Callable, Hashable, Mapping
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
-from harness.cards import Card
+from harness.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard
 from harness.errors import PluginError, UsageError, unknown
 from harness.plugins.names import Names
 from harness.plugins.options import is_finite, is_json, option_types, spelt, typed, written
 from harness.system import paths
 
 T = TypeVar("T")
+
+CARDS: dict[str, type[Card]] = {
+    "method": MethodCard,
+    "backbone": BackboneCard,
+    "data set": DatasetCard,
+    "evaluator": EvaluatorCard,
+}
+"""Class of the cards of each kind."""
 
 
 def strict_registry(kind: str) -> Any:
@@ -38,7 +46,7 @@ class Registry(Names, Generic[T]):
         kind: what is registered, for messages: "method", "backbone", "data set", "evaluator".
     """
 
-    @cached_property
+    @functools.cached_property
     def _built(self) -> Any:
         return strict_registry(self.kind)
 
@@ -46,9 +54,19 @@ class Registry(Names, Generic[T]):
         """Offer the class at `target` ("package.module:Class") under the card's name.
 
         Raises:
-            PluginError: when the plugin has registered the name before, or `target` is not `module:attr`.
+            PluginError: when the card is one of another kind or has a wrong value, the plugin has registered the name
+                before, or `target` is not `module:attr`.
         """
+        self._expect_card(card, CARDS[self.kind], target)
         self._enter(card.name, card, target)
+
+    def _expect_card(self, card: Any, kind: type[Card], target: str) -> None:
+        if not isinstance(card, kind):
+            msg = f"{self.kind} {target} of {self.origin}: expected a {kind.__name__}, got {type(card).__name__}"
+            raise PluginError(msg)
+        if problem := wrong_value(card, kind):
+            msg = f"{self.kind} {card.name!r} of {self.origin}: its card {problem}"
+            raise PluginError(msg)
 
     def _enter(self, name: str, card: Card, target: str) -> None:
         module, _, attribute = target.partition(":")
@@ -215,7 +233,33 @@ class Registry(Names, Generic[T]):
         return UsageError(f"{self.kind} {name!r}: option {option}={value!r}: {problem}")
 
 
-def _one_line(error: Exception) -> str:
+def wrong_value(card: Card, kind: type[Card]) -> str:
+    """Say which value of a card is none that it may have; empty where all are right.
+
+    >>> wrong_value(MethodCard(name="x", summary="X.", reads=frozenset({"sed"})), MethodCard)
+    "has reads.0 = 'sed': Input should be 'backbone', 'pretraining', 'budget' or 'seed'"
+    """
+    import pydantic
+
+    values = dataclasses.asdict(card)
+    try:
+        _card_type(kind).validate_python(values)
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        return f"has {place} = {problem['input']!r}: {_one_line(problem['msg'])}"
+    infinite = [name for name, value in values.items() if not is_finite(value)]
+    return f"has NaN or infinity in {infinite[0]}; a bound that is open is None" if infinite else ""
+
+
+@functools.cache
+def _card_type(kind: type[Card]) -> Any:
+    import pydantic
+
+    return pydantic.TypeAdapter(kind)
+
+
+def _one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 

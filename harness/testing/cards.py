@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard
+from harness.cards import BackboneCard, DatasetCard, EvaluatorCard
 from harness.functional.statistics import STATISTICS
+from harness.plugins.registry import CARDS, wrong_value
 from harness.testing.checking import Subject, UnmetError, expect
-
-CARDS: dict[str, type[Card]] = {
-    "method": MethodCard,
-    "backbone": BackboneCard,
-    "data set": DatasetCard,
-    "evaluator": EvaluatorCard,
-}
 
 
 def check_card(subject: Subject[Any]) -> None:
@@ -27,6 +21,9 @@ def check_card(subject: Subject[Any]) -> None:
         remedy=f"write `card: ClassVar[{kind.__name__}] = {kind.__name__}(...)` into the class",
     )
     card: Any = subject.tested.card
+    if problem := wrong_value(card, kind):
+        msg = f"the card {problem}"
+        raise UnmetError(msg)
     expect(
         "\n" not in card.summary and len(card.summary) <= 200,
         expected="a summary of one line of at most 200 characters",

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError, unknown
+from harness.plugins.registry import CARDS
 from harness.testing import backbones, dataset_records, datasets, evaluators, methods
-from harness.testing.cards import CARDS, check_card
+from harness.testing.cards import check_card
 from harness.testing.checking import BlockedError, Check, ConformanceError, Subject
 from harness.testing.fits import MethodSubject
 from harness.testing.fixtures import MovingSquares, TinyBackbone

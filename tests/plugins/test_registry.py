@@ -6,15 +6,16 @@ import ast
 import json
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from harness.cards import DatasetCard, MethodCard
 from harness.errors import PluginError, UsageError
+from harness.evaluators.cards import KNN
 from harness.plugins.file_registry import SuiteRegistry
-from harness.plugins.kinds import DatasetRegistry
+from harness.plugins.kinds import BackboneRegistry, DatasetRegistry, EvaluatorRegistry
 from harness.plugins.names import Origin
 from harness.plugins.registry import Registry
 from harness.testing.fixtures import MovingSquares
@@ -148,6 +149,27 @@ def test_broken_target_is_the_plugins_fault(target, problem):
     registry.register(CARD, target)
     with pytest.raises(PluginError, match=problem):
         registry.load("thing")
+
+
+@pytest.mark.parametrize("kind", [BackboneRegistry, DatasetRegistry, EvaluatorRegistry])
+def test_a_card_of_another_kind_is_refused(kind):
+    with pytest.raises(PluginError, match=r"m:C of builtin: expected an? \w+Card, got MethodCard$"):
+        kind().register(CARD, "m:C")
+
+
+def test_a_library_has_a_card_of_its_own_kind():
+    with pytest.raises(PluginError, match="expected a LibraryCard, got MethodCard"):
+        BackboneRegistry().register_library(CARD, "m:C")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [({"unit": "s"}, "has metrics.0.unit = 's'"), ({"bounds": (0.0, math.inf)}, "has NaN or infinity in metrics")],
+)
+def test_a_card_that_no_board_could_hold_is_refused(changes, problem):
+    card = replace(KNN, metrics=(replace(KNN.metrics[0], **changes),))
+    with pytest.raises(PluginError, match=f"evaluator 'knn' of builtin: its card {problem}"):
+        EvaluatorRegistry().register(card, "m:C")
 
 
 def test_rollback_forgets(registry):

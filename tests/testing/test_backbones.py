@@ -76,7 +76,7 @@ class TokensOfAVector(TinyBackbone):
 
 
 class TokensAlone(TokensOfAVector):
-    card = dataclasses.replace(TokensOfAVector.card, spatial=None)
+    card = dataclasses.replace(TokensOfAVector.card, spatial="")
 
 
 class NotFinite(TinyBackbone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -50,6 +51,11 @@ def test_a_complete_card_passes(kind, card):
         ("evaluator", replace(KNN, metrics=(TOP1, TOP1)), "metrics with different ids, got ['top1', 'top1']"),
         ("evaluator", replace(KNN, metrics=(replace(TOP1, bounds=(1.0, 0.0)),)), "a lower bound below the upper"),
         ("evaluator", replace(KNN, metrics=(replace(TOP1, statistic="acuracy"),)), "got 'acuracy'"),
+        ("evaluator", replace(KNN, metrics=(replace(TOP1, unit="s"),)), "the card has metrics.0.unit = 's': Input"),
+        ("evaluator", replace(KNN, metrics=(replace(TOP1, bounds=(0.0, math.inf)),)), "NaN or infinity in metrics"),
+        ("evaluator", replace(KNN, needs=frozenset({"vectors"})), "has needs.0 = 'vectors'"),
+        ("method", replace(METHOD, reads=frozenset({"sed"})), "has reads.0 = 'sed'"),
+        ("method", replace(METHOD, deviations="text"), "has deviations = 'text'"),
     ],
 )
 def test_a_card_that_is_not_is_found(kind, card, message):
