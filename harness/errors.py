@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class HarnessError(Exception):
@@ -48,6 +49,25 @@ class StoreError(DataError):
 
 class DivergedError(HarnessError):
     """A training whose loss became NaN or infinite."""
+
+
+@contextlib.contextmanager
+def contract_of(fault: str) -> Iterator[None]:
+    """Name the plugin's class where its code breaks in the block.
+
+    Args:
+        fault: class and what cannot be done, such as "method 'x' cannot be planned".
+
+    Raises:
+        PluginError: for any exception but the harness's own and those of the machine: `OSError` and `MemoryError`.
+    """
+    try:
+        yield
+    except (HarnessError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        msg = f"{fault}: {type(error).__name__}: {' '.join(str(error).split())}; see harness.testing"
+        raise PluginError(msg) from error
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cards import Elsewhere, in_words
 from harness.datasets.split_views import FrameImages
-from harness.errors import HarnessError, PluginError, UsageError, unknown
+from harness.errors import PluginError, UsageError, contract_of, unknown
 from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
 from harness.execution.codes import fit_codes
@@ -264,15 +263,16 @@ class Planner:
         backbone = unread("backbone", cell.method) if read is None else plugins.backbones.draft(read.name, read.options)
         if after is not None:
             expect_network_of(backbone, after, written)
-        with _contract_of("method", cell.method):
+        with contract_of(f"method {cell.method.name!r} cannot be planned"):
             promise = method.promise(backbone)
+        training = "" if learnt is None else _manifest(sources.training(learnt, supervised=card.supervised), learnt)
         codes = fit_codes(written.name, method, None if read is None else backbone, learnt, plugins, sources)
         known: dict[str, Any] = {
             "method": _by_content(written, start, after, methods),
             **codes,
             "reads": card.reads,
             "backbone": None if read is None else _completed(read, plugins.backbones),
-            "training": "" if learnt is None else sources.training(learnt, supervised=card.supervised).manifest,
+            "training": training,
             "frames": frames,
             "precision": cell.precision,
         }
@@ -306,7 +306,7 @@ class Planner:
         """
         sources = self._sources
         try:
-            with _contract_of("evaluator", cell.evaluator):
+            with contract_of(f"evaluator {cell.evaluator.name!r} cannot be planned"):
                 asked = [list(_by_fit(row, one)) for one in evaluator.encodings(row.promise, data, seed=cell.seed)]
             encoded = [
                 (fit, keys.encoded(fit.promise, one)) for of_fit in zip(*asked, strict=True) for fit, one in of_fit
@@ -325,7 +325,7 @@ class Planner:
                     fit=fit.key,
                     view=view,
                     encoding=encoding,
-                    manifest=encoded_split(cell.data, encoding, sources).manifest,
+                    manifest=_manifest(encoded_split(cell.data, encoding, sources), cell.data),
                     code=code,
                 ),
             )
@@ -347,7 +347,7 @@ class Planner:
             evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
             source=evaluator.card.protocol,
             data=_completed(cell.data, plugins.datasets),
-            manifests={name: split.manifest for name, split in splits.items()},
+            manifests={name: _manifest(split, cell.data) for name, split in splits.items()},
             coverage={name: share for name, split in splits.items() if (share := coverage(split))},
         )
 
@@ -405,16 +405,9 @@ def _by_fit(row: Row, asked: Encoding) -> Iterator[tuple[FitSpec, Encoding]]:
             yield from _by_fit(part, asked)
 
 
-@contextlib.contextmanager
-def _contract_of(kind: str, choice: Choice) -> Iterator[None]:
-    """Name the plugin's class where its code breaks while a suite is planned."""
-    try:
-        yield
-    except HarnessError:
-        raise
-    except Exception as error:
-        msg = f"{kind} {choice.name!r} cannot be planned: {type(error).__name__}: {error}; see harness.testing"
-        raise PluginError(msg) from error
+def _manifest(split: Split, data: Choice) -> str:
+    with contract_of(f"data set {data.name!r} gives split {split.name!r} no manifest"):
+        return split.manifest
 
 
 def encoded_split(data: Choice, encoding: Encoding, sources: DataSources) -> Split:

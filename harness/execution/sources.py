@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import contract_of
 from harness.interfaces import Prepared
 from harness.store.choices import Choice
 
@@ -58,9 +59,12 @@ class DataSources:
 
         Raises:
             DataError: when files are missing or damaged.
+            PluginError: when the data set's code breaks.
         """
         if (choice.model_dump_json(), name) not in self._splits:
-            self._splits[choice.model_dump_json(), name] = self.dataset(choice).split(name)
+            dataset = self.dataset(choice)
+            with contract_of(f"data set {choice.name!r} gives no split {name!r}"):
+                self._splits[choice.model_dump_json(), name] = dataset.split(name)
         return self._splits[choice.model_dump_json(), name]
 
     def training(self, choice: Choice, *, supervised: bool) -> Split:
@@ -69,7 +73,8 @@ class DataSources:
         if supervised:
             return split
         if choice.model_dump_json() not in self._unlabelled:
-            self._unlabelled[choice.model_dump_json()] = split.unlabelled()
+            with contract_of(f"data set {choice.name!r} gives no split without labels"):
+                self._unlabelled[choice.model_dump_json()] = split.unlabelled()
         return self._unlabelled[choice.model_dump_json()]
 
     def ready(self, *choices: Choice) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from harness.cards import BackboneCard, Card, DatasetCard, EvaluatorCard, MethodCard
-from harness.errors import PluginError, UsageError, unknown
+from harness.errors import PluginError, UsageError, contract_of, unknown
 from harness.plugins.names import Names
 from harness.plugins.options import is_finite, is_json, option_types, spelt, typed, written
 from harness.system import paths
@@ -202,11 +202,12 @@ class Registry(Names, Generic[T]):
         return self._constructed(name, lambda: self.load(name)(**arguments))
 
     def _constructed(self, name: str, construct: Callable[[], T]) -> T:
-        try:
-            return construct()
-        except (TypeError, ValueError) as error:
-            msg = f"{self.kind} {name!r}: {_one_line(error)}"
-            raise UsageError(msg) from error
+        with contract_of(f"{self.kind} {name!r} of {self.entry(name).origin} cannot be built"):
+            try:
+                return construct()
+            except (TypeError, ValueError) as error:
+                msg = f"{self.kind} {name!r}: {_one_line(error)}"
+                raise UsageError(msg) from error
 
     def _checked(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         import pydantic

@@ -153,6 +153,42 @@ SOURCES = {
 """For each part of a protocol a change of where it comes from: in the suite, in a split, or elsewhere."""
 
 
+class Broken(SplitView):
+    """A split of which one part breaks."""
+
+    def __init__(self, split, part):
+        super().__init__(split)
+        self.part = part
+
+    @property
+    def manifest(self):
+        return {}[self.name] if self.part == "manifest" else super().manifest
+
+    def unlabelled(self):
+        return {}[self.name] if self.part == "unlabelled" else super().unlabelled()
+
+
+@pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ("split", "gives no split 'train'"),
+        ("unlabelled", "gives no split without labels"),
+        ("manifest", "gives split 'train' no manifest"),
+    ],
+)
+def test_a_data_set_that_breaks_while_a_suite_is_planned_is_named(squares, monkeypatch, part, problem):
+    plugins = Plugins()
+    blobs = plugins.datasets.load("blobs")
+    known = blobs.split
+
+    def split(self, name):
+        return {}[name] if part == "split" else Broken(known(self, name), part)
+
+    monkeypatch.setattr(blobs, "split", split)
+    with pytest.raises(PluginError, match=rf"^data set 'blobs' {problem}: KeyError: 'train'; see "):
+        plan_cell(squares, plugins, DataSources(plugins))
+
+
 @pytest.fixture
 def squares(toy):
     """The identity of a cell of the toy plugin, whose evaluator asks for no features."""

@@ -334,6 +334,24 @@ def test_what_no_suite_can_say_is_named(odd, name, options, error):
         odd.completed(name, options)
 
 
+class Breaks:
+    card = MethodCard(name="breaks", summary="Its constructor raises.")
+
+    def __init__(self, error: str = "KeyError") -> None:
+        raise {"KeyError": KeyError, "ImportError": ImportError, "RuntimeError": RuntimeError}[error]("weights\nof it")
+
+
+@pytest.mark.parametrize("error", ["KeyError", "ImportError", "RuntimeError"])
+@pytest.mark.parametrize("make", ["build", "draft"])
+def test_a_constructor_that_breaks_is_the_plugins_fault(make, error):
+    registry: Registry[Any] = Registry("method")
+    registry.register(Breaks.card, f"{__name__}:Breaks")
+    with pytest.raises(
+        PluginError, match=rf"^method 'breaks' of builtin cannot be built: {error}: [^\n]*weights[^\n]+$"
+    ):
+        getattr(registry, make)("breaks", {"error": error})
+
+
 MADE = f"from {__name__} import made\nHalf = made(2)\n"
 
 
