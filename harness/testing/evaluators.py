@@ -11,10 +11,12 @@ from typing import Any
 
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
+from harness.errors import HarnessError
+from harness.execution.outcomes import expect_storable
 from harness.functional.statistics import of_predictions
 from harness.interfaces import Dataset, Encoder, Evaluator, Features, FrozenEncoder, Split, Trainable
 from harness.testing.cards import check_card
-from harness.testing.checking import Subject, expect
+from harness.testing.checking import Subject, UnmetError, expect
 from harness.testing.fixtures import MovingSquares, UninformedEncoder, UntrainedEncoder, informed_encoder
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
 from harness.testing.watching import RelabelledTest
@@ -104,7 +106,8 @@ class EvaluatorSubject(Subject[Evaluator]):
 def check_scores(subject: EvaluatorSubject) -> None:
     """Scores are of the card's metrics, finite and within their bounds.
 
-    No metric has two, and the primary one has one. Baselines are finite and within the bounds too.
+    No metric has two, and the primary one has one. Baselines are finite and within the bounds too. All that is given can
+    be stored: numbers are Python's, notes are JSON values, class scores are of the predictions.
     """
     metrics = {metric.id: metric for metric in subject.tested.card.metrics}
     scores = subject.evaluation.scores
@@ -126,6 +129,10 @@ def check_scores(subject: EvaluatorSubject) -> None:
                 got=value,
                 remedy="correct the bounds on the card (a share is 0 to 1 also where its unit is %), or the value",
             )
+    try:
+        expect_storable(subject.evaluation, subject.tested.card)
+    except HarnessError as error:
+        raise UnmetError(str(error)) from error
 
 
 def check_predictions(subject: EvaluatorSubject) -> None:

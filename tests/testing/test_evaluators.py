@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from harness.cards import EvaluatorCard, Metric
 from harness.encoders.layers import output_of
 from harness.testing import MovingSquares, checks_for, failures
-from harness.values import Encoding, Evaluation, Predictions, Score
+from harness.values import ClassScores, Encoding, Evaluation, Predictions, Score
 
 TOP1 = Metric(id="top1", title="Top-1", unit="%", higher_is_better=True, bounds=(0.0, 1.0), statistic="accuracy")
 CARD = EvaluatorCard(name="nearest-mean", summary="The class of the nearest mean.", protocol="own", metrics=(TOP1,))
@@ -65,6 +66,36 @@ class NotANumber(NearestMean):
 
     def scored(self, top1):
         return top1 * float("nan")
+
+
+class TensorForANumber(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        evaluation = super().evaluate(encoder, data, seed=seed)
+        return replace(evaluation, scores=(Score("top1", torch.tensor(evaluation.scores[0].value), 0.25),))
+
+
+class NumpyInNotes(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        return replace(super().evaluate(encoder, data, seed=seed), notes={"strength": np.float32(1)})
+
+
+class NumpyPredictions(NearestMean):
+    card = CARD
+
+    def told(self, predictions):
+        return replace(predictions, predicted=(tuple(np.array(predictions.predicted[0])),))
+
+
+class ScoresOfTooFewClasses(NearestMean):
+    card = CARD
+
+    def evaluate(self, encoder, data, *, seed):
+        scores = ClassScores("logits", np.zeros((1, 32, 3), np.float16))
+        return replace(super().evaluate(encoder, data, seed=seed), class_scores=scores)
 
 
 class AnotherMetric(NearestMean):
@@ -299,6 +330,10 @@ BROKEN = {
     InheritedCard: ("check_card", "no card in the body"),
     InPercent: ("check_scores", "top1 and its baseline finite and within (0.0, 1.0), got 100.0"),
     NotANumber: ("check_scores", "got nan"),
+    TensorForANumber: ("check_scores", "evaluator 'nearest-mean' gave top1 = 1.0, which is no JSON value"),
+    NumpyInNotes: ("check_scores", "gave notes with 'strength', which is no JSON value"),
+    NumpyPredictions: ("check_scores", "gave predictions with predicted, which is no JSON value"),
+    ScoresOfTooFewClasses: ("check_scores", "gave class scores of 3 classes; the labels have class 3"),
     AnotherMetric: ("check_scores", "one score for each of top5, top1; only the first of them always, got top1"),
     NoPredictions: ("check_predictions", "because the card says that top1 can be computed from them, got None"),
     Reversed: ("check_predictions", "top1 to be the mean of `accuracy` over the predictions"),
