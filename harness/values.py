@@ -46,7 +46,7 @@ class Video:
     """One video of a data set."""
 
     id: str
-    """Unique in its split; says nothing in an unlabelled one."""
+    """Unique in its data set; says nothing in an unlabelled split."""
     path: Path
     """File to decode; in an unlabelled split it leads nowhere, and the split reads."""
     frames: int

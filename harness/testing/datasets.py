@@ -20,6 +20,10 @@ from harness.values import Video
 from harness.video.anonymous import hidden_order
 
 
+FLOW_SIDE = 32
+"""Short side of the frames whose flow is computed, in pixels."""
+
+
 def check_read(subject: DatasetSubject) -> None:
     """`read` gives (T, H, W, C) uint8, frames in any order and of any short side."""
     subject.requires(check_videos)
@@ -119,6 +123,50 @@ def check_unlabelled(subject: DatasetSubject) -> None:
         )
 
 
+def check_flow(subject: DatasetSubject) -> None:
+    """`flow` gives (T, 2, H, W) float32, frames in any order, with labels and without.
+
+    Tried on the shortest video of several whole frames; data without any pass.
+    """
+    subject.requires(check_read, check_unlabelled)
+    films = [
+        (video.frames, split, index)
+        for split, index in subject.some()
+        if (video := split.videos[index]).frames > 1 and video.box is None
+    ]
+    if not films:
+        return
+    frames, split, index = min(films, key=lambda film: film[0])
+    video, wanted = split.videos[index], [frames - 2, 0, frames - 2]
+    where = f"frames {wanted} of video {video.id!r}"
+    chosen = split.flow(index, wanted, short_side=FLOW_SIDE)
+    scale = FLOW_SIDE / min(video.width, video.height)
+    height, width = video.height * scale, video.width * scale
+    expect(
+        tuple(chosen.shape[:2]) == (3, 2)
+        and chosen.ndim == 4
+        and max(abs(chosen.shape[2] - height), abs(chosen.shape[3] - width)) <= 1
+        and chosen.dtype == torch.float32,
+        expected=f"flow of {where} with short_side={FLOW_SIDE} to be about (3, 2, {height:.0f}, {width:.0f}) float32",
+        got=f"{tuple(chosen.shape)} {chosen.dtype}",
+        remedy="horizontal before vertical, in pixels: harness.datasets.splits.VideoSplit does it",
+    )
+    single = [split.flow(index, [number], short_side=FLOW_SIDE)[0] for number in wanted]
+    expect(
+        torch.equal(chosen, torch.stack(single)),
+        expected=f"flow of {where} to be of those frames in that order",
+        got="that of others",
+        remedy="keep order and repeats",
+    )
+    position = hidden_order(split.videos).index(index)
+    expect(
+        torch.equal(split.unlabelled().flow(position, wanted, short_side=FLOW_SIDE), chosen),
+        expected=f"flow of {where} to be the same without labels",
+        got="another one",
+        remedy="take it of the video at the position in the order by content",
+    )
+
+
 def check_manifest(subject: DatasetSubject) -> None:
     """Manifests depend on labels where the split is labelled, and only there.
 
@@ -195,6 +243,7 @@ def checks(subject: DatasetSubject) -> list[Callable[[Any], None]]:
         check_groups,
         check_read,
         check_unlabelled,
+        check_flow,
         check_repeatable,
         check_manifest,
         check_traces,

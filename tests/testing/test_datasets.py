@@ -142,6 +142,49 @@ class ShortSideIsWidth(MemorySplit):
         return super().read(index, frames, short_side=short_side and short_side * 3 // 4)
 
 
+class WithoutFlow(MemorySplit):
+    flow = None
+
+
+class Flowing(MemorySplit):
+    """Gives what `changed` makes of the flow."""
+
+    def flow(self, index, frames, *, short_side, device="cpu"):
+        return self.changed(super().flow(index, frames, short_side=short_side, device=device))
+
+    def unlabelled(self):
+        bare = super().unlabelled()
+        return type(self)(bare.name, bare.videos, bare.frames, bare.classes, labelled=False)
+
+
+class FlowChannelsLast(Flowing):
+    def changed(self, flow):
+        return flow.permute(0, 2, 3, 1)
+
+
+class FlowInBytes(Flowing):
+    def changed(self, flow):
+        return (flow + 128).to(torch.uint8)
+
+
+class FlowOutOfOrder(Flowing):
+    def changed(self, flow):
+        return flow.roll(1, 0)
+
+
+class FlowInTheOldOrder(MemorySplit):
+    """Without labels, gives the flow of the video that is at the position with labels."""
+
+    def unlabelled(self):
+        split, bare = self, super().unlabelled()
+
+        class Bare(MemorySplit):
+            def flow(self, index, frames, *, short_side, device="cpu"):
+                return split.flow(index, frames, short_side=short_side)
+
+        return Bare(bare.name, bare.videos, bare.frames, bare.classes, labelled=False)
+
+
 class ReadFromSplit(MovingSquares):
     """Gives splits of the class `reading`."""
 
@@ -370,6 +413,11 @@ BROKEN = {
     "keeps groups": (reading(KeepsGroups), "check_unlabelled", "got groups"),
     "keeps classes": (reading(KeepsClasses), "check_unlabelled", "got classes"),
     "drops a video": (reading(DropsAVideo), "check_unlabelled", "got 47 videos"),
+    "no flow": (reading(WithoutFlow), "check_flow", "it raised TypeError"),
+    "flow (T, H, W, 2)": (reading(FlowChannelsLast), "check_flow", "about (3, 2, 32, 43) float32, got (3, 32, 43, 2)"),
+    "flow in bytes": (reading(FlowInBytes), "check_flow", "got (3, 2, 32, 43) torch.uint8"),
+    "flow out of order": (reading(FlowOutOfOrder), "check_flow", "to be of those frames in that order, got that of"),
+    "flow of others": (reading(FlowInTheOldOrder), "check_flow", "to be the same without labels, got another one"),
     "labels not hashed": (reading(LabelsNotInManifest), "check_manifest", "to have another manifest, got the same"),
     "labels always hashed": (reading(LabelsInEveryManifest), "check_manifest", "a manifest that does not depend on"),
     "prints": (Prints, "check_traces", "nothing on stdout"),
