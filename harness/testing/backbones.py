@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from harness.cards import View, WholeVideo
 from harness.encoders.layers import output_of
-from harness.encoders.network import only_stream
 from harness.interfaces import Backbone
 from harness.system.seeding import seeded
 from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, Subject, distance, expect
 from harness.testing.traces import Traces, expect_no_traces, reseeded, traces
+from harness.values import Inputs
 
 CLIPS = 2
+
+Clips = Tensor | Mapping[str, Tensor]
 
 
 @dataclass(eq=False)
@@ -52,14 +54,33 @@ class BackboneSubject(Subject[Backbone]):
         return copy.deepcopy(self.networks[0]).to(self.device)
 
     @cached_property
-    def clips(self) -> Tensor:
-        """Random clips (2, C, T, H, W) float32 of the view, as if normalised."""
-        view = only_stream(self.tested.inputs).view
-        if isinstance(view, WholeVideo):
-            view = View(frames=8, size=64)
-        random = torch.Generator().manual_seed(0)
-        shape = (CLIPS, 3, view.frames, view.size, view.size)
-        return torch.randn(shape, generator=random).to(self.device)
+    def clips(self) -> Clips:
+        """Random clips (2, C, T, H, W) float32 of the view, as if normalised.
+
+        By name for a network of several streams.
+        """
+        random, inputs = torch.Generator().manual_seed(0), self.tested.inputs
+
+        def drawn(stream: Inputs) -> Tensor:
+            view = View(frames=8, size=64) if isinstance(stream.view, WholeVideo) else stream.view
+            shape = (CLIPS, 2 if stream.kind == "flow" else 3, view.frames, view.size, view.size)
+            return torch.randn(shape, generator=random).to(self.device)
+
+        return drawn(inputs) if isinstance(inputs, Inputs) else {name: drawn(one) for name, one in inputs.items()}
+
+    @property
+    def first_clip(self) -> Clips:
+        """The first of the clips."""
+        clips = self.clips
+        return clips[:1] if isinstance(clips, Tensor) else {name: one[:1] for name, one in clips.items()}
+
+    @property
+    def shapes(self) -> str:
+        """Shapes of the clips, for messages."""
+        clips = self.clips
+        if isinstance(clips, Tensor):
+            return str(tuple(clips.shape))
+        return str({name: tuple(one.shape) for name, one in clips.items()})
 
     @cached_property
     def vectors(self) -> Tensor:
@@ -77,7 +98,7 @@ def check_output(subject: BackboneSubject) -> None:
     wanted, output = (CLIPS, *subject.tested.card.shape), subject.vectors
     expect(
         isinstance(output, Tensor) and output.shape == wanted and output.dtype == torch.float32,
-        expected=f"{wanted} float32 for clips {tuple(subject.clips.shape)}",
+        expected=f"{wanted} float32 for clips {subject.shapes}",
         got=f"{tuple(output.shape)} {output.dtype}" if isinstance(output, Tensor) else type(output).__name__,
         remedy="the card's dim and view have to fit the network",
     )
@@ -121,7 +142,7 @@ def check_batch_invariance(subject: BackboneSubject) -> None:
     """The vector of a clip is the same alone and in a batch, in evaluation mode."""
     subject.requires(check_output)
     with torch.no_grad():
-        alone = subject.network().eval()(subject.clips[:1])
+        alone = subject.network().eval()(subject.first_clip)
     difference = distance(alone, subject.vectors[:1])
     expect(
         difference <= TOLERANCE,

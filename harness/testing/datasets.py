@@ -19,7 +19,6 @@ from harness.testing.traces import expect_no_traces, reseeded, traces
 from harness.values import Video
 from harness.video.anonymous import hidden_order
 
-
 FLOW_SIDE = 32
 """Short side of the frames whose flow is computed, in pixels."""
 

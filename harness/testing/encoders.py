@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from harness.cards import View, WholeVideo
 from harness.encoders.frozen import fingerprint
 from harness.encoders.layers import output_of
-from harness.encoders.network import only_stream, prepared
+from harness.encoders.network import prepared
 from harness.interfaces import Trainable
 from harness.testing.checking import TOLERANCE, distance, expect
-from harness.testing.fits import BATCH, MethodSubject, check_fit
+from harness.testing.fits import MethodSubject, check_fit
 from harness.values import Inputs, VideoBatch
 from harness.video.transforms import normalise
 
@@ -24,21 +24,22 @@ from harness.video.transforms import normalise
 def check_vectors(subject: MethodSubject) -> None:
     """Vectors are finite (B, dim) float32 on the device of the clips."""
     subject.requires(check_fit)
-    vectors, wanted = subject.vectors, (BATCH, *subject.encoder.promise.shape)
+    vectors, count = subject.vectors, len(subject.clips)
+    wanted = (count, *subject.encoder.promise.shape)
     got = (
         f"{tuple(vectors.shape)} {vectors.dtype} on {vectors.device}" if isinstance(vectors, Tensor) else repr(vectors)
     )
     expect(
         got == f"{wanted} torch.float32 on {subject.clips.device}",
-        expected=f"{wanted} torch.float32 on {subject.clips.device} for {BATCH} clips",
+        expected=f"{wanted} torch.float32 on {subject.clips.device} for {count} clips",
         got=got,
         remedy="encode(batch) gives each clip one float32 vector of the promised shape",
     )
-    broken = int((~torch.isfinite(vectors)).any(1).sum())
+    broken = int((~torch.isfinite(vectors)).flatten(1).any(1).sum())
     expect(
         not broken,
         expected="finite vectors",
-        got=f"NaN or infinite numbers in {broken} of {BATCH}",
+        got=f"NaN or infinite numbers in {broken} of {count}",
         remedy="look for a division by zero, such as by the norm of a zero vector",
     )
 
@@ -70,7 +71,7 @@ def check_repeatable(subject: MethodSubject) -> None:
             got=f"training mode in {', '.join(training[:3])}",
             remedy="call module.eval() before fit returns the encoder",
         )
-    difference = distance(encoder.encode(VideoBatch(subject.clips.clone())), subject.vectors)
+    difference = distance(encoder.encode(subject.batch()), subject.vectors)
     expect(
         difference <= TOLERANCE,
         expected="the same vectors for the same clips",
@@ -82,17 +83,18 @@ def check_repeatable(subject: MethodSubject) -> None:
 def check_unchanged(subject: MethodSubject) -> None:
     """Encoding changes neither the encoder nor the clips."""
     subject.requires(check_repeatable)
-    encoder, clips = subject.encoder, subject.clips.clone()
-    before = fingerprint(encoder)
-    encoder.encode(VideoBatch(clips))
+    encoder, batch = subject.encoder, subject.batch()
+    before, flow = fingerprint(encoder), subject.shown.flow
+    encoder.encode(batch)
     expect(
-        torch.equal(clips, subject.clips),
+        torch.equal(batch.clips, subject.clips)
+        and (batch.flow is None or flow is None or torch.equal(batch.flow, flow)),
         expected="encode to leave the batch's clips alone",
         got="other pixels in them afterwards",
         remedy="do not work in place",
     )
-    encoder.encode(VideoBatch(255 - clips))
-    difference = distance(encoder.encode(VideoBatch(clips)), subject.vectors)
+    encoder.encode(VideoBatch(255 - batch.clips, None if batch.flow is None else -batch.flow))
+    difference = distance(encoder.encode(batch), subject.vectors)
     expect(
         fingerprint(encoder) == before and difference <= TOLERANCE,
         expected="encoding to leave the encoder as it is",
@@ -109,12 +111,14 @@ def check_batch_invariance(subject: MethodSubject) -> None:
     It is the same in batches of 1, of 3 and of 7.
     """
     subject.requires(check_unchanged)
+    count = len(subject.clips)
     for size in (1, 3):
-        vectors = [subject.encoder.encode(VideoBatch(part.clone())) for part in torch.split(subject.clips, size)]
+        parts = [subject.batch(slice(start, start + size)) for start in range(0, count, size)]
+        vectors = [subject.encoder.encode(part) for part in parts]
         difference = distance(torch.cat(vectors), subject.vectors)
         expect(
             difference <= TOLERANCE,
-            expected=f"the same vectors in batches of {size} and of {BATCH}",
+            expected=f"the same vectors in batches of {size} and of {count}",
             got=f"a difference of {difference:.1%}",
             remedy="do not normalise over the batch; batch statistics belong into training only",
         )
@@ -124,9 +128,10 @@ def check_content(subject: MethodSubject) -> None:
     """Vectors of different videos differ."""
     subject.requires(check_vectors)
     expect(
-        distance(subject.vectors[1:], subject.vectors[:1].expand_as(subject.vectors[1:])) > 1e-6,
+        len(subject.clips) == 1
+        or distance(subject.vectors[1:], subject.vectors[:1].expand_as(subject.vectors[1:])) > 1e-6,
         expected="different vectors for different videos",
-        got=f"the same for all of {BATCH}",
+        got=f"the same for all of {len(subject.clips)}",
         remedy="look whether encode uses the clips, and whether the fit collapsed",
     )
 
@@ -141,8 +146,12 @@ def check_layout(subject: MethodSubject) -> None:
     view = subject.encoder.promise.view
     if isinstance(view, WholeVideo):
         return
-    for inputs in _inputs(subject, coloured(view)):
-        expect_colour(inputs, only_stream(subject.backbone.inputs))
+    of_backbone = subject.backbone.inputs
+    streams = [of_backbone] if isinstance(of_backbone, Inputs) else [*of_backbone.values()]
+    pictures = [stream for stream in streams if stream.kind == "rgb"]
+    if len({(stream.mean, stream.std, stream.scale, stream.order) for stream in pictures}) == 1:
+        for inputs in _inputs(subject, coloured(view)):
+            expect_colour(inputs, pictures[0])
     for inputs in _inputs(subject, brightening(view)):
         expect_axis(inputs, 2, "time")
     for inputs in _inputs(subject, shaded(view)):
@@ -154,7 +163,8 @@ def _inputs(subject: MethodSubject, clips: Tensor) -> list[Tensor]:
     watched = subject.fitted.backbone
     watched.kept = []
     try:
-        subject.encoder.encode(VideoBatch(clips.to(subject.device)))
+        still = torch.zeros(1, 2, *clips.shape[2:], device=subject.device)
+        subject.encoder.encode(VideoBatch(clips.to(subject.device), None if subject.shown.flow is None else still))
         return [inputs for inputs in watched.kept if inputs.ndim == 5 and inputs.shape[1] == 3]
     finally:
         watched.kept = None
@@ -179,12 +189,13 @@ def check_offers(subject: MethodSubject) -> None:
         remedy="return a harness.NetworkEncoder, or take 'trainable' out of the promise",
     )
     network = cast("Trainable", encoder)
-    clips = prepared(VideoBatch(subject.clips[:2].clone()), network.inputs)
+    two = subject.batch(slice(2))
+    count, clips = len(two), prepared(two, network.inputs)
     with torch.no_grad():
         got = tuple(copy.deepcopy(network.module).eval()(clips).shape)
         expect(
-            got == (2, *promise.shape),
-            expected=f"the module to give (2, {', '.join(map(str, promise.shape))}) for two clips",
+            got == (count, *promise.shape),
+            expected=f"the module to give {(count, *promise.shape)} for {count} clips",
             got=got,
             remedy="promise the shape that the module gives",
         )
@@ -201,8 +212,8 @@ def check_offers(subject: MethodSubject) -> None:
         if promise.token_layer:
             tokens = output_of(copy.deepcopy(network.module).eval(), promise.token_layer, clips)
             expect(
-                tokens.ndim > 2 or len(tokens) > 2,
-                expected=f"layer {promise.token_layer!r} to give several tokens for each of two clips",
+                tokens.ndim > 2 or len(tokens) > count,
+                expected=f"layer {promise.token_layer!r} to give several tokens for each of {count} clips",
                 got=tuple(tokens.shape),
                 remedy="name a layer whose output is (B, N, c), (B, c, h, w) or (B, c, t, h, w)",
             )
@@ -217,8 +228,8 @@ def check_stored(subject: MethodSubject) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subject.encoder.save(folder)
-        loaded = subject.fresh.load(subject.backbone, folder)
-        vectors = loaded.encode(VideoBatch(subject.clips.clone()))
+        loaded = subject.fresh.load(subject.given, folder)
+        vectors = loaded.encode(subject.batch())
     expect(
         loaded.promise == subject.encoder.promise,
         expected=f"the loaded encoder to be what was stored: {subject.encoder.promise}",

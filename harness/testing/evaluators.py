@@ -106,8 +106,8 @@ class EvaluatorSubject(Subject[Evaluator]):
 def check_scores(subject: EvaluatorSubject) -> None:
     """Scores are of the card's metrics, finite and within their bounds.
 
-    No metric has two, and the primary one has one. Baselines are finite and within the bounds too. All that is given can
-    be stored: numbers are Python's, notes are JSON values, class scores are of the predictions.
+    No metric has two, and the primary one has one. Baselines are finite and within the bounds too.
+    Everything can be stored: numbers are Python's, notes are JSON values, class scores are of the predictions.
     """
     metrics = {metric.id: metric for metric in subject.tested.card.metrics}
     scores = subject.evaluation.scores

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 
+from harness.cards import Read
+from harness.encoders.batches import batches
+from harness.execution.unread import unread
 from harness.interfaces import Backbone, Dataset, Encoder, Method, Split
+from harness.store.choices import Choice
 from harness.testing.checking import Subject, expect
 from harness.testing.traces import Traces, reseeded, traces
 from harness.testing.watching import BlindSplit, CountingSplit, WatchedBackbone
 from harness.training.session import TrainingSession
-from harness.values import Budget, VideoBatch
-from harness.video.loader import clips
+from harness.values import Budget, Inputs, VideoBatch
+
+T = TypeVar("T")
 
 FRAMES = 768
 """The budget of a fit."""
@@ -27,7 +35,7 @@ SECONDS = 60.0
 """A fit of so few frames may not take longer."""
 
 BATCH = 7
-"""Clips that encoders are tried on."""
+"""Clips that encoders are tried on; fewer where the test split has fewer."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,31 @@ class MethodSubject(Subject[Method]):
         split = self.data.split("train")
         return split if self.tested.card.supervised else split.unlabelled()
 
-    def fit(self, split: Split, folder: Path | None) -> Fitted:
-        """Fit with seed 0, watched."""
+    def reads(self, part: Read) -> bool:
+        """True if the card says that a fit depends on the part."""
+        return part in self.tested.card.reads
+
+    def _read(self, part: Read, given: T) -> T:
+        """A part of a fit as the harness gives it: a stand-in where it is not read."""
+        stand_in: T = unread(part, Choice(name=self.tested.card.name))
+        return given if self.reads(part) else stand_in
+
+    @property
+    def given(self) -> Backbone:
+        """The backbone, or a stand-in for a method that does not read it."""
+        return self._read("backbone", self.backbone)
+
+    def fit(self, split: Split, folder: Path | None, budget: Budget = Budget(frames=FRAMES, seed=0)) -> Fitted:  # noqa: B008 - frozen
+        """Fit with seed 0, unless the budget says otherwise, watched."""
         backbone, counting = WatchedBackbone(self.backbone), CountingSplit(split)
-        session = TrainingSession(
-            Budget(frames=FRAMES, seed=0), name=self.tested.card.name, device=self.device, folder=folder
-        )
+        session = TrainingSession(budget, name=self.tested.card.name, device=self.device, folder=folder)
         started = time.monotonic()
         with traces() as left:
-            encoder = self.tested.fit(backbone, counting, session)
+            encoder = self.tested.fit(
+                self._read("backbone", cast("Backbone", backbone)),
+                self._read("pretraining", cast("Split", counting)),
+                session,
+            )
         return Fitted(
             encoder,
             seconds=time.monotonic() - started,
@@ -94,29 +118,62 @@ class MethodSubject(Subject[Method]):
 
     @cached_property
     def again(self) -> Fitted:
-        """Second fit with the same seed, without a folder, from other random states."""
+        """Second fit without a folder, from other random states.
+
+        Budget and seed are the same where the card says that they are read, and else others.
+        """
+        budget = Budget(frames=FRAMES if self.reads("budget") else 0, seed=0 if self.reads("seed") else 1)
         with reseeded(12345):
-            return self.fit(self.train if self.tested.card.supervised else self.blind, None)
+            return self.fit(self.train if self.tested.card.supervised else self.blind, None, budget)
 
     @property
     def encoder(self) -> Encoder:
         """Encoder of the first fit."""
         return self.fitted.encoder
 
+    @property
+    def inputs(self) -> Inputs | Mapping[str, Inputs] | None:
+        """Inputs of the encoder's network, which ask for flow or not; None without one."""
+        trainable = "trainable" in self.encoder.promise.offers
+        return getattr(self.encoder, "inputs", None) if trainable else None
+
     @cached_property
+    def shown(self) -> VideoBatch:
+        """Up to 7 clips of the test split as the encoder's view wants them.
+
+        Of whole videos as many frames, and as much of each, as all of them have.
+        """
+        read: list[VideoBatch] = []
+        split, view = self.data.split("test"), self.encoder.promise.view
+        with contextlib.closing(batches(split, view, self.inputs, batch_size=BATCH, device=self.device)) as reading:
+            for _, batch in reading:
+                read.append(batch)
+                if sum(map(len, read)) >= BATCH:
+                    break
+        smallest = [min(batch.clips.shape[axis] for batch in read) for axis in (2, 3, 4)]
+        flow = None if read[0].flow is None else _joined([cast("Tensor", batch.flow) for batch in read], smallest)
+        return VideoBatch(_joined([batch.clips for batch in read], smallest), flow)
+
+    @property
     def clips(self) -> Tensor:
-        """(7, C, T, H, W) uint8 RGB of the test split, as the encoder's view wants them."""
-        batches: list[Tensor] = []
-        for _, batch in clips(self.data.split("test"), self.encoder.promise.view, batch_size=BATCH, device=self.device):
-            batches.append(batch)
-            if sum(map(len, batches)) >= BATCH:
-                break
-        return torch.cat(batches)[:BATCH]
+        """(B, C, T, H, W) uint8 RGB, the clips of `shown`."""
+        return self.shown.clips
+
+    def batch(self, part: slice = slice(None)) -> VideoBatch:
+        """A copy of the clips, or of some of them."""
+        flow = self.shown.flow
+        return VideoBatch(self.clips[part].clone(), None if flow is None else flow[part].clone())
 
     @cached_property
     def vectors(self) -> Tensor:
         """Vectors of the clips."""
-        return self.encoder.encode(VideoBatch(self.clips.clone()))
+        return self.encoder.encode(self.batch())
+
+
+def _joined(parts: Sequence[Tensor], smallest: Sequence[int]) -> Tensor:
+    """Join clips (B, C, T, H, W) of which each is cut to the smallest T, H and W."""
+    frames, height, width = smallest
+    return torch.cat([part[:, :, :frames, :height, :width] for part in parts])[:BATCH]
 
 
 def check_fit(subject: MethodSubject) -> None:
@@ -128,7 +185,7 @@ def check_fit(subject: MethodSubject) -> None:
         got=type(encoder).__name__,
         remedy="return a harness.NetworkEncoder, or a class of your own that has the three",
     )
-    promised, kept = subject.tested.promise(subject.backbone), encoder.promise
+    promised, kept = subject.tested.promise(subject.given), encoder.promise
     expect(
         promised.kept_by(kept) and None not in kept.shape,
         expected=f"the encoder that promise(backbone) says before the fit: {promised}",

@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from harness.cards import Read
 from harness.testing import encoders
 from harness.testing.cards import check_card
 from harness.testing.checking import TOLERANCE, distance, expect
 from harness.testing.fits import FRAMES, MethodSubject, check_fit
 from harness.testing.hidden_labels import check_order, check_unlabelled, check_whole_videos
 from harness.testing.traces import expect_no_traces, traces
-from harness.values import VideoBatch
 
 
 def check_seed(subject: MethodSubject) -> None:
-    """Equal seeds give equal vectors, whatever the global random state."""
+    """Equal seeds give equal vectors, whatever the global random state.
+
+    So do other seeds and budgets where the card says that they are not read.
+    """
     subject.requires(encoders.check_repeatable)
     if not subject.tested.card.supervised:
         subject.requires(check_unlabelled)
-    second = subject.again.encoder.encode(VideoBatch(subject.clips.clone()))
+    second = subject.again.encoder.encode(subject.batch())
     difference = distance(second, subject.vectors)
+    parts: tuple[Read, ...] = ("budget", "seed")
+    others = " and ".join(part for part in parts if not subject.reads(part))
+    remedy = "draw everything random from session.budget.seed, and keep nothing of a fit in the method"
     expect(
         difference <= TOLERANCE,
-        expected="two fits with seed 0 to give equal vectors",
+        expected=f"two fits with another {others}, which the card does not read, to give equal vectors"
+        if others
+        else "two fits with seed 0 to give equal vectors",
         got=f"a difference of {difference:.1%}",
-        remedy="draw everything random from session.budget.seed, and keep nothing of a fit in the method",
+        remedy=f"add what the fit depends on to `reads` of the card; {remedy}" if others else remedy,
     )
 
 
@@ -61,7 +69,7 @@ def check_traces(subject: MethodSubject) -> None:
     expect_no_traces(subject.fitted.left, "fitting")
     subject.requires(encoders.check_repeatable)
     with traces() as left:
-        subject.encoder.encode(VideoBatch(subject.clips.clone()))
+        subject.encoder.encode(subject.batch())
     expect_no_traces(left, "encoding")
 
 

@@ -253,7 +253,10 @@ class WatchedBackbone:
         self.largest_batch = 0
         """Largest number of frames shown in one pass."""
         self.kept: list[Tensor] | None = None
-        """Inputs of the networks while this is a list; nothing is counted then."""
+        """Inputs of the networks, of each stream, while this is a list.
+
+        Nothing is counted then.
+        """
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a network that, like its deep copies, reports to this object."""
@@ -270,11 +273,11 @@ class _Watch:
 
     def __call__(self, network: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         given = next(iter((*arguments, *named.values())))
-        clips = given if isinstance(given, Tensor) else next(iter(given.values()))
+        streams = [given] if isinstance(given, Tensor) else [*given.values()]
         if self._watched.kept is not None:
-            self._watched.kept.append(clips.detach().clone())
+            self._watched.kept += [clips.detach().clone() for clips in streams]
         elif torch.is_grad_enabled():
-            frames = clips.shape[0] * clips.shape[2]
+            frames = max(clips.shape[0] * clips.shape[2] for clips in streams)
             self._watched.frames_shown += frames
             self._watched.largest_batch = max(self._watched.largest_batch, frames)
 

@@ -10,9 +10,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from harness.cards import MethodCard, View
+from harness.cards import MethodCard, View, WholeVideo
 from harness.encoders.network import NetworkEncoder, NetworkMethod
-from harness.testing import checks_for, encoders, failures
+from harness.system.seeding import seeded
+from harness.testing import MovingSquares, TinyBackbone, checks_for, encoders, failures
 from harness.video.transforms import normalise
 
 
@@ -326,9 +327,9 @@ BROKEN = {
         "check_offers",
         "to have a module and its inputs, got NoModule",
     ),
-    ModuleOfAnotherDim: ("check_offers", "expected the module to give (2, 16) for two clips, got (2, 17)"),
+    ModuleOfAnotherDim: ("check_offers", "expected the module to give (2, 16) for 2 clips, got (2, 17)"),
     MapThatIsNone: ("check_offers", "expected the spatial layer '6' to give maps, got (2, 16)"),
-    TokensThatAreNone: ("check_offers", "layer '6' to give several tokens for each of two clips, got (2, 16)"),
+    TokensThatAreNone: ("check_offers", "layer '6' to give several tokens for each of 2 clips, got (2, 16)"),
     LayerThatIsNone: ("check_offers", "unknown layer of network Sequential: 'fc6'"),
     ForgetsItsStatistics: ("check_stored", "the loaded encoder to give equal vectors"),
     LoadsAnotherView: (
@@ -367,6 +368,78 @@ class Vectors(NoModule):
 
 def test_an_encoder_without_a_network_need_not_have_one():
     assert failures(Untrained(Vectors)) == {}
+
+
+class OfFlow(TinyBackbone):
+    card = TinyBackbone.card
+    inputs = replace(TinyBackbone.inputs, kind="flow", mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0)
+
+    def build(self, *, seed):
+        with seeded(seed):
+            return nn.Sequential(nn.Conv3d(2, 8, 3, stride=2, padding=1), *list(super().build(seed=seed))[1:])
+
+
+class TwoStreams(TinyBackbone):
+    """Vectors of frames, moved by those of flow."""
+
+    card = replace(TinyBackbone.card, spatial="")
+    inputs = {"flow": OfFlow.inputs, "frames": TinyBackbone.inputs}  # noqa: RUF012 - read only
+
+    def build(self, *, seed):
+        class Sum(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.frames, self.flow = TinyBackbone().build(seed=seed), OfFlow().build(seed=seed)
+
+            def forward(self, streams):
+                return self.frames(streams["frames"]) + self.flow(streams["flow"])
+
+        return Sum()
+
+
+@pytest.mark.parametrize("backbone", [OfFlow(), TwoStreams()])
+def test_an_encoder_gets_the_flow_that_it_asks_for(backbone):
+    assert failures(Untrained(NetworkEncoder), backbone=backbone) == {}
+
+
+def test_the_layout_of_frames_is_looked_at_beside_flow():
+    class Raw(NetworkEncoder):
+        def encode(self, batch):
+            wrong = {"flow": batch.flow, "frames": batch.clips.float()}
+            with torch.inference_mode():
+                return self.module(wrong)
+
+    assert "got values from 0 to 255" in failures(Untrained(Raw), backbone=TwoStreams())["check_layout"]
+
+
+class WholeVideos(TinyBackbone):
+    card = TinyBackbone.card
+    inputs = replace(TinyBackbone.inputs, view=WholeVideo())
+
+
+class FewVideos(MovingSquares):
+    """So many test videos, each of other sizes than the last."""
+
+    card = replace(MovingSquares.card, name="few")
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def split(self, name):
+        split = super().split(name)
+        if name == "train":
+            return split
+        frames = tuple(clip[: 24 - n, : 48 - n, : 64 - 2 * n] for n, clip in enumerate(split.frames[: self.count]))
+        sizes = [dict(zip(("frames", "height", "width"), clip.shape[:3], strict=True)) for clip in frames]
+        videos = tuple(replace(video, **size) for video, size in zip(split.videos, sizes, strict=False))
+        return replace(split, videos=videos, frames=frames)
+
+
+@pytest.mark.parametrize("backbone", [WholeVideos(), TinyBackbone()])
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_an_encoder_is_tried_on_the_videos_that_there_are(backbone, count):
+    assert failures(Untrained(NetworkEncoder), backbone=backbone, data=FewVideos(count)) == {}
 
 
 def test_a_method_whose_fit_fails_blocks_the_checks_of_its_encoder():

@@ -303,6 +303,26 @@ def test_every_check_of_the_fit_has_a_method_that_fails_it():
     assert {check for check, _ in BROKEN.values()} == known
 
 
+def reading(*parts):
+    """A method that reads everything, and says that it reads these parts alone."""
+    return type("SaysLess", (Spread,), {"card": replace(CARD, reads=frozenset(parts))})()
+
+
+@pytest.mark.parametrize(
+    ("method", "check", "message"),
+    [
+        (reading("backbone", "pretraining", "budget"), "check_seed", "two fits with another seed, which the card does"),
+        (reading("backbone", "pretraining", "seed"), "check_seed", "two fits with another budget, which the card does"),
+        (reading("backbone", "budget", "seed"), "check_fit", "uses len() of its pretraining, and its card says that"),
+        (reading("pretraining", "budget", "seed"), "check_fit", "add 'backbone' to `reads` of the card"),
+    ],
+)
+def test_a_part_of_the_fit_that_the_card_does_not_name_is_found(method, check, message):
+    found = failures(method)
+    assert list(found) == [check]
+    assert message in found[check]
+
+
 class NeedsLabels(Spread):
     card = MethodCard(name="needs-labels", summary="Reads labels.", supervised=True)
 

@@ -149,6 +149,25 @@ def test_inputs_are_kept_on_demand_and_do_not_count_then():
     assert torch.equal(backbone.kept[0], clips)
 
 
+def test_every_stream_is_watched_and_the_longest_counts():
+    class Streams(TinyBackbone):
+        def build(self, *, seed):
+            class First(torch.nn.Module):
+                def forward(self, streams):
+                    return streams["slow"]
+
+            return First()
+
+    backbone = WatchedBackbone(Streams())
+    network = backbone.build(seed=0)
+    streams = {"slow": torch.rand(2, 3, 4, 8, 8), "fast": torch.rand(2, 3, 16, 8, 8)}
+    network(streams)
+    assert backbone.frames_shown == 32
+    backbone.kept = []
+    network(streams)
+    assert [clips.shape[2] for clips in backbone.kept] == [4, 16]
+
+
 def test_a_watched_backbone_is_the_other_one():
     backbone = WatchedBackbone(TinyBackbone())
     assert backbone.card is TinyBackbone.card
