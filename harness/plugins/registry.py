@@ -244,7 +244,7 @@ def wrong_value(card: Card, kind: type[Card]) -> str:
 
     values = dataclasses.asdict(card)
     try:
-        _card_type(kind).validate_python(values)
+        _card_type(cast("Hashable", kind)).validate_python(values)
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
@@ -254,7 +254,7 @@ def wrong_value(card: Card, kind: type[Card]) -> str:
 
 
 @functools.cache
-def _card_type(kind: type[Card]) -> Any:
+def _card_type(kind: Any) -> Any:
     import pydantic
 
     return pydantic.TypeAdapter(kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import tempfile
 import time
@@ -145,11 +144,10 @@ class MethodSubject(Subject[Method]):
         """
         read: list[VideoBatch] = []
         split, view = self.data.split("test"), self.encoder.promise.view
-        with contextlib.closing(batches(split, view, self.inputs, batch_size=BATCH, device=self.device)) as reading:
-            for _, batch in reading:
-                read.append(batch)
-                if sum(map(len, read)) >= BATCH:
-                    break
+        for _, batch in batches(split, view, self.inputs, batch_size=BATCH, device=self.device):
+            read.append(batch)
+            if sum(map(len, read)) >= BATCH:
+                break
         smallest = [min(batch.clips.shape[axis] for batch in read) for axis in (2, 3, 4)]
         flow = None if read[0].flow is None else _joined([cast("Tensor", batch.flow) for batch in read], smallest)
         return VideoBatch(_joined([batch.clips for batch in read], smallest), flow)
