@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ PROJECTS = {
     folder: tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"] for folder in FOLDERS
 }
 CORE = PROJECTS[ROOT]
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
 HOME = CORE["urls"]["Homepage"]
 RAW = HOME.replace("github.com", "raw.githubusercontent.com")
 DEPENDENCIES = [*CORE["dependencies"], *(one for extra in CORE["optional-dependencies"].values() for one in extra)]
@@ -53,6 +55,32 @@ def test_a_plugin_says_what_the_core_says(folder):
 def test_no_newer_python_is_shut_out():
     bounds = {one.operator for one in SpecifierSet(CORE["requires-python"])}
     assert bounds == {">="}
+
+
+def test_what_is_pinned_installs_on_the_oldest_python():
+    oldest = CORE["requires-python"].removeprefix(">=")
+    named = [one for group in GROUPS.values() for one in group if isinstance(one, str)]
+    seen = set()
+    for one in map(Requirement, [*DEPENDENCIES, *named]):
+        if not any(bound.operator == "==" for bound in one.specifier):
+            continue
+        if one.marker and not one.marker.evaluate({"python_version": oldest, "python_full_version": f"{oldest}.0"}):
+            continue
+        try:
+            there = metadata.distribution(one.name)
+        except metadata.PackageNotFoundError:
+            continue
+        if there.version in one.specifier:
+            seen.add(one.name)
+            assert SpecifierSet(there.metadata["Requires-Python"] or "").contains(oldest), one
+    assert {"mmengine-lite"} <= seen
+
+
+def test_the_oldest_pandas_is_one_for_the_oldest_numpy():
+    named = [one for one in GROUPS["test"] if isinstance(one, str)]
+    bounds = {one.name: one.specifier for one in map(Requirement, [*CORE["dependencies"], *named])}
+    assert not bounds["numpy"].contains("1.26.4")  # which no OpenCV that is allowed takes
+    assert not bounds["pandas"].contains("2.2.1")  # the last that is built for NumPy 1
 
 
 def test_both_commands_are_the_same():
