@@ -47,6 +47,12 @@ class StoreError(DataError):
     """
 
 
+class UndecidedError(HarnessError):
+    """A gate that cannot decide, by no fault of what it judges."""
+
+    exit_code = 5
+
+
 class DivergedError(HarnessError):
     """A training whose loss became NaN or infinite."""
 

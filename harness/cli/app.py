@@ -118,7 +118,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit.
 
-    Exit codes: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 128 + the signal's number when stopped.
+    Exit codes: 0 done, 1 a cell or check failed, 2 usage, 3 plugin, 4 data, 5 a gate cannot decide,
+    128 + the signal's number when stopped.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     # Threads that wait else spin: OpenMP's make small solves 50 times slower beside another busy process, and those of

@@ -52,7 +52,8 @@ def gate(
     Counters decide first, which do not vary: operators, synchronisations, FLOPs, frames decoded, bytes read, memory.
     Times decide by an interval of their ratio, from blocks in random order.
 
-    Exits with 1 when the head is slower, counts more or has other scores, and with 5 when the times are too noisy.
+    Exits with 1 when the head is slower, counts more or has other scores, and with 5 when nothing can be decided: the
+    times are too noisy, a version cannot be installed, or the base does not run.
     """
     from harness.errors import UsageError
     from harness.gate.checkouts import repository

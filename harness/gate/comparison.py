@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.errors import unknown
+from harness.errors import HarnessError, UndecidedError, unknown
 from harness.gate.decision import Ratio, TimeVerdict, counter_grew
 from harness.profiling.counters import COMPARED
 
@@ -27,7 +27,11 @@ Instructions of two calls differ by 0.3 %. Allocations depend on what else is al
 """
 OUTCOMES: dict[TimeVerdict, Outcome] = {"slower": "failed", "not slower": "passed", "inconclusive": "inconclusive"}
 GRAVITY: tuple[Outcome, ...] = ("passed", "inconclusive", "failed")
-EXIT_CODES: dict[Outcome, int] = {"passed": 0, "failed": 1, "inconclusive": 5}
+EXIT_CODES: dict[Outcome, int] = {
+    "passed": 0,
+    "failed": HarnessError.exit_code,
+    "inconclusive": UndecidedError.exit_code,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import UndecidedError
 from harness.gate.cache import cached
 from harness.gate.checkouts import Checkout, without_repository
 from harness.system import progress
@@ -29,8 +29,8 @@ SHOWN = 15
 """Lines of a failed installation that are shown."""
 
 
-class InstallationError(HarnessError):
-    """A version cannot be installed."""
+class InstallationError(UndecidedError):
+    """A version cannot be installed, which an index may be the reason for."""
 
 
 def variables() -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from harness.errors import UsageError
 from harness.gate.comparison import TIME, Bounds, Comparison, CounterPair
 from harness.gate.decision import Ratio, ratio
-from harness.gate.side import Selection, Side, SideError, running
+from harness.gate.side import BASE, HEAD, Selection, Side, running
 from harness.system import progress
 
 ERROR = 0.002
@@ -104,7 +104,7 @@ def measure(
 
     Raises:
         UsageError: when there is no benchmark, or no Valgrind to count instructions.
-        SideError: when a side ends before it is asked to.
+        SideError: when a side ends before it is asked to; a `BaseSideError` when it is the base.
     """
     order = random.Random(seed)  # noqa: S311
     measured: dict[str, _Measured] = {}
@@ -133,7 +133,7 @@ def _both(pair: Pair, *, callgrind: bool = False) -> Iterator[tuple[Side, Side]]
     with tempfile.TemporaryDirectory(prefix="harness-gate-") as folder, contextlib.ExitStack() as stack:
         base, head = (
             stack.enter_context(running(title, python, pair.selection, Path(folder), callgrind=callgrind))
-            for title, python in (("base", pair.base), ("head", pair.head))
+            for title, python in ((BASE, pair.base), (HEAD, pair.head))
         )
         yield base, head
 
@@ -162,26 +162,26 @@ def _collect(sides: tuple[Side, Side], measured: dict[str, _Measured]) -> None:
     """
     names: list[list[str]] = []
     broken: list[dict[str, str]] = []
-    for side in sides:
+    for side in reversed(sides):  # where neither can be collected, it is the head's fault
         faults = {}
         while (event := side.hear())["event"] == "broken":
             faults[event["name"]] = event["why"]
         if event["event"] != "collected":
-            msg = f"the benchmarks of the {side.title} cannot be collected{side.last_words}"
-            raise SideError(msg)
+            raise side.error("cannot be collected")
         broken.append(faults)
         names.append(event["names"])
-    for file, why in broken[1].items():
+    unread_head, unread_base = broken
+    for file, why in unread_head.items():
         measured.setdefault(file, _Measured(file, fault=f"cannot be read: {why}"))
-    base, head = [name for name in names[0] if name.partition("::")[0] not in broken[1]], names[1]
+    head, base = names[0], [name for name in names[1] if name.partition("::")[0] not in unread_head]
     if not head and not measured:
         msg = "no benchmark found: a benchmark is a test that uses the fixture `benchmark`"
         raise UsageError(msg)
     for name in dict.fromkeys([*head, *base]):
         one = measured.setdefault(name, _Measured(name))
         file = name.partition("::")[0]
-        if file in broken[0]:
-            one.note = f"new: the base cannot read it: {broken[0][file]}"
+        if file in unread_base:
+            one.note = f"new: the base cannot read it: {unread_base[file]}"
         elif name not in base or name not in head:
             one.note = "new" if name in head else "gone"
 
@@ -216,8 +216,8 @@ def _block(
         if side.title not in ended:
             ended[side.title] = _answer(side, "ended", "go on")
     wrong = {title: f"{one['outcome']}: {one['why']}" for title, one in ended.items() if one["outcome"] != "passed"}
-    if "head" in wrong and ended["head"]["outcome"] == "failed":
-        one.fault = wrong["head"]
+    if HEAD in wrong and ended[HEAD]["outcome"] == "failed":
+        one.fault = wrong[HEAD]
     elif wrong:
         one.note = ", ".join(f"{title} {why}" for title, why in wrong.items())
     elif any("unused" in event for event in ended.values()):
@@ -244,8 +244,7 @@ def _answer(side: Side, expected: str, do: str, **values: Any) -> dict[str, Any]
         return event
     if event["event"] == "ended":
         raise _EndedError(side, event)
-    msg = f"the benchmarks of the {side.title} ended early{side.last_words}"
-    raise SideError(msg)
+    raise side.error("ended early")
 
 
 def _count(sides: tuple[Side, Side], one: _Measured, bounds: Bounds, do: str = "count") -> None:

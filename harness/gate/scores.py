@@ -6,19 +6,23 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UndecidedError
 from harness.execution.verification import compare, new_home
 from harness.gate.checkouts import Checkout
 from harness.gate.comparison import Comparison
 from harness.gate.environments import variables
 from harness.leaderboard.board import Board
 from harness.leaderboard.results_file import load_results
-from harness.store.records import CellSpec
+from harness.store.records import CellSpec, Run
 from harness.system import paths, progress
 
 
 class SuiteError(HarnessError):
     """A version does not run the suite."""
+
+
+class BaseSuiteError(SuiteError, UndecidedError):
+    """A base that does not run the suite, which is no fault of the head."""
 
 
 def compare_scores(sides: tuple[Checkout, Checkout], interpreters: tuple[Path, Path], suite: str) -> list[Comparison]:
@@ -34,16 +38,17 @@ def compare_scores(sides: tuple[Checkout, Checkout], interpreters: tuple[Path, P
         suite: name, or a file of the head's sources.
 
     Raises:
-        SuiteError: when a side writes no board, with its last line.
+        SuiteError: when a side writes no board, with its last line; a `BaseSuiteError` when the head writes one.
     """
     file = sides[1].folder / suite
     wanted = str(file) if file.is_file() else suite
-    boards = []
+    boards: list[Board] = []
     paths.home().mkdir(parents=True, exist_ok=True)
-    for side, python in zip(sides, interpreters, strict=True):
+    for side, python, error in zip(sides[::-1], interpreters[::-1], (SuiteError, BaseSuiteError), strict=True):
         with tempfile.TemporaryDirectory(prefix=".gate-", dir=paths.home().absolute()) as folder:
-            boards.append(_run_suite(side, python, wanted, Path(folder)))
-    return compare_boards(*boards)
+            boards.append(_run_suite(side, python, wanted, Path(folder), error))
+    head, base = boards
+    return compare_boards(base, head)
 
 
 def compare_boards(base: Board, head: Board) -> list[Comparison]:
@@ -51,19 +56,24 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
 
     Args:
         base: what is compared with.
-        head: what is judged; one of its cells that the base has not is noted as new.
+        head: what is judged; one of its cells that the base has not is noted as new, and one that failed in the base
+            is not compared.
     """
     before = {cell.identity.place: cell for cell in base.planned}
     comparisons = []
     for cell in head.planned:
         name = _name(cell.identity)
         earlier = before.pop(cell.identity.place, None)
-        if earlier is None or earlier.run is None or cell.run is None:
-            if earlier is not None and earlier.run is not None:
-                comparisons.append(Comparison(name=name, fault="ran in the base alone"))
-            else:
-                note = "not applicable" if cell.run is None else "new"
-                comparisons.append(Comparison(name=name, note=note, compared=False))
+        if earlier is None or earlier.run is None:
+            note = "not applicable" if cell.run is None else "new"
+            comparisons.append(Comparison(name=name, note=note, compared=False))
+            continue
+        if earlier.run.status != "done":
+            comparisons.append(Comparison(name=name, note=f"base {_ending(earlier.run)}", compared=False))
+            continue
+        if cell.run is None or cell.run.status != "done":
+            fault = "ran in the base alone" if cell.run is None else _ending(cell.run)
+            comparisons.append(Comparison(name=name, fault=fault))
             continue
         verdict = compare(earlier.run, cell.run, head.cards[cell.identity.evaluator.name])
         words = "; ".join([verdict.outcome, *verdict.words])
@@ -73,7 +83,7 @@ def compare_boards(base: Board, head: Board) -> list[Comparison]:
     return comparisons + gone
 
 
-def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
+def _run_suite(side: Checkout, python: Path, suite: str, folder: Path, error: type[SuiteError]) -> Board:
     home = folder / "home"
     home.mkdir()
     board = folder / "board"
@@ -90,8 +100,12 @@ def _run_suite(side: Checkout, python: Path, suite: str, folder: Path) -> Board:
     if not results.is_file():
         lines = run.stderr.strip().splitlines() or [f"exit code {run.returncode}"]
         msg = f"{side.version.reference} does not run {suite}: {lines[-1]}"
-        raise SuiteError(msg)
+        raise error(msg)
     return load_results(results)
+
+
+def _ending(run: Run) -> str:
+    return f"{run.status}: {run.reason}" if run.reason else run.status
 
 
 def _name(identity: CellSpec) -> str:

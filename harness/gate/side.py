@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, UndecidedError, UsageError
 from harness.gate.environments import variables
 
 WORKER = Path(__file__).with_name("worker.py")
+BASE, HEAD = "base", "head"
+"""Titles of the sides."""
 LIMIT = 600.0
 """Seconds that a side may take for one answer."""
 ALIKE = {
@@ -61,6 +63,10 @@ class Selection:
 
 class SideError(HarnessError):
     """A side ended or did not answer."""
+
+
+class BaseSideError(SideError, UndecidedError):
+    """An end of the base, which is no fault of the head."""
 
 
 class Side:
@@ -129,9 +135,13 @@ class Side:
         errors = [line for line in printed if line.startswith(("ERROR", "E  "))]
         return f": {(errors or printed)[-1].strip()}" if printed else ""
 
+    def error(self, what: str) -> SideError:
+        """Build the error for a session that ended, with its last words."""
+        kind = BaseSideError if self.title == BASE else SideError
+        return kind(f"the benchmarks of the {self.title} {what}{self.last_words}")
+
     def _lost(self) -> SideError:
-        code = self._process.wait()
-        return SideError(f"the benchmarks of the {self.title} ended with code {code}{self.last_words}")
+        return self.error(f"ended with code {self._process.wait()}")
 
 
 @contextmanager

@@ -61,8 +61,39 @@ class Timed:
     """Figures of the last round, by the names that pytest-benchmark's have."""
 
     def __init__(self, seconds: float) -> None:
-        self.median = self.mean = self.min = self.max = seconds
+        self.data = [seconds]
+        self.median = self.mean = self.min = self.max = self.total = seconds
+        self.stddev = self.iqr = 0.0
+        self.rounds = 1
+        self.ops = 1 / seconds if seconds else 0.0
         self.stats = self
+
+    def __getitem__(self, name: str) -> Any:
+        """Give a figure by its name."""
+        return getattr(self, name)
+
+
+class _Hooks:
+    """Hooks of pytest-benchmark: a `conftest.py` may have them, and here nobody calls them.
+
+    pytest refuses hooks of a name that it does not know.
+    """
+
+    def pytest_benchmark_scale_unit(
+        self, config: Any, unit: Any, benchmarks: Any, best: Any, worst: Any, sort: Any
+    ) -> None: ...
+    def pytest_benchmark_generate_machine_info(self, config: Any) -> None: ...
+    def pytest_benchmark_update_machine_info(self, config: Any, machine_info: Any) -> None: ...
+    def pytest_benchmark_generate_commit_info(self, config: Any) -> None: ...
+    def pytest_benchmark_update_commit_info(self, config: Any, commit_info: Any) -> None: ...
+    def pytest_benchmark_group_stats(self, config: Any, benchmarks: Any, group_by: Any) -> None: ...
+    def pytest_benchmark_generate_json(
+        self, config: Any, benchmarks: Any, include_data: Any, machine_info: Any, commit_info: Any
+    ) -> None: ...
+    def pytest_benchmark_update_json(self, config: Any, benchmarks: Any, output_json: Any) -> None: ...
+    def pytest_benchmark_compare_machine_info(
+        self, config: Any, benchmarksession: Any, machine_info: Any, compared_benchmark: Any
+    ) -> None: ...
 
 
 class Benchmark:
@@ -78,6 +109,7 @@ class Benchmark:
         self.group: str | None = None
         self.extra_info: dict[str, Any] = {}
         self.stats = Timed(1.0)
+        self.enabled, self.disabled = True, False
         self._link = link
         self._used = False
 
@@ -91,31 +123,48 @@ class Benchmark:
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
         setup: Callable[[], Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
         **_: Any,
     ) -> Any:
         """Measure a call of `target`; rounds and iterations are the gate's to choose."""
+        prepared: list[tuple[Any, Any]] = []
 
         def prepare() -> Run:
             given, named = (setup() if setup is not None else None) or (args, kwargs or {})
+            prepared.append((given, named))
             return lambda: target(*given, **named)
 
-        return self._obey(prepare, single=setup is not None)
+        def finish() -> None:
+            while prepared:
+                given, named = prepared.pop()
+                if teardown is not None:
+                    teardown(*given, **named)
 
-    def _obey(self, prepare: Callable[[], Run], *, single: bool = False) -> Any:
+        return self._obey(prepare, finish, single=setup is not None or teardown is not None)
+
+    def _obey(
+        self, prepare: Callable[[], Run], finish: Callable[[], None] = lambda: None, *, single: bool = False
+    ) -> Any:
         if self._used:
             msg = f"{self.name}: expected one use of the fixture `benchmark` in a test, got a second"
             raise RuntimeError(msg)
         self._used = True
         answer = prepare()()  # also warms up
+        finish()
         self._link.say("ready", name=self.name)
         while (command := self._link.hear())["do"] != "go on":
             if command["do"] == "time":
                 self.stats = Timed(_seconds(prepare, 1 if single else command["calls"]))
+                finish()
                 self._link.say("timed", seconds=self.stats.median, single=single)
             elif command["do"] == "count":
-                self._link.say("counted", counters=_counters()(_anew(prepare) if single else prepare()))
+                counters = _counters()(_anew(prepare, finish) if single else prepare())
+                finish()
+                self._link.say("counted", counters=counters)
             else:
-                self._link.say("counted", counters={"instructions": _instructions(prepare())})
+                counters = {"instructions": _instructions(prepare())}
+                finish()
+                self._link.say("counted", counters=counters)
         return answer
 
 
@@ -124,6 +173,10 @@ class Session:
 
     def __init__(self, link: Link) -> None:
         self._link = link
+
+    def pytest_addhooks(self, pluginmanager: pytest.PytestPluginManager) -> None:
+        """Name the hooks of pytest-benchmark."""
+        pluginmanager.add_hookspecs(_Hooks)
 
     @pytest.fixture
     def benchmark(self, request: pytest.FixtureRequest) -> Benchmark:
@@ -179,10 +232,19 @@ class Session:
         self._link.say("ended", name=item.nodeid, outcome=outcome, why=why)
 
 
-def _anew(prepare: Callable[[], Run]) -> Run:
-    """A call that is prepared for each of the two times that counting makes it."""
-    runs = [prepare(), prepare()]
-    return lambda: (runs.pop() if runs else prepare())()
+def _anew(prepare: Callable[[], Run], finish: Callable[[], None]) -> Run:
+    """Call of which counting leaves out the first, which also prepares the second."""
+    ready: list[Run] = []
+
+    def run() -> None:
+        if ready:
+            ready.pop()()
+            return
+        prepare()()
+        finish()
+        ready.append(prepare())
+
+    return run
 
 
 def _last_line(text: str) -> str:

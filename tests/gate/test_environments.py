@@ -87,6 +87,7 @@ def test_packages_of_other_versions_are_named(tmp_path):
 
 def test_a_version_that_does_not_install_is_named(checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.defpath)
-    with pytest.raises(InstallationError, match=r"main cannot be installed .*missing"):
+    with pytest.raises(InstallationError, match=r"main cannot be installed .*missing") as caught:
         environment(checkout, ("--no-index", "missing-package"), tmp_path / "cache")
+    assert caught.value.exit_code == 5  # an index that does not answer is nobody's change for the worse
     assert not list((tmp_path / "cache").glob("*.done"))

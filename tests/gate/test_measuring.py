@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from dataclasses import replace
@@ -193,8 +194,29 @@ def test_a_fixture_without_a_call_is_said_to_be_unused(toy_pair):
     assert (one.outcome, one.reason) == ("passed", "not measured: it never calls its fixture `benchmark`")
 
 
+@pytest.mark.parametrize(("broken", "code"), [("base", 5), ("head", 1), ("both", 1)])
+def test_benchmarks_that_the_base_alone_cannot_collect_decide_nothing(toy_pair, broken, code):
+    lacking = "def other():\n    pass\n"
+    pair = toy_pair(
+        base=WORK if broken == "head" else lacking,
+        head=WORK if broken == "base" else lacking,
+        benchmark="def test_work(benchmark):\n    benchmark(int)\n",
+    )
+    (pair.selection.folder / "conftest.py").write_text("from toy import work\n")
+    with pytest.raises(SideError, match=r"cannot be collected: .*cannot import name 'work'") as caught:
+        measure(pair, Bounds(), seed=0)
+    assert caught.value.exit_code == code
+
+
+def test_a_base_that_ends_decides_nothing(toy_pair):
+    benchmark = "import os\nimport toy\n\nif hasattr(toy, 'end'):\n    os._exit(7)\n"
+    with pytest.raises(SideError, match="benchmarks of the base ended with code 7") as caught:
+        measure(toy_pair(benchmark=benchmark, base="end = 1\n"), Bounds(), seed=0)
+    assert caught.value.exit_code == 5
+
+
 def test_a_wrong_keyword_is_said_as_pytest_says_it(toy_pair):
-    with pytest.raises(SideError, match="the benchmarks of the base cannot be collected: ERROR: Wrong expression"):
+    with pytest.raises(SideError, match="the benchmarks of the head cannot be collected: ERROR: Wrong expression"):
         measure(toy_pair(keyword="a b c"), Bounds(), seed=0)
 
 
@@ -271,8 +293,46 @@ def test_work(benchmark):
     benchmark.extra_info["threads"] = 1
     assert benchmark.pedantic(once, setup=prepare, rounds=3) == sum(range(40_000))
     assert benchmark.stats.stats.median > 0
+    assert benchmark.enabled and benchmark.stats["mean"] > 0 and benchmark.stats["ops"] > 0
 """
     assert outcomes(measure(toy_pair(benchmark=benchmark), WIDE, seed=0)) == {"test_work": "passed"}
+
+
+def test_a_conftest_may_have_hooks_of_pytest_benchmark(toy_pair):
+    pair = toy_pair()
+    specs = pytest.importorskip("pytest_benchmark.hookspec")
+    hooks = {name: inspect.signature(one) for name, one in vars(specs).items() if name.startswith("pytest_benchmark_")}
+    assert hooks
+    text = "".join(f"def {name}{signature}:\n    raise AssertionError\n\n" for name, signature in hooks.items())
+    (pair.selection.folder / "conftest.py").write_text(text)
+    assert outcomes(measure(pair, WIDE, seed=0)) == {"test_work": "passed"}
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_pedantic_undoes_each_call_before_it_prepares_the_next(toy_pair, counted):
+    benchmark = """
+from toy import work
+
+def test_work(benchmark):
+    done = []
+    def prepare():
+        assert not done
+        done.append("prepared")
+        return (done,), {}
+    def once(done):
+        assert done == ["prepared"]
+        done.append("called")
+        return work()
+    def undo(given):
+        assert given is done and done == ["prepared", "called"]
+        done.clear()
+        undone.append(1)
+    undone = []
+    assert benchmark.pedantic(once, setup=prepare, teardown=undo) == sum(range(40_000))
+    assert undone and not done
+"""
+    (one,) = measure(toy_pair(benchmark=benchmark, counted=counted), WIDE, passes=1, seed=0)
+    assert (one.fault, one.note) == ("", "")
 
 
 def test_an_interpreter_that_ends_is_named(toy_pair):
