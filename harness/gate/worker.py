@@ -74,9 +74,9 @@ class Timed:
 
 
 class _Hooks:
-    """Hooks of pytest-benchmark: a `conftest.py` may have them, and here nobody calls them.
+    """Hooks of pytest-benchmark, which a `conftest.py` may have.
 
-    pytest refuses hooks of a name that it does not know.
+    Nobody calls them here, but pytest refuses hooks of a name that it does not know.
     """
 
     def pytest_benchmark_scale_unit(
