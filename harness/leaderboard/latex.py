@@ -17,7 +17,7 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': r"{\char34}",
     "–": "--",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",

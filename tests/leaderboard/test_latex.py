@@ -38,5 +38,8 @@ def test_each_line_has_a_cell_for_each_column(board):
 def test_words_are_set_as_they_are(board, odd_board):
     assert escaped(r"\input{x} 50 % a_b") == r"\textbackslash{}input\{x\} 50 \% a\_b"
     assert escaped("~^ $x$ #1 & <y") == r"\textasciitilde{}\textasciicircum{} \$x\$ \#1 \& \textless{}y"
+    assert (
+        escaped('does "slow" win?') == r"does {\char34}slow{\char34} win?"
+    )  # \textquotedbl is not in OT1, the default
     assert r"a\_b\&c\%" in latex(odd_board)
     assert "supervised (reference)" in latex(board)
