@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from importlib.resources import files as package_files
@@ -50,12 +51,12 @@ def remember(folder: Path, report: GateReport) -> list[dict[str, Any]]:
     path = folder / NAME
     past = []
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                past.append(json.loads(line))
-            except ValueError:
-                continue
-    entries = [*(one for one in past if isinstance(one, dict) and "benchmarks" in one), entry][-KEPT:]
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+            with contextlib.suppress(ValueError, RecursionError):
+                value = json.loads(line)
+                json.dumps(value, allow_nan=False)  # as it is written below
+                past.append(value)
+    entries = [*filter(_usable, past), entry][-KEPT:]
     files.write_text(path, "".join(json.dumps(one, sort_keys=True, allow_nan=False) + "\n" for one in entries))
     return entries
 
@@ -108,6 +109,17 @@ def _plot(name: str, entries: list[dict[str, Any]]) -> str:
     specification = {**layers.to_dict(), "config": CONFIG.to_dict()}
     svg: str = vl_convert.vegalite_to_svg(specification)
     return svg
+
+
+def _usable(entry: Any) -> bool:
+    """True for what `remember` writes, as far as it is read."""
+    benchmarks = entry.get("benchmarks") if isinstance(entry, dict) and "head" in entry else None
+    return isinstance(benchmarks, dict) and all(
+        isinstance(one, dict)
+        and one.get("outcome") in list(COLOURS)
+        and all(name in one and isinstance(one[name], float | int | None) for name in ("ratio", "low", "high"))
+        for one in benchmarks.values()
+    )
 
 
 def _finite(value: float) -> float | None:

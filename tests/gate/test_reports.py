@@ -148,8 +148,32 @@ def test_history_grows_by_one_and_leaves_out_what_is_spoilt(tmp_path):
     assert len((tmp_path / NAME).read_text().splitlines()) == 2
 
 
+ENTRY = {"outcome": "passed", "ratio": 1.0, "low": None, "high": 1.1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"head": "a\xff", "benchmarks": \xff}',
+        b'{"benchmarks": {}}',
+        b'{"head": "a", "benchmarks": []}',
+        b'{"head": "a", "benchmarks": {"x": 3}}',
+        *(
+            json.dumps({"head": "a", "benchmarks": {PASSED.name: {**ENTRY, **changed}}}).encode()
+            for changed in ({"outcome": None}, {"outcome": []}, {"ratio": "1"}, {"low": {}}, {"high": math.nan})
+        ),
+        json.dumps({"head": "a", "benchmarks": {PASSED.name: {"ratio": 1.0}}}).encode(),
+    ],
+)
+def test_a_line_of_the_history_that_is_spoilt_costs_no_report(tmp_path, line):
+    (tmp_path / NAME).write_bytes(line + b"\n")
+    write_reports(tmp_path, report(PASSED))
+    assert "test_decode" in (tmp_path / "index.html").read_text()
+    assert len((tmp_path / NAME).read_text().splitlines()) == 1
+
+
 def test_history_forgets_the_oldest(tmp_path):
-    line = json.dumps({"started": "", "benchmarks": {}}) + "\n"
+    line = json.dumps({"head": "", "benchmarks": {PASSED.name: ENTRY}}) + "\n"
     (tmp_path / NAME).write_text(line * (KEPT + 5))
     assert len(remember(tmp_path, report(PASSED))) == KEPT
 
