@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.system import plain_yaml
+from tests.gate.conftest import Repository
 
 ROOT = Path(__file__).parent.parent
 OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -101,7 +102,7 @@ def gate_step(tmp_path):
     if (bash := shutil.which("bash")) is None:
         pytest.skip("bash is not installed")
 
-    def gate_step(name, base, answer):
+    def gate_step(name, base, answer, event="pull_request"):
         fake = tmp_path / "harness"
         fake.write_text(f'#!/bin/sh\necho "$@" > told\nmkdir -p gate\necho table > gate/summary.md\nexit {answer}\n')
         fake.chmod(0o755)
@@ -110,6 +111,8 @@ def gate_step(tmp_path):
             **os.environ,
             "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
             "BASE": base,
+            "GITHUB_EVENT_NAME": event,
+            "GIT_CEILING_DIRECTORIES": str(tmp_path.parent),
             "BENCHMARKS": "benchmarks -k decode",
             "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
         }
@@ -133,12 +136,41 @@ def test_an_inconclusive_gate_warns_and_passes(gate_step, name, answer, passes, 
         assert (tmp_path / "summary").read_text() == "table\n"
 
 
+@pytest.mark.parametrize("base", [40 * "0", 40 * "d"], ids=["first", "forced"])
 @pytest.mark.parametrize("name", ["github-cpu.yml", "github-gpu.yml"])
-def test_a_first_push_has_no_base_and_passes(gate_step, name, tmp_path):
-    done = gate_step(name, 40 * "0", 2)
+def test_a_push_without_its_base_passes(gate_step, name, base, tmp_path):
+    Repository(tmp_path).commit()
+    done = gate_step(name, base, 2, "push")
     assert done.returncode == 0, done.stderr
     assert "::notice" in done.stdout
     assert not (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("name", ["github-cpu.yml", "github-gpu.yml"])
+def test_a_push_is_compared_with_what_was_there_before(gate_step, name, tmp_path):
+    before = Repository(tmp_path).commit()
+    done = gate_step(name, before, 1, "push")
+    assert done.returncode == 1, done.stderr
+    assert before in (tmp_path / "told").read_text()
+
+
+def test_a_pull_request_is_compared_with_what_it_is_merged_with():
+    for path in (path for path in GITHUB if "bench gate" in path.read_text()):
+        text = path.read_text(encoding="utf-8")
+        assert "HEAD^1" in text
+        assert "base.sha" not in text
+    (line,) = [line for line in read(GITLAB)["gate"]["script"] if "bench gate" in line]
+    assert '"${CI_MERGE_REQUEST_TARGET_BRANCH_SHA:-$CI_MERGE_REQUEST_DIFF_BASE_SHA}"' in line
+
+
+def test_an_inconclusive_gate_without_a_table_passes(tmp_path):
+    (step,) = [
+        each for each in steps(ROOT / "examples" / "ci" / "plugin-gate.yml") if "summary.md" in each.get("run", "")
+    ]
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("bash is not installed")
+    environment = {**os.environ, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    subprocess.run([bash, "-e", "-c", step["run"]], cwd=tmp_path, env=environment, check=True)
 
 
 def test_a_runner_of_ones_own_keeps_the_home_where_no_checkout_cleans():
