@@ -82,6 +82,22 @@ def test_equal_to_a_direct_twin_at_every_level():
         np.testing.assert_allclose(row, expected, atol=2e-3)
 
 
+@pytest.mark.parametrize(("width", "height"), [(336, 256), (1920, 1080)])
+def test_what_lies_around_a_point_is_described_alike_wherever_it_lies(width, height):
+    random = np.random.default_rng(0)
+    patch = random.integers(100, 140, (64, 64)).astype(np.uint8)
+    patch_flow = random.normal(0, 0.5, (2, 64, 64)).astype(np.float32)
+    small = Histograms(Levels.of(64, 64, 1, 2**0.5, 32), Settings())
+    expected = small([patch], patch_flow.reshape(2, -1), np.array([[32, 32.0]], np.float32), np.array([0]))
+    frame = random.integers(0, 256, (height, width)).astype(np.uint8)
+    flow = random.normal(0, 8, (2, height, width)).astype(np.float32)
+    frame[-64:, -64:], flow[:, -64:, -64:] = patch, patch_flow
+    large = Histograms(Levels.of(width, height, 1, 2**0.5, 32), Settings())
+    point = np.array([[width - 32, height - 32.0]], np.float32)
+    described = large([frame], flow.reshape(2, -1), point, np.array([0]))
+    np.testing.assert_allclose(described, expected, atol=1e-4)
+
+
 def test_the_zero_bin_holds_what_stands_still():
     levels = Levels.of(64, 64, 1, 2**0.5, 32)
     flow = np.zeros((2, 64 * 64), np.float32)

@@ -33,9 +33,10 @@ def extract_many(
 ) -> list[Trajectories]:
     """Extract trajectories as `extract` does, with histograms from a device.
 
-    They differ from those of `extract` by what it rounds in its sums: by 1e-4 in frames of 64 pixels, and in the
-    emptiest bins of larger ones by up to 5e-3. All else is equal. The flow of a whole video is held until it is
-    described, 80 MB for 60 frames of 240 x 320.
+    They differ from those of `extract` by what it rounds in its sums: by 1e-4 in frames of 64 pixels, by up to 1e-2
+    around points of little texture in those of 240 x 320, and by 1e-4 again in larger ones, whose sums are of double
+    precision. All else is equal. The flow of a whole video is held until it is described, 80 MB for 60 frames of
+    240 x 320.
 
     Args:
         videos: each (T, H, W) uint8 grey, or an iterable of such frames (H, W); of one size or another.
