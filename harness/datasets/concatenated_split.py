@@ -14,6 +14,7 @@ import torch
 from harness.datasets.split_views import SplitView
 from harness.errors import DataError
 from harness.system.hashing import digest
+from harness.video.anonymous import content_name
 from harness.video.decode import resized
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ConcatenatedSplit(SplitView):
     def videos(self) -> Sequence[Video]:
         """The one video."""
         first = self._split.videos[0]
-        content = digest({"of": [video.content for video in self._split.videos]})
+        content = digest({"of": [content_name(video) for video in self._split.videos]})
         return (dataclasses.replace(first, id="joined", content=content, frames=int(self._ends[-1])),)
 
     @cached_property

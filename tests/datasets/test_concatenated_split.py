@@ -11,6 +11,7 @@ from harness.datasets.concatenated_split import ConcatenatedSplit
 from harness.datasets.split_views import Subset
 from harness.errors import DataError
 from harness.testing.fixtures import MovingSquares
+from harness.values import Box
 from harness.video.anonymous import hidden_order
 
 
@@ -41,3 +42,13 @@ def test_frames_of_another_size_are_brought_to_the_first_ones():
     joined = ConcatenatedSplit(mixed)
     assert joined.read(0, [23, 24]).shape == (2, 48, 64, 3)
     assert torch.equal(joined.read(0, [23])[0], whole.frames[first][23])
+
+
+def test_other_parts_of_the_same_pictures_are_other_content():
+    whole = MovingSquares().split("train")
+    contents = set()
+    for left in (0, 8):
+        box = Box(left, 0, left + 16, 16)
+        parts = replace(whole, videos=tuple(replace(video, box=box) for video in whole.videos))
+        contents.add(ConcatenatedSplit(Subset(parts, [0])).videos[0].content)
+    assert len(contents) == 2

@@ -14,6 +14,8 @@ from harness.cards import View
 from harness.datasets.split_views import Subset
 from harness.errors import DataError
 from harness.testing import CountingSplit, MovingSquares
+from harness.values import Box
+from harness.video.anonymous import content_name
 from harness.video.loader import video_clips
 from harness.video.transforms import normalise
 from harness_vgg3d import maps as module
@@ -84,7 +86,8 @@ def test_processes_share_the_work(home):
     counting = CountingSplit(TRAIN)
     frame_maps().of(counting, rank=1, world=3)
     assert counting.frames_read == 2 * 5
-    assert {path.name for path in home.rglob("*.npy")} == {f"{TRAIN.videos[video].content}.npy" for video in (1, 4)}
+    names = {f"{content_name(TRAIN.videos[video])}.npy" for video in (1, 4)}
+    assert {path.name for path in home.rglob("*.npy")} == names
 
 
 def test_a_share_is_the_same_when_another_process_has_written_its_own(home):
@@ -164,3 +167,15 @@ def test_videos_of_unknown_content_are_told_apart_by_their_names(home):
     )
     paths = frame_maps().of(Subset(nameless, range(3))).paths
     assert len(set(paths)) == 3
+
+
+def test_parts_of_one_picture_have_maps_of_their_own(home):
+    """As two people in one photograph, whose records differ in their boxes alone."""
+    video = TRAIN.videos[0]
+    boxes = [None, Box(0, 0, 16, 16), Box(8, 8, 24, 24)]
+    videos = tuple(replace(video, id=str(number), box=box) for number, box in enumerate(boxes))
+    people = replace(MovingSquares().split("train"), videos=videos)
+    paths = frame_maps().of(people).paths
+    assert len(set(paths)) == 3
+    renamed = replace(people, videos=tuple(replace(video, id=f"other-{video.id}") for video in videos))
+    assert frame_maps().of(renamed).paths == paths

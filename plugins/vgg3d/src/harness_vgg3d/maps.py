@@ -20,6 +20,7 @@ from harness.errors import DataError
 from harness.system import files, paths, progress
 from harness.system.code import code_hash
 from harness.system.hashing import digest
+from harness.video.anonymous import content_name
 from harness.video.loader import clips
 from harness.video.transforms import normalise
 
@@ -37,7 +38,7 @@ LARGE = 10**9
 class FrameMaps:
     """Maps of frames of videos, one file a video, in half precision.
 
-    A file is named by the content of its video and lies in a folder of its network, so that folds, seeds and trainings
+    A file is named by what its video shows and lies in a folder of its network, so that folds, seeds and trainings
     share it. It is there whole or not at all: what is done stays done when the process is killed.
 
     Args:
@@ -133,7 +134,7 @@ class StoredMaps:
 
 
 def _path(folder: Path, split: Split, video: Video) -> Path:
-    name = video.content or digest({"split": split.manifest, "video": video.id})
+    name = content_name(video) if video.content else digest({"split": split.manifest, "video": video.id})
     return folder / name[:2] / f"{name}.npy"
 
 
