@@ -48,9 +48,33 @@ def _map(
     *,
     timeout: processes.Timeout,
     workers: int | None,
+    size: Callable[[Any], int] | None,
+) -> Iterator[tuple[Any, Any]]:
+    """Map `work` over items in order, heavy ones a few at a time."""
+    for portion in _portions(items, size):
+        yield from _map_portion(connected, work, portion, timeout, workers)
+
+
+def _portions(items: Iterable[Any], size: Callable[[Any], int] | None) -> Iterator[list[Any]]:
+    """Divide items into lists that make up `HELD` bytes; into one where none is told."""
+    portion, held = [], 0
+    for item in items:
+        portion.append(item)
+        held += 0 if size is None else size(item)
+        if held > processes.HELD:
+            yield portion
+            portion, held = [], 0
+    yield portion
+
+
+def _map_portion(
+    connected: Callable[[], Client],
+    work: Callable[[Any], Any],
+    items: list[Any],
+    timeout: processes.Timeout,
+    workers: int | None,
 ) -> Iterator[tuple[Any, Any]]:
     """Map `work` over items in order; this process takes them from the last on."""
-    items = list(items)
     if len(items) < 2 * SMALLEST:
         yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
         return
@@ -60,7 +84,7 @@ def _map(
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     name = uuid.uuid4().hex
     tasks = [
-        client.submit(do_files, work, part, timeout, key=f"files-{name}-{number}", priority=FIRST, pure=False)
+        client.submit(do_files, work, part, timeout, workers, key=f"files-{name}-{number}", priority=FIRST, pure=False)
         for number, part in enumerate(parts)
     ]
     here: dict[int, list[tuple[Any, Any]]] = {}
@@ -79,10 +103,12 @@ def _map(
         client.cancel(tasks)
 
 
-def do_files(work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout) -> list[tuple[Any, Any]]:
-    """Work on files in a worker's own processes, as many as are its share."""
+def do_files(
+    work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout, workers: int | None
+) -> list[tuple[Any, Any]]:
+    """Work on files in a worker's own processes: its share, at most `workers`."""
     from distributed import get_worker
 
     multiprocessing.current_process().daemon = False  # else it might have no children
     share = max(1, processes.allowed_processors() // get_worker().state.nthreads)
-    return list(processes.imap_here(work, part, timeout=timeout, workers=share))
+    return list(processes.imap_here(work, part, timeout=timeout, workers=min(share, workers or share)))

@@ -24,6 +24,8 @@ from harness.errors import HarnessError, UsageError
 
 AHEAD = 4
 """Items that wait for each worker."""
+HELD = 2**32
+"""Bytes of items that wait or are worked on, where their size is told; one may go beyond."""
 LOOKED = 0.5
 """Seconds between two looks at whether the workers live."""
 
@@ -88,7 +90,12 @@ def share_processors(count: int) -> None:
 
 
 def imap_isolated(
-    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: Timeout, workers: int | None = None
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    timeout: Timeout,
+    workers: int | None = None,
+    size: Callable[[Item], int] | None = None,
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Map `work` over items in worker processes, in order.
 
@@ -101,13 +108,14 @@ def imap_isolated(
         items: what is worked on.
         timeout: seconds that one item may take before its worker is killed; a function of the item is importable.
         workers: processes; as many as there are allowed processors when None.
+        size: bytes of an item, for heavy ones: no more are taken ahead than make up `HELD`.
 
     Raises:
         UsageError: when the script that defines `work` calls this outside of `if __name__ == "__main__":`.
         HarnessError: when no worker can start.
     """
     mapper = _mappers[-1] if _mappers else imap_here
-    yield from mapper(work, items, timeout=timeout, workers=workers)
+    yield from mapper(work, items, timeout=timeout, workers=workers, size=size)
 
 
 @contextlib.contextmanager
@@ -121,7 +129,12 @@ def mapped_by(mapper: Callable[..., Iterator[tuple[Any, Any]]]) -> Iterator[None
 
 
 def imap_here(
-    work: Callable[[Item], Result], items: Iterable[Item], *, timeout: Timeout, workers: int | None = None
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    timeout: Timeout,
+    workers: int | None = None,
+    size: Callable[[Item], int] | None = None,
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Map `work` over items in worker processes of this machine; see `imap_isolated`."""
     if getattr(multiprocessing.current_process(), "_inheriting", False):  # a worker that runs its parent's script
@@ -134,7 +147,7 @@ def imap_here(
         try:
             for item in items:
                 pending.append((item, _scheduled(pool, work, item, timeout)))
-                if len(pending) > AHEAD * count:
+                while len(pending) > AHEAD * count or _held(pending, size) > HELD:
                     yield _first(pool, pending, timeout)
             while pending:
                 yield _first(pool, pending, timeout)
@@ -194,6 +207,11 @@ def _scheduled(
         return pool.schedule(work, args=[item], timeout=_seconds(timeout, item))
     except RuntimeError as error:  # all workers died before they took any work
         raise BrokenProcessPool(str(error)) from error
+
+
+def _held(pending: Iterable[tuple[Any, Any]], size: Callable[[Any], int] | None) -> int:
+    """Bytes of the items that are pending; 0 where their size is not told."""
+    return 0 if size is None else sum(size(item) for item, _ in pending)
 
 
 def _seconds(timeout: Timeout, item: Any) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
 import pytest
 
-from harness.execution.file_tasks import shared_with
+from harness.execution.file_tasks import _map, shared_with
+from harness.system import processes
 from harness.system.processes import imap_isolated
 
 distributed = pytest.importorskip("distributed")
@@ -18,6 +20,18 @@ def squared(number):
         raise ValueError("unlucky")
     time.sleep(0.01)
     return number**2, os.getppid()
+
+
+def test_heavy_files_are_not_read_all_at_once(monkeypatch):
+    monkeypatch.setattr(processes, "HELD", 100)
+    monkeypatch.setattr(processes, "imap_here", lambda work, items, **_: ((item, work(item)) for item in items))
+    taken = []
+    items = (taken.append(number) or number for number in range(30))
+    outcomes = _map(pytest.fail, math.sqrt, items, timeout=60, workers=None, size=lambda _: 40)
+    assert next(outcomes) == (0, 0)
+    assert taken == [0, 1, 2]
+    assert [item for item, _ in outcomes] == list(range(1, 30))
+    assert list(_map(pytest.fail, math.sqrt, [], timeout=60, workers=None, size=None)) == []
 
 
 @pytest.fixture

@@ -46,6 +46,23 @@ def test_a_timeout_of_the_work_is_no_hang():
     assert str(outcome) == "the disk did not answer"
 
 
+def test_few_heavy_items_are_taken_ahead(monkeypatch):
+    monkeypatch.setattr("harness.system.processes.HELD", 100)
+    taken = []
+
+    def items():
+        for size in (40, 40, 40, 500, 40, 40):
+            taken.append(size)
+            yield size
+
+    done, most = [], 0
+    for size, _ in imap_isolated(math.sqrt, items(), timeout=60, workers=1, size=int):
+        most = max(most, sum(taken) - sum(done))
+        done.append(size)
+    assert done == taken == [40, 40, 40, 500, 40, 40]
+    assert most == 500 + 40 + 40  # what is read next is known to be heavy once it is there
+
+
 def run(script, tmp_path):
     path = tmp_path / "script.py"
     path.write_text(script)

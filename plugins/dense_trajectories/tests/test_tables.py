@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from harness.errors import DataError
 from harness.values import Budget
+from harness_dense_trajectories import tables
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.tables import MappedTables, Tables, grey
 from harness_dense_trajectories.trajectories import WIDTH
+from harness_dense_trajectories.volumes import Volumes
 
 
 def test_trajectories_are_computed_once(boxed, own_home):
@@ -111,6 +114,31 @@ def test_a_damaged_table_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match=f"^{path}: the trajectories of a video cannot be read .* delete the file"):
         MappedTables([path])[0]
+
+
+@pytest.mark.parametrize(("device", "workers"), [("cuda", 8), ("cuda:1", 8), ("cpu", None)])
+def test_one_gpu_is_shared_by_few_workers(boxed, monkeypatch, device, workers):
+    asked = []
+
+    def imap(work, jobs, **options):
+        asked.append((options["workers"], [options["size"](job) for job in jobs]))
+        return ()
+
+    monkeypatch.setattr(tables.processes, "imap_isolated", imap)
+    monkeypatch.setattr(tables.processes, "allowed_processors", lambda: 64)
+    some, _ = boxed
+    Tables(Settings(), device).load(some)
+    assert asked == [(workers, [24 * 48 * 64] * 2)]
+
+
+@pytest.mark.parametrize("error", [MemoryError("no more"), torch.OutOfMemoryError("CUDA out of memory")])
+def test_want_of_memory_is_no_fault_of_the_video(boxed, monkeypatch, error):
+    monkeypatch.setattr(tables.processes, "imap_isolated", lambda work, jobs, **_: ((job, error) for job in jobs))
+    some, _ = boxed
+    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its trajectories .* for want of memory \({error}"):
+        Tables(Settings()).load(some)
+    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its volumes .* for want of memory \({error}"):
+        Volumes(Settings()).load(some)
 
 
 def test_workers_start_without_torch():

@@ -35,7 +35,7 @@ def in_process(monkeypatch):
     """Work in this process, in place of workers; the positions of the videos that are worked on."""
     worked = []
 
-    def work_here(work, jobs, timeout):
+    def work_here(work, jobs, **_):
         for job in jobs:
             worked.append(getattr(job, "index", None))
             yield job, work(job)
@@ -150,7 +150,7 @@ def save_or_die(file, array, **options):
     save(file, array, **options)
 
 np.save = save_or_die
-processes.imap_isolated = lambda work, jobs, timeout: ((job, work(job)) for job in jobs)
+processes.imap_isolated = lambda work, jobs, **_: ((job, work(job)) for job in jobs)
 Volumes(Settings()).load(MovingSquares().split("test"), [0, 1])
 """
 

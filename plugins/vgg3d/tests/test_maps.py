@@ -170,7 +170,7 @@ def test_videos_of_unknown_content_are_told_apart_by_their_names(home):
 
 
 def test_parts_of_one_picture_have_maps_of_their_own(home):
-    """As two people in one photograph, whose records differ in their boxes alone."""
+    """Two people in one photograph differ in their boxes alone."""
     video = TRAIN.videos[0]
     boxes = [None, Box(0, 0, 16, 16), Box(8, 8, 24, 24)]
     videos = tuple(replace(video, id=str(number), box=box) for number, box in enumerate(boxes))

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 TIMEOUT = 3600.0
 """Seconds that a worker may take for one video before it is killed."""
 
+CONTEXTS = 8
+"""Most workers of a CUDA device: each holds a context of half a gigabyte there."""
+
 Job = tuple[int, "NDArray[np.uint8]", Path, Path | None]
 """Position of a video, grey frames (T, H, W), file of its table and of boxes."""
 
@@ -63,17 +66,21 @@ class Tables:
         Raises:
             DataError: when a video does not decode, its boxes are missing or not what they should be, or a worker
                 crashed or hung on it, naming the video.
+            MemoryError: when a worker had no memory left, on the GPU or beside it.
         """
         chosen = range(len(split)) if chosen is None else chosen
         targets: dict[int, Path] = {}
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
             jobs = self._jobs(split, chosen, targets, bar)
-            for (index, *_), outcome in processes.imap_isolated(work, jobs, timeout=TIMEOUT):
+            workers = min(processes.allowed_processors(), CONTEXTS) if on_cuda(self.device) else None
+            outcomes = processes.imap_isolated(
+                work, jobs, timeout=TIMEOUT, workers=workers, size=lambda job: job[1].nbytes
+            )
+            for (index, *_), outcome in outcomes:
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):
-                    msg = f"video {video!r}: its trajectories are not computed ({outcome}); leave it out"
-                    raise DataError(msg) from outcome
+                    raise failure(f"video {video!r}: its trajectories are not computed", outcome) from outcome
                 bar.advance(note=video)
         return MappedTables([targets[index] for index in chosen])
 
@@ -171,6 +178,17 @@ def stack(tables: Iterable[NDArray[np.float32]], count: int) -> NDArray[np.float
         rows[end : end + len(table)] = table
         end += len(table)
     return rows
+
+
+def failure(fault: str, error: Exception) -> Exception:
+    """Build the error for a video that a worker failed on.
+
+    >>> failure("video 'a': its trajectories are not computed", ValueError("too small"))
+    DataError("video 'a': its trajectories are not computed (too small); leave it out")
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, not imported here
+        return MemoryError(f"{fault} for want of memory ({error}); end what else needs it, and run again")
+    return DataError(f"{fault} ({error}); leave it out")
 
 
 def grey(frames: Tensor) -> NDArray[np.uint8]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from harness.errors import DataError, UsageError
+from harness.errors import UsageError
 from harness.system import files, paths, processes, progress
 from harness.system.code import module_hash
 from harness.system.hashing import digest
 from harness_dense_trajectories.boxes import find_boxes, read_boxes
 from harness_dense_trajectories.extract import extract
 from harness_dense_trajectories.settings import Settings
-from harness_dense_trajectories.tables import TIMEOUT, MappedTables, Tables, grey
+from harness_dense_trajectories.tables import TIMEOUT, MappedTables, Tables, failure, grey
 from harness_dense_trajectories.trajectories import span
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Volumes:
         Raises:
             DataError: when a video does not decode, its boxes are missing or not what they should be, its table on
                 disk has other trajectories than are extracted now, or a worker crashed or hung on it, naming the video.
+            MemoryError: when a worker had no memory left.
         """
         chosen = range(len(split)) if chosen is None else chosen
         once = list(dict.fromkeys(chosen))
@@ -90,14 +91,14 @@ class Volumes:
         work = functools.partial(_compute, settings=self.settings, per_video=self.per_video)
         with progress.bar(f"trajectories and volumes of {split.name}", total=len(once)) as bar:
             jobs = self._jobs(split, once, targets, bar)
-            for job, outcome in processes.imap_isolated(work, jobs, timeout=TIMEOUT):
+            outcomes = processes.imap_isolated(work, jobs, timeout=TIMEOUT, size=lambda job: job.frames.nbytes)
+            for job, outcome in outcomes:
                 video = split.videos[job.index].id
                 if isinstance(outcome, DataError):  # of its table on disk, which goes, not the video
                     msg = f"video {video!r}: {outcome}"
                     raise DataError(msg) from outcome
                 if isinstance(outcome, Exception):
-                    msg = f"video {video!r}: its volumes are not cut out ({outcome}); leave it out"
-                    raise DataError(msg) from outcome
+                    raise failure(f"video {video!r}: its volumes are not cut out", outcome) from outcome
                 bar.advance(note=video)
         # They map any array that NumPy wrote; their type says tables.
         return cast("Sequence[NDArray[np.uint8]]", MappedTables([targets[index] for index in chosen]))
