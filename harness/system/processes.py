@@ -25,7 +25,7 @@ from harness.errors import HarnessError, UsageError
 AHEAD = 4
 """Items that wait for each worker."""
 HELD = 2**32
-"""Bytes of items that wait or are worked on, where their size is told; one may go beyond."""
+"""Bytes of items taken at a time, where their size is told; one may go beyond."""
 LOOKED = 0.5
 """Seconds between two looks at whether the workers live."""
 
