@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from harness_dense_trajectories.boxes import read_boxes
+from harness.values import Video
+from harness_dense_trajectories.boxes import find_boxes, read_boxes
 
 BOXES = [[[1, 2, 30, 40], [5.5, 6, 7, 8]], [], [[0, 0, 9, 9]]]
+
+
+def test_boxes_of_a_part_of_a_file_are_asked_for_by_its_own_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_HOME", str(tmp_path))
+    part = Video(id="a", path=tmp_path / "a.avi", frames=9, fps=25, width=64, height=48, content="12ab")
+    with pytest.raises(DataError, match=r"ours/12ab\.npz or \.json .*a part of one has a name of its own, this one"):
+        find_boxes("ours", part)
 
 
 def test_both_formats_say_the_same(tmp_path):

@@ -32,8 +32,8 @@ _FORMATS = (
 def find_boxes(name: str, video: Video) -> Path | None:
     """Find the file with a video's boxes of the set `name`; None when that is "".
 
-    It is `$HARNESS_HOME/boxes/NAME/<sha256 of the video file>.npz`, or `.json`: a video is known by its content, not by
-    a path that tells its class.
+    It is `$HARNESS_HOME/boxes/NAME/<video.content>.npz`, or `.json`: a video is known by its content, not by a path
+    that tells its class. Of a whole file the content is its sha256; a part of one has a hash of its own.
 
     Raises:
         DataError: when there is no such file.
@@ -46,7 +46,8 @@ def find_boxes(name: str, video: Video) -> Path | None:
         if path.is_file():
             return path
     way = "run `python -m harness_dense_trajectories.joint_boxes DATASET`" if name == JOINTS else "write them there"
-    msg = f"video {video.id!r}: no boxes at {stem}.npz or .json (its sha256); {way}, or leave `boxes` out"
+    named = "the sha256 of a whole file; a part of one has a name of its own, this one"
+    msg = f"video {video.id!r}: no boxes at {stem}.npz or .json ({named}); {way}, or leave `boxes` out"
     raise DataError(msg)
 
 
