@@ -9,6 +9,7 @@ import pytest
 from harness.execution import plan
 from harness.plugins.manager import Plugins
 from harness.suites.schema import load
+from harness_trajectory_clustering.cards import VIDEO_IR
 
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7")
 NAMES = (*TABLES, "fig4", "objectives", "figures")
@@ -204,3 +205,9 @@ def test_the_papers_numbers_stand_beside_its_suites(plugins):
         for ending, expected in (("", True), ("-mini", False)):
             loaded = suite(plugins, name + ending)
             assert (one.evaluator in loaded.evaluators and one.data in loaded.data) is expected, one
+
+
+@pytest.mark.parametrize("name", [*TABLES, "fig4", "figures"])
+def test_the_normaliser_that_is_not_the_papers_is_said(plugins, name):
+    assert "Z of noise-contrastive estimation is measured on the first batch" in suite(plugins, name).summary
+    assert any(deviation.startswith("Z of noise-contrastive") for deviation in VIDEO_IR.deviations)

@@ -40,6 +40,7 @@ _DEVIATIONS = (
     "BN before the embedding layer by default, without which small networks put all videos in one spot",
     "up to 16,384 videos the softmax is exact; the paper samples 4,096 negatives",
     "noise leaves out a video's own entry; the released code does not",
+    "Z of noise-contrastive estimation is measured on the first batch; the released code has ImageNet's constant",
     "the defaults of batch, optimiser and crops are for small networks and budgets, not the paper's 200 epochs of SGD",
 )
 
