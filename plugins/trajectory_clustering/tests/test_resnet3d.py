@@ -12,7 +12,7 @@ from torch import nn
 from harness.backbones.stages import Frozen, stages
 from harness.backbones.start import Start
 from harness.backbones.weights import load_weights
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.methods.supervised import Supervised
 from harness.plugins.manager import Plugins
 from harness.testing import conformance
@@ -176,14 +176,30 @@ def test_weights_have_the_names_of_haras_checkpoints():
 
 
 def test_a_checkpoint_as_hara_writes_it_is_loaded(tmp_path):
-    backbone = ResNet3D18(**NARROW)
+    backbone = Plugins().backbones.build("resnet3d_18", {**NARROW, "pixels": "standardised"})
+    assert (backbone.inputs.mean[0], backbone.inputs.std[0], backbone.inputs.scale) == (0.4345, 0.2768, 1 / 255)
     trained, network = backbone.build(seed=1).state_dict(), backbone.build(seed=0)
-    classifier = nn.Linear(backbone.card.dim, 400).state_dict(prefix="fc.")
+    classifier = nn.Linear(backbone.card.dim, 700).state_dict(prefix="fc.")
     weights = {f"module.{name}": tensor for name, tensor in {**trained, **classifier}.items()}
     torch.save({"epoch": 200, "arch": "resnet-18", "state_dict": weights}, tmp_path / "hara.pth")
-    start = Start(weights=str(tmp_path / "hara.pth"), learnt_from="kinetics400", labels=True, ignore=("fc.",))
+    start = Start(weights=str(tmp_path / "hara.pth"), learnt_from="kinetics700", labels=True, ignore=("fc.",))
     load_weights(network, start, backbone)
     assert all(torch.equal(tensor, trained[name]) for name, tensor in network.state_dict().items())
+
+
+def test_older_weights_of_hara_whose_shortcuts_have_none_are_refused(tmp_path):
+    backbone = ResNet3D18(**NARROW)
+    weights = {name: one for name, one in backbone.build(seed=1).state_dict().items() if "downsample" not in name}
+    torch.save({"state_dict": weights}, tmp_path / "resnet-18-kinetics.pth")
+    start = Start(weights=str(tmp_path / "resnet-18-kinetics.pth"), learnt_from="kinetics400", labels=True)
+    with pytest.raises(DataError, match=r"missing: .*downsample"):
+        load_weights(backbone.build(seed=0), start, backbone)
+
+
+def test_pixels_are_those_of_the_papers_code_by_default():
+    inputs = ResNet3D18().inputs
+    assert inputs.mean == pytest.approx((114.7748 / 255, 107.7354 / 255, 99.4750 / 255))
+    assert inputs.std == (1.0, 1.0, 1.0)
 
 
 def test_r2plus1d_is_there_by_name_and_sees_the_papers_clips():

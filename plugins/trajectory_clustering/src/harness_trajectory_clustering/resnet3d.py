@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,11 @@ from harness.system.seeding import seeded
 from harness.values import Inputs
 from harness_trajectory_clustering.cards import RESNET3D_18, RESNET3D_34
 
-_MEAN = (114.7748 / 255, 107.7354 / 255, 99.4750 / 255)
-"""Colours of Kinetics' frames, as both releases subtract them."""
+_COLOURS = {
+    "centred": ((114.7748 / 255, 107.7354 / 255, 99.4750 / 255), (1.0, 1.0, 1.0)),
+    "standardised": ((0.4345, 0.4051, 0.3775), (0.2768, 0.2713, 0.2737)),
+}
+"""Mean and standard deviation of pixels: the paper's code, and Hara's of 2020."""
 _CHANNELS = (64, 128, 256, 512)
 
 
@@ -24,14 +27,15 @@ class ResNet3D18:
     """3D ResNet-18 without its classifier.
 
     The first convolution keeps every frame and halves height and width, a max pool halves all three, and the first
-    block of the last three of four layers halves them again, its shortcut a strided convolution (type B). Pixels are
-    scaled to between 0 and 1 and lose their mean, nothing else.
+    block of the last three of four layers halves them again, its shortcut a strided convolution (type B).
 
     Args:
         frames: of a clip.
         size: pixels of a side.
         stride: frames from one frame of a clip to the next.
         width: multiplies the channels of all layers, for small machines.
+        pixels: `centred` between 0 and 1 and less their mean, as in the paper's code; `standardised` and divided by
+            their standard deviation, as Hara's weights of 2020 expect them.
 
     Raises:
         ValueError: when `width` is not positive, or another number below 1.
@@ -44,13 +48,22 @@ class ResNet3D18:
     card: BackboneCard = RESNET3D_18
     blocks: ClassVar[tuple[int, int, int, int]] = (2, 2, 2, 2)
 
-    def __init__(self, *, frames: int = 16, size: int = 112, stride: int = 1, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        frames: int = 16,
+        size: int = 112,
+        stride: int = 1,
+        width: float = 1.0,
+        pixels: Literal["centred", "standardised"] = "centred",
+    ) -> None:
         if width <= 0:
             msg = f"{self.card.name}: width must be positive, got {width}"
             raise ValueError(msg)
         self._channels = tuple(max(1, round(channels * width)) for channels in _CHANNELS)
         self.card = replace(self.card, dim=self._channels[-1])
-        self.inputs = Inputs(view=View(frames=frames, stride=stride, size=size), mean=_MEAN, std=(1.0, 1.0, 1.0))
+        mean, std = _COLOURS[pixels]
+        self.inputs = Inputs(view=View(frames=frames, stride=stride, size=size), mean=mean, std=std)
 
     def build(self, *, seed: int) -> nn.Module:
         """Build a new network, normalised float clips (B, 3, T, H, W) -> (B, dim)."""
