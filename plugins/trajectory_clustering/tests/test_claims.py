@@ -46,3 +46,8 @@ def test_the_claims_of_both_tables_and_both_figures_are_there(claims):
     sources = " ".join(claim.source for claim in claims)
     for source in ("table 1", "tables 1 and 2", "table 4", "table 5", "figure 2", "figure 3"):
         assert source in sources
+
+
+def test_table_5_is_quoted_of_both_data_sets(claims):
+    quoted = [claim.pairs[0].paper for claim in claims if claim.source == "table 5"]
+    assert quoted == ["72.8 > 72.6, 44.0 > 43.1"] * 2
