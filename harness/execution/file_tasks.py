@@ -6,7 +6,8 @@ import contextlib
 import functools
 import multiprocessing
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.system import processes
@@ -79,12 +80,16 @@ def _map_portion(
         yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
         return
     client = connected()
-    threads = sum(client.nthreads().values())
-    size = max(SMALLEST, -(-len(items) // (TASKS * (threads + 1))))
+    threads: Counter[str] = Counter()
+    for address, number in client.nthreads().items():
+        threads[_host(address)] += number
+    size = max(SMALLEST, -(-len(items) // (TASKS * (threads.total() + 1))))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     name = uuid.uuid4().hex
     tasks = [
-        client.submit(do_files, work, part, timeout, workers, key=f"files-{name}-{number}", priority=FIRST, pure=False)
+        client.submit(
+            do_files, work, part, timeout, workers, threads, key=f"files-{name}-{number}", priority=FIRST, pure=False
+        )
         for number, part in enumerate(parts)
     ]
     here: dict[int, list[tuple[Any, Any]]] = {}
@@ -104,11 +109,24 @@ def _map_portion(
 
 
 def do_files(
-    work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout, workers: int | None
+    work: Callable[[Any], Any],
+    part: list[Any],
+    timeout: processes.Timeout,
+    workers: int | None,
+    threads: Mapping[str, int],
 ) -> list[tuple[Any, Any]]:
-    """Work on files in a worker's own processes: its share, at most `workers`."""
+    """Work on files in a worker's own processes: at most `workers`.
+
+    Threads of workers on one host, whose numbers are given, share its processors.
+    """
     from distributed import get_worker
 
     multiprocessing.current_process().daemon = False  # else it might have no children
-    share = max(1, processes.allowed_processors() // get_worker().state.nthreads)
+    worker = get_worker()
+    share = max(1, processes.allowed_processors() // threads.get(_host(worker.address), worker.state.nthreads))
     return list(processes.imap_here(work, part, timeout=timeout, workers=min(share, workers or share)))
+
+
+def _host(address: str) -> str:
+    """Host of a worker's address, without the port."""
+    return address.rpartition(":")[0]

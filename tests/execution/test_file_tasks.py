@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from harness.execution.file_tasks import _map, shared_with
+from harness.execution.file_tasks import _map, do_files, shared_with
 from harness.system import processes
 from harness.system.processes import imap_isolated
 
@@ -32,6 +33,15 @@ def test_heavy_files_are_not_read_all_at_once(monkeypatch):
     assert taken == [0, 1, 2]
     assert [item for item, _ in outcomes] == list(range(1, 30))
     assert list(_map(pytest.fail, math.sqrt, [], timeout=60, workers=None, size=None)) == []
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 2), (1, 1)])
+def test_workers_of_one_host_share_its_processors(monkeypatch, asked, given):
+    worker = SimpleNamespace(address="tcp://10.0.0.1:4000", state=SimpleNamespace(nthreads=1))
+    monkeypatch.setattr(distributed, "get_worker", lambda: worker)
+    monkeypatch.setattr(processes, "allowed_processors", lambda: 8)
+    monkeypatch.setattr(processes, "imap_here", lambda work, items, *, timeout, workers: [workers])
+    assert do_files(math.sqrt, [], 60, asked, {"tcp://10.0.0.1": 4, "tcp://10.0.0.2": 8}) == [given]
 
 
 @pytest.fixture

@@ -117,14 +117,14 @@ def test_a_damaged_table_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("device", "workers"), [("cuda", 8), ("cuda:1", 8), ("cpu", None)])
-def test_one_gpu_is_shared_by_few_workers(boxed, monkeypatch, device, workers):
+def test_one_gpu_is_shared_by_few_workers_of_its_machine(boxed, monkeypatch, device, workers):
     asked = []
 
     def imap(work, jobs, **options):
-        asked.append((options["workers"], [options["size"](job) for job in jobs]))
+        asked.append((options.get("workers"), [options["size"](job) for job in jobs]))
         return ()
 
-    monkeypatch.setattr(tables.processes, "imap_isolated", imap)
+    monkeypatch.setattr(tables.processes, "imap_here" if workers else "imap_isolated", imap)
     monkeypatch.setattr(tables.processes, "allowed_processors", lambda: 64)
     some, _ = boxed
     Tables(Settings(), device).load(some)

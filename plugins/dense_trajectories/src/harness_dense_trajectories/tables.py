@@ -73,10 +73,10 @@ class Tables:
         work = functools.partial(_compute, settings=self.settings, device=self.device)
         with progress.bar(f"trajectories of {split.name}", total=len(chosen)) as bar:
             jobs = self._jobs(split, chosen, targets, bar)
-            workers = min(processes.allowed_processors(), CONTEXTS) if on_cuda(self.device) else None
-            outcomes = processes.imap_isolated(
-                work, jobs, timeout=TIMEOUT, workers=workers, size=lambda job: job[1].nbytes
-            )
+            # The GPU is this machine's; workers of a cluster need not have one.
+            here = functools.partial(processes.imap_here, workers=min(processes.allowed_processors(), CONTEXTS))
+            mapped = here if on_cuda(self.device) else processes.imap_isolated
+            outcomes = mapped(work, jobs, timeout=TIMEOUT, size=lambda job: job[1].nbytes)
             for (index, *_), outcome in outcomes:
                 video = split.videos[index].id
                 if isinstance(outcome, Exception):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.system import files, paths, processes, progress
 from harness.system.code import module_hash
 from harness.system.hashing import digest
