@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import struct
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import av
+import av.filter
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from harness.errors import DataError
@@ -35,6 +38,9 @@ A few bytes may claim any number, for which memory would be taken.
 """
 _OF_SYSTEM = frozenset({errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT})
 """Errors that say nothing of a file's content."""
+
+_EXIF = 31
+"""FFmpeg's number of a frame's EXIF, of which PyAV 17 and 18 have no name."""
 
 MOST_FOLDERS = 65_536
 """Folders of frames whose identity a process remembers."""
@@ -157,6 +163,42 @@ def drops(stream: VideoStream) -> bool:
     Frames that HEVC marks may be referred to all the same.
     """
     return stream.codec_context.name == "h264"
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Counter-clockwise quarters of a circle that bring a frame upright, 0 to 3.
+
+    Of a frame that is to be mirrored too, those after which only left and right are still exchanged.
+    """
+    turns = round(frame.rotation / 90) % 4
+    if turns % 2:  # the same with and without a mirror
+        return turns
+    matrix = _display_matrix(frame)
+    return turns if matrix is None else 2 * (matrix[4] < 0)
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Matrix that a frame is to be shown with, row by row; None where it has none.
+
+    Also None where PyAV does not tell: it lists no side data where it has no name of one.
+    """
+    try:
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:
+        try:
+            matrix = _without_exif(frame).side_data.get(Type.DISPLAYMATRIX)
+        except (ValueError, av.FFmpegError):
+            return None
+    return None if matrix is None else struct.unpack("=9i", bytes(matrix))
+
+
+def _without_exif(frame: VideoFrame) -> VideoFrame:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    graph.link_nodes(source, graph.add("sidedata", f"mode=delete:type={_EXIF}"), graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def identity(path: Path) -> tuple[str, FileState]:

@@ -15,7 +15,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from harness.errors import DataError
 from harness.system.presence import is_folder
 from harness.video.container import frames as decoded
-from harness.video.container import opened
+from harness.video.container import opened, quarter_turns
 from harness.video.frame_folder import frame_files
 from harness.video.seek_index import WrongSeekError, all_frames, wanted_frames
 
@@ -82,7 +82,8 @@ def decode(
     Frame n is the n-th that decodes, counted from 0. The file is passed once, up to the last wanted frame, and only
     wanted frames are converted; of a folder only their images are opened. Conversion and resizing are one step of
     FFmpeg's scaler with its area filter (the mean of the pixels covered; bilinear when enlarging). Pixels are taken as
-    square. Frames are turned as the file asks, by quarters of a circle; a file's wish to be mirrored is not granted.
+    square. Frames are turned as the file asks, by quarters of a circle; a file's wish to be mirrored is not granted:
+    such frames are upright, with left and right as they are stored.
 
     Args:
         path: a video file, or a folder of frames.
@@ -183,7 +184,7 @@ def _decode_folder(
             frame = next(decoded(container, stream), None)
             if frame is None:
                 raise _nothing_decodes(files[number])
-            shown = frame.width, frame.height, _quarter_turns(frame)
+            shown = frame.width, frame.height, quarter_turns(frame)
             if seen not in (None, shown):
                 msg = f"{files[number]}: of another size than {files[chosen[0]].name}; fetch the folder again"
                 raise DataError(msg, reason="frames")
@@ -233,10 +234,6 @@ def _nothing_decodes(path: Path) -> DataError:
     return DataError(msg, reason="no-frames")
 
 
-def _quarter_turns(frame: VideoFrame) -> int:
-    return round(frame.rotation / 90) % 4
-
-
 class _Converter:
     """Convert frames of one stream to RGB of one size.
 
@@ -267,7 +264,7 @@ class _Converter:
         else:
             green, blue, red = (plane[:, : self.width] for plane in planes)
             cv2.merge([red, green, blue], picture)
-        self._turns = _quarter_turns(frame)
+        self._turns = quarter_turns(frame)
 
     def turned(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn pictures (T, H, W, 3) upright, as the file asks."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import av
 import cv2
 import numpy as np
@@ -125,6 +127,38 @@ def test_a_turned_file_is_shown_upright(tmp_path, degrees):
     assert (info.height, info.width) == found.shape[1:3]
     small = decode(turned, [2], short_side=24)
     assert small.shape[1:3] == ((32, 24) if degrees != 180 else (24, 32))
+
+
+MIRRORED = {
+    "left-right": ((-1, 0, 0, 1), 2, 0),
+    "top-bottom": ((1, 0, 0, -1), 4, 2),
+    "transposed": ((0, 1, 1, 0), 5, 3),
+    "transversed": ((0, -1, -1, 0), 7, 1),
+}
+"""Matrix of a display, orientation of EXIF, and the quarter turns after which a picture is upright."""
+
+
+@pytest.mark.parametrize(("matrix", "orientation", "turns"), MIRRORED.values(), ids=MIRRORED)
+def test_a_mirrored_file_is_upright_and_not_mirrored(tmp_path, matrix, orientation, turns):
+    plain = tmp_path / "plain.mp4"
+    write_video(plain, drift(2), 25)
+    film = bytearray(plain.read_bytes())
+    identity = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    place = film.index(identity, film.index(b"tkhd"))
+    a, b, c, d = (value << 16 for value in matrix)
+    film[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    (tmp_path / "mirrored.mp4").write_bytes(film)
+    image = cv2.imencode(".jpg", drift(1)[0])[1].tobytes()
+    (tmp_path / "plain.jpg").write_bytes(image)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x112, 3, 1, orientation, 0, 0)
+    header = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    (tmp_path / "mirrored.jpg").write_bytes(image[:2] + header + image[2:])
+    for suffix in ("mp4", "jpg"):
+        found = decode(tmp_path / f"mirrored.{suffix}")
+        assert np.array_equal(found, np.rot90(decode(tmp_path / f"plain.{suffix}"), turns, axes=(1, 2)))
+        record = probe(tmp_path / f"mirrored.{suffix}")
+        assert ("rotated" in record.remarks) == bool(turns)
+        assert (record.height, record.width) == found.shape[1:3]
 
 
 def test_wrong_arguments(files):
