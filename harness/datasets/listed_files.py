@@ -134,7 +134,7 @@ def _looked_at(
 
     There accents may be written in another way than in the lists.
     """
-    records = file_index.records(folder, [entry.path for entry in listed], title=title)
+    records = _timed(folder, listed, file_index.records(folder, [entry.path for entry in listed], title=title), title)
     others = respelt(folder, [path for path, record in records.items() if record.reason == "missing"])
     if not others:
         return listed, records
@@ -143,7 +143,20 @@ def _looked_at(
         dataclasses.replace(entry, path=others[entry.path], id=_name(entry)) if entry.path in others else entry
         for entry in listed
     ]
-    return moved, records
+    return moved, _timed(folder, moved, records, title)
+
+
+def _timed(folder: Path, listed: Sequence[ListedFile], records: dict[str, Record], title: str) -> dict[str, Record]:
+    """Look again at files with parts whose rate nobody has checked.
+
+    Their records were made by an older release.
+    """
+    parts = [entry.path for entry in listed if entry.seconds is not None and not entry.cut and entry.path in records]
+    names = [name for name in dict.fromkeys(parts) if not (records[name].timed or records[name].reason)]
+    if not names:
+        return records
+    with file_index.force_recheck():
+        return records | file_index.records(folder, names, title=title)
 
 
 def expect_rate(dataset: str, fps: float | None) -> float | None:

@@ -43,7 +43,7 @@ REMARKS = {
     "frame-folder": "a folder of frames, whose rate nothing tells",
     "odd-size": "a width or height that is odd",
     "rotated": "the file asks to be turned",
-    "variable-rate": "the time between frames varies",
+    "variable-rate": "the time between frames varies, or is not that of the rate the file says",
     "miscounted": "not exactly as many frames decode as its header declares",
 }
 """Oddities of files that can be used."""
@@ -82,6 +82,11 @@ class Record:
     """The reason in one line, with the file and the remedy."""
     remarks: tuple[str, ...] = ()
     """Keys of `REMARKS`."""
+    timed: bool = False
+    """The rate was compared with the times of the frames.
+
+    Older releases did not do that.
+    """
 
 
 def unusable(reason: str, message: str) -> Record:
@@ -133,10 +138,11 @@ def _folder(path: Path) -> Record:
 def _decode(path: Path, sha256: str, size: int) -> Record:
     seen = _Walk()
     with container.opened(path) as (file, stream):
+        width, height = stream.codec_context.width, stream.codec_context.height  # as `decode` takes it: it may change
         for packet, frames in container.packets(file, stream):
             seen.add(packet, frames)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
-        width, height = stream.codec_context.width, stream.codec_context.height
+        per_unit = rate * float(stream.time_base or 0)
         structure = file.format.name
         counts = _counts(seen, structure, stream)
         declared = counts[0].declared if "mov" in structure else stream.frames
@@ -151,7 +157,7 @@ def _decode(path: Path, sha256: str, size: int) -> Record:
         "one-frame": seen.frames == 1,
         "odd-size": bool(width % 2 or height % 2),
         "rotated": bool(seen.turns),
-        "variable-rate": seen.variable(periodic=structure in PERIODIC),
+        "variable-rate": seen.variable(per_unit, periodic=structure in PERIODIC),
         "miscounted": 1 < seen.frames != declared > 1,
     }
     return Record(
@@ -164,6 +170,7 @@ def _decode(path: Path, sha256: str, size: int) -> Record:
         reason=reason,
         message=f"{path}: {problem}: fetch it again" if reason else "",
         remarks=tuple(name for name, holds in remarks.items() if holds),
+        timed=True,
     )
 
 
@@ -199,17 +206,22 @@ class _Walk:
         for frame in frames or ():
             self.frames += 1
             self.corrupt += frame.is_corrupt
-            self.turns = round(frame.rotation / 90) % 4
+            self.turns = container.quarter_turns(frame)
             self.times.append(frame.pts)
 
-    def variable(self, *, periodic: bool) -> bool:
-        """Tell if frames are shown for different times.
+    def variable(self, rate: float, *, periodic: bool) -> bool:
+        """Tell if frames are not shown at the one rate that the file says.
 
+        The rate of a file may be wrong though all steps between frames are equal: it counts how long the last is shown.
         Where the container counts periods, time stamps are made up of the places of packets, and either may have a gap
         where the other has none.
+
+        Args:
+            rate: frames in a unit of the time base.
+            periodic: the container counts periods.
         """
         if not periodic:
-            return _varies(self.times)
+            return _varies(self.times) or _drifts(self.times, rate)
         return _varies(self.chunks) and _varies(sorted(time for time in self.times if time is not None))
 
 
@@ -262,3 +274,13 @@ def _varies(times: Sequence[int | None]) -> bool:
     usual = float(np.median(steps))
     rounding = 1.0 if usual > 1 else 0.0  # of the time base, which is itself the time of a frame in AVI
     return bool(steps.max() - steps.min() > max(rounding, 0.1 * usual))
+
+
+def _drifts(times: Sequence[int | None], rate: float) -> bool:
+    """Tell if the last frame is more than a frame from where a rate has it.
+
+    As far as its time is known.
+    """
+    if len(times) < 2 or times[0] is None or times[-1] is None or not rate:
+        return False
+    return abs((times[-1] - times[0]) * rate - (len(times) - 1)) > 1

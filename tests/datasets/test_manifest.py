@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
+from harness.datasets import file_index
 from harness.datasets.checking import check
 from harness.datasets.derived import Derivation, derive
 from harness.datasets.manifest import Manifest
 from harness.errors import DataError, UsageError
 from harness.testing import failures
 from harness.video.decode import decode
+from harness.video.write import write_video
 
 pytestmark = pytest.mark.usefixtures("in_process")
 
@@ -325,6 +327,31 @@ def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path, monkeypatch):
     write([rows[0] | {"start": "1", "end": "2.5"}, *rows[1:]])
     with pytest.raises(DataError, match=r"1 to 2\.5 s is no part of it"):
         Manifest().split("train")
+
+
+def test_a_part_of_a_file_whose_last_frame_is_held(rows, write, tmp_path):
+    """Neither the rate that the file says nor a record that an older release made of it are believed."""
+    film = np.stack([np.full((48, 64, 3), 2 * number, np.uint8) for number in range(100)])
+    write_video(tmp_path / "film.mp4", film, 25)
+    with av.open(str(tmp_path / "film.mp4")) as old, av.open(str(tmp_path / "held.mp4"), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(video=0) if packet.dts is not None]
+        packets[-1].duration = round(6 / packets[-1].time_base)
+        for packet in packets:
+            packet.stream = stream
+            new.mux(packet)
+    rows[0]["path"] = "held.mp4"
+    whole = decode(tmp_path / "held.mp4")
+    write([rows[0] | {"start": "1", "end": "2"}, *rows[1:]])
+    assert np.array_equal(Manifest().split("train").read(0), whole[25:50])
+    (index,) = file_index.paths.index().iterdir()
+    older = [json.loads(line) | {"remarks": []} for line in index.read_text().splitlines()]
+    assert all(row.pop("timed") for row in older)
+    index.write_text("".join(json.dumps(row) + "\n" for row in older))
+    assert np.array_equal(Manifest().split("train").read(0), whole[25:50])
+    assert len(index.read_text().splitlines()) == len(older) + 1  # of the part alone, and once
+    Manifest().split("train")
+    assert len(index.read_text().splitlines()) == len(older) + 1
 
 
 def test_parts_of_a_file_on_both_sides(rows, write):

@@ -179,7 +179,8 @@ def faults(path, film):
     found = []
     if record.frames != len(frames):
         found.append(f"{record.frames} frames instead of {len(frames)}")
-    if len(frames) > 2 and timed(path, film) and ("variable-rate" in record.remarks) != film.dropped:
+    uneven = film.dropped or round(record.fps) != RATE  # which FFmpeg guesses for MPEG-1 in a transport stream
+    if len(frames) > 2 and timed(path, film) and ("variable-rate" in record.remarks) != uneven:
         found.append(f"remarks {record.remarks}")
     whole = np.stack(frames)
     last = len(frames) - 1

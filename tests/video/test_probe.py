@@ -278,6 +278,40 @@ def test_frames_out_of_order_in_avi_are_of_a_constant_rate(tmp_path, codec):
     assert "variable-rate" not in record.remarks
 
 
+def held(path, source, seconds):
+    """The same packets, of which the last is shown for longer."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(video=0) if packet.dts is not None]
+        packets[-1].duration = round(seconds / packets[-1].time_base)
+        for packet in packets:
+            packet.stream = stream
+            new.mux(packet)
+
+
+def test_a_rate_that_counts_how_long_the_last_frame_is_held(tmp_path):
+    write_video(tmp_path / "film.mp4", drift(100, 48, 64), 25)
+    held(tmp_path / "held.mp4", tmp_path / "film.mp4", 6.0)
+    record = probe(tmp_path / "held.mp4")
+    assert record.fps == pytest.approx(100 / (99 / 25 + 6))
+    assert record.remarks == ("variable-rate",)
+    assert probe(tmp_path / "film.mp4").remarks == ()
+
+
+def test_a_size_that_changes_is_the_one_that_frames_are_read_in(tmp_path):
+    path = tmp_path / "grows.h264"
+    for height, width in ((48, 64), (96, 128)):
+        with av.open(str(tmp_path / "part.h264"), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for picture in drift(10, height, width):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            container.mux(stream.encode())
+        path.write_bytes((path.read_bytes() if path.exists() else b"") + (tmp_path / "part.h264").read_bytes())
+    record = probe(path)
+    assert (record.frames, record.height, record.width, 3) == decode(path).shape == (20, 48, 64, 3)
+
+
 def with_cover(path, film=None):
     """Sound, a cover picture, and a film where there is one."""
     with av.open(str(path), "w") as container:
