@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,17 @@ class ConcatenatedSplit(SplitView):
     def __init__(self, split: Split) -> None:
         super().__init__(split.unlabelled())
         self._labelled = split.labelled
+        self._left_out = split.left_out
         self._ends = np.cumsum([video.frames for video in self._split.videos])
 
     @property
-    def parts(self) -> Split:
-        """The videos, unlabelled."""
-        return self._split
+    def left_out(self) -> Mapping[str, str]:
+        """Reason for each listed video that is not among the joined ones."""
+        return self._left_out
+
+    def origins(self, index: int) -> Sequence[tuple[Split, int]]:
+        """Find the videos that are joined: their split, and their positions there."""
+        return [(self._split, place) for place in range(len(self._split))]
 
     @property
     def labelled(self) -> bool:

@@ -7,7 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +21,9 @@ from harness.system.processes import allowed_processors
 from harness.video.anonymous import content_name
 
 if TYPE_CHECKING:
-    from harness.interfaces import Split
+    from collections.abc import Sequence
+
+    from harness.values import Video
 
 FRAMES = 3
 """Frames of a video, in the middle of its thirds; 1 of images."""
@@ -119,7 +121,25 @@ def _agreement(ours: Tensor, theirs: Tensor, shown: Tensor, their_shown: Tensor)
     return torch.maximum(covered, covering).masked_fill(empty, -1)
 
 
-def fingerprints(split: Split) -> Fingerprints:
+class Readable(Protocol):
+    """What is read of a split."""
+
+    @property
+    def name(self) -> str:
+        """Name of the split."""
+        ...
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """Videos in a fixed order."""
+        ...
+
+    def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
+        """Read frames of a video, see `harness.interfaces.Split.read`."""
+        ...
+
+
+def fingerprints(split: Readable) -> Fingerprints:
     """Compute the fingerprints of a split's videos, or recall them by content.
 
     Each is written down at once, so that a process that is killed loses only those it was at.
@@ -165,7 +185,7 @@ def _read(file: Path) -> dict[str, bytes]:
     return known
 
 
-def _compute(split: Split, index: int, count: int) -> bytes:
+def _compute(split: Readable, index: int, count: int) -> bytes:
     """Hash and thumbnail of each frame, BYTES + PIXELS bytes each."""
     total = split.videos[index].frames
     frames = split.read(index, [(2 * n + 1) * total // (2 * count) for n in range(count)], short_side=SHORT_SIDE)

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.datasets.splits import no_flow
 from harness.system.hashing import digest
@@ -17,6 +17,28 @@ if TYPE_CHECKING:
 
     from harness.interfaces import Split
     from harness.values import Video
+
+
+@runtime_checkable
+class Made(Protocol):
+    """Split whose videos are made of those of others."""
+
+    def origins(self, index: int) -> Sequence[tuple[Split, int]]:
+        """Videos that one is made of: their splits, and positions there."""
+        ...
+
+
+def source_videos(split: Split, index: int, *, images: bool = True) -> list[tuple[Split, int]]:
+    """Find the videos of data sets that one is made of: their splits, and positions there.
+
+    Args:
+        split: any split.
+        index: position of the video in it.
+        images: whether the source of a frame is its video; else the frame itself.
+    """
+    if not isinstance(split, Made) or (isinstance(split, FrameImages) and not images):
+        return [(split, index)]
+    return [source for one, place in split.origins(index) for source in source_videos(one, place, images=images)]
 
 
 class SplitView:
@@ -70,6 +92,10 @@ class SplitView:
     def source(self, index: int) -> int:
         """Find the position of a video in the other split."""
         return index
+
+    def origins(self, index: int) -> Sequence[tuple[Split, int]]:
+        """Find the video that one is: its split, and its position there."""
+        return [(self._split, self.source(index))]
 
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """Read frames of a video, see `harness.interfaces.Split.read`."""
@@ -223,6 +249,10 @@ class FrameImages(SplitView):
     def sources(self) -> list[int]:
         """Position of each image's video."""
         return [index for index, _ in self._frames]
+
+    def origins(self, index: int) -> Sequence[tuple[Split, int]]:
+        """Find the video of an image: its split, and its position there."""
+        return [(self._split, self._frames[index][0])]
 
     @property
     def videos(self) -> Sequence[Video]:

@@ -93,6 +93,11 @@ class UnionSplit:
         """Hash of the parts and of the videos that are taken from them."""
         return digest({"union": [part.manifest for part in self._parts], "places": [list(one) for one in self._places]})
 
+    def origins(self, index: int) -> Sequence[tuple[Split, int]]:
+        """Find the video that one is: its part, and its position there."""
+        part, place = self._places[index]
+        return [(self._parts[part], place)]
+
     def read(self, index: int, frames: Sequence[int] | None = None, *, short_side: int | None = None) -> Tensor:
         """Read frames of a video, see `harness.interfaces.Split.read`."""
         part, place = self._places[index]

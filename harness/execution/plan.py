@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import Elsewhere, in_words
-from harness.datasets.split_views import FrameImages
+from harness.datasets.split_views import FrameImages, source_videos
 from harness.errors import PluginError, UsageError, contract_of, unknown
 from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
@@ -417,13 +417,17 @@ def encoded_split(data: Choice, encoding: Encoding, sources: DataSources) -> Spl
 
 
 def coverage(split: Split) -> dict[str, Any]:
-    """Share of the listed videos that a split has; empty where it has all."""
+    """Share of the listed videos that a split has; empty where it has all.
+
+    Of images of videos, and of videos joined to one, those that they are made of count.
+    """
     missing = split.left_out
     if not missing:
         return {}
+    videos = len({(id(one), place) for index in range(len(split)) for one, place in source_videos(split, index)})
     return {
-        "videos": len(split),
-        "listed": len(split) + len(missing),
+        "videos": videos,
+        "listed": videos + len(missing),
         "reasons": dict(sorted(Counter(missing.values()).items())),
         "left_out": digest(dict(missing)),
     }

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from harness.datasets.split_views import Subset
+from harness.datasets.union import UnionSplit
 from harness.errors import DataError, UsageError
 from harness.execution.plan import coverage
 from harness.plugins.kinds import DatasetRegistry
@@ -151,6 +152,16 @@ def test_wrong_options(build, options, message):
 def test_more_videos_than_there_are(build):
     with pytest.raises(UsageError, match="has 45 videos"):
         build(subset=46).split("train")
+
+
+@pytest.mark.parametrize("options", [{"images": 10}, {"joined": True}, {"images": 2, "joined": True}])
+def test_the_share_of_a_copy_is_of_its_videos_whatever_is_made_of_them(build, options):
+    split = build(limit=7, **options).split("train")
+    whole = len(build().split("train"))
+    assert {"videos": 7, "listed": whole}.items() <= coverage(split).items()
+    union = UnionSplit("train", [split])
+    assert {"videos": 7, "listed": whole}.items() <= coverage(union).items()
+    assert "joined" not in options or split.unlabelled().left_out == {}  # paths tell labels
 
 
 def test_a_limit_is_of_every_split_spread_over_classes_and_says_what_it_left_out(build):

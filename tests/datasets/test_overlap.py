@@ -8,7 +8,8 @@ import pytest
 
 from harness.datasets.concatenated_split import ConcatenatedSplit
 from harness.datasets.overlap import Overlap, absent_classes, overlap
-from harness.datasets.split_views import Relabelled, Subset
+from harness.datasets.split_views import FrameImages, Limited, Relabelled, Subset
+from harness.datasets.union import UnionSplit
 from harness.testing import MemorySplit, MovingSquares
 from harness.values import Box
 
@@ -47,6 +48,22 @@ def test_videos_joined_to_one_are_looked_at_one_by_one(with_train_videos):
     joined = ConcatenatedSplit(train)
     assert len(joined) == 1
     assert set(overlap(joined, test).equal) == {32, 33}
+
+
+def test_videos_of_a_union_that_are_joined_or_images_are_looked_at_one_by_one(with_train_videos):
+    train, test = with_train_videos({}, {"content": "encoded again"})
+    union = UnionSplit("train", [ConcatenatedSplit(Subset(train, range(20)).unlabelled()), Subset(train, range(20, 32))])
+    shared = overlap(Limited(union, range(len(union))), test)
+    (joined,) = (index for index, video in enumerate(union.videos) if video.frames > train.videos[0].frames)
+    assert (shared.equal, shared.similar) == ({32: joined}, {33: joined})
+
+
+def test_an_image_of_a_video_is_of_its_file(with_train_videos):
+    train, test = with_train_videos({}, {})
+    images = FrameImages.evenly(train, 2)
+    assert overlap(images, test).equal == {32: 15, 33: 17}
+    assert set(overlap(images, FrameImages.evenly(test, 3)).equal) == {96, 97, 98, 99, 100, 101}
+    assert set(overlap(UnionSplit("train", [images]), test).equal) == {32, 33}
 
 
 def test_classes_that_one_side_lacks():
