@@ -63,7 +63,8 @@ class Split(Protocol):
     def left_out(self) -> Mapping[str, str]:
         """Reason for each listed video that the split lacks, by its path.
 
-        Empty in an unlabelled split. A reason is a key of `harness.video.probe.REASONS`.
+        Of several videos of one file also by their ids. Empty in an unlabelled split. A reason is a key of
+        `harness.video.probe.REASONS`.
         """
         ...
 

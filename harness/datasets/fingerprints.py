@@ -122,7 +122,7 @@ def _agreement(ours: Tensor, theirs: Tensor, shown: Tensor, their_shown: Tensor)
 
 
 class Readable(Protocol):
-    """What is read of a split."""
+    """Part of a split that fingerprints are made of."""
 
     @property
     def name(self) -> str:

@@ -92,10 +92,12 @@ def read_split(
     videos: dict[str, Video] = {}
     segments: dict[int, Segment] = {}
     left_out: dict[str, str] = {}
+    shared = Counter(path for path, _ in {(entry.path, _name(entry)) for entry in listed})
     for entry in listed:
         record = records[entry.path]
         if record.reason:
-            left_out[plain(entry.path)] = record.reason
+            of_many = f": {_name(entry)}" if shared[entry.path] > 1 else ""
+            left_out[plain(entry.path) + of_many] = record.reason
             continue
         video = _video(entry, folder, record)
         if entry.cut and entry.seconds is not None and round(entry.seconds[0] * record.fps) >= record.frames:

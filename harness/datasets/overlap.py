@@ -57,7 +57,7 @@ def equal_videos(first: Split, second: Split) -> dict[int, int]:
 
 
 def _contents(split: Split, index: int) -> list[tuple[str, Box | None]]:
-    """Contents of the videos that one is made of, as far as they are known, and the parts of their pictures."""
+    """Known contents of the videos that one is made of, with their boxes."""
     sources = (one.videos[place] for one, place in source_videos(split, index))
     return [(video.content, video.box) for video in sources if video.content]
 

@@ -29,7 +29,9 @@ class Made(Protocol):
 
 
 def source_videos(split: Split, index: int, *, images: bool = True) -> list[tuple[Split, int]]:
-    """Find the videos of data sets that one is made of: their splits, and positions there.
+    """Find the videos of data sets that one is made of.
+
+    Each with its split, and its position there.
 
     Args:
         split: any split.

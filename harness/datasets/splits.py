@@ -36,7 +36,8 @@ class VideoSplit:
         videos: in a fixed order.
         classes: for each kind of label, the names of its classes.
         labelled: whether `videos` carry labels.
-        left_out: for the path of each video that the lists name and the split lacks, the reason.
+        left_out: for the path of each video that the lists name and the split lacks, the reason; with its id
+            behind where a file has several.
         _files: to decode, where the paths of `videos` are opaque.
         _segments: by position of the videos that are parts of their files.
         multilabel_classes: for each multi-label kind, the names of its classes.

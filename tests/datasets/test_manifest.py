@@ -17,6 +17,7 @@ from harness.datasets.checking import check
 from harness.datasets.derived import Derivation, derive
 from harness.datasets.manifest import Manifest
 from harness.errors import DataError, UsageError
+from harness.execution.plan import coverage
 from harness.testing import failures
 from harness.video.decode import decode
 from harness.video.write import write_video
@@ -352,6 +353,21 @@ def test_a_part_of_a_file_whose_last_frame_is_held(rows, write, tmp_path):
     assert len(index.read_text().splitlines()) == len(older) + 1  # of the part alone, and once
     Manifest().split("train")
     assert len(index.read_text().splitlines()) == len(older) + 1
+
+
+def test_each_part_of_a_file_that_cannot_be_used_is_left_out(rows, write, tmp_path):
+    (tmp_path / "bad.avi").write_bytes(b"no video")
+    bad = [rows[0] | {"path": "bad.avi", "start": f"{n / 10}", "end": f"{(n + 1) / 10}"} for n in range(9)]
+    write([*bad, *({**row, "start": "", "end": ""} for row in rows)])
+    split = Manifest(bad="skip").split("train")
+    assert len(split.left_out) == 9
+    assert "bad.avi: bad.avi 0.1-0.2" in split.left_out
+    assert coverage(split) | {"left_out": ""} == {
+        "videos": len(split),
+        "listed": len(split) + 9,
+        "reasons": {"not-video": 9},
+        "left_out": "",
+    }
 
 
 def test_parts_of_a_file_on_both_sides(rows, write):

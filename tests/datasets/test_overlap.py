@@ -52,7 +52,9 @@ def test_videos_joined_to_one_are_looked_at_one_by_one(with_train_videos):
 
 def test_videos_of_a_union_that_are_joined_or_images_are_looked_at_one_by_one(with_train_videos):
     train, test = with_train_videos({}, {"content": "encoded again"})
-    union = UnionSplit("train", [ConcatenatedSplit(Subset(train, range(20)).unlabelled()), Subset(train, range(20, 32))])
+    union = UnionSplit(
+        "train", [ConcatenatedSplit(Subset(train, range(20)).unlabelled()), Subset(train, range(20, 32))]
+    )
     shared = overlap(Limited(union, range(len(union))), test)
     (joined,) = (index for index, video in enumerate(union.videos) if video.frames > train.videos[0].frames)
     assert (shared.equal, shared.similar) == ({32: joined}, {33: joined})
