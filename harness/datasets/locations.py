@@ -11,6 +11,7 @@ import filelock
 
 from harness.errors import DataError, UsageError
 from harness.system import files, paths, plain_yaml
+from harness.system.presence import status
 
 
 def variable(name: str) -> str:
@@ -31,7 +32,7 @@ def located(name: str, told: Path | None = None) -> Path:
 
     Raises:
         UsageError: when nothing says where it lies.
-        DataError: when nothing is there, or the configuration file is broken.
+        DataError: when nothing is there, it cannot be reached, or the configuration file is broken.
     """
     text, source = os.environ.get(variable(name)), f"${variable(name)}"
     if told is not None:
@@ -49,7 +50,7 @@ def located(name: str, told: Path | None = None) -> Path:
     except RuntimeError as error:
         msg = f"data set {name!r}: {source} says that it lies at {text}, a home folder of nobody; write the path out"
         raise DataError(msg) from error
-    if not path.exists():
+    if not _there(path):
         msg = (
             f"data set {name!r}: {source} says that it lies at {path}, where nothing is; mount it, or correct the path"
         )
@@ -68,11 +69,11 @@ def holding(name: str, location: Path, part: str, places: Sequence[str], remedy:
         remedy: what to do when none of them holds it.
 
     Raises:
-        DataError: when none holds it.
+        DataError: when none holds it, or one before cannot be reached.
     """
     for place in places:
         folder = location.parent if place == ".." else location / place
-        if (folder / part).exists():
+        if _there(folder / part):
             return folder
     words = {"": "", "..": " or beside it"}
     others = "".join(words.get(place, f" or in {place} below it") for place in places)
@@ -106,10 +107,10 @@ def remembered() -> dict[str, str]:
     """Locations of data sets in the user's configuration.
 
     Raises:
-        DataError: when it is not `datasets: {name: path}`.
+        DataError: when it is not `datasets: {name: path}`, or cannot be reached.
     """
     file = paths.locations()
-    if not file.exists():
+    if not _there(file):
         return {}
     try:
         content = plain_yaml.read(file) or {}
@@ -121,3 +122,16 @@ def remembered() -> dict[str, str]:
         msg = f"{file}: {why} should hold `datasets: {{name: /path}}` and nothing else; correct or delete it"
         raise DataError(msg) from error
     return dict(places)
+
+
+def _there(path: Path) -> bool:
+    """Tell if a file or folder is there.
+
+    Raises:
+        DataError: when the system does not tell.
+    """
+    try:
+        return status(path) is not None
+    except OSError as error:
+        msg = f"{path}: cannot be reached ({error.strerror}); check its permissions and the disk"
+        raise DataError(msg, reason="unreadable") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import DataError
+from harness.system.presence import is_file
 
 REQUIRED = ("path", "split", "label")
 """Columns of every manifest.
@@ -39,10 +40,10 @@ def read(file: Path) -> Iterator[Mapping[str, Any]]:
             none, naming the row, counted from 1.
     """
     suffix = file.suffix.lower()
-    if suffix not in (".csv", ".json") or not file.is_file():
-        msg = f"{file}: a manifest is a file named *.csv or *.json; correct the path with `harness dataset add`"
-        raise DataError(msg)
     try:
+        if suffix not in (".csv", ".json") or not is_file(file):
+            msg = f"{file}: a manifest is a file named *.csv or *.json; correct the path with `harness dataset add`"
+            raise DataError(msg)
         text = file.read_text(encoding="utf-8-sig")
         return iter(_csv(text, file) if suffix == ".csv" else _json(text, file))
     except (OSError, ValueError, RecursionError, csv.Error) as error:

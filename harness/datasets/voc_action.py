@@ -17,6 +17,7 @@ from harness.datasets.listed_files import ListedFile, OnBadFile
 from harness.datasets.located import ListedDataset
 from harness.errors import DataError, UsageError
 from harness.functional.draws import draw_ranks
+from harness.system.presence import status
 from harness.values import Box
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class VOCAction2010(ListedDataset):
         year = f"VOC{self.year}"
         remedy = "unpack the training/validation data of that year there"
         folder = self.holding(f"{LISTS.as_posix()}/", ("", year, f"VOCdevkit/{year}"), remedy)
-        if self.year == 2010 and (folder / LISTS / "jumping_train.txt").exists():
+        if self.year == 2010 and status(folder / LISTS / "jumping_train.txt") is not None:
             msg = f"{folder}: has the action 'jumping', so it is not VOC2010; say where VOC2010 lies"
             raise DataError(msg)
         return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.datasets import locations
+from harness.datasets.manifest_file import read
 from harness.datasets.ucf101 import UCF101
 from harness.errors import DataError, UsageError
 
@@ -64,6 +66,56 @@ def test_a_data_set_takes_its_location_with_it_and_leaves_the_process_alone(fold
     assert pickle.loads(pickle.dumps(data)).location == data.location == folders[0]
     assert UCF101().location == folders[1]
     assert dict(os.environ) == environment
+
+
+def absent_in(unreachable, real):
+    return lambda path, **how: path not in unreachable and real(path, **how)
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """Let the system not tell whether some paths are there, as when a server is gone."""
+    unreachable = set()
+    real = Path.stat
+
+    def told(path, **how):
+        if path in unreachable:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return real(path, **how)
+
+    monkeypatch.setattr(Path, "stat", told)
+    for name in ("exists", "is_file", "is_dir"):  # which take an error for absent from Python 3.14 on
+        monkeypatch.setattr(Path, name, absent_in(unreachable, getattr(Path, name)))
+    return unreachable
+
+
+def test_a_configuration_that_cannot_be_reached_keeps_its_locations(folders, gone):
+    gone.add(locations.paths.locations())
+    with pytest.raises(DataError, match="cannot be reached"):
+        locations.remember("hmdb51", folders[0])
+    gone.clear()
+    assert locations.remembered() == {"ucf101": str(folders[2])}
+
+
+def test_a_place_that_cannot_be_reached_is_not_passed_over(folders, gone):
+    suite = folders[0]
+    for name in ("a", "b"):
+        (suite / name).mkdir()
+        (suite / name / "list.txt").touch()
+    gone.add(suite / "a" / "list.txt")
+    with pytest.raises(DataError, match=r"list\.txt: cannot be reached \(Stale"):
+        locations.holding("ucf101", suite, "list.txt", ("a", "b"), "fetch it")
+    gone.add(suite)
+    with pytest.raises(DataError, match=r"suite: cannot be reached \(Stale file handle\); check its permissions"):
+        locations.located("ucf101", suite)
+
+
+def test_a_manifest_that_cannot_be_reached(folders, gone):
+    file = folders[0] / "manifest.csv"
+    file.write_text("path,split,label\n")
+    gone.add(file)
+    with pytest.raises(DataError, match=r"cannot be read as CSV .*Stale file handle"):
+        read(file)
 
 
 def test_a_configuration_that_is_wrong(folders, monkeypatch):
