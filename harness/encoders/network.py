@@ -115,12 +115,14 @@ class NetworkEncoder:
     def encode_tokens(self, batch: VideoBatch, layer: str) -> Tensor:
         """Encode clips as tokens of `layer`, (B, N, D) float32.
 
-        Those of single frames are after each other.
+        Those of single frames are after each other. Maps may have their channels first or last: clips are square.
 
         Raises:
             UsageError: when the network has no such submodule, it gives nothing, or one vector for a clip.
         """
         output = self._output(batch, layer)
+        if output.ndim > 3 and output.shape[-1] != output.shape[-2] == output.shape[-3]:
+            output = output.movedim(-1, 1)
         tokens = as_tokens(output).reshape(len(batch), -1, output.shape[1 if output.ndim > 3 else -1])
         if tokens.shape[1] == 1:
             msg = f"layer {layer!r} gives one vector for a clip, {tuple(output.shape)}; expected tokens or a map"

@@ -198,6 +198,18 @@ def test_the_tokens_of_frames_are_after_each_other():
     assert frames.encode_tokens(CLIPS, "pool").shape == (5, 4, 7 * 16)
 
 
+@pytest.mark.parametrize("over", ["frames", "clip"])
+def test_the_tokens_of_a_map_whose_channels_are_last_are_its_places(over):
+    class ChannelsLast(nn.Module):
+        def forward(self, clips):
+            clips = clips.movedim(1, -1)
+            return clips.flatten(0, 1) if over == "frames" else clips
+
+    encoder = NetworkEncoder(nn.Sequential(nn.AvgPool3d((1, 8, 8)), nn.Identity(), ChannelsLast()), INPUTS)
+    assert encoder.probe("2", tokens=True) == (4 * 16, 3)
+    torch.testing.assert_close(encoder.encode_tokens(CLIPS, "2"), encoder.encode_tokens(CLIPS, "1"))
+
+
 def test_a_layer_of_one_vector_has_no_tokens():
     encoder = NetworkEncoder(nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten()), INPUTS)
     with pytest.raises(UsageError, match=r"layer '1' gives one vector for a clip, \(5, 3\); expected tokens or a map"):
