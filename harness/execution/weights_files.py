@@ -74,7 +74,10 @@ def _published(start: Start, backbone: Choice | None, *, download: bool = False)
     from harness.backbones.libraries.stores import library_weights  # imports torch, which listing does without
 
     tag = start.weights.partition(":")[2]
-    return library_weights(backbone.name if backbone else "", tag, download=download)
+    if backbone is None:
+        return library_weights("", tag, download=download)
+    size = backbone.options.get("size")
+    return library_weights(backbone.name, tag, size=size if isinstance(size, int) else None, download=download)
 
 
 def _starts(suite: Suite, plugins: Plugins) -> list[tuple[Start, tuple[Choice, ...]]]:

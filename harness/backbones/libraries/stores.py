@@ -120,16 +120,18 @@ class Repository:
         return Path(hub.hf_hub_download(self.name, last))
 
 
-def library_weights(backbone: str, tag: str = "", *, download: bool = False) -> Path:
+def library_weights(backbone: str, tag: str = "", *, size: int | None = None, download: bool = False) -> Path:
     """Locate the weights that a library publishes for one of its models.
 
     Args:
         backbone: `library:model`.
         tag: name of the weights, where there are several for a model; the library's default when empty.
+        size: of a frame in pixels, where it is not that of the library's default weights.
         download: whether they are fetched where they are not here.
 
     Raises:
-        UsageError: when the backbone is of no library, it publishes no such weights, or they are not here.
+        UsageError: when the backbone is of no library, it publishes no such weights, they are not here, or learnt
+            from other pixels than the backbone sees.
         DataError: when they cannot be fetched.
     """
     library, _, model = backbone.partition(":")
@@ -138,6 +140,8 @@ def library_weights(backbone: str, tag: str = "", *, download: bool = False) -> 
         msg = f"backbone {backbone!r} is of no library that publishes weights ({known}); name a file in `weights`"
         raise UsageError(msg)
     published = _PUBLISHED[library](model, tag)
+    if library == TORCHVISION.name and tag:
+        _refuse_other_pixels(model, tag, size)
     path = published.find()
     if path is not None:
         return path
@@ -161,6 +165,22 @@ def _of_torchvision(model: str, tag: str) -> Published:
     if tag and tag not in weights.__members__:
         raise unknown(f"weights of torchvision:{model}:", tag, weights.__members__)
     return Address((weights[tag] if tag else weights.DEFAULT).url)
+
+
+def _refuse_other_pixels(model: str, tag: str, size: int | None) -> None:
+    """Refuse weights of torchvision that learnt from other pixels.
+
+    Other than those of the default weights, which the backbone sees. Frames may be cut out of slightly larger ones.
+    """
+    weights: Any = import_library(TORCHVISION, "torchvision.models").get_model_weights(model)
+    own, usual = weights[tag].transforms(), weights.DEFAULT.transforms()
+    if (list(own.mean), list(own.std)) != (list(usual.mean), list(usual.std)):
+        msg = f"weights {tag} of torchvision:{model} want pixels normalised in another way than its others; take those"
+        raise UsageError(msg)
+    wanted, seen = own.crop_size[0], usual.crop_size[0] if size is None else size
+    if wanted != usual.crop_size[0] and wanted != seen:
+        msg = f"weights {tag} of torchvision:{model} are for frames of {wanted} pixels, not {seen}"
+        raise UsageError(f"{msg}; say `size: {wanted}` in the options of the backbone")
 
 
 def _of_timm(model: str, tag: str) -> Published:

@@ -99,6 +99,18 @@ def test_a_file_is_fetched_when_asked_and_what_fails_is_one_line(cache, tmp_path
     assert "\n" not in str(caught.value)
 
 
+def test_weights_of_torchvision_for_other_pixels_are_refused(cache):
+    big = "IMAGENET1K_SWAG_E2E_V1"
+    for size in (None, 224):
+        with pytest.raises(UsageError, match=r"frames of 384 pixels, not 224; say `size: 384` in the options"):
+            library_weights("torchvision:regnet_y_16gf", big, size=size)
+    with pytest.raises(UsageError, match="normalised in another way than its others"):
+        library_weights("torchvision:vgg16", "IMAGENET1K_FEATURES")
+    for model, tag, size in (("regnet_y_16gf", big, 384), ("resnet50", "IMAGENET1K_V1", None), ("resnet50", "", 96)):
+        with pytest.raises(UsageError, match="not on this machine"):
+            library_weights(f"torchvision:{model}", tag, size=size)
+
+
 @pytest.mark.parametrize(
     ("name", "length", "problem"),
     [("R50.pyth", "9", "5 of 9 bytes came"), ("r3d-b3b3357e.pth", None, "SHA-256 begins with 2d711642, not with b3")],
