@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import av
 import av.filter
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData
 from av.stream import Disposition
 
 from harness.errors import DataError
@@ -183,13 +183,13 @@ def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     Also None where PyAV does not tell: it lists no side data where it has no name of one.
     """
     try:
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:
         try:
-            matrix = _without_exif(frame).side_data.get(Type.DISPLAYMATRIX)
+            matrix = _without_exif(frame).side_data.get("DISPLAYMATRIX")
         except (ValueError, av.FFmpegError):
             return None
-    return None if matrix is None else struct.unpack("=9i", bytes(matrix))
+    return struct.unpack("=9i", bytes(matrix)) if isinstance(matrix, SideData) else None
 
 
 def _without_exif(frame: VideoFrame) -> VideoFrame:
