@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path, PurePosixPath
 
 from harness.store.faults import storing
@@ -18,6 +19,8 @@ TRAINING = "training"
 """Folder of a fit with its logs and checkpoints, which nobody loads."""
 OF = "of"
 """Name in `FIT` of the key of the whole fit; of an encoder after a share of it."""
+_LEFT = re.compile(r"\..*\.tmp|\.nfs.*", re.DOTALL)
+"""Names of files that a killed process left, or NFS keeps while they are open."""
 
 
 def saved_checksums(folder: Path) -> dict[str, str]:
@@ -25,6 +28,7 @@ def saved_checksums(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
     own = {name: path for name, path in names.items() if name != FIT and not name.startswith(f"{TRAINING}/")}
+    own = {name: path for name, path in own.items() if not _LEFT.fullmatch(path.name)}
     return {name: file_checksum(path) for name, path in own.items()}
 
 
@@ -49,6 +53,8 @@ def _damage(folder: Path) -> str:
     for name, value in expected.items():
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             return f"{FIT} names a file outside of it"
+        if _LEFT.fullmatch(PurePosixPath(name).name):  # older versions took them for files of the fit
+            continue
         try:
             found = file_checksum(folder / name)
         except FileNotFoundError:

@@ -36,6 +36,18 @@ def test_a_whole_fit_is_loaded(fit, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_what_a_killed_process_left_is_no_file_of_a_fit(fit):
+    left = (".weights.safetensors.x1.tmp", "tables/.a.npy.x2.tmp", "tables/.nfs0001")
+    for name in left:
+        files.write_bytes(fit / name, b"half")
+    assert sorted(fits.saved_checksums(fit)) == ["tables/a.npy", "weights.safetensors"]
+    of_older_version = {**fits.saved_checksums(fit), **dict.fromkeys(left, "0")}
+    files.write_json(fit / fits.FIT, {"seed": 0, fits.CHECKSUMS: of_older_version})
+    for name in left:
+        (fit / name).unlink()
+    assert fits.damage(fit) == ""
+
+
 def test_none_is_no_damaged_one(fit):
     (fit / fits.FIT).unlink()
     assert not fits.is_stored(fit)
