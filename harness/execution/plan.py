@@ -289,6 +289,7 @@ class Planner:
             precision="fp32" if read is None else cell.precision,
             promise=promise,
             code=digest(codes),
+            training=known["training"],
             key=keys.fit_key(**known, seed=cell.seed),
         )
         return spec, known

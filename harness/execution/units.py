@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     import filelock
 
     from harness.backbones.start import Start
+    from harness.cards import DatasetCard
     from harness.interfaces import Backbone, Dataset, Method, Split
+    from harness.store.choices import Choice
 
 WEIGHTS = "weights"
 """Name of what is recorded of loaded weights."""
@@ -110,11 +112,16 @@ class Workshop:
         return lock(self.workplace.store, name)
 
     def training(self, spec: FitSpec) -> Split:
-        """Training split that a fit learns from."""
+        """Training split that a fit learns from.
+
+        Raises:
+            DataError: when it is not the planned one.
+        """
         if spec.pretraining is None:
             split: Split = unread("pretraining", spec.method)
             return split
-        return self.sources.training(spec.pretraining, supervised=spec.supervised)
+        split = self.sources.training(spec.pretraining, supervised=spec.supervised)
+        return _as_planned(split, spec.training, spec.pretraining)
 
     def cached(self, encoder: Encoder, key: str, code: str, loaded: str | None = None) -> CachedEncoder:
         """The encoder of a fit, with the features that the store has of it by some code.
@@ -257,15 +264,58 @@ def evaluate(spec: EvalSpec, workshop: Workshop) -> Evaluation:
 
     Raises:
         HarnessError: as the evaluator; also when it changed the encoder, or gave what cannot be stored.
+        DataError: when the data are not the planned ones.
     """
+    identity, manifests = spec.identity, spec.protocol["manifests"]
+    for name in sorted({one.encoding.split for one in spec.encodings}):
+        _as_planned(workshop.sources.split(identity.data, name), manifests.get(name), identity.data)
     for encoding in spec.encodings:
         encode(encoding, workshop)
-    identity = spec.identity
-    data = workshop.sources.dataset(identity.data)
+    data = _PlannedDataset(workshop.sources.dataset(identity.data), manifests, identity.data)
     evaluator = workshop.plugins.evaluators.build(identity.evaluator.name, identity.evaluator.options)
     loaded = {part.key: load(part, workshop) for part in spec.row.fits}
     encoder = _frozen(spec.row, loaded, spec.encoding_code, workshop)
     return measured(evaluator, encoder, list(loaded.values()), data, seed=identity.seed)
+
+
+class _PlannedDataset:
+    """Data set of a cell, which gives the planned splits alone.
+
+    Args:
+        data: the data set, as it is here and now.
+        manifests: of the planned splits.
+        choice: as the suite names it.
+    """
+
+    def __init__(self, data: Dataset, manifests: Mapping[str, str], choice: Choice) -> None:
+        self._data = data
+        self._manifests = manifests
+        self._choice = choice
+
+    @property
+    def card(self) -> DatasetCard:
+        """Card of the data set."""
+        return self._data.card
+
+    def split(self, name: str) -> Split:
+        """Read the split `name`.
+
+        Raises:
+            UsageError: when there is no such split.
+            DataError: when files are missing or damaged, or the split is not the planned one.
+        """
+        return _as_planned(self._data.split(name), self._manifests.get(name), self._choice)
+
+
+def _as_planned(split: Split, manifest: str | None, choice: Choice) -> Split:
+    """Expect a split to be the planned one, where keys are made of it."""
+    if manifest not in (split.manifest, None):
+        msg = (
+            f"{choice.label}: its split {split.name!r} here is not as planned: files or labels changed meanwhile, or a "
+            "worker has others; run again, with --retry-failed where they are as they were"
+        )
+        raise DataError(msg)
+    return split
 
 
 def measured(

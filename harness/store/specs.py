@@ -39,6 +39,8 @@ class FitSpec:
     """Precision in which its network is fitted and encodes."""
     code: str = ""
     """Hash of the code of its method, its backbone and the way to its data."""
+    training: str = ""
+    """Manifest of the training split as the method sees it; empty where it reads none."""
     whole: FitSpec | None = None
     """The fit of which this is the encoder after a share; None for a whole fit."""
 

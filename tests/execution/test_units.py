@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+from harness.errors import DataError
 from harness.execution import units
 from harness.execution.plan import plan_suite
 from harness.execution.sources import DataSources
@@ -17,6 +18,7 @@ from harness.plugins.manager import Plugins
 from harness.store import keys
 from harness.store.specs import Composite
 from harness.suites.schema import Suite
+from harness.testing.fixtures import MovingSquares
 
 
 @pytest.fixture
@@ -123,22 +125,52 @@ def test_a_unit_of_a_composite_too(plan, do, tmp_path, one_thread):
 
 
 def test_a_score_on_data_whose_test_videos_are_in_train_says_so(plan, tmp_path, monkeypatch):
+    read = MovingSquares.split
+
+    def leaking(self, name):
+        split, train = read(self, name), read(self, "train")
+        if name == "train":
+            return split
+        videos, frames = (*split.videos[3:], *train.videos[:3]), (*split.frames[3:], *train.frames[:3])
+        return dataclasses.replace(split, videos=videos, frames=frames)
+
+    def faults(unit):
+        workshop = units.Workshop(Workplace(store=tmp_path / "store"))
+        units.fit(unit.row, workshop)
+        return units.measure(unit.evaluations[0], workshop).run.provenance.get("data_faults", {})
+
+    assert not faults(*plan("counted")).get("shared", {}).get("train", {}).get("equal")
+    monkeypatch.setattr(MovingSquares, "split", leaking)
+    assert faults(*plan("counted"))["shared"]["train"]["equal"] == 3
+
+
+def test_data_that_changed_after_the_plan_give_no_number_of_its_keys(plan, tmp_path, monkeypatch):
     (unit,) = plan("counted")
-    workshop = units.Workshop(Workplace(store=tmp_path / "store"))
-    read = workshop.sources.split
+    cell, store = unit.evaluations[0], tmp_path / "store"
+    read = MovingSquares.split
 
-    def leaking(choice, name):
-        split = read(choice, name)
-        copies = (*split.videos[3:], *read(choice, "train").videos[:3]) if name == "test" else split.videos
-        frames = (*split.frames[3:], *read(choice, "train").frames[:3]) if name == "test" else split.frames
-        return dataclasses.replace(split, videos=copies, frames=frames)
+    def fewer(self, name):
+        split = read(self, name)
+        return dataclasses.replace(split, videos=split.videos[1:], frames=split.frames[1:])
 
-    units.fit(unit.row, workshop)
-    sound = units.measure(unit.evaluations[0], workshop).run.provenance.get("data_faults", {})
-    assert not sound.get("shared", {}).get("train", {}).get("equal")
-    monkeypatch.setattr(workshop.sources, "split", leaking)
-    faults = units.measure(unit.evaluations[0], workshop).run.provenance["data_faults"]
-    assert faults["shared"]["train"]["equal"] == 3
+    def workshop():
+        return units.Workshop(Workplace(store=store))
+
+    before = workshop()
+    monkeypatch.setattr(MovingSquares, "split", fewer)
+    with pytest.raises(DataError, match=r"blobs: its split 'train' here is not as planned: .*--retry-failed"):
+        units.fit(unit.row, workshop())
+    assert not (store / "fits").exists()
+    monkeypatch.setattr(MovingSquares, "split", read)
+    units.fit(unit.row, before)
+    for name in ("train", "test"):
+        before.sources.split(cell.identity.data, name)
+    monkeypatch.setattr(MovingSquares, "split", fewer)
+    with pytest.raises(DataError, match=r"blobs: its split 't.*' here is not as planned"):
+        units.evaluate(cell, workshop())
+    assert not any((store / "features").glob("*"))
+    with pytest.raises(DataError, match=r"blobs: its split 't.*' here is not as planned"):
+        units.evaluate(cell, before)  # which reads for the evaluator once more
 
 
 def test_what_goes_wrong_is_told(plan, do, tmp_path):
