@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, HarnessError, UsageError
 from harness.execution.sources import DataSources
 from harness.execution.unread import unread
+from harness.system import progress
 
 if TYPE_CHECKING:
     from harness.encoders.frozen import CachedEncoder
@@ -80,6 +81,9 @@ def _built(plugins: Plugins, method: Choice, backbone: Choice | None) -> tuple[M
 def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> CachedEncoder:
     """The encoder that the run measured, with the features that the store has of it.
 
+    Where its fit would have another key now, features are encoded anew and not stored: its key names those that its
+    own code gives.
+
     Raises:
         DataError: when its encoder is not stored, or cannot be read.
         UsageError: when the method, the backbone or the data set is not installed.
@@ -89,7 +93,23 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
 
     stored = stored_encoder(plugins, store, run)
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
-    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=store.folder / "features")
+    folder = store.folder / "features" if _has_key_of_now(plugins, run) else None
+    if folder is None:
+        progress.say(f"run {run.key[:12]}: code or data of its fit are others here; its features are not stored")
+    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=folder)
+
+
+def _has_key_of_now(plugins: Plugins, run: Run) -> bool:
+    """True if the fit of a run would have its key now; False where nobody can say."""
+    from harness.execution.plan import Planner
+
+    cell, sources = run.identity, DataSources(plugins)
+    learnt = (cell.pretraining, *cell.further_data)
+    try:
+        ready = sources.ready(*(choice for choice in learnt if choice is not None))
+        return ready and Planner(plugins, sources).row(cell).key == run.fit_key
+    except HarnessError:
+        return False
 
 
 def dataset(plugins: Plugins, run: Run) -> Dataset:

@@ -7,7 +7,8 @@ import threading
 
 import filelock
 
-from harness.execution import restore
+from harness.execution import plan, restore
+from harness.execution.codes import fit_codes
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.system import paths
@@ -55,3 +56,15 @@ def test_damaged_features_are_written_again_by_one_process(run, toy):
         assert given == []
     waiting.join()
     assert given[0].equal(expected)
+
+
+def test_code_that_changed_after_a_fit_stores_no_features_under_its_key(compute, monkeypatch, capsys):
+    suite = {"name": "toy", "title": "Toy", "frames": 512, "methods": ["random_init"], "backbones": ["small_2d"]}
+    (stored,), plugins = compute({**suite, "pretraining": ["blobs"], "evaluators": ["knn"], "seeds": [0]}), Plugins()
+    monkeypatch.setattr(plan, "fit_codes", lambda *arguments: {**fit_codes(*arguments), "backbone_code": "edited"})
+    before = sorted((paths.store() / "features").iterdir())
+    encoder = restore.frozen(plugins, Store(paths.store()), stored)
+    assert "code or data of its fit are others here; its features are not stored" in capsys.readouterr().err
+    split = restore.dataset(plugins, stored).split("test")
+    assert len(encoder.asking(Encoding(clips=2)).features(split).vectors) == len(split)
+    assert sorted((paths.store() / "features").iterdir()) == before
