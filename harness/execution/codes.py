@@ -14,7 +14,7 @@ from harness.system.hashing import digest
 
 if TYPE_CHECKING:
     from harness.execution.sources import DataSources
-    from harness.interfaces import Backbone, Method
+    from harness.interfaces import Backbone, Evaluator, Method
     from harness.plugins.manager import Plugins
     from harness.store.choices import Choice
     from harness.store.specs import EvalSpec, FitSpec
@@ -43,6 +43,19 @@ def fit_codes(
         "backbone_code": "" if backbone is None else code_hash(type(backbone)),
         "training_code": "" if learnt is None else keys.fitting_code(*sources.kinds(learnt)),
     }
+
+
+def cell_code(name: str, evaluator: Evaluator, data: Choice, plugins: Plugins, sources: DataSources) -> str:
+    """Hash of the code of a cell beside its row.
+
+    Args:
+        name: of the evaluator.
+        evaluator: built; with options of its features it is of another class than the registered one.
+        data: the data set measured on.
+        plugins: where names are looked up.
+        sources: of the data.
+    """
+    return keys.measuring_code(sources.kind(data), type(evaluator), plugins.evaluators.load(name))
 
 
 def expect_fit(spec: FitSpec, plugins: Plugins, sources: DataSources) -> None:
@@ -76,10 +89,11 @@ def expect_cell(spec: EvalSpec, plugins: Plugins, sources: DataSources, known: s
         if fit.key not in known:
             expect_fit(fit, plugins, sources)
             known.add(fit.key)
-    evaluator, data = plugins.evaluators.load(spec.identity.evaluator.name), sources.kind(spec.identity.data)
-    planned = spec.protocol["evaluator_code"], spec.encoding_code
-    if (keys.measuring_code(evaluator, data), keys.encoding_code(data)) != planned:
-        raise _changed(f"{spec.identity.evaluator.label} on {spec.identity.data.label}")
+    chosen, data = spec.identity.evaluator, spec.identity.data
+    evaluator = plugins.evaluators.draft(chosen.name, chosen.options)
+    code = cell_code(chosen.name, evaluator, data, plugins, sources), keys.encoding_code(sources.kind(data))
+    if code != (spec.protocol["evaluator_code"], spec.encoding_code):
+        raise _changed(f"{chosen.label} on {data.label}")
 
 
 def _changed(label: str) -> PluginError:

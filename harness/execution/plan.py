@@ -14,7 +14,7 @@ from harness.datasets.split_views import FrameImages, source_videos
 from harness.errors import PluginError, UsageError, contract_of, unknown
 from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
-from harness.execution.codes import fit_codes
+from harness.execution.codes import cell_code, fit_codes
 from harness.execution.spelling import canonical
 from harness.execution.starting_fits import expect_network_of, expect_one_fold, fit_cell, start_after
 from harness.execution.unread import unread
@@ -345,7 +345,7 @@ class Planner:
         splits = {name: sources.split(cell.data, name) for name in data.card.splits}
         return keys.protocol(
             evaluator=_completed(cell.evaluator, plugins.evaluators),
-            evaluator_code=keys.measuring_code(plugins.evaluators.load(cell.evaluator.name), sources.kind(cell.data)),
+            evaluator_code=cell_code(cell.evaluator.name, evaluator, cell.data, plugins, sources),
             source=evaluator.card.protocol,
             data=_completed(cell.data, plugins.datasets),
             manifests={name: _manifest(split, cell.data) for name, split in splits.items()},

@@ -38,11 +38,16 @@ def encoding_code(dataset: type) -> str:
     return code_hash(*READING, *ENCODING, dataset)
 
 
-def measuring_code(evaluator: type, dataset: type) -> str:
-    """Hash the code between the files of a data set and a score."""
+def measuring_code(dataset: type, *evaluators: type) -> str:
+    """Hash the code between the files of a data set and a score.
+
+    Args:
+        dataset: class of the data.
+        evaluators: class of the evaluator, and of that which applies options to it.
+    """
     return digest(
         {
-            "code": code_hash(*READING, *ENCODING, dataset, evaluator),
+            "code": code_hash(*READING, *ENCODING, dataset, *evaluators),
             "units": [module_hash(module) for module in UNITS],
         }
     )

@@ -26,7 +26,7 @@ SUITE = {
     "methods": ["random_init", "supervised"],
     "backbones": ["small_2d", "small_3d"],
     "pretraining": ["blobs"],
-    "evaluators": ["knn", "clustering"],
+    "evaluators": ["knn", {"name": "clustering", "precision": "float16"}],
     "seeds": [0],
 }
 NOTHING: set[str] = set()
@@ -79,6 +79,7 @@ EDITS = [
     ("store/features.py", *ADDED, FEATURES | RUNS | DRAWN),
     ("evaluators/knn.py", *ADDED, KNN),
     ("evaluators/cards.py", *ADDED, NOTHING),
+    ("evaluators/encoding_options.py", *ADDED, CLUSTERING),
     ("execution/units.py", *ADDED, RUNS),
     ("execution/stored_encoders.py", *ADDED, RUNS),
     ("execution/executor.py", *ADDED, NOTHING),
