@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,6 +257,9 @@ class BackboneRegistry(Registry["Backbone"]):
         own = {option: value for option, value in options.items() if option in self.parameters(name)}
         handed_on = {option: value for option, value in options.items() if option not in own}
         for option, value in handed_on.items():
+            if not option.isidentifier() or keyword.iskeyword(option):  # an exported example writes it as Python
+                msg = f"backbone {name!r}: option {option!r} is no name that a keyword of Python can have"
+                raise UsageError(msg)
             if not (is_finite(value) and is_json(value)):
                 raise self._wrong(name, option, value, "expected what a suite file can say")
         return {**super()._checked(name, own), **handed_on}

@@ -85,6 +85,8 @@ def test_a_model_is_built_once(registry):
         ("shelf:first", {"frames": "x"}, r"backbone 'shelf:first': option frames='x': "),
         ("shelf:first", {"width": math.inf}, "option width=inf: expected what a suite file can say"),
         ("shelf:first", {"width": {1}}, r"option width=\{1\}: expected what a suite file can say"),
+        ("shelf:first", {"a=print(), b": None}, r"option 'a=print\(\), b' is no name that a keyword of Python"),
+        ("shelf:first", {"class": 1}, "option 'class' is no name"),
         ("shelf:first", {"width": 0}, r"cannot be built with these options: AssertionError: no width, no network$"),
     ],
 )
