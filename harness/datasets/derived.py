@@ -37,7 +37,7 @@ class Derivation(pydantic.BaseModel):
     limit: Count | None = None
     """Number of videos of each split, to try things out.
 
-    They are spread over the classes, and rows on them are never ranked.
+    They are spread over the classes, of a subset where there is one; rows on them are never ranked.
     """
     images: Count | None = None
     """Number of frames of each video, each as an image of its own."""
@@ -85,10 +85,10 @@ class Derived:
         split, wanted = self._dataset.split(name), self._derivation
         if wanted.labels:
             split = _relabelled(split, wanted.labels)
-        if wanted.limit is not None and wanted.limit < len(split):
-            split = _limited(split, wanted.limit)
         if name == "train" and wanted.subset is not None:
             split = _subset(split, wanted.subset, wanted.subset_seed)
+        if wanted.limit is not None and wanted.limit < len(split):
+            split = _limited(split, wanted.limit)
         if wanted.images is not None:
             split = FrameImages.evenly(split, wanted.images)
         if name == "train" and wanted.joined:

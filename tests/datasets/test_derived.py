@@ -52,6 +52,15 @@ def test_subsets_are_nested_and_leave_the_test_split_alone(build):
     assert not any(video.labels or video.group for video in bare.videos)
 
 
+def test_a_limit_is_of_the_subset(build):
+    subset = build(subset=10).split("train")
+    limited = build(subset=10, limit=4).split("train")
+    assert len(limited) == 4
+    assert set(ids(limited)) < set(ids(subset))
+    assert coverage(limited)["listed"] == 10
+    assert ids(build(subset=3, limit=4).split("train")) == ids(build(subset=3).split("train"))
+
+
 def test_images_are_evenly_spaced_frames(build):
     videos, images = build().split("test"), build(images=2).split("test")
     assert len(images) == 2 * len(videos)
