@@ -182,8 +182,8 @@ def _restores(store: Store, own: Run, other: Run) -> bool:
 
 def _conflict(own: Run, other: Run, card_of: CardOf) -> str | None:
     """Say how two runs of one key differ beyond the tolerance; None where they do not."""
-    if (own.identity, own.protocol_id) != (other.identity, other.protocol_id):
-        return "it is of another cell or protocol"
+    if own.protocol_id != other.protocol_id:  # names of composites and files are in no key, and may differ
+        return "it is of another protocol"
     card = card_of(own.identity.evaluator.name)
     if card is None:
         return (
@@ -206,13 +206,20 @@ def _merge_fit(store: Store, folder: Path, merged: Merged) -> None:
     except (DataError, OSError) as error:
         merged.refused.append(str(error))
         return
-    with storing(store.folder), lock(store.folder, folder.name), lock(store.folder, f"fit-{folder.name}"):
+    whole = fits.whole_of(folder)
+    names = [folder.name, *([fits.along_lock(whole)] if whole else []), f"fit-{folder.name}"]  # as a fit takes them
+    with storing(store.folder), contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(lock(store.folder, name))
         if (place / fits.FIT).exists():
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".merge-", dir=place.parent) as temporary:
             copied = Path(temporary) / folder.name
             shutil.copytree(folder, copied, symlinks=True)
+            for path in (copied, *copied.rglob("*")):
+                if path.is_dir():  # a folder that cannot be written moves nowhere
+                    path.chmod(path.stat().st_mode | stat.S_IRWXU)
             shutil.rmtree(place, ignore_errors=True)  # one that was never finished
             copied.replace(place)
         files.sync_folder(place.parent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from harness.store.faults import storing
 from harness.system import progress
@@ -76,6 +76,15 @@ def along_lock(whole: str) -> str:
         whole: key of the whole fit.
     """
     return f"along-{whole}"
+
+
+def whole_of(folder: Path) -> str:
+    """Key of the whole fit that a stored one is a share of; empty for others."""
+    try:
+        whole = json.loads((folder / FIT).read_bytes()).get(OF)
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return whole if isinstance(whole, str) and PurePath(whole).name == whole else ""
 
 
 def is_stored(folder: Path) -> bool:

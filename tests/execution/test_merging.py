@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import zipfile
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 
 from harness.cards import EvaluatorCard, Metric
 from harness.errors import UsageError
+from harness.execution import merging
 from harness.execution.merging import merge
 from harness.store import fits
 from harness.store.archive import write_archive
 from harness.store.choices import Choice
 from harness.store.class_scores import record_of, to_bytes
+from harness.store.locks import lock
 from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 from harness.system import files
@@ -94,11 +97,19 @@ def test_without_the_evaluator_scores_have_to_be_equal(tmp_path):
     assert merged(ours, ours, card=None).conflicts == []
 
 
+def test_another_name_of_one_cell_is_no_conflict(tmp_path):
+    one = run("a" * 20)
+    other = one.model_copy(update={"identity": one.identity.model_copy(update={"method": Choice(name="both")})})
+    ours, theirs = store_of(tmp_path / "ours", one), store_of(tmp_path / "theirs", other)
+    report = merged(ours, theirs)
+    assert (report.same, report.conflicts) == (1, [])
+
+
 def test_another_protocol_under_one_key_is_a_conflict(tmp_path):
     ours = store_of(tmp_path / "ours", run("a" * 20))
     theirs = store_of(tmp_path / "theirs", run("a" * 20, protocol_id="q"))
     (line,) = merged(ours, theirs).conflicts
-    assert "another cell or protocol" in line
+    assert "another protocol" in line
 
 
 def test_a_run_that_is_done_comes_before_one_that_failed(tmp_path):
@@ -107,6 +118,34 @@ def test_a_run_that_is_done_comes_before_one_that_failed(tmp_path):
     report = merged(ours, theirs)
     assert (report.taken, report.conflicts) == (["a" * 20], [])
     assert [ours.status(key) for key in ("a" * 20, "b" * 20)] == ["done", "done"]
+
+
+def test_fits_of_folders_that_cannot_be_written_are_taken(tmp_path):
+    ours, theirs = Store(tmp_path / "ours"), store_of(tmp_path / "theirs")
+    folder = add_fit(theirs, "f1")
+    files.write_text(folder / "training" / "log", "1")
+    folders = (folder / "training", folder)
+    for each in folders:
+        each.chmod(0o555)
+    (theirs.folder / "runs").mkdir(exist_ok=True)
+    assert merged(ours, theirs).fits == 1
+    taken = ours.folder / "fits" / "f1"
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (taken, taken / "training")] == [0o755] * 2
+    assert fits.damage(taken) == ""
+    for each in folders:
+        each.chmod(0o755)
+
+
+def test_a_share_waits_for_the_fit_that_keeps_others(tmp_path, monkeypatch):
+    ours, theirs = Store(tmp_path / "ours"), store_of(tmp_path / "theirs", run("a" * 20))
+    folder = add_fit(theirs, "f2")
+    taken = []
+    monkeypatch.setattr(merging, "lock", lambda store, name: taken.append(name) or lock(store, name))
+    for whole, expected in (("f7", ["f2", "along-f7", "fit-f2"]), ("../f7", ["f2", "fit-f2"])):
+        files.write_json(folder / fits.FIT, {fits.CHECKSUMS: fits.saved_checksums(folder), fits.OF: whole})
+        merged(ours, theirs)
+        assert taken == expected
+        taken.clear()
 
 
 def test_damaged_runs_and_fits_are_refused_and_the_rest_taken(tmp_path):
