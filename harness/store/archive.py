@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 ABOUT = "pack.json"
 """Name of the file in an archive that says what it is of."""
-LARGEST_RUN, LARGEST_PICTURE = 200_000_000, 50_000_000
-"""Bytes of a record and of a picture, at most."""
+LARGEST_ABOUT, LARGEST_RUN, LARGEST_PICTURE = 1_000_000, 200_000_000, 50_000_000
+"""Bytes of `ABOUT`, a record and a picture, at most."""
 TIGHT = 200
 """Bytes that one byte of an archive may become, in members of over a megabyte."""
 _RUN = re.compile(r"runs/([0-9a-f]{8,128})\.json")
@@ -150,7 +150,7 @@ class Archive:
         with contextlib.ExitStack() as stack:
             try:
                 archive = stack.enter_context(zipfile.ZipFile(path))
-                version = json.loads(read_member(archive, ABOUT, LARGEST_RUN))["format"]
+                version = json.loads(read_member(archive, ABOUT, LARGEST_ABOUT))["format"]
             except _UNREADABLE as error:
                 msg = f"{printable(str(path))}: no archive of `harness pack` ({printable(str(error))})"
                 raise DataError(msg) from error

@@ -115,6 +115,14 @@ def test_a_member_that_would_become_too_large_is_refused(packed):
         archive.read(KEY)
 
 
+def test_a_bomb_that_says_what_an_archive_is_of_is_refused(tmp_path):
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(ABOUT, '{"format": 1, "x": [' + "[]," * 400_000 + "[]]}")
+    with pytest.raises(DataError, match=r"pack\.json has 1,\d+,\d+ bytes, expected"), Archive.open(bomb):
+        pass
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
 def test_a_damaged_member_is_named(packed, method):
     other = packed[0].with_name("other.zip")
