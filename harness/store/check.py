@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import filelock
+
 from harness.errors import HarnessError
 from harness.store import class_scores, fits, runs
 from harness.store.features import FeatureFile
+from harness.store.locks import lock
 from harness.system import progress
 from harness.system.damage import FOLDER, set_aside
+
+_LOCKS = {"fits": "fit-{}", "features": "features-{}"}
+"""Names of the locks under which things are made, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,37 @@ def check_store(folder: Path, further: Iterable[Stored] = ()) -> StoreReport:
 
 
 def mend(folder: Path, report: StoreReport) -> list[str]:
-    """Set aside all that is damaged; a line for each."""
-    return [set_aside(one.path, folder / FOLDER / one.kind, problem) for one, problem in report.damaged]
+    """Set aside all that is damaged still; a line for each.
+
+    What a process is making again is left to it.
+
+    Raises:
+        StoreError: when something cannot be read.
+    """
+    lines = []
+    for one, _ in report.damaged:
+        with contextlib.suppress(FileNotFoundError, filelock.Timeout), _locked(folder, one):
+            if problem := one.damage(one.path):
+                lines.append(set_aside(one.path, folder / FOLDER / one.kind, problem))
+    return lines
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, one: Stored) -> Iterator[None]:
+    """Hold the lock under which something is made, where it has one.
+
+    Raises:
+        filelock.Timeout: when another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        if one.kind in _LOCKS:
+            try:
+                stack.enter_context(lock(folder, _LOCKS[one.kind].format(one.path.stem)).acquire(timeout=0))
+            except filelock.Timeout:
+                raise
+            except OSError:  # a store that cannot be written, where nothing is moved either
+                pass
+        yield
 
 
 def _check(one: Stored, report: StoreReport) -> None:

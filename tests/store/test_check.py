@@ -11,6 +11,7 @@ from harness.store import fits
 from harness.store.check import Stored, check_store, mend
 from harness.store.choices import Choice
 from harness.store.features import FeatureFile
+from harness.store.locks import lock
 from harness.store.records import CellSpec, Run
 from harness.store.runs import Store
 from harness.system import files
@@ -75,6 +76,20 @@ def test_all_damage_is_found_and_set_aside_when_asked(store, tmp_path_factory):
         assert line.endswith(f"set aside as {store / 'damaged' / kind}")
         assert (store / "damaged" / kind).exists()
     assert check_store(store).damaged == []
+
+
+def test_what_was_made_again_meanwhile_stays(store):
+    content = (store / "fits" / "a" / "weights").read_bytes()
+    for name in ("features/a.npy", "fits/a/weights", "runs/a.json"):
+        (store / name).write_bytes((store / name).read_bytes()[:-3] + b"?")
+    report = check_store(store)
+    (store / "fits" / "a" / "weights").write_bytes(content)
+    (store / "runs" / "a.json").unlink()
+    with lock(store, "features-a"):
+        assert mend(store, report) == []
+    assert (store / "fits" / "a").exists()
+    (line,) = mend(store, report)
+    assert line.endswith(f"set aside as {store / 'damaged' / 'features' / 'a.npy'}")
 
 
 def test_a_newer_run_is_refused_and_no_damage(store):
