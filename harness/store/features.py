@@ -196,6 +196,7 @@ class FeatureFile:
                 file.flush()
                 os.fsync(file.fileno())
             del values
+            self.path.with_suffix(".json").unlink(missing_ok=True)  # says where earlier ones came from
             self._values.replace(self.path)
             self._written.unlink()
             self._trust()

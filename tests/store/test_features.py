@@ -299,7 +299,9 @@ def test_a_damaged_file_is_set_aside_and_encoded_again(store, capsys, damage):
     whole = store.path.read_bytes()
     broken = damage(whole)
     store.path.write_bytes(broken)
+    store.path.with_suffix(".json").write_text("where the damaged ones came from")
     assert store.again() == 2
+    assert not store.path.with_suffix(".json").exists()
     assert store.path.read_bytes() == whole
     assert (store.damaged / store.path.name).read_bytes() == broken
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "damaged" in line]
