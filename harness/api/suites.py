@@ -109,18 +109,18 @@ def run(
     store = Store(paths.store()) if store is None else store
     expect_usable(store.folder)
     with contextlib.ExitStack() as stack:
-        address = ""
+        cluster = None
         if dask is not None:
             count = len(workplaces(store=store.folder, device=device, jobs=jobs, elsewhere=dask != LOCAL))
-            address = stack.enter_context(scheduler(dask, jobs=count, device=device))
-            device = device_of_workers(address) if device == "auto" else device
+            cluster = stack.enter_context(scheduler(dask, jobs=count, device=device))
+            device = device_of_workers(cluster.address) if device == "auto" else device
         job = Job(
             load=functools.partial(checked_suite, suite, tuple(changes), download=download),
             board=functools.partial(board_of_plan, store=store, command=run_command(suite, changes)),
             block=tuple(block),
             strict=strict,
             verify_data=verify_data,
-            scheduler=address,
+            scheduler=cluster.address if cluster else "",
         )
         plugin_process = stack.enter_context(PluginProcess(job))
         planned = plugin_process.plan()
@@ -137,10 +137,11 @@ def run(
         )
         limits = Limits(hours=loaded.limits.fit_hours, memory_gb=loaded.limits.memory_gb)
         executor: Executor | ClusterExecutor
-        if address:
-            place = replace(places[0], scheduler=address, variables=paths.variables())
+        if cluster:
+            cluster.scale(len(places))  # as many as the suite's threads leave room for
+            place = replace(places[0], scheduler=cluster.address, variables=paths.variables())
             devices = [one.device for one in places] if dask == LOCAL else []
-            executor = ClusterExecutor(address, place, limits=limits, told=plugin_process.tell, devices=devices)
+            executor = ClusterExecutor(cluster.address, place, limits=limits, told=plugin_process.tell, devices=devices)
         else:
             executor = Executor(places, limits=limits, told=plugin_process.tell)
         cells = measured_by(planned.plan.cells, only)

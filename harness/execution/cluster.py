@@ -169,9 +169,18 @@ class ClusterExecutor:
         return needs
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scheduler:
+    """A scheduler that answers."""
+
+    address: str
+    scale: Callable[[int], object] = lambda workers: None
+    """Sets the number of workers of a local one; others keep their own."""
+
+
 @contextlib.contextmanager
-def scheduler(address: str, *, jobs: int, device: str) -> Iterator[str]:
-    """Address of a scheduler that answers; for `LOCAL` one is started for the block.
+def scheduler(address: str, *, jobs: int, device: str) -> Iterator[Scheduler]:
+    """A scheduler that answers; for `LOCAL` one is started for the block.
 
     Args:
         address: of a scheduler, or `LOCAL`.
@@ -192,13 +201,13 @@ def scheduler(address: str, *, jobs: int, device: str) -> Iterator[str]:
             raise UsageError(msg)
         with _connected(address):
             pass
-        yield address
+        yield Scheduler(address)
         return
     resources = {GPU: 1} if device.startswith("cuda") else {}
     with without_script():
         cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, resources=resources, dashboard_address=":0")
     with cluster:
-        yield cluster.scheduler_address
+        yield Scheduler(cluster.scheduler_address, cluster.scale)
 
 
 def device_of_workers(address: str) -> str:

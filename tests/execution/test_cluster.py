@@ -19,7 +19,9 @@ from ruamel.yaml import YAML
 
 from harness import api
 from harness.errors import UsageError
-from harness.execution.cluster import ClusterExecutor, device_of_workers, own_device
+from harness.execution import cluster as cluster_module
+from harness.execution import workplaces
+from harness.execution.cluster import ClusterExecutor, Scheduler, device_of_workers, own_device
 from harness.execution.units import Workplace
 from harness.store.runs import Store
 from harness.system import paths
@@ -188,6 +190,24 @@ def test_a_fault_of_the_work_is_not_one_of_the_scheduler(tmp_path, monkeypatch):
 
 def test_a_cluster_of_this_machine(suite):
     assert [run.status for run in api.run(suite("counted"), dask="local", jobs=1).runs] == ["done"] * 3
+
+
+def test_a_cluster_of_this_machine_has_a_worker_for_as_many_processors_as_a_suite_has_threads(suite, monkeypatch):
+    counts = []
+
+    @contextlib.contextmanager
+    def scheduler(address, *, jobs, device):
+        counts.append(jobs)
+        yield Scheduler("tcp://127.0.0.1:1", counts.append)
+
+    monkeypatch.setattr(cluster_module, "scheduler", scheduler)
+    monkeypatch.setattr(workplaces, "allowed_processors", lambda: 2)
+    monkeypatch.setattr(workplaces, "_free_memory", lambda: 2**40)
+    monkeypatch.setattr(ClusterExecutor, "execute", lambda self, *arguments, **options: None)
+    path = suite("counted")
+    path.write_text(f"{path.read_text()}threads: 2\n")
+    api.run(path, dask="local")
+    assert counts == [2, 1]
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "cluster"
