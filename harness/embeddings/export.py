@@ -14,6 +14,7 @@ from harness.embeddings.scatter import scatter_plot, thumbnails
 from harness.embeddings.tsne import tsne
 from harness.evaluators.labelled_features import LabelledFeatures
 from harness.system import progress
+from harness.system.text import csv_cell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,5 +73,5 @@ def _table(points: LabelledFeatures, frames: Sequence[int], places: NDArray[np.f
     for video, frame, label, (x, y) in zip(
         points.split.videos, frames, points.labels.tolist(), places.tolist(), strict=True
     ):
-        writer.writerow((video.id, frame, points.classes[label], f"{x:.6g}", f"{y:.6g}"))
+        writer.writerow((csv_cell(video.id), frame, csv_cell(points.classes[label]), f"{x:.6g}", f"{y:.6g}"))
     return text.getvalue().encode()

@@ -10,6 +10,7 @@ from harness.cards import Card, Metric
 from harness.errors import UsageError
 from harness.export.record import NAME, ExportedEncoder
 from harness.store.choices import share_of
+from harness.system.text import code, markdown
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -58,7 +59,7 @@ def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, e
         datasets=[record.pretraining.name] if record.pretraining else None,
         eval_results=list(_results(runs, plugins)) or None,
     )
-    blocks = [f"# {_name(record)}", *_description(record, cards), *_use(example), *_scores(runs, plugins)]
+    blocks = [f"# {markdown(_name(record))}", *_description(record, cards), *_use(example), *_scores(runs, plugins)]
     blocks += ["## Provenance", *_provenance(record)]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
 
@@ -120,20 +121,21 @@ def _heading(metric: Metric) -> str:
 
 def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str]:
     method = cards[0]
-    learnt = f" from `{record.pretraining.label}`" if record.pretraining else ""
+    learnt = f" from {code(record.pretraining.label)}" if record.pretraining else ""
     of = "" if (share := share_of(record.method)) is None else f"{share} % of "
     budget = f", {of}{record.frames:,} frames" if record.frames else ""
     labels = "It read labels." if record.supervised else "It read no labels."
     if record.starts:
-        labels += f" Its network started from {'; '.join(map(str, record.starts))}."
+        labels += f" Its network started from {markdown('; '.join(map(str, record.starts)))}."
     computed = "" if record.precision == "fp32" else f" Its network was fitted and encodes in {record.precision}."
-    yield f"{method.summary} Seed {record.seed}{learnt}{budget}. {labels} It sees {record.sees}.{computed}"
+    sees = f"It sees {markdown(record.sees)}."
+    yield f"{markdown(method.summary)} Seed {record.seed}{learnt}{budget}. {labels} {sees}{computed}"
     for card in cards:
         if card.paper:
             paper = card.paper
             cited = f"{paper.authors}: {paper.title}. {paper.venue} {paper.year}"
-            yield f"{card.name}: {cited}{f', <{paper.url}>' if paper.url else ''}."
-    yield "Licences: " + "; ".join(f"{card.name}: {card.licence}" for card in cards) + "."
+            yield f"{markdown(card.name)}: {markdown(cited)}{f', <{paper.url}>' if paper.url else ''}."
+    yield "Licences: " + "; ".join(f"{markdown(card.name)}: {markdown(card.licence)}" for card in cards) + "."
 
 
 def _use(example: str) -> Iterator[str]:
@@ -147,10 +149,10 @@ def _use(example: str) -> Iterator[str]:
 def _scores(runs: Sequence[Run], plugins: Plugins) -> Iterator[str]:
     lines = ["| evaluator | data | metric | value | chance | run |", "| :-- | :-- | :-- | --: | --: | :-- |"]
     for run in runs:
-        names = f"| {run.identity.evaluator.label} | {run.identity.data.label}"
+        names = f"| {markdown(run.identity.evaluator.label)} | {markdown(run.identity.data.label)}"
         for metric, value, chance in _measured(run, plugins):
             known = "" if chance is None else f"{chance:.2f}"
-            lines.append(f"{names} | {_heading(metric)} | {value:.2f} | {known} | `{run.key}` |")
+            lines.append(f"{names} | {markdown(_heading(metric))} | {value:.2f} | {known} | `{run.key}` |")
     if len(lines) > 2:
         yield "## Scores on test"
         yield "\n".join(lines)
@@ -160,4 +162,5 @@ def _provenance(record: ExportedEncoder) -> Iterator[str]:
     made = record.provenance
     libraries = ", ".join(f"{name} {version}" for name, version in made.get("libraries", {}).items())
     commit = f"commit {made['commit']}, " if made.get("commit") else ""
-    yield f"Fit `{record.key}`, measured with {commit}{libraries}, on {made.get('hardware', 'unknown hardware')}."
+    where = markdown(f"{commit}{libraries}, on {made.get('hardware', 'unknown hardware')}")
+    yield f"Fit `{record.key}`, measured with {where}."

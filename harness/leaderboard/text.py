@@ -9,27 +9,17 @@ from typing import Any
 
 from harness.cards import Metric
 from harness.leaderboard.statistics import Difference, Interval
-from harness.system.text import printable
+from harness.system.text import code as code
+from harness.system.text import csv_cell as csv_cell
+from harness.system.text import markdown as markdown
+from harness.system.text import one_line as one_line
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&#$!@]|:(?=\S))")
-_AUTOLINK = re.compile(r"\bwww\.", re.IGNORECASE)
-_BLOCK = re.compile(r"^(\d+)([.)])|^([-+=])")
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _DIGITS = {"%": 1, "bits": 2, "nats": 3, "1": 3}
 """Decimals by unit; other units span orders of magnitude, and get three digits."""
 DRAWN, TITLE = 400, 160
 """Characters of a label and of a title in a plot, whose size grows with them."""
 _FEW = 3
 """Number of distinct values up to which all are named."""
-
-
-def one_line(text: str, limit: int = 4000) -> str:
-    r"""Write text as one printable line with single spaces.
-
-    >>> print(one_line("a\n b\x1b[31m\u202ec"))
-    a b\x1b[31m\u202ec
-    """
-    return re.sub(" +", " ", printable(text, limit))
 
 
 def drawn(text: str) -> str:
@@ -41,29 +31,6 @@ def drawn(text: str) -> str:
     return one_line(text, DRAWN)
 
 
-def markdown(text: str) -> str:
-    r"""Escape text for Markdown, also within a table.
-
-    >>> markdown("a|b `c` <script> https://x")
-    'a\\|b \\`c\\` \\<script\\> https\\://x'
-    """
-    escaped = _AUTOLINK.sub(lambda match: match[0][:-1] + "\\.", _MARKUP.sub(r"\\\1", one_line(text)))
-    return _BLOCK.sub(lambda match: f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}", escaped)
-
-
-def code(text: str) -> str:
-    """Quote text as a Markdown code span, whatever backticks it contains.
-
-    >>> code("harness run x"), code("a`b")
-    ('`harness run x`', '`` a`b ``')
-    """
-    line = one_line(text)
-    if "`" not in line:
-        return f"`{line}`"
-    fence = "`" * (1 + max(len(run) for run in re.findall("`+", line)))
-    return f"{fence} {line} {fence}"
-
-
 def file_name(text: str) -> str:
     """Turn text into a part of a file name, 40 characters at most; not injective.
 
@@ -71,16 +38,6 @@ def file_name(text: str) -> str:
     ('few_shot', 'x-y', '')
     """
     return re.sub(r"[^a-z0-9_]+", "-", text.lower())[:40].strip("-")
-
-
-def csv_cell(text: str) -> str:
-    """Escape text for CSV: a formula of spreadsheets gets an apostrophe in front.
-
-    >>> csv_cell("=HYPERLINK(1)"), csv_cell("sfa")
-    ("'=HYPERLINK(1)", 'sfa')
-    """
-    line = one_line(text)
-    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def scaled(value: float, metric: Metric) -> float:

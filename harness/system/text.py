@@ -18,6 +18,10 @@ _ESCAPE_SEQUENCE = re.compile(
     r"|\x9b[0-?]*[ -/]*[@-~]"
 )
 _PLAIN_CONTROLS = "\n\t"
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&#$!@]|:(?=\S))")
+_AUTOLINK = re.compile(r"\bwww\.", re.IGNORECASE)
+_BLOCK = re.compile(r"^(\d+)([.)])|^([-+=])")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
@@ -38,6 +42,48 @@ def printable(text: str, limit: int = LIMIT) -> str:
     begun = text[: 2 * limit + 2]
     line = _spelt_out(_BREAK.sub(" ", begun)).strip()
     return line if len(line) <= limit and len(begun) == len(text) else line[: limit - 1] + "…"
+
+
+def one_line(text: str, limit: int = 4000) -> str:
+    r"""Write text as one printable line with single spaces.
+
+    >>> print(one_line("a\n b\x1b[31m\u202ec"))
+    a b\x1b[31m\u202ec
+    """
+    return re.sub(" +", " ", printable(text, limit))
+
+
+def markdown(text: str) -> str:
+    r"""Escape text for Markdown, also within a table.
+
+    >>> markdown("a|b `c` <script> https://x")
+    'a\\|b \\`c\\` \\<script\\> https\\://x'
+    """
+    escaped = _AUTOLINK.sub(lambda match: match[0][:-1] + "\\.", _MARKUP.sub(r"\\\1", one_line(text)))
+    return _BLOCK.sub(lambda match: f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}", escaped)
+
+
+def code(text: str) -> str:
+    """Quote text as a Markdown code span, whatever backticks it contains.
+
+    >>> code("harness run x"), code("a`b")
+    ('`harness run x`', '`` a`b ``')
+    """
+    line = one_line(text)
+    if "`" not in line:
+        return f"`{line}`"
+    fence = "`" * (1 + max(len(run) for run in re.findall("`+", line)))
+    return f"{fence} {line} {fence}"
+
+
+def csv_cell(text: str) -> str:
+    """Escape text for CSV: a formula of spreadsheets gets an apostrophe in front.
+
+    >>> csv_cell("=HYPERLINK(1)"), csv_cell("sfa")
+    ("'=HYPERLINK(1)", 'sfa')
+    """
+    line = one_line(text)
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def without_escapes(text: str) -> str:

@@ -40,6 +40,12 @@ def test_the_table_has_every_point_with_its_place(made):
     np.testing.assert_allclose(places, tsne(VECTORS.numpy(), seed=0), rtol=1e-5)
 
 
+def test_no_cell_of_the_table_is_a_formula():
+    classes = tuple(f'=HYPERLINK("http://{name}")' for name in SPLIT.classes["action"])
+    made = embedding_files(LabelledFeatures(VECTORS, LABELS, classes, SPLIT), FRAMES, title="sfa", seed=0)
+    assert all(row["class"].startswith("'=") for row in rows(made["tsne.csv"], ","))
+
+
 def test_the_projector_gets_the_same_points(made):
     known = rows(made["metadata.tsv"], "\t")
     assert list(known[0]) == ["action", "group", "video", "frame"]

@@ -180,6 +180,8 @@ def test_the_card_has_the_hubs_metadata_scores_and_provenance(runs, tmp_path):
         runs[0].fit_key,
         runs[0].provenance["libraries"]["torch"],
         "import harness",
+        "\n# supervised / small\\_3d\n",
+        "\n| linear\\_probe | blobs | Top-1 accuracy, % |",
     ):
         assert line in text
     assert (tmp_path / "encoder" / "example.py").read_text() in text
