@@ -20,6 +20,7 @@ from harness.cli.context import (
     usable_device,
 )
 from harness.cli.destination import expect_folder
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,9 @@ def run(
     from harness.execution.cluster import LOCAL
 
     options: Context = context.obj
+    if dry_run and download:
+        msg = "--dry-run fetches nothing, so that it goes with no --download; leave one of them out"
+        raise UsageError(msg)
     if not dry_run:
         expect_folder("-o", output or BOARDS)
     device = usable_device(device) if dask in (None, LOCAL) else named_device(device)

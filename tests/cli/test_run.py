@@ -121,6 +121,7 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
             "unknown label of evaluator",
         ),
         (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
+        (["run", "toy", "--dry-run", "--download"], 2, "--dry-run fetches nothing, so that it goes with no --download"),
         (["run", "toy", "--device", "cuda:01"], 2, "--device cuda:01: expected cpu, cuda, cuda:N or auto"),
         (
             [
