@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from harness.encoders.frozen import CachedEncoder
 from harness.store.locks import lock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.cards import View, WholeVideo
-    from harness.interfaces import Split
+    from harness.interfaces import Encoder, Split
     from harness.store.features import Array
     from harness.values import Encoding
 
@@ -18,12 +21,27 @@ class LockedEncoder(CachedEncoder):
     """A cached encoder of a store, which takes the lock of features that it writes.
 
     `units.encode` takes the same lock, and no encoder of this class.
+
+    Args:
+        encoder: what a method gave.
+        key: names the encoder in the store.
+        code: hash of the code that encodes and of the data set's.
+        device: where it encodes.
+        folder: of the store's features.
+        writes: False keeps what is not stored yet in memory.
     """
 
+    def __init__(self, encoder: Encoder, *, key: str, code: str, device: str, folder: Path, writes: bool) -> None:
+        super().__init__(encoder, key=key, code=code, device=device, folder=folder)
+        self._store = folder.parent
+        self._writes = writes
+
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
-        if self._folder is None:
-            return super()._stored(key, split, view, encoding)
         if (stored := self._read(key, split, view)) is not None:  # also from a store that cannot be written
             return stored
-        with lock(self._folder.parent, f"features-{key}"):
+        if not self._writes:
+            in_memory = copy.copy(self)
+            in_memory._folder = None
+            return CachedEncoder._stored(in_memory, key, split, view, encoding)
+        with lock(self._store, f"features-{key}"):
             return super()._stored(key, split, view, encoding)

@@ -81,8 +81,8 @@ def _built(plugins: Plugins, method: Choice, backbone: Choice | None) -> tuple[M
 def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> CachedEncoder:
     """The encoder that the run measured, with the features that the store has of it.
 
-    Where its fit would have another key now, features are encoded anew and not stored: its key names those that its
-    own code gives.
+    Where its fit would have another key now, no further features are stored: its key names those that its own code
+    gives.
 
     Raises:
         DataError: when its encoder is not stored, or cannot be read.
@@ -93,10 +93,11 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
 
     stored = stored_encoder(plugins, store, run)
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
-    folder = store.folder / "features" if _has_key_of_now(plugins, run) else None
-    if folder is None:
-        progress.say(f"run {run.key[:12]}: code or data of its fit are others here; its features are not stored")
-    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=folder)
+    writes = _has_key_of_now(plugins, run)
+    if not writes:
+        progress.say(f"run {run.key[:12]}: code or data of its fit are others here; no further features are stored")
+    features = store.folder / "features"
+    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=features, writes=writes)
 
 
 def _has_key_of_now(plugins: Plugins, run: Run) -> bool:

@@ -64,7 +64,7 @@ def test_code_that_changed_after_a_fit_stores_no_features_under_its_key(compute,
     monkeypatch.setattr(plan, "fit_codes", lambda *arguments: {**fit_codes(*arguments), "backbone_code": "edited"})
     before = sorted((paths.store() / "features").iterdir())
     encoder = restore.frozen(plugins, Store(paths.store()), stored)
-    assert "code or data of its fit are others here; its features are not stored" in capsys.readouterr().err
+    assert "code or data of its fit are others here; no further features are stored" in capsys.readouterr().err
     split = restore.dataset(plugins, stored).split("test")
     assert len(encoder.asking(Encoding(clips=2)).features(split).vectors) == len(split)
     assert sorted((paths.store() / "features").iterdir()) == before
