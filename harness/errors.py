@@ -76,6 +76,31 @@ def contract_of(fault: str) -> Iterator[None]:
         raise PluginError(msg) from error
 
 
+_SHORTAGES = (
+    "CUDA error: out of memory",  # of a context, a graph or pinned memory
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "DefaultCPUAllocator: can't allocate memory",
+)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, of the machine or of a GPU.
+
+    >>> out_of_memory(MemoryError()), out_of_memory(RuntimeError("CUDA error: out of memory"))
+    (True, True)
+    >>> out_of_memory(RuntimeError("CUDA error: invalid argument"))
+    False
+    """
+    if isinstance(error, MemoryError):
+        return True
+    if not isinstance(error, RuntimeError):
+        return False
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _SHORTAGES)
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Build the error for an unregistered name, with the nearest registered ones.
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
-from harness.errors import DataError, DivergedError, HarnessError
+from harness.errors import DataError, DivergedError, HarnessError, out_of_memory
 from harness.store.records import Status
 from harness.system.text import printable
 
@@ -37,7 +35,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure("diverged", text)
     if isinstance(error, DataError):
         return Failure("data", text)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if out_of_memory(error):
         return Failure("oom", text)
     if isinstance(error, HarnessError):
         return Failure("failed", text)

@@ -10,7 +10,7 @@ import torch
 
 from harness.cards import WholeVideo
 from harness.encoders.network import NetworkEncoder
-from harness.errors import PluginError, StoreError
+from harness.errors import PluginError, StoreError, out_of_memory
 from harness.store import fits
 from harness.store.fits import FIT as FIT
 from harness.values import VideoBatch
@@ -75,9 +75,9 @@ def expect_loadable(promise: Promise, folder: Path, method: Method, backbone: Ba
     name = method.card.name
     try:
         encoder = method.load(backbone, folder)
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         problem = textwrap.shorten(f"{type(error).__name__}: {error}", 200)
         msg = f"method {name!r} cannot load the encoder that it saved ({problem}); `load` has to read what `save` wrote"
         raise PluginError(msg) from error

@@ -16,7 +16,7 @@ from harness.cards import NAME
 from harness.datasets.split_views import Subset
 from harness.encoders.batches import batches
 from harness.encoders.network import prepared
-from harness.errors import PluginError
+from harness.errors import PluginError, out_of_memory
 from harness.functional.autocast import autocast
 from harness.interfaces import Split, Stage, Stateful
 from harness.system import files, progress
@@ -188,10 +188,8 @@ class TrainingSession(TrainingStage):
         """Load what a stage left; False where that is damaged, so that it is run again."""
         try:
             content = torch.load(stored, map_location=self.device, weights_only=True)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, EOFError, OSError, KeyError, pickle.UnpicklingError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if out_of_memory(error) or (isinstance(error, OSError) and error.errno is not None):
                 raise
             if self.rank == 0:
                 progress.say(f"{stored}: damaged ({printable(str(error))}); the stage is run again")

@@ -7,11 +7,9 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-import torch
-
 from harness.backbones import _torchvision
 from harness.bridges.mteb import expect_mteb
-from harness.errors import DataError, HarnessError, PluginError, UsageError
+from harness.errors import DataError, HarnessError, PluginError, UsageError, out_of_memory
 from harness.system.seeding import seeded
 
 MOVING = frozenset({"HEAD", "latest", "main", "master"})
@@ -80,12 +78,14 @@ def load(name: str, revision: str, package: str, device: str) -> Any:
     try:
         with _own_code(name), seeded(0):  # the same weights each time, also those that a checkpoint lacks
             return meta.load_model(device=device, **options)
-    except (HarnessError, MemoryError, torch.OutOfMemoryError):
+    except HarnessError:
         raise
     except ImportError as error:
         msg = f"model {name!r} of MTEB needs what is not installed: {_one_line(error)}"
         raise UsageError(msg) from error
     except Exception as error:
+        if out_of_memory(error):
+            raise
         msg = f"model {name!r} of MTEB does not load: {type(error).__name__}: {_one_line(error)}"
         raise DataError(msg) from error
 

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from harness.cards import WholeVideo
 from harness.encoders.layers import output_of
 from harness.encoders.network import only_stream
-from harness.errors import DataError, PluginError, UsageError
+from harness.errors import DataError, PluginError, UsageError, out_of_memory
 from harness.evaluators.cards import POSE
 from harness.evaluators.shown_frames import expect_frames
 from harness.functional.autocast import autocast
@@ -108,9 +108,9 @@ def input_size(encoder: FrozenEncoder, size: int | None = None) -> tuple[int, tu
     if size is not None:
         try:
             return size, grid(size)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, ValueError, AssertionError) as error:
+            if out_of_memory(error):
+                raise
             reason = " ".join(str(error).split())
             msg = f"expected a size that the encoder's network takes, got {size} ({reason}); choose another, or none"
             raise UsageError(msg) from error
@@ -121,10 +121,9 @@ def input_size(encoder: FrozenEncoder, size: int | None = None) -> tuple[int, tu
                 size = round(cells * 256 / (large - small))
                 if grid(size) == (GRID, GRID):
                     return size, (GRID, GRID)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, ValueError, AssertionError):
-        pass  # a network of one size only
+    except (RuntimeError, ValueError, AssertionError) as error:
+        if out_of_memory(error):
+            raise  # else it is a network of one size only
     own = 224 if isinstance(inputs.view, WholeVideo) else inputs.view.size
     return own, grid(own)
 
