@@ -58,9 +58,10 @@ def _compare(loss: nn.Module, made: Loss, arguments: tuple[object, ...], title: 
     """Compare gradients, and leave buffers and random states as they are."""
     buffers = [buffer.clone() for buffer in loss.buffers()]
     trained = [parameter for parameter in loss.parameters() if parameter.requires_grad]
+    devices = list({parameter.device for parameter in trained if parameter.device.type == "cuda"})
     gradients = []
     for function in (loss, made):
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices):
             value = function(*arguments).mean()
             gradients.append(torch.autograd.grad(value, trained, allow_unused=True, materialize_grads=True))
         with torch.no_grad():

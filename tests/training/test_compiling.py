@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 from harness.errors import UsageError
 from harness.execution.verification import TOLERANCE
 from harness.testing.fixtures import TinyBackbone
+from harness.training import compiling
 from harness.training.session import TrainingSession
 from harness.values import Batch, Budget
 
@@ -88,3 +90,11 @@ def test_the_comparison_changes_nothing(monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     eager, compared = (train(compiled=compiled).state_dict() for compiled in (False, True))
     assert all(torch.equal(eager[name], compared[name]) for name in eager)
+
+
+def test_a_comparison_on_the_cpu_leaves_gpus_alone(monkeypatch):
+    forked = []
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices=None: contextlib.nullcontext(forked.append(devices)))
+    loss = nn.Linear(2, 1)
+    compiling._compare(loss, loss, (torch.ones(3, 2),), "linear")
+    assert forked == [[], []]
