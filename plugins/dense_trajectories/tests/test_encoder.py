@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from harness.testing import TinyBackbone
 from harness.training.session import TrainingSession
 from harness.values import Budget, VideoBatch
 from harness_dense_trajectories import encoder as encoding
+from harness_dense_trajectories import store
 from harness_dense_trajectories.encoder import TrajectoryEncoder, columns
 from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.methods import IdtBow, IdtFv
@@ -103,10 +105,17 @@ def test_on_cuda_tubes_are_described_there(squares, tmp_path, monkeypatch):
     assert asked == ["cuda:1"]
     encoder.save(tmp_path)
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    loaded = []
+
+    def load(folder, device="cpu"):
+        loaded.append(device)
+        return store.load(folder)
+
+    monkeypatch.setattr(encoding, "store", SimpleNamespace(load=load, save=store.save))
     for available, device in ((True, "cuda:3"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
         again = TrajectoryEncoder.load(tmp_path)
-        assert again.device == device
+        assert again.device == loaded.pop() == device
     again.device = "cuda:3"
     again.save(tmp_path / "again")
     for path in (tmp_path / "again").iterdir():

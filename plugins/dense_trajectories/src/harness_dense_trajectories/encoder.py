@@ -136,13 +136,15 @@ class TrajectoryEncoder:
         stored, options = store.load(folder)
         fitted: dict[str, Any] = dict(stored)
         try:
+            device = stored_device(options["device"])
+            if on_cuda(device):
+                fitted = dict(store.load(folder, device)[0])
             parts = {
                 name: Words(fitted[f"{name}-words"])
                 if kind == "words"
                 else Fisher(fitted[f"{name}-pca"], fitted[f"{name}-gmm"], kind)
                 for name, kind in options["parts"]
             }
-            device = stored_device(options["device"])
             return cls(Settings(**options["settings"]), parts, fitted.get("sketch"), options["boxes"], device)
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
