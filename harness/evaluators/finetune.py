@@ -268,8 +268,8 @@ def video_scores(
     counts = torch.zeros(len(split), 1, dtype=torch.float64)
     with progress.bar(f"testing on {split.name}", total=len(split)) as bar:
         done = 0
-        for videos, clips in sampled_batches(split, view, views, seed=seed):
-            logits = classifier.logits(normalise(clips.to(device), inputs)).double()
+        for videos, clips in sampled_batches(split, view, views, seed=seed, device=device):
+            logits = classifier.logits(normalise(clips, inputs)).double()
             each = logits.softmax(1) if average == "softmax" else logits
             sums.index_add_(0, videos, each.cpu())
             counts.index_add_(0, videos, counts.new_ones(len(videos), 1))

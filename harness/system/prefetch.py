@@ -69,3 +69,9 @@ def to_device(batch: Tensor, device: torch.device | str) -> Tensor:
     """
     device = torch.device(device)
     return batch.to(device, non_blocking=device.type == "cuda" and batch.is_pinned())
+
+
+def pinned_to_device(batch: Tensor, device: torch.device | str) -> Tensor:
+    """Copy a batch to a device, to CUDA through pinned memory, so that nobody waits."""
+    pageable = torch.device(device).type == "cuda" and batch.device.type == "cpu"
+    return to_device(batch.pin_memory() if pageable else batch, device)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.cards import View, WholeVideo
 from harness.interfaces import Split
-from harness.system.prefetch import Batches, to_device
+from harness.system.prefetch import Batches, pinned_to_device, to_device
 from harness.system.processes import allowed_processors
 from harness.system.seeding import derive_seed
 from harness.video.decode_processes import in_processes
@@ -149,7 +149,7 @@ def clips(
         videos = range(first, len(split))
         with contextlib.closing(_read_ahead(lambda index: video_clips(split, index, view), videos, more=1)) as read:
             for index, video in zip(videos, read, strict=True):
-                yield index, _to(video, device)
+                yield index, pinned_to_device(video, device)
         return
     total = len(split) * view.count
     starts = range(first, total, batch_size)
@@ -193,9 +193,9 @@ def clips(
 
 
 def sampled_batches(
-    split: Split, view: View, sampling: ClipSampling, *, seed: int, batch_size: int = 32
+    split: Split, view: View, sampling: ClipSampling, *, seed: int, batch_size: int = 32, device: str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of all clips that a protocol samples, read in another thread.
+    """Batches of all clips that a protocol samples, read ahead of the consumer.
 
     Args:
         split: whose videos.
@@ -203,6 +203,7 @@ def sampled_batches(
         sampling: which clips and crops.
         seed: of random clips.
         batch_size: clips at a time; the last batch may have fewer.
+        device: where the clips go; pinned and copied without waiting when it is a GPU.
 
     Yields:
         The video of each clip as its position in the split, (B,) int64, and (B, C, T, size, size) uint8 RGB.
@@ -210,9 +211,17 @@ def sampled_batches(
     Raises:
         DataError: when a video does not decode.
     """
-    reading = Batches(lambda index: sampled_clips(split, index, view, sampling, seed=seed), len(split))
-    with contextlib.closing(reading.starting(0)) as read:
-        yield from _batched(read, batch_size)
+
+    def sampled(index: int) -> Tensor:
+        return sampled_clips(split, index, view, sampling, seed=seed)
+
+    if _overlaps(device):
+        reading = _read_ahead(sampled, range(len(split)), more=0)  # a video may be hundreds of clips
+    else:
+        reading = Batches(sampled, len(split)).starting(0)
+    with contextlib.closing(reading) as read:
+        for videos, clips in _batched(read, batch_size):
+            yield videos, pinned_to_device(clips, device)
 
 
 def _overlaps(device: str) -> bool:
@@ -256,7 +265,3 @@ def _batched(read: Iterable[Tensor], batch_size: int) -> Iterator[tuple[Tensor, 
             videos, waiting = videos[full:], [joined[full:]] if full < len(joined) else []
     if videos:
         yield torch.tensor(videos), torch.cat(waiting)
-
-
-def _to(batch: Tensor, device: str) -> Tensor:
-    return to_device(batch.pin_memory() if device.startswith("cuda") else batch, device)

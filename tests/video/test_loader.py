@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -172,12 +173,30 @@ def test_a_video_shorter_than_a_clip_is_looped(views, count):
 
 
 @pytest.mark.parametrize("views", ["view", "random5", "25x10", "sliding", "dense"])
-def test_batches_hold_what_is_shown_of_each_video(views):
+@pytest.mark.parametrize("overlaps", [True, False])
+def test_batches_hold_what_is_shown_of_each_video(monkeypatch, views, overlaps):
     whole = MovingSquares().split("test")
     split = dataclasses.replace(whole, videos=whole.videos[:5], frames=whole.frames[:5])
+    monkeypatch.setattr(loader, "_overlaps", lambda _: overlaps)
     parts = list(sampled_batches(split, VIEW, views, seed=1, batch_size=7))
     assert all(len(videos) == len(clips) == 7 for videos, clips in parts[:-1])
     videos, clips = (torch.cat(part) for part in zip(*parts, strict=True))
     expected = [sampled_clips(split, i, VIEW, views, seed=1) for i in range(5)]
     assert torch.equal(clips, torch.cat(expected))
     assert videos.tolist() == [i for i, each in enumerate(expected) for _ in each]
+
+
+def test_sampled_clips_for_a_gpu_are_read_by_several_threads(monkeypatch):
+    split = Numbered()
+    together = threading.Barrier(2, timeout=30)
+    monkeypatch.setattr(loader, "allowed_processors", lambda: 2)
+    monkeypatch.setattr(loader, "_overlaps", lambda device: device == "cuda")
+    monkeypatch.setattr(loader, "pinned_to_device", lambda clips, device: (clips, device))
+    monkeypatch.setattr(split, "read", lambda *asked, read=split.read, **how: (together.wait(), read(*asked, **how))[1])
+    split.videos.pop()
+    view = View(frames=2, size=6)
+    found = list(sampled_batches(split, view, "view", seed=0, batch_size=2, device="cuda"))
+    assert [(videos.tolist(), clips[0, 0, 0, 0, 0].item(), device) for videos, (clips, device) in found] == [
+        ([0, 1], 0, "cuda"),
+        ([2, 3], 2, "cuda"),
+    ]
