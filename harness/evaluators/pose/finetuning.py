@@ -16,11 +16,14 @@ from harness.evaluators.pose.head import HIDDEN, KERNEL, STRIDE
 from harness.functional.heatmaps import balanced_loss, heatmap_targets
 from harness.functional.pose import JOINTS
 from harness.system import progress
+from harness.system.prefetch import pinned_to_device
 from harness.system.seeding import derive_seed, seeded
 from harness.training.epochs import epoch_videos
 from harness.values import ComputePrecision
 
 WEIGHT_DECAY = 0.05
+EVERY = 10
+"""Steps between two looks at the losses, each of which waits for the device."""
 
 
 class PoseNetwork(nn.Module):
@@ -87,27 +90,39 @@ def fit_network(
     """
     network = copy.deepcopy(start).to(device).requires_grad_(True)
     with torch.no_grad():
-        channels = spatial_maps(network.eval(), layer, crops[:1].to(device, torch.float32), precision).shape[1]
+        channels = spatial_maps(network.eval(), layer, crops[:1].to(device).float(), precision).shape[1]
     with _seeded(derive_seed(seed, 0), torch.device(device)):
         model = PoseNetwork(network, layer, channels, precision).to(device).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=WEIGHT_DECAY)
+        losses: list[Tensor] = []
         for step in range(steps):
             optimizer.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * step / steps)) / 2
             batch = epoch_videos(len(crops), batch_size, step, seed=derive_seed(seed, 1))
-            heat = model(crops[batch].to(device, torch.float32))
-            loss = balanced_loss(heat, heatmap_targets(points[batch].to(heat), heat.shape[-1]))
-            if not loss.isfinite():
-                msg = f"fine-tuning for pose diverged: loss {loss.item():g} at step {step} of learning rate {lr:g}"
-                raise DivergedError(msg)
+            heat = model(pinned_to_device(crops[batch], device).float())
+            loss = balanced_loss(
+                heat, heatmap_targets(pinned_to_device(points[batch], device).to(heat), heat.shape[-1])
+            )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             optimizer.step()
             bar.advance()
+            losses.append(loss.detach())
+            if len(losses) == EVERY or step == steps - 1:
+                _expect_finite(torch.stack(losses).cpu(), step + 1 - len(losses), lr)
+                losses.clear()
     if not all(bool(tensor.isfinite().all()) for tensor in model.state_dict().values()):
         msg = f"fine-tuning for pose diverged: after the last step of learning rate {lr:g}, weights are NaN or infinite"
         raise DivergedError(msg)
     trained: PoseNetwork = model.eval()
     return trained
+
+
+def _expect_finite(losses: Tensor, first: int, lr: float) -> None:
+    broken = (~losses.isfinite()).nonzero().flatten().tolist()
+    if broken:
+        where = f"loss {losses[broken[0]].item():g} at step {first + broken[0]} of learning rate {lr:g}"
+        msg = f"fine-tuning for pose diverged: {where}"
+        raise DivergedError(msg)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import math
 from collections import OrderedDict
 
@@ -13,9 +14,10 @@ from torch import nn
 
 from harness.backbones.per_frame import PerFrame
 from harness.errors import DivergedError, PluginError
+from harness.evaluators.pose import finetuning
 from harness.evaluators.pose.finetuning import WEIGHT_DECAY, PoseNetwork, _seeded, fit_network
 from harness.evaluators.pose.head import predict
-from harness.functional.heatmaps import heatmap_targets
+from harness.functional.heatmaps import balanced_loss, heatmap_targets
 from harness.system.seeding import derive_seed, seeded
 from harness.training.epochs import epoch_videos
 
@@ -210,6 +212,19 @@ def test_training_without_numbers(lr, level):
     crops, points = spots(10)
     with pytest.raises(DivergedError, match=r"fine-tuning for pose diverged: .*learning rate (0\.01|1e\+30)"):
         fit(small(), crops * level, points, lr=lr)
+
+
+@pytest.mark.parametrize("broken", [3, 9, 14])
+def test_the_first_step_without_a_number_is_named(monkeypatch, broken):
+    number = itertools.count()
+
+    def loss(*arguments):
+        return balanced_loss(*arguments) * (torch.nan if next(number) == broken else 1)
+
+    monkeypatch.setattr(finetuning, "balanced_loss", loss)
+    with pytest.raises(DivergedError, match=rf"loss nan at step {broken} of learning rate 0\.01"):
+        fit(small(), *spots(10), steps=15)
+    assert next(number) == (10 if broken < 10 else 15)
 
 
 def test_weights_without_numbers_after_the_last_step():
