@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -11,9 +13,11 @@ from torch import Tensor
 from harness.cards import View, WholeVideo
 from harness.errors import UsageError
 from harness.interfaces import Split
+from harness.system.prefetch import pinned_to_device
+from harness.system.processes import allowed_processors
 from harness.values import Inputs, VideoBatch
 from harness.video.flow import flip_flow
-from harness.video.loader import clips
+from harness.video.loader import THREADS, clips
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crops
 
@@ -43,21 +47,43 @@ def batches(
     """
     streams = [] if inputs is None else [inputs] if isinstance(inputs, Inputs) else list(inputs.values())
     wants_flow = any(stream.kind == "flow" for stream in streams)
-    with contextlib.closing(clips(split, view, batch_size=batch_size, device=device, first=first)) as reading:
-        for start, frames in reading:
-            flow = _flow(split, view, start, len(frames), device) if wants_flow else None
+    with contextlib.ExitStack() as stack:
+        reading = stack.enter_context(
+            contextlib.closing(clips(split, view, batch_size=batch_size, device=device, first=first))
+        )
+        if not wants_flow:
+            for start, frames in reading:
+                yield start, VideoBatch(frames)
+            return
+        flows = stack.enter_context(
+            contextlib.closing(_flows(split, view, range(first, len(split) * view.count, batch_size), device))
+        )
+        for (start, frames), flow in zip(reading, flows, strict=True):
             yield start, VideoBatch(frames, flow)
 
 
-def _flow(split: Split, view: View | WholeVideo, start: int, count: int, device: str) -> Tensor:
-    """Flow of `count` clips from position `start` on, (count, 2, T, size, size)."""
+def _flows(split: Split, view: View | WholeVideo, starts: range, device: str) -> Generator[Tensor, None, None]:
+    """Flow of the clips of each batch, (B, 2, T, size, size), read a batch ahead in threads."""
     if isinstance(view, WholeVideo):
         msg = "expected a view of clips for optical flow, got whole videos"
         raise UsageError(msg)
-    videos = range(start // view.count, -(-(start + count) // view.count))
-    joined = torch.cat([video_flow(split, video, view, device) for video in videos])
-    skipped = start - videos.start * view.count
-    return joined[skipped : skipped + count].to(device)
+
+    def submit(start: int) -> tuple[int, list[Future[Tensor]]]:
+        videos = range(start // view.count, -(-min(start + starts.step, starts.stop) // view.count))
+        skipped = start - videos.start * view.count
+        return skipped, [pool.submit(video_flow, split, video, view, device) for video in videos]
+
+    with ThreadPoolExecutor(min(allowed_processors(), THREADS), thread_name_prefix="flow") as pool:
+        waiting = deque[tuple[int, list[Future[Tensor]]]]()
+        try:
+            for start in starts:
+                waiting.append(submit(start))
+                while len(waiting) > (start != starts[-1]):
+                    skipped, parts = waiting.popleft()
+                    joined = torch.cat([part.result() for part in parts])
+                    yield pinned_to_device(joined[skipped : skipped + starts.step], device)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def video_flow(split: Split, index: int, view: View, device: str = "cpu") -> Tensor:

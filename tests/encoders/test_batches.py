@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import nn
 
 from harness.cards import View, WholeVideo
+from harness.encoders import batches as module
 from harness.encoders.batches import batches, video_flow
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
@@ -56,6 +59,22 @@ def test_batches_carry_the_flow_of_their_clips(first):
     rows = torch.cat([video_flow(SPLIT, index, VIEW) for index in range(4)])
     torch.testing.assert_close(batch.flow, rows[first : first + 4])
     assert batch.clips.shape == (4, 3, 4, 32, 32)
+
+
+def test_flow_is_read_a_batch_ahead_in_threads(monkeypatch):
+    read = {}
+
+    def noted(split, index, *options):
+        read.setdefault(index, []).append(threading.current_thread())
+        return video_flow(split, index, *options)
+
+    monkeypatch.setattr(module, "video_flow", noted)
+    with contextlib.closing(batches(SPLIT, VIEW, STREAMS, batch_size=4, device="cpu")) as found:
+        next(found)
+        assert set(read) == {0, 1, 2, 3}
+        rest = list(found)
+    assert threading.main_thread() not in {thread for threads in read.values() for thread in threads}
+    assert sum(len(batch.flow) for _, batch in rest) == 2 * len(SPLIT) - 4
 
 
 def test_without_a_stream_of_flow_none_is_read():
