@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ from harness.evaluators.cards import POSE
 from harness.evaluators.shown_frames import expect_frames
 from harness.functional.autocast import autocast
 from harness.system import progress
+from harness.system.prefetch import pinned_to_device
+from harness.system.processes import allowed_processors
+from harness.video.decode_processes import in_processes
 from harness.video.loader import THREADS
 from harness.video.transforms import normalise
 
@@ -46,9 +50,12 @@ def feature_maps(encoder: FrozenEncoder, frames: Frames, size: int) -> Tensor:
     """
     to_maps, inputs = mapper(encoder)
     joined = torch.empty(0)
-    with progress.bar(f"feature maps of {frames.split.name}", total=len(frames)) as bar:
-        for start, images in _batches(frames, size, inputs):
-            maps = to_maps(images.to(encoder.device))
+    with (
+        progress.bar(f"feature maps of {frames.split.name}", total=len(frames)) as bar,
+        contextlib.closing(_batches(frames, size, inputs)) as batches,
+    ):
+        for start, images in batches:
+            maps = to_maps(pinned_to_device(images, encoder.device))
             _expect_finite(maps, frames, start)
             if not start:
                 joined = maps.new_empty((len(frames), maps.shape[1], GRID, GRID))
@@ -76,8 +83,11 @@ def crops(frames: Frames, size: int, inputs: Inputs) -> Tensor:
         DataError: when a video does not decode.
     """
     cached = torch.empty((len(frames), 3, size, size), dtype=torch.float16)
-    with progress.bar(f"squares of {frames.split.name}", total=len(frames)) as bar:
-        for start, images in _batches(frames, size, inputs):
+    with (
+        progress.bar(f"squares of {frames.split.name}", total=len(frames)) as bar,
+        contextlib.closing(_batches(frames, size, inputs)) as batches,
+    ):
+        for start, images in batches:
             cached[start : start + len(images)] = images
             bar.advance(len(images))
     return cached
@@ -179,7 +189,7 @@ def spatial_maps(module: nn.Module, layer: str, images: Tensor, precision: Compu
     return maps
 
 
-def _batches(frames: Frames, size: int, inputs: Inputs) -> Iterator[tuple[int, Tensor]]:
+def _batches(frames: Frames, size: int, inputs: Inputs) -> Generator[tuple[int, Tensor], None, None]:
     """Iterate over normalised squares, reading a batch ahead in threads.
 
     Yields the start of a batch and its (B, 3, `size`, `size`).
@@ -188,7 +198,8 @@ def _batches(frames: Frames, size: int, inputs: Inputs) -> Iterator[tuple[int, T
     def read(chosen: Tensor) -> Tensor:
         return squares(frames, chosen, size, lambda images: normalise(images[:, :, None], inputs)[:, :, 0])
 
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
+    threads = min(allowed_processors(), THREADS)
+    with in_processes(threads), ThreadPoolExecutor(THREADS, thread_name_prefix="decode") as pool:
         waiting = deque[tuple[int, list[Future[Tensor]]]]()
         for batch in torch.split(torch.arange(len(frames)), BATCH):
             counts = torch.unique_consecutive(frames.videos[batch], return_counts=True)[1].tolist()

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from harness.testing import MovingSquares
+from harness.video.decode import in_use
+from harness.video.decode_processes import DecodeProcesses
+from harness_pose_from_action import pairs as reading
 from harness_pose_from_action.pairs import NONE, Pairs, augment, draw_negatives, read_pairs, short_side
 
 APART = 12
@@ -55,6 +58,18 @@ class TestReading:
                     pairs.frames[role, place, :, 0], images[role].permute(2, 0, 1)[(slice(None), *square)]
                 )
             assert torch.equal(pairs.flow[place], flow.transpose(0, 1)[(slice(None), slice(None), *square)])
+
+    def test_videos_are_decoded_in_processes(self, monkeypatch):
+        decoders = []
+
+        class Watched(Places):
+            def read(self, *asked, **how):
+                decoders.append(in_use())
+                return super().read(*asked, **how)
+
+        monkeypatch.setattr(reading, "allowed_processors", lambda: 2)
+        read_pairs(Watched(), torch.zeros(2, dtype=torch.long), torch.arange(2), APART, SIZE, None)
+        assert {type(decoder) for decoder in decoders} == {DecodeProcesses}
 
     def test_a_random_square_is_the_same_for_frames_and_flow(self):
         pairs = read_pairs(Places(), torch.zeros(8, dtype=torch.long), torch.arange(8), APART, SIZE, generator())

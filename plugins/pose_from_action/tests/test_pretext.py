@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,6 +17,8 @@ from harness.errors import DataError, UsageError
 from harness.testing import MovingSquares, TinyBackbone, UntrainedEncoder
 from harness.testing.evaluating import ChangedSquares, baselines, values
 from harness.values import Inputs
+from harness_pose_from_action import pretext
+from harness_pose_from_action.pairs import read_pairs
 from harness_pose_from_action.pose_from_action import PoseFromAction, PoseFromActionEncoder
 from harness_pose_from_action.pretext import GUESS, PretextAccuracy, _share_below, _video_terms
 from harness_pose_from_action.pretext_network import PretextNetwork
@@ -139,6 +142,18 @@ def test_the_area_is_sklearns():
     labels = [1] * 40 + [0] * 80
     expected = metrics.roc_auc_score(labels, [*right.tolist(), *wrong.tolist()])
     assert float(_share_below(right[None], wrong).mean()) == pytest.approx(expected)
+
+
+def test_pairs_are_read_ahead(monkeypatch):
+    threads = set()
+
+    def noted(*asked):
+        threads.add(threading.current_thread().name.split("_")[0])
+        return read_pairs(*asked)
+
+    monkeypatch.setattr(pretext, "read_pairs", noted)
+    evaluate()
+    assert threads == {"batches"}
 
 
 def test_the_network_is_left_as_it_was():

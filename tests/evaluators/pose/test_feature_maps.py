@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,12 +17,15 @@ from harness.cards import View
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
 from harness.errors import DataError, PluginError, UsageError
+from harness.evaluators.pose import feature_maps as module
 from harness.evaluators.pose.feature_maps import BATCH, crop, crops, feature_maps, input_size, mapper, squares
 from harness.evaluators.pose.frames import Frames
 from harness.evaluators.pose.protocol import Pose
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder
 from harness.testing.fixtures import TinyBackbone, UntrainedEncoder
 from harness.values import Inputs, Video
+from harness.video.decode import decode_here, in_use
+from harness.video.decode_processes import DecodeProcesses
 from harness.video.transforms import normalise
 
 INPUTS = Inputs(view=View(frames=1, size=64), mean=(0.2, 0.3, 0.4))
@@ -155,6 +159,20 @@ def test_crops_are_the_normalised_squares():
         image = normalise(frame.permute(2, 0, 1)[None, :, None], INPUTS)[:, :, 0]
         square = crop(image, frames.corners[index : index + 1], frames.sides[index : index + 1], 30)
         torch.testing.assert_close(cached[index], square[0].half())
+
+
+def test_videos_are_decoded_in_processes(monkeypatch):
+    frames, decoders = random_frames(), []
+    split = SimpleNamespace(
+        name="train",
+        videos=frames.split.videos,
+        read=lambda *asked: (decoders.append(in_use()), frames.split.read(*asked))[1],
+    )
+    monkeypatch.setattr(module, "allowed_processors", lambda: 2)
+    crops(dataclasses.replace(frames, split=split), 30, INPUTS)
+    assert len(decoders) == 40
+    assert {type(decoder) for decoder in decoders} == {DecodeProcesses}
+    assert in_use() is decode_here
 
 
 def test_crops_of_mirrored_frames_are_mirrored():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,11 +10,13 @@ import torch
 from torch import Tensor
 
 from harness.system import progress
+from harness.system.processes import allowed_processors
+from harness.video.decode_processes import in_processes
 from harness.video.flow import flip_flow, reverse_flow
 from harness.video.loader import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.interfaces import Split
 
@@ -39,6 +42,13 @@ def short_side(size: int) -> int:
     return round(size * 8 / 7)
 
 
+@contextlib.contextmanager
+def _decoding() -> Iterator[ThreadPoolExecutor]:
+    """Open threads for reading, whose videos are decoded in processes."""
+    with in_processes(min(allowed_processors(), THREADS)), ThreadPoolExecutor(THREADS) as pool:
+        yield pool
+
+
 def compute_flow(split: Split, videos: Sequence[int], size: int, device: str) -> None:
     """Compute the flow of videos that the cache lacks.
 
@@ -51,7 +61,7 @@ def compute_flow(split: Split, videos: Sequence[int], size: int, device: str) ->
     Raises:
         DataError: when a video does not decode.
     """
-    with ThreadPoolExecutor(THREADS) as pool, progress.bar(f"optical flow of {split.name}", total=len(videos)) as bar:
+    with _decoding() as pool, progress.bar(f"optical flow of {split.name}", total=len(videos)) as bar:
         for _ in pool.map(lambda video: split.flow(video, [0], short_side=short_side(size), device=device), videos):
             bar.advance()
 
@@ -84,7 +94,7 @@ def read_pairs(
         rows, columns = slice(top, top + size), slice(left, left + size)
         return images[:, rows, columns].permute(0, 3, 1, 2), flow[:, :, rows, columns].transpose(0, 1)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with _decoding() as pool:
         frames, blocks = zip(*pool.map(read, range(len(videos))), strict=True)
     return Pairs(torch.stack(frames, dim=1)[:, :, :, None], torch.stack(blocks))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -11,11 +12,12 @@ from harness.cards import WholeVideo
 from harness.errors import DataError, UsageError
 from harness.evaluators.scoring import score_values
 from harness.system import progress
+from harness.system.prefetch import Batches, pinned_to_device
 from harness.system.seeding import derive_seed
 from harness.values import Evaluation
 from harness.video.transforms import normalise
 from harness_pose_from_action.cards import PRETEXT
-from harness_pose_from_action.pairs import compute_flow, draw_negatives, read_pairs
+from harness_pose_from_action.pairs import Pairs, compute_flow, draw_negatives, read_pairs
 from harness_pose_from_action.pictures import filter_sheet
 from harness_pose_from_action.pretext_network import PretextNetwork
 
@@ -134,14 +136,19 @@ def _encode(
     images, flow = network.inputs["frames"], network.inputs["flow"]
     device = next(network.parameters()).device
     parts = []
-    for chosen, starts in zip(torch.split(videos, BATCH), torch.split(first, BATCH), strict=True):
-        pairs = read_pairs(test, chosen, starts, network.apart, _view(network).size, None)
-        streams = {
-            "frames": normalise(pairs.frames.flatten(0, 1).to(device), images),
-            "flow": normalise(pairs.flow.to(device), flow),
-        }
-        parts.append(network.encode_pairs(streams))
-        bar.advance(len(chosen))
+    shares = list(zip(torch.split(videos, BATCH), torch.split(first, BATCH), strict=True))
+
+    def read(step: int) -> Pairs:
+        return read_pairs(test, *shares[step], network.apart, _view(network).size, None)
+
+    with contextlib.closing(Batches(read, len(shares)).starting(0)) as reading:
+        for pairs in reading:
+            streams = {
+                "frames": normalise(pinned_to_device(pairs.frames.flatten(0, 1), device), images),
+                "flow": normalise(pinned_to_device(pairs.flow, device), flow),
+            }
+            parts.append(network.encode_pairs(streams))
+            bar.advance(len(pairs.flow))
     one, other, motion = (torch.cat(vectors) for vectors in zip(*parts, strict=True))
     return one, other, motion
 
