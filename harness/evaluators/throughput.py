@@ -94,9 +94,10 @@ class Throughput:
                 measured.speed("encode", len(batch), lambda: encoder.encode(clips))
             self._waiting(measured, encoder, split)
             bar.advance(note="encoding")
+            held = measured.held()
             network = encoder.network()
             if network is not None:
-                _network(measured, network, clips)
+                _network(measured, network, clips, own=measured.held() - held)
             bar.advance(note="training")
         return Evaluation(
             tuple(
@@ -159,9 +160,16 @@ class _Measured:
         name = f"{stage}_clips_per_s"
         self.values[name], self.spread[name] = statistics.median(speeds), [min(speeds), max(speeds)]
 
+    def held(self) -> int:
+        """Bytes that torch's tensors take on a CUDA device."""
+        return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else 0
+
     @contextlib.contextmanager
-    def memory(self, stage: str) -> Iterator[None]:
-        """Measure the peak of torch's tensors on a CUDA device during the block, in MiB."""
+    def memory(self, stage: str, *, without: int = 0) -> Iterator[None]:
+        """Measure the peak of torch's tensors on a CUDA device during the block, in MiB.
+
+        Less `without` bytes, which are not needed in it.
+        """
         if self.device.type != "cuda":
             yield
             return
@@ -169,11 +177,14 @@ class _Measured:
         torch.cuda.reset_peak_memory_stats(self.device)
         yield
         timing.wait(self.device)
-        self.values[f"{stage}_memory"] = torch.cuda.max_memory_allocated(self.device) / 2**20
+        self.values[f"{stage}_memory"] = (torch.cuda.max_memory_allocated(self.device) - without) / 2**20
 
 
-def _network(measured: _Measured, given: Trainable, clips: VideoBatch) -> None:
-    """Measure parameters and operations of a network, and the speed of training it."""
+def _network(measured: _Measured, given: Trainable, clips: VideoBatch, *, own: int) -> None:
+    """Measure parameters and operations of a network, and the speed of training it.
+
+    The encoder's own network lies beside this copy, in `own` bytes of the device.
+    """
     device = clips.clips.device
     network = given.module.to(device)
     parameters = list(network.requires_grad_(True).parameters())
@@ -196,5 +207,5 @@ def _network(measured: _Measured, given: Trainable, clips: VideoBatch) -> None:
         loss.backward()
         optimizer.step()
 
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), measured.memory("train"):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), measured.memory("train", without=own):
         measured.speed("train", len(clips), step)

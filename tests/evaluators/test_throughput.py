@@ -174,6 +174,22 @@ def test_the_encoder_and_the_random_state_are_left_alone():
     assert not any(parameter.requires_grad for parameter in encoder.module.parameters())
 
 
+def test_training_is_without_the_encoders_own_weights(monkeypatch):
+    """The network that is trained is a copy, and its original lies beside it."""
+    mib, held, own = 2**20, iter([50, 57]), []
+    monkeypatch.setattr(throughput._Measured, "held", lambda _: next(held))
+    monkeypatch.setattr(throughput, "_network", lambda *_, **options: own.append(options["own"]))
+    evaluate()
+    assert own == [7]
+    monkeypatch.setattr(timing, "wait", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 30 * mib)
+    measured = throughput._Measured(torch.device("cuda"), 2)
+    with measured.memory("train", without=7 * mib):
+        pass
+    assert measured.values["train_memory"] == 23
+
+
 def test_a_network_without_parameters_cannot_train():
     class Mean(nn.Module):
         def forward(self, clips):
