@@ -132,7 +132,11 @@ def token_reader(features: Features) -> Read:
     kept = torch.from_numpy(np.array(block)).to(features.device) if _fits(block.nbytes, features.device) else None
 
     def read(videos: Tensor) -> Tensor:
-        rows = torch.from_numpy(block[videos.cpu().numpy()]) if kept is None else kept[videos.to(kept.device)]
+        rows = (
+            torch.from_numpy(block[videos.cpu().numpy()])
+            if kept is None
+            else kept[videos.to(kept.device, non_blocking=True)]
+        )
         each = as_tokens(rows.to(features.device).float().flatten(0, 1))  # of clips
         return each.reshape(len(videos), -1, each.shape[2])
 

@@ -102,7 +102,7 @@ class MLPProbe:
             probes = fit_probes(
                 mlp_gradients,
                 start,
-                lambda batch: x[batch.to(x.device)],
+                lambda batch: x[batch.to(x.device, non_blocking=True)],
                 labels,
                 torch.arange(len(x)),
                 *torch.tensor(pairs).T,

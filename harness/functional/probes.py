@@ -69,8 +69,11 @@ def fit_probes(
     }
     decayed = {name for name in parameters if name == "query" or name.endswith("_weight")}
     optimizer = AdamW(parameters, lrs.to(labels.device), decays.to(labels.device), decayed)
-    for step, batch in enumerate(order(chosen.cpu(), steps, min(batch_size, len(chosen)), seed)):
-        found = gradients(parameters, read(batch), labels[batch.to(labels.device)])
+    batches = order(chosen.cpu(), steps, min(batch_size, len(chosen)), seed)
+    if labels.device.type == "cuda":
+        batches = batches.pin_memory()  # else a copy in each step would wait for the GPU
+    for step, batch in enumerate(batches):
+        found = gradients(parameters, read(batch), labels[batch.to(labels.device, non_blocking=True)])
         optimizer.step(found, (1 + math.cos(math.pi * step / steps)) / 2)
         advance()
     return parameters
