@@ -63,7 +63,7 @@ def batches(
 
 
 def _flows(split: Split, view: View | WholeVideo, starts: range, device: str) -> Generator[Tensor, None, None]:
-    """Flow of the clips of each batch, (B, 2, T, size, size), read a batch ahead in threads."""
+    """Read flow (B, 2, T, size, size) a batch ahead, in threads."""
     if isinstance(view, WholeVideo):
         msg = "expected a view of clips for optical flow, got whole videos"
         raise UsageError(msg)
