@@ -7,10 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import numpy as np
 import torch
-import vl_convert
 
 from harness.pictures.sheet import Frame, moving_sheet, sheet
 from harness.system.text import printable
@@ -52,6 +50,9 @@ def confusion_picture(labels: Tensor, predicted: Tensor, classes: Sequence[str])
         predicted: (N,) int64.
         classes: names, in the order of rows and columns.
     """
+    import altair as alt  # evaluators that draw nothing do without
+    import vl_convert
+
     counts = confusion_matrix(labels, predicted, len(classes)).cpu()
     shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
     rows, columns = counts.nonzero(as_tuple=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -103,3 +105,8 @@ def test_frames_among_videos_stay_still():
 
 def test_frames_alone_are_a_plain_png():
     assert len(list(frames(STILLS, LABELS))) == 1
+
+
+def test_without_a_chart_no_library_of_charts_is_needed():
+    absent = "import sys; sys.modules['altair'] = sys.modules['vl_convert'] = None"
+    subprocess.run([sys.executable, "-c", f"{absent}; import harness.evaluators.pictures"], check=True)
