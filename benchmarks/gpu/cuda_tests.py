@@ -12,13 +12,13 @@ from xml.etree import ElementTree
 from benchmarks.results.records import ROOT
 
 FOLDERS = ("tests", "plugins")
-MARK = "cuda.is_available"
+MARK = "mark.gpu"
 SECONDS = 120
 """After which they are ended."""
 
 
 def files() -> list[Path]:
-    """Test files that ask whether there is a GPU."""
+    """Test files with tests that need a GPU."""
     found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("test_*.py"))]
     return [path for path in found if MARK in path.read_text(encoding="utf-8")]
 
@@ -27,7 +27,7 @@ def run_cuda_tests() -> dict[str, Any]:
     """Run them, and give how many passed, and the names of those that did not."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", f"--junitxml={report}"]
         try:
             subprocess.run([*command, *map(str, files())], cwd=ROOT, check=False, timeout=SECONDS, stdout=sys.stderr)
         except subprocess.TimeoutExpired:

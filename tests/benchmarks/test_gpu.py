@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import table
+from benchmarks.gpu import cuda_tests, table
 from benchmarks.gpu.cases import Case, Place, WrongAnswerError, counters, expect, figure, measure
 from benchmarks.gpu.cuda_tests import files
 from benchmarks.gpu.rows import ROWS, Row
@@ -98,3 +98,10 @@ def test_a_table_of_what_there_is():
 
 def test_the_tests_of_a_gpu_are_found():
     assert {"test_supervision.py", "test_cuda_counters.py"} <= {path.name for path in files()}
+
+
+def test_of_their_files_only_they_are_run(monkeypatch):
+    commands = []
+    monkeypatch.setattr(cuda_tests.subprocess, "run", lambda command, **_: commands.append(command))
+    assert not cuda_tests.run_cuda_tests()["passed"]
+    assert commands[0][commands[0].index("pytest") :][2:4] == ["-m", "gpu"]

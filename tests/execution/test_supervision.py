@@ -23,7 +23,6 @@ from harness.suites.schema import Suite
 from harness.system import paths
 from harness.system.children import Child, Limits, preload
 
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 evaluate = work.evaluate  # which a test replaces
 
 
@@ -174,21 +173,21 @@ def test_what_a_child_leaves_is_done_by_another(execute, monkeypatch):
     assert [run.status for run in runs.values()] == ["done"] * 3
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_a_kernel_that_fails_is_a_failure_of_its_cell_alone(execute):
     runs = execute(device="cuda", evaluators=["breaks_the_gpu", {"name": "knn", "k": 5}, "linear_probe"])
     assert [run.status for run in runs.values()] == ["failed", "done", "done"]
     assert "CUDA error: device-side assert triggered" in runs["random_init", "breaks_the_gpu"].reason
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_a_full_gpu_is_its_fits_lack_of_memory_alone(execute):
     runs = execute(device="cuda", methods=["fills_the_gpu", "random_init"])
     assert [run.status for run in runs.values()] == ["oom", "done"]
     assert "CUDA out of memory" in runs["fills_the_gpu", "knn"].reason
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_the_gpu_gives_about_what_the_cpu_does(execute, tmp_path, monkeypatch):
     scores = {}
     for device in ("cpu", "cuda"):

@@ -126,7 +126,7 @@ def test_k_means_by_it_is_k_means():
     assert torch.equal(nearest, expected.assignments)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_a_cuda_device_finds_the_same_clusters():
     x = draw(5000, 32, 40, spread=0.3, dtype=torch.float32)
     ours, expected = kmeans(x.cuda(), 40, range(4)), kmeans(x, 40, range(4))

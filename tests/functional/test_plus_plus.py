@@ -117,7 +117,7 @@ def test_a_recorded_step_runs_as_often(monkeypatch):
     assert steps == ["run"] * 3  # too few to record
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("k", [5, 200])
 def test_a_cuda_device_draws_the_same(k):
     x = draw(2000, 6)

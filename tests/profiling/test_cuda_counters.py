@@ -7,8 +7,6 @@ from torch.autograd import DeviceType
 from harness.profiling.counters import count
 from harness.profiling.cuda_counters import tally_calls, tally_copies
 
-on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-
 
 def event(name, start=5.0, device=DeviceType.CPU, end=None):
     return SimpleNamespace(name=name, time_range=SimpleNamespace(start=start, end=end or start), device_type=device)
@@ -42,7 +40,7 @@ def test_copies_by_direction():
     assert tally_copies(EVENTS) == (2, 1, 1)
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_a_function_on_a_gpu():
     x = torch.ones(1000, 1000, device="cuda")
 
@@ -58,7 +56,7 @@ def test_a_function_on_a_gpu():
     assert count(work, device="cuda").flat() == counts.flat()
 
 
-@on_a_gpu
+@pytest.mark.gpu
 def test_copies_on_a_gpu():
     x, pinned = torch.ones(1000), torch.ones(1000).pin_memory()
     there = torch.ones(1000, device="cuda")

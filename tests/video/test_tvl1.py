@@ -313,7 +313,7 @@ def on_cuda(first, second):
     [
         in_doubles,
         one_ulp_brighter,
-        pytest.param(on_cuda, marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+        pytest.param(on_cuda, marks=pytest.mark.gpu),
     ],
 )
 def test_roundings_show_only_where_no_flow_explains_the_second_frame(other):

@@ -22,7 +22,7 @@ from harness_dense_trajectories.store import save
 from harness_dense_trajectories.tables import Tables
 from harness_dense_trajectories.trajectories import DESCRIPTORS
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 def videos_encoded(encoder, split):

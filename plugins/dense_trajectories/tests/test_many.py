@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
 from sklearn.datasets import load_sample_image
 
 from harness_dense_trajectories import many
@@ -14,7 +13,7 @@ from harness_dense_trajectories.many import extract_many
 from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.trajectories import span
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 PHOTOGRAPH = cv2.cvtColor(load_sample_image("china.jpg"), cv2.COLOR_RGB2GRAY)
 HISTOGRAMS = span("hog", "mbh_y")
 

@@ -14,7 +14,7 @@ from harness_dense_trajectories.settings import Settings
 from harness_dense_trajectories.trajectories import COLUMNS, STEPS
 from harness_dense_trajectories.tubes import describe
 
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 HEIGHT, WIDTH, FRAMES = 70, 96, 40
 
 

@@ -162,7 +162,7 @@ def test_equal_seeds_give_equal_networks_and_random_states_stay():
     assert not torch.equal(one["joints.weight"], other["joints.weight"])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_what_a_gpu_draws_is_of_the_seed_alone():
     state = torch.cuda.get_rng_state()
     with _seeded(3, torch.device("cuda")):
