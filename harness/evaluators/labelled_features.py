@@ -141,7 +141,9 @@ def _collapsed(split: Split, where: str) -> DataError:
 
 
 def _alike(vectors: Tensor) -> bool:
-    return float((vectors - vectors[0]).abs().max()) <= 1e-6 * float(vectors.abs().max())
+    low, high = vectors.aminmax(dim=0)  # no copy of vectors of many numbers
+    apart = torch.maximum(high - vectors[0], vectors[0] - low).max()
+    return float(apart) <= 1e-6 * float(torch.maximum(high, -low).max())
 
 
 def _tokens_differ(features: Features) -> bool:

@@ -13,6 +13,8 @@ from harness.functional.linear import LinearClassifiers, expect_points
 _MEMORY = 2**25
 """Elements of the largest temporary tensor."""
 _SEARCHES = 60
+_ROUNDING = 16 * torch.finfo(torch.float64).eps
+"""Share of a Gram matrix's trace that its eigenvalues may be off by."""
 
 
 class Svm(LinearClassifiers):
@@ -79,7 +81,8 @@ def fit_svm(
     duality gap, which is half the squared norm of its gradient, is at most `tolerance` of its objective, or after
     `iterations`. The costs are solved in rising order, each from the solution of the one before: from zero, a high
     cost takes several times as many steps as the whole path. Works in float64, because the Hessians of high costs
-    exceed float32. When N <= D the problems are solved in the span of their points, which holds the optimum.
+    exceed float32. When N <= D the problems are solved in the span of their points, which holds the optimum: in
+    coordinates from the Gram matrix, for which only some columns of `x` at a time are held in float64.
 
     Args:
         x: (N, D) points, with entries of the order of 1.
@@ -103,32 +106,53 @@ def fit_svm(
     [[0, 1], [0, 1]]
     """
     _check(x, labels, costs, classes, positive_weight)
-    points = torch.cat([x, x.new_ones(len(x), 1)], 1).to(torch.float64)  # the bias is a weight like the others
-    basis = torch.linalg.qr(points.mT).Q if len(x) <= x.shape[1] else None  # (D + 1, N)
-    data = _Data.of(points if basis is None else points @ basis)
+    factor = _factor(x) if len(x) <= x.shape[1] else None
+    # The bias is a weight like the others.
+    data = _Data.of(torch.cat([x, x.new_ones(len(x), 1)], 1).to(torch.float64) if factor is None else factor)
     count, present = len(costs), labels.bincount().nonzero()[:, 0]
-    solutions = points.new_zeros(count, data.x.shape[1], len(present))
+    solutions = data.x.new_zeros(count, data.x.shape[1], len(present))
     converged = torch.ones(count, dtype=torch.bool, device=x.device)
     size = max(1, _MEMORY // len(x))
     for first in range(0, len(present), size):
         part = slice(first, first + size)
-        targets = _targets(labels, present[part], positive_weight, points.dtype)
+        targets = _targets(labels, present[part], positive_weight, data.x.dtype)
         weights = torch.zeros_like(solutions[0, :, part])
         for position in costs.argsort().tolist():
             weights, done = _solve(data, *targets, float(costs[position]), weights, tolerance, iterations)
             solutions[position, :, part] = weights
             converged[position] &= done
-    if basis is not None:
-        solutions = basis @ solutions
-    parameters = points.new_zeros(count, classes, x.shape[1] + 1)
-    parameters[..., -1] = -torch.inf
-    parameters[:, present] = solutions.mT
-    weight, bias = parameters[..., :-1].to(x), parameters[..., -1].to(x)
+    weight, bias = x.new_zeros(count, classes, x.shape[1]), x.new_full((count, classes), -torch.inf)
+    if factor is None:
+        weight[:, present], bias[:, present] = solutions[:, :-1].mT.to(x), solutions[:, -1].to(x)
+    else:
+        duals = torch.linalg.solve_triangular(factor.mT, solutions, upper=True)  # (P, N, M)
+        for columns in _columns(x):
+            weight[:, present, columns] = (duals.mT @ x[:, columns].to(torch.float64)).to(x)
+        bias[:, present] = duals.sum(1).to(x)
     objective = [  # one cost after the other, because the scores of all may not fit
         svm_objective(x, labels, cost[None], w[None], b[None], positive_weight=positive_weight)
         for cost, w, b in zip(costs.to(x), weight, bias, strict=True)
     ]
     return Svm(weight, bias, torch.cat(objective), converged)
+
+
+def _factor(x: Tensor) -> Tensor:
+    """Coordinates (N, N) float64 of points (N, D) with a column of ones, in their span.
+
+    Cholesky factor of their Gram matrix, raised by its rounding, as points may repeat or depend on each other.
+    """
+    gram = x.new_ones(len(x), len(x), dtype=torch.float64)  # of the ones
+    for columns in _columns(x):
+        part = x[:, columns].to(torch.float64)
+        gram.addmm_(part, part.mT)
+    gram.diagonal().add_(_ROUNDING * gram.trace())
+    return torch.linalg.cholesky(gram)
+
+
+def _columns(x: Tensor) -> Iterator[slice]:
+    """Split the columns of `x` (N, D) into parts that fit the temporary tensor."""
+    size = max(1, _MEMORY // len(x))
+    return (slice(first, first + size) for first in range(0, x.shape[1], size))
 
 
 # What follows runs on columns: the M classes of one cost.

@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.cards import View
 from harness.errors import DataError, UsageError
+from harness.evaluators import labelled_features as module
 from harness.evaluators.clustering import Clustering
 from harness.evaluators.knn import KNN
 from harness.evaluators.labelled_features import (
@@ -63,6 +65,26 @@ class Constant:
 def test_vectors_that_say_nothing(value, message):
     with pytest.raises(DataError, match=message):
         labelled_features(frozen(Constant(value)), MovingSquares(), "train", "action")
+
+
+class LargestTensor(TorchDispatchMode):
+    """Note the size of the largest tensor that is made."""
+
+    found = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        outputs = result if isinstance(result, (tuple, list)) else (result,)
+        self.found = max(self.found, *(one.numel() for one in outputs if isinstance(one, torch.Tensor)), 0)
+        return result
+
+
+def test_vectors_are_compared_without_a_copy_of_them():
+    """VLADs of all videos of UCF101 are 19 GB."""
+    vectors = torch.rand(50, 1000)
+    with LargestTensor() as largest:
+        assert not module._alike(vectors)
+    assert largest.found == 1000
 
 
 @pytest.mark.parametrize("evaluator", [LinearProbe("scene"), KNN(5, label="scene"), Clustering("scene", repeats=2)])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.svm import LinearSVC
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.functional import svm
 from harness.functional.svm import fit_svm, svm_gradient, svm_objective
@@ -126,6 +127,47 @@ def test_little_memory_changes_nothing(monkeypatch):
     pieces = fit_svm(x, labels, COSTS, classes=5)
     torch.testing.assert_close(pieces.weight, fitted.weight, rtol=0, atol=1e-8)
     assert pieces.converged.all()
+
+
+def test_more_dimensions_than_points_are_as_in_an_orthonormal_basis(monkeypatch):
+    """Slow twin: a whole basis of the points' span, by QR."""
+    x, labels = draw(40, 200)
+    costs = torch.logspace(-3, 3, 7, dtype=torch.float64)
+    fitted = fit_svm(x, labels, costs, classes=4, tolerance=1e-12)
+    monkeypatch.setattr(svm, "_factor", lambda x: torch.linalg.qr(torch.cat([x, x.new_ones(len(x), 1)], 1).mT).R.mT)
+    peer = fit_svm(x, labels, costs, classes=4, tolerance=1e-12)
+    assert fitted.converged.all()
+    torch.testing.assert_close(fitted.objective, peer.objective, rtol=1e-9, atol=0)
+    torch.testing.assert_close(fitted.weight, peer.weight, rtol=0, atol=1e-6)
+    torch.testing.assert_close(fitted.bias, peer.bias, rtol=0, atol=1e-6)
+
+
+def test_repeated_points_of_more_dimensions_are_as_their_cost_multiplied():
+    x, labels = draw(40, 200)
+    fitted = fit_svm(x.repeat(3, 1), labels.repeat(3), COSTS, classes=4, tolerance=1e-12)
+    once = fit_svm(x, labels, 3 * COSTS, classes=4, tolerance=1e-12)
+    assert fitted.converged.all()
+    torch.testing.assert_close(fitted.weight, once.weight, rtol=0, atol=1e-6)
+    torch.testing.assert_close(fitted.bias, once.bias, rtol=0, atol=1e-6)
+
+
+def test_points_of_many_dimensions_are_never_held_in_float64(monkeypatch):
+    class Largest(TorchDispatchMode):
+        found = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            outputs = result if isinstance(result, (tuple, list)) else (result,)
+            sizes = [one.numel() for one in outputs if isinstance(one, torch.Tensor) and one.dtype == torch.float64]
+            self.found = max(self.found, *sizes, 0)
+            return result
+
+    x, labels = draw(40, 3000, dtype=torch.float32)
+    monkeypatch.setattr(svm, "_MEMORY", 2**12)
+    with Largest() as largest:
+        fitted = fit_svm(x, labels, COSTS.float(), classes=4)
+    assert fitted.converged.all()
+    assert largest.found <= 4 * 3000  # the weights of one cost
 
 
 def test_correlated_columns_and_repeated_points_converge():
