@@ -36,10 +36,12 @@ def epoch_videos(count: int, size: int, step: int, *, seed: int, rank: int = 0, 
         msg = f"expected count, size and world of at least 1, rank below world and step from 0, got {got}"
         raise ValueError(msg)
     start = (step * world + rank) * size
-    epochs = range(start // count, (start + size - 1) // count + 1)
-    order = torch.cat([_order(count, seed, epoch) for epoch in epochs])
-    first = start - epochs[0] * count
-    return order[first : first + size].clone()
+    stop = start + size
+    parts = []
+    for epoch in range(start // count, (stop - 1) // count + 1):
+        begin = epoch * count
+        parts.append(_order(count, seed, epoch)[max(0, start - begin) : stop - begin])
+    return torch.cat(parts)
 
 
 @functools.lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.training.epochs import epoch_videos
 
@@ -36,6 +37,23 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert not torch.equal(first, other)
     first[0] = -1  # what is given away is a copy
     assert -1 not in epoch_videos(100, 100, 0, seed=0).tolist()
+
+
+def test_a_step_copies_no_more_than_its_videos():
+    class Largest(TorchDispatchMode):
+        found = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if function is torch.ops.aten.cat.default:
+                self.found = max(self.found, result.numel(), *(part.numel() for part in args[0]))
+            return result
+
+    with Largest() as largest:
+        for step in (0, 1, 124, 125):  # also from one epoch to the next
+            epoch_videos(1000, 8, step, seed=0)
+            epoch_videos(1003, 8, step, seed=0)
+    assert largest.found == 8
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"size": 0}, {"step": -1}, {"rank": 2}, {"world": 0}])
