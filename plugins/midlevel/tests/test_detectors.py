@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from sklearn.svm import LinearSVC
 from torch import nn
 
 from harness import Budget
+from harness.functional.product import product
 from harness.system.seeding import seeded
 from harness.training.session import TrainingSession
+from harness_dense_trajectories import rows
 from harness_midlevel import detectors as module
 from harness_midlevel.detectors import COST, NetworkDetectors, SvmDetectors, gradient_norms
 from harness_midlevel.firing import Members, detection_scores, top_members
@@ -157,6 +161,24 @@ def test_empty_samples_have_empty_codes_and_scores(loss):
         detectors.begin(3, 0)
         assert detectors.codes(points[:0]).shape[0] == 0
         assert [len(one) for one in detectors.detect(points[:0])] == [0, 0]
+
+
+def test_machines_hold_the_outputs_of_one_block_at_a_time(monkeypatch):
+    points, labels = blobs()
+    machines, made, held = learn(SvmDetectors(), points, of(labels)), [], []
+    whole = machines.detect(points)
+
+    def counted(*arguments):
+        held.append(sum(one() is not None for one in made))
+        result = product(*arguments)
+        made.append(weakref.ref(result))
+        return result
+
+    monkeypatch.setattr(module, "product", counted)
+    monkeypatch.setattr(rows, "_CPU", 100)
+    torch.testing.assert_close(machines.detect(points), whole)
+    assert len(held) > 3
+    assert max(held) <= 1  # the one before, which its reader still has
 
 
 def test_a_machine_without_hard_negatives_is_that_of_scikit_learn():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
@@ -217,11 +217,11 @@ class SvmDetectors:
         self.weight = fitted.weight[0, : self.count] / scale
         self.bias = fitted.bias[0, : self.count] - self.weight @ mean
 
-    def _outputs(self, samples: Tensor) -> list[Tensor]:
-        """Outputs (n, K) of blocks of samples."""
+    def _outputs(self, samples: Tensor) -> Iterator[Tensor]:
+        """Outputs (n, K) of blocks of samples, one block at a time."""
         width = sum(self.weight.shape)
-        parts = blocks(len(samples), width, samples.device)
-        return [product(samples[part], self.weight.mT, self.bias) for part in parts]
+        for part in blocks(len(samples), width, samples.device):
+            yield product(samples[part], self.weight.mT, self.bias)
 
     def detect(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Score (N,) and cluster (N,): the largest output and 1, where that is above 0."""
