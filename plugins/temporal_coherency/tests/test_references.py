@@ -71,6 +71,8 @@ def test_the_text_has_two_numbers_of_googlenet(numbers):
         "GoogLeNet with Ls": (3.93, 0.01, "Section 4.1.2"),
         "GoogLeNet with Lq": (3.93, 0.02, "Section 4.1.2"),
     }
+    (note,) = {one.note for one in numbers if one.backbone == "GoogLeNet"}
+    assert "the layer is the paper's" in note
 
 
 def entropy_of_random_clusters(stride, spread):
