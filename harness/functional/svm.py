@@ -137,7 +137,7 @@ def fit_svm(
 
 
 def _factor(x: Tensor) -> Tensor:
-    """Coordinates (N, N) float64 of points (N, D) with a column of ones, in their span.
+    """Coordinates (N, N) float64 of points (N, D) and a column of ones in their span.
 
     Cholesky factor of their Gram matrix, raised by its rounding, as points may repeat or depend on each other.
     """
