@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from harness import Budget, UsageError
 from harness.backbones.small_2d import Small2D
 from harness.datasets.concatenated_split import ConcatenatedSplit
 from harness.encoders.frozen import CachedEncoder
+from harness.system.seeding import derive_seed
 from harness.testing.fixtures import MovingSquares, TinyBackbone
 from harness.training.session import TrainingSession
 from harness.video.transforms import normalise
@@ -59,6 +62,29 @@ def test_half_of_siamese_pairs_are_of_two_videos():
     assert batch.targets.tolist() == [False, True] * 100
     assert apart[batch.targets].max() < 20
     assert (apart[~batch.targets] > 20).float().mean() > 0.6  # most other videos are of another group
+
+
+@pytest.mark.parametrize(("method", "share"), [(SlowFeatureAnalysis, 0.8), (Siamese, 0.5)])
+@pytest.mark.parametrize(("world", "size"), [(1, 1), (4, 2), (3, 7)])
+def test_pairs_have_their_shares_on_any_number_of_processes(method, share, world, size):
+    split, view, steps = train(), TinyBackbone.inputs.view, 10
+    kinds = []
+    for step in range(steps):
+        for rank in range(world):
+            session = SimpleNamespace(budget=Budget(frames=1, seed=0), rank=rank, world=world)
+            kinds.append(method().batch(split, view, size, step, session).targets)
+    assert torch.cat(kinds).sum() == share * steps * world * size
+
+
+def test_one_process_draws_as_always():
+    """Batches of whole tens begin with the same kind of pair."""
+    split, view = train(), TinyBackbone.inputs.view
+    session = SimpleNamespace(budget=Budget(frames=1, seed=3), rank=0, world=1)
+    for method in (SlowFeatureAnalysis(), Siamese()):
+        batch = method.batch(split, view, 10, 7, session)
+        expected = method.draw(split, view, 10, torch.Generator().manual_seed(derive_seed(3, 7, 0)))
+        assert torch.equal(batch.inputs, expected.inputs)
+        assert torch.equal(batch.targets, expected.targets)
 
 
 def test_a_triplets_last_frame_is_of_another_video():
@@ -115,6 +141,11 @@ def test_the_encoder_is_the_backbones_network():
         (Quadruplet, {"gap": 1}, "'quadruplet': the gap must be larger than the window"),
         (Siamese, {"window": 0}, "'siamese': window must be at least 1"),
         (Triplet, {"gap": 0}, "'triplet': gap must be at least 1"),
+        *(
+            (method, {"colour": colour}, f"'{method.card.name}': colour must be from 0 to 0.5, got {colour}")
+            for method in (SlowFeatureAnalysis, Siamese, Triplet, Quadruplet)
+            for colour in (0.6, -0.1)
+        ),
     ],
 )
 def test_impossible_options(method, options, message):

@@ -33,6 +33,15 @@ def test_pairs_are_contiguous_four_times_of_five_and_a_gap_apart_else():
     assert set(videos.tolist()) == set(range(6))
 
 
+@pytest.mark.parametrize("draw", [sfa_pairs, lambda n, c, g, first: siamese_pairs(n, c, 1, g, first=first)])
+def test_kinds_of_pairs_go_on_where_the_share_before_ended(draw):
+    n_frames = torch.tensor([30, 40])
+    whole = draw(n_frames, 30, generator(), first=0).together
+    for size in (1, 3, 7):
+        parts = [draw(n_frames, size, generator(), first=first).together for first in range(0, 30, size)]
+        assert torch.equal(torch.cat(parts)[:30], whole)
+
+
 def test_pairs_of_short_videos_end_at_the_last_frame():
     pairs = sfa_pairs(torch.tensor([3, 1]), 400, generator())
     assert (pairs.frames < torch.tensor([3, 1])[pairs.videos]).all()

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import torch
+
 from harness.errors import UsageError
+from harness.system.seeding import derive_seed
 from harness.training.gradient_method import GradientMethod
 from harness.values import Batch
 from harness_temporal_coherency import QUADRUPLET, SFA, SIAMESE, TRIPLET
@@ -24,16 +27,19 @@ from harness_temporal_coherency.sampling import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from harness.cards import MethodCard, View
-    from harness.interfaces import Split
+    from harness.interfaces import Session, Split
 
 
 @dataclass(kw_only=True)
 class _CoherencyMethod(GradientMethod):
-    """Method with one frame for each role of an example, and the optimiser's defaults."""
+    """Method with one frame for each role of an example, and the optimiser's defaults.
+
+    Raises:
+        UsageError: when `colour` is not from 0 to 0.5.
+    """
 
     roles: ClassVar[int]
 
@@ -47,17 +53,33 @@ class _CoherencyMethod(GradientMethod):
     lr: float = 1e-3
     weight_decay: float = 0.005
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.colour <= 0.5:
+            msg = f"method {self.card.name!r}: colour must be from 0 to 0.5, got {self.colour}"
+            raise UsageError(msg)
+
     @abstractmethod
-    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
-        """Sample `count` examples of videos with `n_frames` (N,) frames."""
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator, first: int = 0) -> Examples:
+        """Sample `count` examples of videos with `n_frames` (N,) frames.
+
+        `first` is the number of the first one in the fit.
+        """
 
     def frames_per_example(self, view: View) -> int:
         """Return the number of roles, one frame each."""
         return self.roles
 
-    def draw(self, train: Split, view: View, size: int, generator: torch.Generator) -> Batch:
+    def batch(self, train: Split, view: View, size: int, step: int, session: Session) -> Batch:
+        """Read this process's examples of a step.
+
+        Kinds of pairs go on over steps and processes.
+        """
+        generator = torch.Generator().manual_seed(derive_seed(session.budget.seed, step, session.rank))
+        return self.draw(train, view, size, generator, (step * session.world + session.rank) * size)
+
+    def draw(self, train: Split, view: View, size: int, generator: torch.Generator, first: int = 0) -> Batch:
         """Draw `size` examples: all frames of the first role, then all of the second, ..."""
-        examples = self.sample(lengths(train), size, generator)
+        examples = self.sample(lengths(train), size, generator, first)
         return Batch(read_roles(train, view, examples, self.colour, generator), examples.together)
 
 
@@ -67,6 +89,9 @@ class SlowFeatureAnalysis(_CoherencyMethod):
 
     One example is a pair of frames. Source: Mobahi, Collobert and Weston 2009, as Redondo-Cabrera and Lopez-Sastre
     2019 compare with it: the Siamese network with the contrastive loss of Hadsell et al.
+
+    Raises:
+        UsageError: when `colour` is not from 0 to 0.5.
     """
 
     card: ClassVar[MethodCard] = SFA
@@ -76,9 +101,9 @@ class SlowFeatureAnalysis(_CoherencyMethod):
     """delta of the paper; vectors have length 1, so that distances end at 2."""
     batch_size: int = 120
 
-    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator, first: int = 0) -> Examples:
         """Sample pairs of contiguous and of distant frames."""
-        return sfa_pairs(n_frames, count, generator)
+        return sfa_pairs(n_frames, count, generator, first=first)
 
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the contrastive loss of unit vectors."""
@@ -93,7 +118,7 @@ class Siamese(_CoherencyMethod):
     section 3.1.
 
     Raises:
-        UsageError: when `window` is below 1.
+        UsageError: when `window` is below 1, or `colour` not from 0 to 0.5.
     """
 
     card: ClassVar[MethodCard] = SIAMESE
@@ -112,13 +137,14 @@ class Siamese(_CoherencyMethod):
     batch_size: int = 120
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.window < 1:
             msg = f"method {self.card.name!r}: window must be at least 1, got {self.window}"
             raise UsageError(msg)
 
-    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator, first: int = 0) -> Examples:
         """Sample pairs of contiguous frames and of frames of two videos."""
-        return siamese_pairs(n_frames, count, self.window, generator, contiguous=self.contiguous)
+        return siamese_pairs(n_frames, count, self.window, generator, contiguous=self.contiguous, first=first)
 
     def build_loss(self, network: nn.Module, dim: int, train: Split) -> nn.Module:
         """Build the loss Ls."""
@@ -134,7 +160,7 @@ class Triplet(_CoherencyMethod):
     hard negatives, as in Redondo-Cabrera and Lopez-Sastre 2019, table 6.
 
     Raises:
-        UsageError: when `gap` is below 1.
+        UsageError: when `gap` is below 1, or `colour` not from 0 to 0.5.
     """
 
     card: ClassVar[MethodCard] = TRIPLET
@@ -150,11 +176,12 @@ class Triplet(_CoherencyMethod):
     """Frames from the anchor to the later one; in a shorter video, to its last frame."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.gap < 1:
             msg = f"method {self.card.name!r}: gap must be at least 1, got {self.gap}"
             raise UsageError(msg)
 
-    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator, first: int = 0) -> Examples:
         """Sample triplets of anchor, later frame and negative."""
         return triplets(n_frames, count, self.gap, generator)
 
@@ -170,7 +197,7 @@ class Quadruplet(_CoherencyMethod):
     One example is a tuple of four frames. Source: Redondo-Cabrera and Lopez-Sastre 2019, section 3.2; the paper's best.
 
     Raises:
-        UsageError: when `gap` is not larger than `window`.
+        UsageError: when `gap` is not larger than `window`, or `colour` not from 0 to 0.5.
     """
 
     card: ClassVar[MethodCard] = QUADRUPLET
@@ -193,6 +220,7 @@ class Quadruplet(_CoherencyMethod):
     """Scale vectors to length 1, as the released code does, to give margins a scale."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 <= self.window < self.gap:
             msg = (
                 f"method {self.card.name!r}: the gap must be larger than the window and the window at least 1, "
@@ -200,7 +228,7 @@ class Quadruplet(_CoherencyMethod):
             )
             raise UsageError(msg)
 
-    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+    def sample(self, n_frames: Tensor, count: int, generator: torch.Generator, first: int = 0) -> Examples:
         """Sample tuples of anchor, contiguous frame, later frame and negative."""
         return quadruplets(n_frames, count, self.window, self.gap, generator, contiguous=self.contiguous)
 

@@ -68,26 +68,33 @@ def sfa_gaps(n_frames: Tensor) -> Tensor:
     return 5 + 2 * (n_frames >= 50).long() + 10 * (n_frames >= 100).long()
 
 
-def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator) -> Examples:
+def sfa_pairs(n_frames: Tensor, count: int, generator: torch.Generator, *, first: int = 0) -> Examples:
     """Sample pairs of frames of random videos, contiguous (t, t + 1) or a gap apart.
 
-    Every fifth pair, the first among them, is the one apart. In a video too short for a step, the partner is
+    Every fifth pair of a fit, the first among them, is the one apart. In a video too short for a step, the partner is
     its last frame.
 
     Args:
         n_frames: (N,) frames of each video.
         count: pairs.
         generator: the source of chance.
+        first: number of the first pair in the fit.
     """
     videos = torch.randint(len(n_frames), (count,), generator=generator)
-    together = torch.arange(count) % 5 != 0
+    together = torch.arange(first, first + count) % 5 != 0
     step = torch.where(together, 1, sfa_gaps(n_frames[videos]))
-    first, second = _draw_pair(n_frames[videos], step, generator)
-    return Examples(torch.stack([videos, videos], dim=1), torch.stack([first, second], dim=1), together)
+    frames = torch.stack(_draw_pair(n_frames[videos], step, generator), dim=1)
+    return Examples(torch.stack([videos, videos], dim=1), frames, together)
 
 
 def siamese_pairs(
-    n_frames: Tensor, count: int, window: int, generator: torch.Generator, *, contiguous: Contiguous = "exactly"
+    n_frames: Tensor,
+    count: int,
+    window: int,
+    generator: torch.Generator,
+    *,
+    contiguous: Contiguous = "exactly",
+    first: int = 0,
 ) -> Examples:
     """Sample pairs, in turn with a negative and with a contiguous frame.
 
@@ -99,14 +106,15 @@ def siamese_pairs(
         window: w of the paper, at least 1.
         generator: the source of chance.
         contiguous: whether the partner is `window` frames later, or at most so many.
+        first: number of the first pair in the fit.
     """
     videos = torch.randint(len(n_frames), (count,), generator=generator)
-    together = torch.arange(count) % 2 == 1
-    first, following = _draw_pair(n_frames[videos], _draw_steps(window, count, contiguous, generator), generator)
+    together = torch.arange(first, first + count) % 2 == 1
+    anchor, following = _draw_pair(n_frames[videos], _draw_steps(window, count, contiguous, generator), generator)
     others, other = _draw_negatives(n_frames, videos, generator)
     return Examples(
         torch.stack([videos, torch.where(together, videos, others)], dim=1),
-        torch.stack([first, torch.where(together, following, other)], dim=1),
+        torch.stack([anchor, torch.where(together, following, other)], dim=1),
         together,
     )
 
