@@ -236,3 +236,9 @@ class TestRefusal:
 
         with pytest.raises(UsageError, match="expected a network with a convolution, for inputs of 24 channels"):
             METHOD.fit(Flat(), TRAIN, session(1))
+
+
+def test_the_card_says_where_the_defaults_are_not_the_papers():
+    options = PoseFromAction()
+    assert (options.hidden, options.dropout) == (1024, 0.0)
+    assert sum("1,024 hidden units and no dropout" in one for one in PoseFromAction.card.deviations) == 1

@@ -158,3 +158,8 @@ def test_all_videos_as_one_can_be_learnt_from(method):
     joined = ConcatenatedSplit(MovingSquares().split("train")).unlabelled()
     encoder = method().fit(TinyBackbone(), joined, TrainingSession(Budget(frames=320, seed=0)))
     assert encoder.dim == TinyBackbone.card.dim
+
+
+@pytest.mark.parametrize("method", [SlowFeatureAnalysis, Siamese, Quadruplet, Triplet])
+def test_cards_say_what_becomes_of_short_videos(method):
+    assert sum("at most the last frame of a video shorter than" in one for one in method.card.deviations) == 1

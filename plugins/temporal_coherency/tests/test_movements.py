@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -48,6 +50,17 @@ def test_places_alone():
     assert shares["moved"] > 0.8
     assert shares["mirrored"] > 0.8
     assert shares["nearest_of_group"] < 0.5
+
+
+def test_videos_without_a_group_are_of_no_other_videos_group():
+    def shares(group):
+        videos = tuple(replace(video, group=group(number)) for number, video in enumerate(SPLIT.videos))
+        encoder = CachedEncoder(Seeing(3, lambda clips: clips.mean((2, 3, 4)) + 1), key="x")
+        return movements(encoder, replace(SPLIT, videos=videos), count=10)
+
+    assert "nearest_of_group" not in shares(lambda number: "")
+    assert shares(lambda number: "" if number else "alone")["nearest_of_group"] == 0
+    assert shares(lambda number: "all")["nearest_of_group"] == 1
 
 
 def test_the_changes_are_what_they_say():

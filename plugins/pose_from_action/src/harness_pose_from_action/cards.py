@@ -18,6 +18,7 @@ POSE_FROM_ACTION = MethodCard(
     paper=PAPER,
     deviations=(
         "AdamW at 0.0003 unless the options say otherwise; the paper's SGD does not start in small budgets",
+        "1,024 hidden units and no dropout unless the options say otherwise; 4,096 in the paper, and 0.5 in VGG-M",
         "every video is shown once an epoch; the paper draws videos at random",
         "flow reversed in time is the negated flow, on the grid of the earlier frame",
         "first weights of the motion branch vary as those of the appearance branch for inputs of equal variance",

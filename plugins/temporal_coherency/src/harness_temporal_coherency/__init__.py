@@ -36,6 +36,7 @@ SIAMESE = MethodCard(
     deviations=(
         "vectors are scaled to length 1 before distances, as in the released code; the paper does not say",
         "half of the pairs are contiguous; the paper does not say how many",
+        "a contiguous frame is at most the last frame of a video shorter than the window",
         "the optimiser's defaults are for small networks and budgets, not the paper's 30,000 steps of SGD",
     ),
 )
@@ -47,6 +48,7 @@ QUADRUPLET = MethodCard(
     deviations=(
         "vectors are scaled to length 1 before distances, as in the released code; the paper does not say",
         "negatives are uniform over all other videos; the released sampler takes them from the first three",
+        "a later frame is at most the last frame of a video shorter than its gap",
         "the optimiser's defaults are for small networks and budgets, not the paper's 30,000 steps of SGD",
     ),
 )
@@ -64,6 +66,7 @@ TRIPLET = MethodCard(
     deviations=(
         "whole frames, 20 apart, in place of tracked patches, as where Redondo-Cabrera and Lopez-Sastre compare",
         "negatives are random; no hard ones are mined",
+        "a later frame is at most the last frame of a video shorter than its gap",
         "the optimiser's defaults are for small networks and budgets",
     ),
 )

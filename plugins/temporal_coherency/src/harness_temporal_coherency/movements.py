@@ -32,7 +32,8 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
 
     They are shares of the distance to another video's frame. The changes: the next frame of its video in its place; the
     frame 20 later; no colours; red and blue scaled by 8 % in opposite directions; moved aside by 5 of 64 pixels;
-    mirrored. `nearest_of_group` is the share of videos whose nearest other video is of their group.
+    mirrored. `nearest_of_group` is the share of videos whose nearest other video is of their group; a video without one
+    is a group of its own, and where none has one the share is left out.
 
     Args:
         encoder: of single frames, or of clips that may have one frame.
@@ -67,7 +68,9 @@ def movements(encoder: FrozenEncoder, split: Split, *, count: int = 200, seed: i
     here = _unit(encoder, frames)
     apart = euclidean(here, _unit(encoder, others)).mean()
     shares = {name: float(euclidean(here, _unit(encoder, clips)).mean() / apart) for name, clips in changed.items()}
-    return {**shares, "nearest_of_group": _nearest_of_group(encoder, split)}
+    if any(video.group for video in split.videos):
+        shares["nearest_of_group"] = _nearest_of_group(encoder, split)
+    return shares
 
 
 def _unit(encoder: FrozenEncoder, clips: Tensor) -> Tensor:
@@ -77,7 +80,7 @@ def _unit(encoder: FrozenEncoder, clips: Tensor) -> Tensor:
 def _nearest_of_group(encoder: FrozenEncoder, split: Split) -> float:
     vectors = normalize(encoder.features(split).vectors, dim=1)
     nearest: list[int] = (vectors @ vectors.mT).fill_diagonal_(-2).argmax(1).tolist()
-    groups = [video.group for video in split.videos]
+    groups = [video.group or f"\0{video.id}" for video in split.videos]
     return sum(groups[other] == group for group, other in zip(groups, nearest, strict=True)) / len(groups)
 
 
