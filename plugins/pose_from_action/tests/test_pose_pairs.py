@@ -24,7 +24,7 @@ from harness.evaluators.pose.feature_maps import squares
 from harness.evaluators.pose.frames import frames_with_people
 from harness.testing import MemorySplit, MovingSquares, UninformedEncoder, conformance
 from harness.testing.evaluating import baselines, evaluate, values
-from harness.values import Inputs, Promise, VideoBatch
+from harness.values import Inputs, Promise, VideoBatch, joined_promise
 from harness_pose_from_action.pictures import filter_sheet
 from harness_pose_from_action.pose_pairs import PosePairs, _aligned, _pose_distances
 
@@ -162,6 +162,33 @@ class TestRefusal:
         one = SimpleNamespace(card=Arms.card, split=lambda name: alone)
         with pytest.raises(DataError, match="frames of data set 'arms' are of one group; pairs are of two"):
             evaluate(PosePairs(), pixels(), one)
+
+    def test_of_one_group_whose_people_can_be_placed(self, data, tmp_path):
+        """All of the other group lack a hip, so that none of their frames is left."""
+        split = data.split("test")
+        videos = list(split.videos)
+        for index, video in enumerate(videos):
+            videos[index] = replace(video, group="placed")
+            if index % 2:
+                joints = np.load(video.joints)["joints"]
+                joints[:, 7] = np.nan
+                np.savez(path := tmp_path / f"{index}.npz", joints=joints, visible=~np.isnan(joints).any(-1))
+                videos[index] = replace(video, group="lost", joints=path)
+        half = replace(split, videos=tuple(videos))
+        with pytest.raises(DataError, match="frames of data set 'arms' are of one group; pairs are of two"):
+            evaluate(PosePairs(), pixels(), SimpleNamespace(card=Arms.card, split=lambda name: half))
+
+    def test_of_networks_of_optical_flow(self, data):
+        flow = Inputs(view=View(frames=1, size=48), mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0, kind="flow")
+        encoder = NetworkEncoder(nn.Sequential(nn.AdaptiveAvgPool3d(1), nn.Flatten()), flow)
+        with pytest.raises(UsageError, match=r"evaluator 'pose_pairs' shows a network frames, .* optical flow"):
+            evaluate(PosePairs(), encoder, data)
+
+    def test_of_composites_when_a_suite_is_planned(self):
+        """They have no clips of their own: their cells are not applicable."""
+        one = pixels().promise
+        assert PosePairs.card.needs <= one.offers
+        assert not PosePairs.card.needs <= joined_promise((one, one), "concat").offers
 
     def test_of_encoders_of_whole_videos(self, data):
         promise = Promise(views=(WholeVideo(),), shape=(3,))

@@ -74,6 +74,7 @@ POSE_PAIRS = EvaluatorCard(
         "frames and squares around people of the evaluator pose, test split, nearest of all frames of other groups; "
         "mean distance of the joints that both show, after centre and longer side of the torso's box are made equal"
     ),
+    needs=frozenset({"vector", "trainable"}),
     metrics=(
         Metric(
             id="arm_distance",

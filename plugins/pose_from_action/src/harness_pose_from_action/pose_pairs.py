@@ -12,6 +12,7 @@ from harness.errors import DataError, UsageError
 from harness.evaluators.pose.feature_maps import squares
 from harness.evaluators.pose.frames import EXPANSION, Frames, frames_with_people
 from harness.evaluators.scoring import score_values
+from harness.evaluators.shown_frames import expect_frames
 from harness.functional.pose import TORSO
 from harness.system import progress
 from harness.values import Evaluation, VideoBatch
@@ -59,14 +60,16 @@ class PosePairs:
 
         Raises:
             DataError: when joints are missing, or frames are of one group only.
-            UsageError: as in `encodings`.
+            UsageError: as in `encodings`, or when the encoder's network sees optical flow.
         """
         self.encodings(encoder.promise, data, seed=seed)
+        if network := encoder.network():
+            expect_frames(network.inputs, self.card.name)
         test = frames_with_people(data, "test")
         groups = [video.group or f"\0{video.id}" for video in test.split.videos]
         numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
         group = torch.tensor([numbers[name] for name in groups])[test.videos]
-        if len(set(groups)) < 2:
+        if len(group.unique()) < 2:
             msg = f"frames of data set {data.card.name!r} are of one group; pairs are of two"
             raise DataError(msg)
         other = group[:, None] != group
