@@ -146,7 +146,8 @@ def _factor(x: Tensor) -> Tensor:
         part = x[:, columns].to(torch.float64)
         gram.addmm_(part, part.mT)
     gram.diagonal().add_(_ROUNDING * gram.trace())
-    return torch.linalg.cholesky(gram)
+    factor: Tensor = torch.linalg.cholesky(gram)
+    return factor
 
 
 def _columns(x: Tensor) -> Iterator[slice]:

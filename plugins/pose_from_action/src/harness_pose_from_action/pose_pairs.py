@@ -69,7 +69,7 @@ class PosePairs:
         groups = [video.group or f"\0{video.id}" for video in test.split.videos]
         numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
         group = torch.tensor([numbers[name] for name in groups])[test.videos]
-        if len(group.unique()) < 2:
+        if len(set(group.tolist())) < 2:
             msg = f"frames of data set {data.card.name!r} are of one group; pairs are of two"
             raise DataError(msg)
         other = group[:, None] != group
