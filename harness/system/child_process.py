@@ -71,6 +71,8 @@ class Settings:
     folder: str
     threads: int | None
     processors: int | None
+    relayed: bool
+    """A thread of the child sends what it prints, where its connection is no file that one can print to."""
 
 
 def main(pipe: Connection, output: Connection, settings: Settings, work: Callable[..., Any], arguments: Any) -> None:
@@ -79,7 +81,9 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
         os.setsid()  # signals of the terminal are the parent's, and the whole group can be ended
     _adopt_orphans()
     _end_with_parent()
-    sys.stdout, sys.stderr = (_printing_to(output, stream) for stream in (1, 2))
+    relay = OutputRelay(output) if settings.relayed else None
+    printed = output.fileno() if relay is None else relay.writing
+    sys.stdout, sys.stderr = (_printing_to(printed, stream) for stream in (1, 2))
     os.environ.clear()
     os.environ.update(settings.environment)
     os.chdir(settings.folder)
@@ -103,11 +107,38 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
     sys.stdout.flush()
     sys.stderr.flush()
     kill_below(os.getpid())
+    if relay is not None:
+        relay.close()
 
 
-def _printing_to(output: Connection, stream: int) -> TextIO:
-    """Let a standard stream print to the parent."""
-    os.dup2(output.fileno(), stream)
+class OutputRelay:
+    """Pipe whose bytes a thread sends to the parent.
+
+    Args:
+        output: to the parent.
+    """
+
+    def __init__(self, output: Connection) -> None:
+        self._output = output
+        self._reading, self.writing = os.pipe()
+        self._thread = threading.Thread(target=self._send, name="relay of the output", daemon=True)
+        self._thread.start()
+
+    def _send(self) -> None:
+        while content := os.read(self._reading, 1 << 16):
+            self._output.send_bytes(content)
+
+    def close(self) -> None:
+        """Send the rest; the standard streams print nowhere from now on."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for file in (1, 2, self.writing):
+            os.dup2(nowhere, file)
+        self._thread.join(1.0)  # a process that it started may hold the pipe
+
+
+def _printing_to(output: int, stream: int) -> TextIO:
+    """Let a standard stream print to the file of the parent."""
+    os.dup2(output, stream)
     return open(stream, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 

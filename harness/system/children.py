@@ -35,6 +35,8 @@ LINE = 2000
 """Characters of a line that a child prints."""
 LONGEST = 2**16
 """Bytes that are kept of a line that does not end."""
+RELAYED = sys.platform == "win32"
+"""Connections are no files there, and give whole messages."""
 _preloaded: list[str] = []
 _served: list[bool] = []
 
@@ -95,7 +97,7 @@ class Child:
         self._line = b""
         self._link, link = multiprocessing.Pipe()
         self._output, output = multiprocessing.Pipe(duplex=False)
-        settings = Settings(dict(os.environ), str(Path.cwd()), threads, processors)
+        settings = Settings(dict(os.environ), str(Path.cwd()), threads, processors, RELAYED)
         context = _context(soon=soon)
         self._process: BaseProcess = context.Process(
             target=main, args=(link, output, settings, work, arguments), name=f"harness {work.__name__}"
@@ -229,7 +231,7 @@ class Child:
     def _show_output(self, *, rest: bool = False) -> None:
         """Show the lines that the child printed; those of a dead one to the last."""
         while not self._output.closed and connection.wait([self._output], timeout=0):
-            content = os.read(self._output.fileno(), 1 << 16)
+            content = self._read_output()
             if not content:
                 break
             *lines, self._line = (self._line + content).split(b"\n")
@@ -242,6 +244,15 @@ class Child:
         if rest:
             _show(self._line)
             self._line = b""
+
+    def _read_output(self) -> bytes:
+        """Bytes that the child printed; none at the end."""
+        if not RELAYED:
+            return os.read(self._output.fileno(), 1 << 16)
+        try:
+            return self._output.recv_bytes()
+        except (EOFError, OSError):
+            return b""
 
 
 def _resident(pid: int | None, *, whole: bool) -> int:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from harness.errors import UsageError
-from harness.system import progress
+from harness.system import children, progress
 from harness.system.children import Child, DiedError, Limits
 
 
@@ -155,7 +155,9 @@ def test_a_death_is_told_with_its_signal_or_its_limit():
     assert error.value.status == "oom"
 
 
-def test_what_it_prints_is_told_without_escapes(capfd):
+@pytest.mark.parametrize("relayed", [False, True])
+def test_what_it_prints_is_told_without_escapes(capfd, monkeypatch, relayed):
+    monkeypatch.setattr(children, "RELAYED", relayed)
     said = []
     with progress.sent_to(lambda event: said.append(event.text)):
         call(prints)
