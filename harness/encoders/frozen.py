@@ -162,8 +162,10 @@ class CachedEncoder:
             if file is not None:
                 file.discard()  # so that nobody goes on with what a broken encoder gave
             raise
-        finished = rows if file is None else file.complete()
-        return finished.reshape(len(split), view.count, *shape[1:])
+        if file is not None:
+            del rows, written  # Windows gives no file another name that is mapped
+            rows = file.complete()
+        return rows.reshape(len(split), view.count, *shape[1:])
 
     def _read(self, key: str, split: Split, view: View | WholeVideo) -> Array | None:
         """Features (N, C, *shape) that are stored whole; None where there are none."""
