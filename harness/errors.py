@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 
 
@@ -65,22 +66,23 @@ def contract_of(fault: str) -> Iterator[None]:
         fault: class and what cannot be done, such as "method 'x' cannot be planned".
 
     Raises:
-        PluginError: for any exception but the harness's own and those of the machine: `OSError` and `MemoryError`.
+        PluginError: for any exception but the harness's own and those of the machine: `OSError`, and want of memory.
     """
     try:
         yield
-    except (HarnessError, OSError, MemoryError):
+    except (HarnessError, OSError):
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         msg = f"{fault}: {type(error).__name__}: {' '.join(str(error).split())}; see harness.testing"
         raise PluginError(msg) from error
 
 
-_SHORTAGES = (
-    "CUDA error: out of memory",  # of a context, a graph or pinned memory
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "DefaultCPUAllocator: can't allocate memory",
+_SHORTAGE = re.compile(
+    "CUDA error: out of memory"  # of a context, a graph or pinned memory
+    "|STATUS_ALLOC_FAILED|CUFFT_ALLOC_FAILED|_ALLOCATION_FAILED"  # of cuBLAS, cuDNN, cuSOLVER, cuSPARSE and cuFFT
+    "|DefaultCPUAllocator: "
 )
 
 
@@ -98,7 +100,7 @@ def out_of_memory(error: BaseException) -> bool:
         return False
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _SHORTAGES)
+    return isinstance(error, torch.OutOfMemoryError) or bool(_SHORTAGE.search(str(error)))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

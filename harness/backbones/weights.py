@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 from harness.system.hashing import file_hash
 from harness.system.zips import expect_uncompressed
 
@@ -250,9 +250,9 @@ def read_weights(path: Path, entry: str = "") -> dict[str, Tensor]:
         expect_uncompressed(path)
         with torch.serialization.safe_globals(HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (MemoryError, KeyboardInterrupt):
-        raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         msg = f"weights {path}: {_unreadable(error)}"
         raise DataError(msg) from error
     return _tensors(content, entry, path)

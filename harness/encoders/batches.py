@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+import functools
 from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -14,10 +13,9 @@ from harness.cards import View, WholeVideo
 from harness.errors import UsageError
 from harness.interfaces import Split
 from harness.system.prefetch import pinned_to_device
-from harness.system.processes import allowed_processors
 from harness.values import Inputs, VideoBatch
 from harness.video.flow import flip_flow
-from harness.video.loader import THREADS, clips
+from harness.video.loader import clips, overlaps, read_ahead
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crops
 
@@ -56,34 +54,36 @@ def batches(
                 yield start, VideoBatch(frames)
             return
         flows = stack.enter_context(
-            contextlib.closing(_flows(split, view, range(first, len(split) * view.count, batch_size), device))
+            contextlib.closing(_flows(split, view, batch_size=batch_size, device=device, first=first))
         )
         for (start, frames), flow in zip(reading, flows, strict=True):
             yield start, VideoBatch(frames, flow)
 
 
-def _flows(split: Split, view: View | WholeVideo, starts: range, device: str) -> Generator[Tensor, None, None]:
-    """Read flow (B, 2, T, size, size) a batch ahead, in threads."""
+def _flows(
+    split: Split, view: View | WholeVideo, *, batch_size: int, device: str, first: int
+) -> Generator[Tensor, None, None]:
+    """Read flow (B, 2, T, size, size) ahead of the consumer, of each video once."""
     if isinstance(view, WholeVideo):
         msg = "expected a view of clips for optical flow, got whole videos"
         raise UsageError(msg)
-
-    def submit(start: int) -> tuple[int, list[Future[Tensor]]]:
-        videos = range(start // view.count, -(-min(start + starts.step, starts.stop) // view.count))
-        skipped = start - videos.start * view.count
-        return skipped, [pool.submit(video_flow, split, video, view, device) for video in videos]
-
-    with ThreadPoolExecutor(min(allowed_processors(), THREADS), thread_name_prefix="flow") as pool:
-        waiting = deque[tuple[int, list[Future[Tensor]]]]()
-        try:
-            for start in starts:
-                waiting.append(submit(start))
-                while len(waiting) > (start != starts[-1]):
-                    skipped, parts = waiting.popleft()
-                    joined = torch.cat([part.result() for part in parts])
-                    yield pinned_to_device(joined[skipped : skipped + starts.step], device)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    read = functools.partial(video_flow, split, view=view, device=device)
+    videos = range(first // view.count, len(split))
+    with contextlib.ExitStack() as stack:
+        flows: Iterator[Tensor] = map(read, videos)
+        if overlaps(device) and view.count <= batch_size:  # else one a thread may be too large
+            ahead = read_ahead(read, videos, more=-(-batch_size // view.count))
+            flows = stack.enter_context(contextlib.closing(ahead))
+        held, skipped = [], first % view.count
+        for flow in flows:
+            held.append(flow[skipped:])
+            skipped = 0
+            while sum(map(len, held)) >= batch_size:
+                joined = torch.cat(held)
+                yield pinned_to_device(joined[:batch_size], device)
+                held = [joined[batch_size:]]
+        if sum(map(len, held)):
+            yield pinned_to_device(torch.cat(held), device)
 
 
 def video_flow(split: Split, index: int, view: View, device: str = "cpu") -> Tensor:

@@ -18,6 +18,7 @@ from harness.evaluators.scoring import FOLDS, score_logits, validate
 from harness.functional.attentive import heads, probe_logits, probe_parameters
 from harness.functional.probes import Read, autograd_gradients, finite_classes, fit_probes, predict_probes
 from harness.system import progress
+from harness.system.prefetch import pinned_to_device
 from harness.system.seeding import derive_seed
 from harness.values import Encoding, Evaluation, as_tokens
 
@@ -132,12 +133,11 @@ def token_reader(features: Features) -> Read:
     kept = torch.from_numpy(np.array(block)).to(features.device) if _fits(block.nbytes, features.device) else None
 
     def read(videos: Tensor) -> Tensor:
-        rows = (
-            torch.from_numpy(block[videos.cpu().numpy()])
-            if kept is None
-            else kept[videos.to(kept.device, non_blocking=True)]
-        )
-        each = as_tokens(rows.to(features.device).float().flatten(0, 1))  # of clips
+        if kept is None:
+            rows = pinned_to_device(torch.from_numpy(block[videos.cpu().numpy()]), features.device)
+        else:
+            rows = kept[videos.to(kept.device, non_blocking=True)]
+        each = as_tokens(rows.float().flatten(0, 1))  # of clips
         return each.reshape(len(videos), -1, each.shape[2])
 
     return read

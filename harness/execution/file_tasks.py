@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing
+import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -117,13 +118,15 @@ def do_files(
 ) -> list[tuple[Any, Any]]:
     """Work on files in a worker's own processes: at most `workers`.
 
-    Threads of workers on one host, whose numbers are given, share its processors.
+    Threads of workers that may use a whole host share its processors; their numbers are given by host.
     """
     from distributed import get_worker
 
     multiprocessing.current_process().daemon = False  # else it might have no children
     worker = get_worker()
-    share = max(1, processes.allowed_processors() // threads.get(_host(worker.address), worker.state.nthreads))
+    allowed, own = processes.allowed_processors(), worker.state.nthreads
+    beside = threads.get(_host(worker.address), own) if allowed >= (os.cpu_count() or 1) else own
+    share = max(1, allowed // beside)
     return list(processes.imap_here(work, part, timeout=timeout, workers=min(share, workers or share)))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.encoders.frozen import CachedEncoder
+from harness.execution.origins import write_origin
 from harness.store.locks import lock
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from harness.cards import View, WholeVideo
@@ -28,12 +30,24 @@ class LockedEncoder(CachedEncoder):
         code: hash of the code that encodes and of the data set's.
         device: where it encodes.
         folder: of the store's features.
+        provenance: of this process, from which features that are written get their origin.
         writes: False keeps what is not stored yet in memory.
     """
 
-    def __init__(self, encoder: Encoder, *, key: str, code: str, device: str, folder: Path, writes: bool) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        key: str,
+        code: str,
+        device: str,
+        folder: Path,
+        provenance: Mapping[str, Any],
+        writes: bool,
+    ) -> None:
         super().__init__(encoder, key=key, code=code, device=device, folder=folder)
-        self._store = folder.parent
+        self._features = folder
+        self._provenance = provenance
         self._writes = writes
 
     def _stored(self, key: str, split: Split, view: View | WholeVideo, encoding: Encoding) -> Array:
@@ -43,5 +57,7 @@ class LockedEncoder(CachedEncoder):
             in_memory = copy.copy(self)
             in_memory._folder = None
             return CachedEncoder._stored(in_memory, key, split, view, encoding)
-        with lock(self._store, f"features-{key}"):
-            return super()._stored(key, split, view, encoding)
+        with lock(self._features.parent, f"features-{key}"):
+            features = super()._stored(key, split, view, encoding)
+        write_origin(self._features / f"{key}.json", self._provenance)
+        return features

@@ -21,7 +21,7 @@ from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.store.records import Run
 from harness.store.specs import EvalSpec
-from harness.system import progress
+from harness.system import global_state, progress
 from harness.system.child_process import Link
 from harness.system.children import Child, DiedError, preload
 
@@ -131,10 +131,12 @@ class PluginProcess:
 
 def _serve(link: Link, job: Job) -> None:
     """Answer questions until the parent has no more."""
+    state = global_state.current()
     plugins = Plugins(block=job.block, strict=job.strict)
     for complaint in plugins.complaints:
         progress.say(complaint)
     suite = job.load(plugins)
+    global_state.restore(state)  # units read data without what plugins set, and keys are of what they read
     sources = DataSources(plugins, suite.paths)
     with contextlib.ExitStack() as stack:
         if job.verify_data:

@@ -90,14 +90,24 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
     """
     from harness.execution.locked_encoder import LockedEncoder
     from harness.store.keys import encoding_code
+    from harness.system.environment import provenance
 
     stored = stored_encoder(plugins, store, run)
     code = encoding_code(plugins.datasets.load(run.identity.data.name))
     writes = _has_key_of_now(plugins, run)
     if not writes:
-        progress.say(f"run {run.key[:12]}: code or data of its fit are others here; no further features are stored")
-    features = store.folder / "features"
-    return LockedEncoder(stored, key=run.fit_key, code=code, device=device, folder=features, writes=writes)
+        progress.say(
+            f"run {run.key[:12]}: its fit's code or data differ or are not here; no further features are stored"
+        )
+    return LockedEncoder(
+        stored,
+        key=run.fit_key,
+        code=code,
+        device=device,
+        folder=store.folder / "features",
+        provenance=provenance(plugins.versions, device),
+        writes=writes,
+    )
 
 
 def _has_key_of_now(plugins: Plugins, run: Run) -> bool:
@@ -109,7 +119,7 @@ def _has_key_of_now(plugins: Plugins, run: Run) -> bool:
     try:
         ready = sources.ready(*(choice for choice in learnt if choice is not None))
         return ready and Planner(plugins, sources).row(cell).key == run.fit_key
-    except HarnessError:
+    except (HarnessError, OSError):
         return False
 
 

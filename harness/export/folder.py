@@ -123,13 +123,9 @@ def _write(folder: Path, encoder: Encoder, runs: list[Run], plugins: Plugins) ->
     written = _example(folder, encoder, record, plugins)
     if written:
         files.write_text(folder / EXAMPLE, written)
-    files.write_text(folder / CARD, model_card(_as_computed(record, encoder), runs, plugins, written))
-
-
-def _as_computed(record: ExportedEncoder, encoder: Encoder) -> ExportedEncoder:
-    """The record with the precision that the encoder computes in, which can be its own."""
     trainable = "trainable" in encoder.promise.offers
-    return record.model_copy(update={"precision": cast("Trainable", encoder).precision}) if trainable else record
+    precision = cast("Trainable", encoder).precision if trainable else record.precision
+    files.write_text(folder / CARD, model_card(record, runs, plugins, written, precision))
 
 
 def _example(folder: Path, encoder: Encoder, record: ExportedEncoder, plugins: Plugins) -> str:

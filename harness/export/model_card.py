@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.plugins.manager import Plugins
     from harness.store.records import Run
+    from harness.values import ComputePrecision
 
 _LIBRARY = "video-harness"
 _HUB_LICENCES = {"Apache-2.0": "apache-2.0", "BSD-3-Clause": "bsd-3-clause", "MIT": "mit"}
@@ -36,7 +37,9 @@ def expect_hub() -> None:
         raise UsageError(msg) from None
 
 
-def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, example: str) -> str:
+def model_card(
+    record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, example: str, precision: ComputePrecision
+) -> str:
     """Write the model card: the Hub's metadata, then text for people.
 
     Args:
@@ -44,6 +47,7 @@ def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, e
         runs: all that measured it, each with its scores.
         plugins: have the cards of what it was made with.
         example: Python that runs the network; empty for none.
+        precision: that the encoder computes in, which can be its own.
     """
     from huggingface_hub import ModelCard, ModelCardData
 
@@ -59,7 +63,8 @@ def model_card(record: ExportedEncoder, runs: Sequence[Run], plugins: Plugins, e
         datasets=[record.pretraining.name] if record.pretraining else None,
         eval_results=list(_results(runs, plugins)) or None,
     )
-    blocks = [f"# {markdown(_name(record))}", *_description(record, cards), *_use(example), *_scores(runs, plugins)]
+    blocks = [f"# {markdown(_name(record))}", *_description(record, cards, precision), *_use(example)]
+    blocks += _scores(runs, plugins)
     blocks += ["## Provenance", *_provenance(record)]
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(blocks) + "\n"))
 
@@ -119,7 +124,7 @@ def _heading(metric: Metric) -> str:
     return metric.title if metric.unit == "1" else f"{metric.title}, {metric.unit}"
 
 
-def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str]:
+def _description(record: ExportedEncoder, cards: Sequence[Card], precision: ComputePrecision) -> Iterator[str]:
     method = cards[0]
     learnt = f" from {code(record.pretraining.label)}" if record.pretraining else ""
     of = "" if (share := share_of(record.method)) is None else f"{share} % of "
@@ -127,14 +132,15 @@ def _description(record: ExportedEncoder, cards: Sequence[Card]) -> Iterator[str
     labels = "It read labels." if record.supervised else "It read no labels."
     if record.starts:
         labels += f" Its network started from {markdown('; '.join(map(str, record.starts)))}."
-    computed = "" if record.precision == "fp32" else f" Its network was fitted and encodes in {record.precision}."
+    computed = "" if record.precision == "fp32" else f" Its network was fitted in {record.precision}."
+    computed += "" if precision == "fp32" else f" It encodes in {precision}."
     sees = f"It sees {markdown(record.sees)}."
     yield f"{markdown(method.summary)} Seed {record.seed}{learnt}{budget}. {labels} {sees}{computed}"
     for card in cards:
         if card.paper:
             paper = card.paper
             cited = f"{paper.authors}: {paper.title}. {paper.venue} {paper.year}"
-            yield f"{markdown(card.name)}: {markdown(cited)}{f', <{paper.url}>' if paper.url else ''}."
+            yield f"{markdown(card.name)}: {markdown(cited)}{f', {markdown(paper.url)}' if paper.url else ''}."
     yield "Licences: " + "; ".join(f"{markdown(card.name)}: {markdown(card.licence)}" for card in cards) + "."
 
 

@@ -125,7 +125,9 @@ def fit_svm(
     if factor is None:
         weight[:, present], bias[:, present] = solutions[:, :-1].mT.to(x), solutions[:, -1].to(x)
     else:
-        duals = torch.linalg.solve_triangular(factor.mT, solutions, upper=True)  # (P, N, M)
+        # One system: for several the factor is copied.
+        flat = torch.linalg.solve_triangular(factor.mT, solutions.movedim(0, 1).flatten(1), upper=True)
+        duals = flat.unflatten(1, (count, -1)).movedim(1, 0)  # (P, N, M)
         for columns in _columns(x):
             weight[:, present, columns] = (duals.mT @ x[:, columns].to(torch.float64)).to(x)
         bias[:, present] = duals.sum(1).to(x)

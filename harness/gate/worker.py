@@ -63,7 +63,10 @@ class Timed:
     def __init__(self, seconds: float) -> None:
         self.data = [seconds]
         self.median = self.mean = self.min = self.max = self.total = seconds
+        self.q1 = self.q3 = self.ld15iqr = self.hd15iqr = seconds
         self.stddev = self.iqr = 0.0
+        self.iqr_outliers = self.stddev_outliers = 0
+        self.outliers = "0;0"
         self.rounds = 1
         self.ops = 1 / seconds if seconds else 0.0
         self.stats = self

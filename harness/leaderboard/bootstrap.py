@@ -13,7 +13,7 @@ from harness.errors import unknown
 from harness.leaderboard import contingency
 from harness.leaderboard.contingency import Classes, Clustering
 from harness.leaderboard.group_draws import GroupDraws
-from harness.leaderboard.statistics import Sample
+from harness.leaderboard.statistics import Sample, test_set
 from harness.values import Predictions
 
 Array = NDArray[np.float64]
@@ -36,6 +36,7 @@ class Bootstrap:
         # A draw of groups of several folds can leave one of them without a video.
         self._some = draws.videos > 0
         self._draws = draws if self._some.all() else replace(draws, counts=draws.counts[:, self._some])
+        self._every = frozenset(draws.names)
         self._classes: dict[tuple[int, ...], Classes] = {}
 
     def __reduce__(self) -> tuple[type[Bootstrap], tuple[GroupDraws]]:
@@ -69,7 +70,7 @@ class Bootstrap:
     def _expect_alike(self, seeds: Sequence[Predictions]) -> None:
         first = seeds[0]
         for other in seeds[1:]:
-            if (other.videos, other.groups, other.labels) != (first.videos, first.groups, first.labels):
+            if test_set(other) != test_set(first):
                 msg = "expected predictions for the same videos in the same order from each seed of a row, got others"
                 raise ValueError(msg)
         videos = len(self._draws.member)
@@ -146,7 +147,7 @@ class Bootstrap:
     def _counted(self, seeds: Sequence[Predictions], metric: Metric) -> frozenset[str]:
         """Groups of the videos that the metric counts in some seed."""
         if metric.statistic != "mean":
-            return frozenset(self._draws.names)
+            return self._every
         known = np.any([~np.isnan(self._rows(run, metric)).all(axis=0) for run in seeds], axis=0)
         return frozenset(self._draws.names[group] for group in np.unique(self._draws.member[known]))
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import vl_convert
 
-from harness.leaderboard.text import TITLE, one_line
+from harness.leaderboard.text import TITLE
+from harness.system.text import one_line
 
 METHOD, REFERENCE, LABELLED, CHANCE = "#0072b2", "#d55e00", "#009e73", "#5f6b7a"
 """Colours of Okabe and Ito's palette that all colour vision tells apart, and grey."""

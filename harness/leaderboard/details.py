@@ -9,7 +9,7 @@ from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.comparisons import Comparison
 from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row, SeedResult
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 
 NEAREST = 20
 """Number of rows next to it in rank that a row is shown against at most."""

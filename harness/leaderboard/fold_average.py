@@ -74,7 +74,7 @@ def averaged(folds: Sequence[Resampled], card: EvaluatorCard) -> BoardCell:
     ]
     protocols = list(dict.fromkeys(cell.protocol_id for cell in cells))
     protocol = protocols[0] if len(protocols) == 1 else digest({"folds": [cell.protocol_id for cell in cells]})
-    tests = {cell.tested: cell.videos or 0 for cell in cells if cell.tested}  # fits on folds share one
+    tests = {cell.tested: cell.videos for cell in cells if cell.videos}  # fits on folds share one
     videos = sum(cell.videos or 0 for cell in cells) if len(tests) > 1 else sum(tests.values())
     return BoardCell(
         status=status,

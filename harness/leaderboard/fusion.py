@@ -17,7 +17,7 @@ from harness.functional.jackknife import mean_average_precision_values
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.class_scores import membership, probabilities
 from harness.leaderboard.group_draws import GroupDraws
-from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
+from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups, test_set
 from harness.store.class_scores import COMPUTE_AGAIN
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _measured_on(run: Run) -> tuple[object, ...]:
     predictions = _predictions(run)
     manifests = run.protocol.get("manifests")
     files = manifests.get("test") if isinstance(manifests, dict) else None
-    return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels, files
+    return test_set(predictions), files
 
 
 def _ranked(predictions: Predictions, scores: Tensor, true: Tensor) -> Predictions:

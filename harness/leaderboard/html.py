@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 
 LATER = ".scripted-page .later { display: none; }\n"
 """Style of rows that `later.js` draws when a reader comes to them."""

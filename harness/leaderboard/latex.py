@@ -9,6 +9,7 @@ from harness.leaderboard.along import Course, courses
 from harness.leaderboard.board import Board
 from harness.leaderboard.ranking import Division, Standing
 from harness.leaderboard.table import Column, Row
+from harness.system.text import one_line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -44,7 +45,7 @@ def escaped(words: str) -> str:
     >>> print(escaped("5 % of a_b ↑"))
     5 \% of a\_b $\uparrow$
     """
-    return "".join(_SPECIAL.get(sign, sign) for sign in text.one_line(words))
+    return "".join(_SPECIAL.get(sign, sign) for sign in one_line(words))
 
 
 def _table(board: Board, division: Division) -> str:

@@ -169,7 +169,7 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
         return "other seeds"
     if len(one.sample.observed) < 2:
         return "one seed"
-    if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
+    if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS or not one.sample.freedom:
         return f"fewer than {FEWEST_GROUPS} groups"
     return "" if measured_on(one) == measured_on(other) else "other videos"
 

@@ -15,7 +15,7 @@ from harness.leaderboard.ranking import RULE, Division, Standing
 from harness.leaderboard.sections import EvaluatorSection, evaluator_sections
 from harness.leaderboard.statistics import DRAWS, FEWEST_GROUPS, SEED
 from harness.leaderboard.table import BoardCell, CellStatus, Column, Row
-from harness.leaderboard.text import code, markdown
+from harness.system.text import code, markdown, one_line
 
 FAILED: tuple[CellStatus, ...] = ("failed", "diverged", "oom", "data")
 APART = "They started from weights that learnt from labels, so they are ranked among themselves."
@@ -278,7 +278,7 @@ def _reproduce(board: Board) -> str:
         "[table.csv](table.csv) has one line for each metric of each cell; [results.json](results.json) has every run "
         "with its predictions, and is enough to make this folder again."
     )
-    line = text.one_line(board.command, 10 * len(board.command))  # whole, as it is copied
+    line = one_line(board.command, 10 * len(board.command))  # whole, as it is copied
     fence = "`" * max(3, len(code(line)) - len(code(line).lstrip("`")) + 2)
     command = f"{fence}sh\n{line}\n{fence}"
     return "\n\n".join(block for block in (command, f"{suite} {files}", _made_with(board.made_with)) if block)

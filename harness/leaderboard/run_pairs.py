@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.errors import UsageError
 from harness.leaderboard.bootstrap import Bootstrap
 from harness.leaderboard.group_draws import GroupDraws
-from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups
+from harness.leaderboard.statistics import Interval, Sample, group_weights, interval, sampled_groups, test_set
 from harness.leaderboard.video_terms import VideoTerms, is_mean, positions_by_kind
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
             have no metric in common.
     """
     first, second = (_predictions(run) for run in (one, other))
-    if _tested(first) != _tested(second):
+    if test_set(first) != test_set(second):
         of = [f"{run.key[:12]} of {run.identity.evaluator.label} on {run.identity.data.label}" for run in (one, other)]
         msg = f"expected runs on the same videos and labels, got {of[0]} and {of[1]}"
         raise UsageError(msg)
@@ -91,17 +93,7 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
     groups = sampled_groups(first)
     bootstrap = Bootstrap(GroupDraws.of(groups, group_weights(groups)))
     samples = [bootstrap.resample([predictions], both) for predictions in (first, second)]
-    metrics = tuple(
-        ScorePair(
-            metric.title,
-            metric,
-            _videos(metric, first, second),
-            float(a.observed[0]),
-            float(b.observed[0]),
-            _difference(metric, (one, other), (a, b)),
-        )
-        for metric, a, b in zip(both, *samples, strict=True)
-    )
+    metrics = tuple(_score_pair(metric, (one, other), (a, b)) for metric, a, b in zip(both, *samples, strict=True))
     metric = next((metric for metric in both if is_mean(metric, one, other)), None)
     if metric is None:
         return RunPair(one=one, other=other, metrics=metrics, metric=None)
@@ -123,10 +115,6 @@ def pair_runs(one: Run, other: Run, cards: Mapping[str, EvaluatorCard], classes:
         only_one=tuple(outcomes.get("one", ())),
         only_other=tuple(outcomes.get("other", ())),
     )
-
-
-def _tested(predictions: Predictions) -> tuple[object, ...]:
-    return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels
 
 
 def _predictions(run: Run) -> Predictions:
@@ -160,23 +148,24 @@ def _metrics(run: Run, card: EvaluatorCard) -> dict[str, Metric]:
     }
 
 
-def _videos(metric: Metric, *runs: Predictions) -> int:
-    """Number of videos that a metric counts in all of the runs."""
+def _score_pair(metric: Metric, runs: tuple[Run, Run], samples: tuple[Sample, Sample]) -> ScorePair:
+    """Both scores of a metric; the difference of means is over the videos of both."""
+    one, other = (float(sample.observed[0]) for sample in samples)
     if metric.statistic != "mean":
-        return len(runs[0].videos)
-    rows = [row for run in runs for row in run.values[metric.id]]
-    return sum(None not in video for video in zip(*rows, strict=True))
-
-
-def _difference(metric: Metric, runs: tuple[Run, Run], samples: tuple[Sample, Sample]) -> Interval:
-    """Difference of the second run, over the videos that count in both if a score is a mean."""
-    if samples[0].names == samples[1].names:
-        return interval(samples[1] - samples[0])
-    if not is_mean(metric, *runs):
-        return Interval(float(samples[1].observed[0] - samples[0].observed[0]))
-    one, other = (VideoTerms.of(run, metric) for run in runs)
-    difference = other.less(one)
-    return difference.mean(range(len(difference.values))).interval or Interval(math.nan)
+        assert runs[0].predictions is not None
+        videos = len(runs[0].predictions.videos)
+        return ScorePair(metric.title, metric, videos, one, other, interval(samples[1] - samples[0]))
+    terms = [VideoTerms.of(run, metric) for run in runs]
+    counted = [np.isfinite(each.values) for each in terms]
+    videos = int((counted[0] & counted[1]).sum())
+    if (counted[0] == counted[1]).all():
+        difference = interval(samples[1] - samples[0])
+    elif is_mean(metric, *runs):
+        shared = terms[1].less(terms[0]).mean(range(len(counted[0])))
+        difference = shared.interval or Interval(math.nan)
+    else:  # which no part of the videos adds up to
+        difference = Interval(other - one)
+    return ScorePair(metric.title, metric, videos, one, other, difference)
 
 
 def _right_or_wrong(one: Predictions, other: Predictions, metric: Metric) -> bool:

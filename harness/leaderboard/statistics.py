@@ -124,6 +124,11 @@ def sampled_groups(predictions: Predictions) -> tuple[str, ...]:
     return tuple(group or f"\0{video}" for group, video in named)
 
 
+def test_set(predictions: Predictions) -> tuple[object, ...]:
+    """Videos, groups and true answers, equal where predictions can be paired."""
+    return predictions.videos, predictions.groups, predictions.labels, predictions.multilabels
+
+
 def group_weights(groups: Sequence[str], draws: int = DRAWS, seed: int = SEED) -> Array:
     """Draw as many groups as there are, with replacement: (B, N) counts by video.
 
@@ -202,7 +207,7 @@ class _Parts:
 def interval(sample: Sample, bounds: Bounds = (None, None)) -> Interval:
     """Mean over seeds with its 95 % interval; none of fewer than 6 groups."""
     mean, seeds = float(sample.observed.mean()), len(sample.observed)
-    if sample.groups < FEWEST_GROUPS:
+    if sample.groups < FEWEST_GROUPS or not sample.freedom:
         return Interval(mean)
     parts = _Parts.of(sample)
     trials = None if parts.groups else trials_worth(seeds, sample.groups)
@@ -235,7 +240,7 @@ def compare(one: Sample, other: Sample) -> Difference:
     """
     difference = one - other
     seeds, groups = len(difference.observed), difference.groups
-    if seeds < 2 or groups < FEWEST_GROUPS:
+    if seeds < 2 or groups < FEWEST_GROUPS or not difference.freedom:
         msg = f"a test needs at least 2 seeds and {FEWEST_GROUPS} groups, got {seeds} and {groups}"
         raise ValueError(msg)
     mean = float(difference.observed.mean())

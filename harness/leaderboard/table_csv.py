@@ -10,7 +10,7 @@ from harness.leaderboard import text
 from harness.leaderboard.board import Board
 from harness.leaderboard.ranking import Rank, Standing
 from harness.leaderboard.table import BoardCell, Column, MetricSummary, Row
-from harness.leaderboard.text import csv_cell
+from harness.system.text import csv_cell
 
 HEADER = (
     *("method", "backbone", "pretraining", "frames", "starts", "sees", "reference", "labelled"),

@@ -9,10 +9,7 @@ from typing import Any
 
 from harness.cards import Metric
 from harness.leaderboard.statistics import Difference, Interval
-from harness.system.text import code as code
-from harness.system.text import csv_cell as csv_cell
-from harness.system.text import markdown as markdown
-from harness.system.text import one_line as one_line
+from harness.system.text import one_line
 
 _DIGITS = {"%": 1, "bits": 2, "nats": 3, "1": 3}
 """Decimals by unit; other units span orders of magnitude, and get three digits."""

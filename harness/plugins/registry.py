@@ -43,7 +43,7 @@ class Registry(Names, Generic[T]):
     """Methods, backbones, data sets or evaluators that the loaded plugins offer.
 
     Args:
-        kind: what is registered, for messages: "method", "backbone", "data set", "evaluator".
+        kind: what is registered: "method", "backbone", "data set" or "evaluator".
     """
 
     @functools.cached_property
@@ -244,11 +244,15 @@ def wrong_value(card: Card, kind: type[Card]) -> str:
 
     values = dataclasses.asdict(card)
     try:
-        _card_type(cast("Hashable", kind)).validate_python(values)
+        checked = _card_type(cast("Hashable", kind)).validate_python(values)
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
         return f"has {place} = {problem['input']!r}: {_one_line(problem['msg'])}"
+    for field in dataclasses.fields(card):
+        given, right = getattr(card, field.name), getattr(checked, field.name)
+        if (tuple(given) if isinstance(given, list) else given) != right:  # what pydantic took for it
+            return f"has {field.name} = {given!r}; write {right!r}"
     infinite = [name for name, value in values.items() if not is_finite(value)]
     return f"has NaN or infinity in {infinite[0]}; a bound that is open is None" if infinite else ""
 

@@ -61,20 +61,21 @@ def check_store(folder: Path, further: Iterable[Stored] = ()) -> StoreReport:
     return report
 
 
-def mend(folder: Path, report: StoreReport) -> list[str]:
+def mend(folder: Path, report: StoreReport) -> Iterator[str]:
     """Set aside all that is damaged still; a line for each.
 
-    What a process is making again is left to it.
+    What a process is making again is left to it, which is said, too.
 
     Raises:
         StoreError: when something cannot be read.
     """
-    lines = []
     for one, _ in report.damaged:
-        with contextlib.suppress(FileNotFoundError, filelock.Timeout), _locked(folder, one):
-            if problem := one.damage(one.path):
-                lines.append(set_aside(one.path, folder / FOLDER / one.kind, problem))
-    return lines
+        try:
+            with contextlib.suppress(FileNotFoundError), _locked(folder, one):
+                if problem := one.damage(one.path):
+                    yield set_aside(one.path, folder / FOLDER / one.kind, problem)
+        except filelock.Timeout:
+            yield f"{one.path}: left, as another process is at it; run it again"
 
 
 @contextlib.contextmanager

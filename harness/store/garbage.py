@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import sys
 import time
@@ -15,7 +14,7 @@ import filelock
 
 from harness.store import class_scores
 from harness.store.faults import storing
-from harness.store.fits import FIT, OF, along_lock
+from harness.store.fits import FIT, along_lock, whole_of
 from harness.store.locks import lock
 from harness.store.runs import DamagedRecordError, read_run
 from harness.store.sizes import size_of
@@ -116,8 +115,6 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     for one in garbage:
         if one.kind == LOCKS:
             _delete_locks(folder, one)
-            if any(path.exists() for path in one.paths):
-                left.append(one)
             continue
         names = [name.format(one.key) for name in _LOCKS.get(one.kind, ())]
         held = [lock(folder, name) for name in (*names, *_lock_of_whole(one))]
@@ -137,7 +134,7 @@ def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
 
 
 def _delete_locks(folder: Path, locks: Garbage) -> None:
-    """Delete the locks that no process holds."""
+    """Delete the locks that no process holds; a few bytes may stay."""
     with storing(folder):
         for path in locks.paths:
             with contextlib.suppress(filelock.Timeout), filelock.FileLock(path).acquire(timeout=0):
@@ -146,11 +143,8 @@ def _delete_locks(folder: Path, locks: Garbage) -> None:
 
 def _lock_of_whole(one: Garbage) -> tuple[str, ...]:
     """Name of the lock under which a share of a fit is kept; none for other things."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        for path in one.paths:
-            if path.name == FIT and (whole := json.loads(path.read_bytes()).get(OF)):
-                return (along_lock(str(whole)),)
-    return ()
+    wholes = [whole_of(path.parent) for path in one.paths if path.name == FIT]
+    return tuple(along_lock(whole) for whole in wholes if whole)
 
 
 class _Finder:

@@ -254,15 +254,22 @@ def _beside(path: Path, source: Source) -> list[Path]:
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
     """Distributions by the top-level names of their packages."""
-    # a half-deleted distribution has None for a name
-    found = {top: [name for name in names if name] for top, names in metadata.packages_distributions().items()}
-    if sys.version_info < (3, 11):  # which knows only those that list their packages
-        listed = {name for names in found.values() for name in names}
-        for one in metadata.distributions():
-            if one.metadata["Name"] and one.metadata["Name"] not in listed:
-                for top in {file.parts[0].removesuffix(".py") for file in one.files or () if file.suffix == ".py"}:
-                    found.setdefault(top, []).append(one.metadata["Name"])
+    # `metadata.packages_distributions` differs between versions of Python, and ends at a half-deleted distribution.
+    found: dict[str, list[str]] = {}
+    for one in metadata.distributions():
+        try:
+            name = one.metadata["Name"]
+        except (OSError, KeyError):
+            name = ""
+        if name:
+            for top in (one.read_text("top_level.txt") or "").split() or _tops(one):
+                found.setdefault(top, []).append(name)
     return found
+
+
+def _tops(distribution: metadata.Distribution) -> set[str]:
+    """Names of the packages and modules that are among the files of a distribution."""
+    return {file.parts[0].removesuffix(".py") for file in distribution.files or () if file.suffix == ".py"}
 
 
 def _distributed_with(top: str) -> set[str]:

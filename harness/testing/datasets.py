@@ -128,14 +128,14 @@ def check_flow(subject: DatasetSubject) -> None:
     Tried on the shortest video of several whole frames; data without any pass.
     """
     subject.requires(check_read, check_unlabelled)
-    films = [
+    several = [
         (video.frames, split, index)
         for split, index in subject.some()
         if (video := split.videos[index]).frames > 1 and video.box is None
     ]
-    if not films:
+    if not several:
         return
-    frames, split, index = min(films, key=lambda film: film[0])
+    frames, split, index = min(several, key=lambda one: one[0])
     video, wanted = split.videos[index], [frames - 2, 0, frames - 2]
     where = f"frames {wanted} of video {video.id!r}"
     chosen = split.flow(index, wanted, short_side=FLOW_SIDE)

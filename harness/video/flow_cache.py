@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
 import json
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -43,6 +45,8 @@ _SEGMENT = 64
 _DESCRIPTION = "flow.json"
 _LARGEST_DESCRIPTION = 2**16
 """Bytes of the description, of which it needs a few hundred."""
+_computing = threading.Lock()
+"""Held while a video's flow is computed, which takes all processors or a GPU."""
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -119,14 +123,17 @@ class FlowCache:
             msg = f"frame numbers count from 0, got {min(numbers)}"
             raise ValueError(msg)
         path = self.path(video)
-        try:
+        with contextlib.suppress(FileNotFoundError, *_BROKEN):
             return self._read(path, video, numbers)
-        except FileNotFoundError:
-            pass
-        except _BROKEN as error:
-            _expect_damage(error)
-            _set_aside(path, video, error)
-        self._compute(path, video)
+        with _computing:
+            try:
+                return self._read(path, video, numbers)  # another thread may have computed it
+            except FileNotFoundError:
+                pass
+            except _BROKEN as error:
+                _expect_damage(error)
+                _set_aside(path, video, error)
+            self._compute(path, video)
         return self._read(path, video, numbers)
 
     def precompute(self, videos: Sequence[Path], *, workers: int | None = None, timeout: float = TIMEOUT) -> None:

@@ -66,7 +66,7 @@ def read_clips(
 
     clips = []
     tasks = zip(videos.tolist(), frames.tolist(), strict=True)
-    with contextlib.closing(_read_ahead(read, tasks, more=1)) as ahead:
+    with contextlib.closing(read_ahead(read, tasks, more=1)) as ahead:
         for clip in ahead:
             if generator is None:
                 clips.append(crops(clip, size, 1)[:, 0])
@@ -147,7 +147,7 @@ def clips(
     """
     if isinstance(view, WholeVideo):  # they differ in size
         videos = range(first, len(split))
-        with contextlib.closing(_read_ahead(lambda index: video_clips(split, index, view), videos, more=1)) as read:
+        with contextlib.closing(read_ahead(lambda index: video_clips(split, index, view), videos, more=1)) as read:
             for index, video in zip(videos, read, strict=True):
                 yield index, pinned_to_device(video, device)
         return
@@ -175,11 +175,11 @@ def clips(
             np.copyto(part.numpy(), clip.numpy())  # torch would start threads of its own in each of ours
 
     def filled() -> Generator[None, None, None]:
-        ends = [len(split)] if _overlaps(device) else [-(-(start + batch_size) // view.count) for start in starts]
+        ends = [len(split)] if overlaps(device) else [-(-(start + batch_size) // view.count) for start in starts]
         begin = first // view.count
         for end in ends:
             tasks = ((video, places(video)) for video in range(begin, min(end, len(split))))
-            with contextlib.closing(_read_ahead(fill, tasks, more=-(-batch_size // view.count))) as read:
+            with contextlib.closing(read_ahead(fill, tasks, more=-(-batch_size // view.count))) as read:
                 yield from read
             begin = end
 
@@ -215,8 +215,8 @@ def sampled_batches(
     def sampled(index: int) -> Tensor:
         return sampled_clips(split, index, view, sampling, seed=seed)
 
-    if _overlaps(device):
-        reading = _read_ahead(sampled, range(len(split)), more=0)  # a video may be hundreds of clips
+    if overlaps(device):
+        reading = read_ahead(sampled, range(len(split)), more=0)  # a video may be hundreds of clips
     else:
         reading = Batches(sampled, len(split)).starting(0)
     with contextlib.closing(reading) as read:
@@ -224,7 +224,7 @@ def sampled_batches(
             yield videos, pinned_to_device(clips, device)
 
 
-def _overlaps(device: str) -> bool:
+def overlaps(device: str) -> bool:
     """Tell if decoding goes on while the consumer computes.
 
     Where its threads have all processors, they would wait for each other: then it computes and decodes by turns.
@@ -232,7 +232,7 @@ def _overlaps(device: str) -> bool:
     return device != "cpu" or torch.get_num_threads() == 1 or torch.get_num_threads() < allowed_processors()
 
 
-def _read_ahead(work: Callable[[Task], Done], tasks: Iterable[Task], *, more: int) -> Generator[Done, None, None]:
+def read_ahead(work: Callable[[Task], Done], tasks: Iterable[Task], *, more: int) -> Generator[Done, None, None]:
     """Do tasks in order, ahead of the consumer: one a thread, and `more`.
 
     What they decode is decoded in processes where there are several threads, which then wait.

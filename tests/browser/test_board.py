@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 from tests.leaderboard.conftest import HOSTILE
 
 from .reach import faults, focused, sideways, tab_through, tab_to, visible_controls

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from harness.leaderboard.site.pages import method_file
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 from tests.leaderboard.conftest import HOSTILE
 
 from .reach import faults, focused, sideways, tab_through, tab_to, visible_controls

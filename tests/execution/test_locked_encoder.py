@@ -9,6 +9,7 @@ import filelock
 
 from harness.execution import plan, restore
 from harness.execution.codes import fit_codes
+from harness.execution.origins import read_record
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.system import paths
@@ -24,6 +25,7 @@ def test_features_wait_for_the_process_that_writes_them(run, toy):
     before = {path.name for path in (paths.store() / "locks").glob("features-*")}
     expected = asked.features(split).vectors
     (name,) = {path.name for path in (paths.store() / "locks").glob("features-*")} - before
+    assert read_record(paths.store() / "features" / f"{name.split('-')[1].removesuffix('.lock')}.json")["made_with"]
     for path in (paths.store() / "features").iterdir():
         path.unlink()
     given = []
@@ -64,7 +66,7 @@ def test_code_that_changed_after_a_fit_stores_no_features_under_its_key(compute,
     monkeypatch.setattr(plan, "fit_codes", lambda *arguments: {**fit_codes(*arguments), "backbone_code": "edited"})
     before = sorted((paths.store() / "features").iterdir())
     encoder = restore.frozen(plugins, Store(paths.store()), stored)
-    assert "code or data of its fit are others here; no further features are stored" in capsys.readouterr().err
+    assert "no further features are stored" in capsys.readouterr().err
     split = restore.dataset(plugins, stored).split("test")
     assert len(encoder.asking(Encoding(clips=2)).features(split).vectors) == len(split)
     assert sorted((paths.store() / "features").iterdir()) == before

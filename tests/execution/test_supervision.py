@@ -20,7 +20,7 @@ from harness.execution.work_units import Unit, work_units
 from harness.plugins.manager import Plugins
 from harness.store.runs import Store
 from harness.suites.schema import Suite
-from harness.system import paths
+from harness.system import global_state, paths
 from harness.system.children import Child, Limits, preload
 
 evaluate = work.evaluate  # which a test replaces
@@ -31,7 +31,9 @@ def plan(link, suite):
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    state = global_state.current()
     plugins = Plugins()
+    global_state.restore(state)
     checked = check(Suite.model_validate(suite), plugins)
     link.send(work_units(plan_suite(checked, plugins, DataSources(plugins)).cells, plugins))
 

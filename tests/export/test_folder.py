@@ -148,7 +148,7 @@ def test_the_folder_keeps_the_precision_of_the_store(measured, tmp_path):
     shown, other_precision = run_example(tmp_path / "encoder", batch.clips), one.encode(batch)
     assert (shown - exact).norm() < (shown - other_precision).norm() / 2
     assert not torch.equal(one.encode(batch), other.encode(batch))
-    assert "Its network was fitted and encodes in bf16." in (tmp_path / "encoder" / "README.md").read_text()
+    assert "Its network was fitted in bf16. It encodes in bf16." in (tmp_path / "encoder" / "README.md").read_text()
 
 
 def test_an_encoder_that_computes_in_a_precision_of_its_own_is_shown_so(measured, tmp_path):
@@ -156,7 +156,9 @@ def test_an_encoder_that_computes_in_a_precision_of_its_own_is_shown_so(measured
     encoder = harness.load_encoder(run.key)
     encoder.precision = "fp32"
     exporting._write(tmp_path / "encoder", encoder, [run], Plugins())
-    assert "encodes in bf16" not in (tmp_path / "encoder" / "README.md").read_text()
+    text = (tmp_path / "encoder" / "README.md").read_text()
+    assert "was fitted in bf16." in text
+    assert "encodes in bf16" not in text
     assert "autocast" not in (tmp_path / "encoder" / "example.py").read_text()
     assert harness.load_encoder(tmp_path / "encoder").precision == "bf16"  # as the suite asked the method for
 

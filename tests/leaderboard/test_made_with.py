@@ -8,8 +8,8 @@ from harness.leaderboard.made_with import made_with
 from harness.leaderboard.page import page
 from harness.leaderboard.readme import readme
 from harness.leaderboard.render import specifications
-from harness.leaderboard.text import markdown as escaped
 from harness.store.choices import Choice
+from harness.system.text import markdown as escaped
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from harness.leaderboard.details import details
 from harness.leaderboard.readme import tables
 from harness.leaderboard.render import board_files
 from harness.leaderboard.table_csv import table_csv
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 
 from .parsed import Page, sha
 

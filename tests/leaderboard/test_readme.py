@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from harness.leaderboard import readme as readme_module
 from harness.leaderboard.ranking import RULE
 from harness.leaderboard.readme import readme, tables, troubled
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 
 
 def tokens_of(text):

@@ -113,6 +113,18 @@ def test_what_cannot_be_compared_is_named(runs):
         pair_runs(runs[0], runs[0].model_copy(update={"predictions": None}), CARDS)
 
 
+def test_the_difference_is_of_the_videos_of_both_though_every_group_has_some(runs):
+    def stored(run, values):
+        names, groups = zip(*((f"v{i}", f"g{i // 2}") for i in range(len(values))), strict=True)
+        predictions = Predictions(names, groups, (0,) * len(values), (), {"hits": (values,)})
+        return run.model_copy(update={"predictions": predictions, "scores": (Score("hits", 0.5),)})
+
+    hits = dataclasses.replace(TOP1, id="hits", statistic="mean")
+    cards = {"linear_probe": dataclasses.replace(CARDS["linear_probe"], metrics=(hits,))}
+    pair = pair_runs(stored(runs[0], (0, 1) * 7), stored(runs[1], (None, 1) * 7), cards)
+    assert (pair.metrics[0].videos, pair.metrics[0].difference.mean) == (7, 0.0)
+
+
 def test_other_sets_of_classes_cannot_be_compared(runs):
     def of(run, sets):
         predictions = dataclasses.replace(run.predictions, multilabels=sets)

@@ -381,3 +381,10 @@ def test_rank_ranges_hold_every_order_that_respects_what_is_separable():
         for i, (low, high) in enumerate(rank_ranges(better)):
             places = [ranking.index(i) + 1 for ranking in allowed]
             assert (low, high) == (min(places), max(places))
+
+
+def test_groups_that_are_each_drawn_alone_say_nothing_of_how_they_vary():
+    sample = Sample(np.array([0.5, 0.6]), np.linspace(0.4, 0.6, 60).reshape(2, 30), groups=6, strata=6)
+    assert interval(sample).low is None
+    with pytest.raises(ValueError, match="a test needs"):
+        compare(sample, sample)

@@ -13,8 +13,8 @@ from harness.leaderboard.details import details
 from harness.leaderboard.readme import readme
 from harness.leaderboard.render import board_files
 from harness.leaderboard.table_csv import table_csv
-from harness.leaderboard.text import markdown
 from harness.store.choices import Choice
+from harness.system.text import markdown
 
 
 def test_headings_name_the_data_set_where_there_are_several(board, small_board):

@@ -55,6 +55,7 @@ def test_a_complete_card_passes(kind, card):
         ("evaluator", replace(KNN, metrics=(replace(TOP1, bounds=(0.0, math.inf)),)), "NaN or infinity in metrics"),
         ("evaluator", replace(KNN, needs=frozenset({"vectors"})), "has needs.0 = 'vectors'"),
         ("method", replace(METHOD, reads=frozenset({"sed"})), "has reads.0 = 'sed'"),
+        ("method", replace(METHOD, supervised="no"), "has supervised = 'no'; write False"),
         ("method", replace(METHOD, deviations="text"), "has deviations = 'text'"),
     ],
 )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_only_wanted_pictures_are_decoded(files, computed, cache, monkeypatch):
     monkeypatch.setattr(flow_cache.cv2, "imdecode", lambda *given: (pictures.append(1), imdecode(*given))[1])
     cache.read(files["mpeg4.avi"], [4, 9, 20])
     assert len(pictures) == 3
+
+
+def test_threads_that_miss_the_same_flow_compute_it_once(files, computed, cache):
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(lambda _: cache.read(files["mpeg4.avi"]), range(4))
+    assert all(other.equal(first) for other in others)
+    assert len(computed) == 1
 
 
 def test_segments_of_a_long_video_join(files, computed, cache, monkeypatch):

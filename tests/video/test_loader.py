@@ -177,7 +177,7 @@ def test_a_video_shorter_than_a_clip_is_looped(views, count):
 def test_batches_hold_what_is_shown_of_each_video(monkeypatch, views, overlaps):
     whole = MovingSquares().split("test")
     split = dataclasses.replace(whole, videos=whole.videos[:5], frames=whole.frames[:5])
-    monkeypatch.setattr(loader, "_overlaps", lambda _: overlaps)
+    monkeypatch.setattr(loader, "overlaps", lambda _: overlaps)
     parts = list(sampled_batches(split, VIEW, views, seed=1, batch_size=7))
     assert all(len(videos) == len(clips) == 7 for videos, clips in parts[:-1])
     videos, clips = (torch.cat(part) for part in zip(*parts, strict=True))
@@ -190,7 +190,7 @@ def test_sampled_clips_for_a_gpu_are_read_by_several_threads(monkeypatch):
     split = Numbered()
     together = threading.Barrier(2, timeout=30)
     monkeypatch.setattr(loader, "allowed_processors", lambda: 2)
-    monkeypatch.setattr(loader, "_overlaps", lambda device: device == "cuda")
+    monkeypatch.setattr(loader, "overlaps", lambda device: device == "cuda")
     monkeypatch.setattr(loader, "pinned_to_device", lambda clips, device: (clips, device))
     monkeypatch.setattr(split, "read", lambda *asked, read=split.read, **how: (together.wait(), read(*asked, **how))[1])
     split.videos.pop()

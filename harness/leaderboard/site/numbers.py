@@ -9,6 +9,7 @@ from typing import Any
 from harness.cards import MethodCard
 from harness.leaderboard import text
 from harness.leaderboard.site.recorded import Number, RecordedBoard, RecordedRow
+from harness.system.text import one_line
 
 FACETS = {
     "method": "method",
@@ -104,8 +105,7 @@ def numbers_table(numbers: Iterable[tuple[RecordedBoard, Number]], cards: Mappin
         groups.append(Group(first, _differences(first, alike[_heading(first)]), shown))
         drawn += len(entries)
     facets = tuple(
-        {"key": name, "title": title, "values": list(map(text.one_line, places[name]))}
-        for name, title in FACETS.items()
+        {"key": name, "title": title, "values": list(map(one_line, places[name]))} for name, title in FACETS.items()
     )
     return NumbersTable(tuple(groups), facets)
 

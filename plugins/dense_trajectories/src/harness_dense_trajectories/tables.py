@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import cv2
 import numpy as np
 
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 from harness.system import files, paths, processes, progress
 from harness.system.code import code_hash
 from harness.system.hashing import digest
@@ -186,7 +186,7 @@ def failure(fault: str, error: Exception) -> Exception:
     >>> failure("video 'a': its trajectories are not computed", ValueError("too small"))
     DataError("video 'a': its trajectories are not computed (too small); leave it out")
     """
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, not imported here
+    if out_of_memory(error):
         return MemoryError(f"{fault} for want of memory ({error}); end what else needs it, and run again")
     return DataError(f"{fault} ({error}); leave it out")
 

@@ -13,7 +13,7 @@ import numpy as np
 from harness.embeddings.scatter import colours
 from harness.leaderboard import charts
 from harness.leaderboard.charts import GRID, INK, METHOD, SOFT, Datasets, Record
-from harness.leaderboard.text import one_line
+from harness.system.text import one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
