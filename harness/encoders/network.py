@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from harness.cards import View, WholeVideo
 from harness.encoders.layers import output_of
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, out_of_memory
 from harness.functional.autocast import autocast
 from harness.interfaces import Backbone, Encoder
 from harness.system import files
@@ -165,6 +165,8 @@ class NetworkMethod:
         try:
             module.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            if out_of_memory(error):
+                raise
             problem = " ".join(str(error).split())
             msg = f"{folder}: the stored encoder cannot be read ({problem}); delete the folder and run again"
             raise DataError(msg) from error

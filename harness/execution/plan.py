@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.cards import Elsewhere, in_words
-from harness.datasets.split_views import FrameImages, source_videos
+from harness.datasets.split_views import FrameImages, Made, source_videos
 from harness.errors import PluginError, UsageError, contract_of, unknown
 from harness.execution.answers import expect_answers
 from harness.execution.cells import method_reads, suite_cells
@@ -425,7 +425,9 @@ def coverage(split: Split) -> dict[str, Any]:
     missing = split.left_out
     if not missing:
         return {}
-    videos = len({(id(one), place) for index in range(len(split)) for one, place in source_videos(split, index)})
+    videos = len(split)
+    if isinstance(split, Made):
+        videos = len({(id(one), place) for index in range(videos) for one, place in source_videos(split, index)})
     return {
         "videos": videos,
         "listed": videos + len(missing),

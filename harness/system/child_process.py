@@ -72,7 +72,7 @@ class Settings:
     threads: int | None
     processors: int | None
     relayed: bool
-    """A thread of the child sends what it prints, where its connection is no file that one can print to."""
+    """A thread sends what is printed, where a connection is no file."""
 
 
 def main(pipe: Connection, output: Connection, settings: Settings, work: Callable[..., Any], arguments: Any) -> None:

@@ -24,6 +24,8 @@ from harness.video.transforms import crops, multi_scale_crop, random_crop
 
 THREADS = 16
 """Most threads that decode."""
+FEW = 4
+"""Videos of hundreds of clips that are read at a time."""
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -216,7 +218,7 @@ def sampled_batches(
         return sampled_clips(split, index, view, sampling, seed=seed)
 
     if overlaps(device):
-        reading = read_ahead(sampled, range(len(split)), more=0)  # a video may be hundreds of clips
+        reading = read_ahead(sampled, range(len(split)), more=0, threads=FEW)
     else:
         reading = Batches(sampled, len(split)).starting(0)
     with contextlib.closing(reading) as read:
@@ -232,12 +234,14 @@ def overlaps(device: str) -> bool:
     return device != "cpu" or torch.get_num_threads() == 1 or torch.get_num_threads() < allowed_processors()
 
 
-def read_ahead(work: Callable[[Task], Done], tasks: Iterable[Task], *, more: int) -> Generator[Done, None, None]:
+def read_ahead(
+    work: Callable[[Task], Done], tasks: Iterable[Task], *, more: int, threads: int = THREADS
+) -> Generator[Done, None, None]:
     """Do tasks in order, ahead of the consumer: one a thread, and `more`.
 
     What they decode is decoded in processes where there are several threads, which then wait.
     """
-    threads = min(allowed_processors(), THREADS)
+    threads = min(allowed_processors(), threads)
     with in_processes(threads), ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         waiting = iter(tasks)
         pending = deque(pool.submit(work, task) for task in itertools.islice(waiting, threads + more))

@@ -277,10 +277,10 @@ def _varies(times: Sequence[int | None]) -> bool:
 
 
 def _drifts(times: Sequence[int | None], rate: float) -> bool:
-    """Tell if the last frame is more than a frame from where a rate has it.
+    """Tell if the last frame is more than one and a half from where a rate has it.
 
-    As far as its time is known.
+    As far as its time is known. Files that leave out the last duration are off by one.
     """
     if len(times) < 2 or times[0] is None or times[-1] is None or not rate:
         return False
-    return abs((times[-1] - times[0]) * rate - (len(times) - 1)) > 1
+    return abs((times[-1] - times[0]) * rate - (len(times) - 1)) > 1.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from harness.errors import DataError
+from harness.system.processes import CrashedError
 from harness.values import Budget
 from harness_dense_trajectories import tables
 from harness_dense_trajectories.extract import extract
@@ -131,13 +134,21 @@ def test_one_gpu_is_shared_by_few_workers_of_its_machine(boxed, monkeypatch, dev
     assert asked == [(workers, [24 * 48 * 64] * 2)]
 
 
-@pytest.mark.parametrize("error", [MemoryError("no more"), torch.OutOfMemoryError("CUDA out of memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no more"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: out of memory"),
+        CrashedError(-signal.SIGKILL),
+    ],
+)
 def test_want_of_memory_is_no_fault_of_the_video(boxed, monkeypatch, error):
     monkeypatch.setattr(tables.processes, "imap_isolated", lambda work, jobs, **_: ((job, error) for job in jobs))
     some, _ = boxed
-    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its trajectories .* for want of memory \({error}"):
+    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its trajectories .* for want of memory \({said}"):
         Tables(Settings()).load(some)
-    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its volumes .* for want of memory \({error}"):
+    with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its volumes .* for want of memory \({said}"):
         Volumes(Settings()).load(some)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DataError
 from harness.system import paths
+from harness.system.presence import is_file
 from harness.system.zips import read_arrays
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def find_boxes(name: str, video: Video) -> Path | None:
     stem = paths.home() / "boxes" / name / (video.content or "of-a-video-without-a-file")
     for suffix in (".npz", ".json"):
         path = stem.with_suffix(suffix)
-        if path.is_file():
+        if is_file(path):
             return path
     way = "run `python -m harness_dense_trajectories.joint_boxes DATASET`" if name == JOINTS else "write them there"
     named = "the sha256 of a whole file; a part of one has a name of its own, this one"

@@ -186,7 +186,10 @@ def failure(fault: str, error: Exception) -> Exception:
     >>> failure("video 'a': its trajectories are not computed", ValueError("too small"))
     DataError("video 'a': its trajectories are not computed (too small); leave it out")
     """
-    if out_of_memory(error):
+    if isinstance(error, DataError):  # which says what to do
+        return DataError(f"{fault}: {error}")
+    killed = isinstance(error, processes.CrashedError) and "SIGKILL" in str(error)  # as the system does for memory
+    if killed or out_of_memory(error):
         return MemoryError(f"{fault} for want of memory ({error}); end what else needs it, and run again")
     return DataError(f"{fault} ({error}); leave it out")
 

@@ -94,9 +94,6 @@ class Volumes:
             outcomes = processes.imap_isolated(work, jobs, timeout=TIMEOUT, size=lambda job: job.frames.nbytes)
             for job, outcome in outcomes:
                 video = split.videos[job.index].id
-                if isinstance(outcome, DataError):  # of its table on disk, which goes, not the video
-                    msg = f"video {video!r}: {outcome}"
-                    raise DataError(msg) from outcome
                 if isinstance(outcome, Exception):
                     raise failure(f"video {video!r}: its volumes are not cut out", outcome) from outcome
                 bar.advance(note=video)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.cards import WholeVideo
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 from harness.system import progress
 from harness.values import Promise
 from harness_dense_trajectories import store
@@ -163,6 +163,8 @@ class ConceptEncoder:
             )
             return cls(reading, codes, Vlad(fitted["concepts"].to(device), options["beta"]), learnt)
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise
             msg = f"{folder}: the stored encoder cannot be read ({error}); delete the folder and run again"
             raise DataError(msg) from error
 

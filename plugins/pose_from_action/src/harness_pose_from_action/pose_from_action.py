@@ -15,7 +15,7 @@ from torch import nn
 
 from harness.backbones.first_layer import with_input_channels
 from harness.encoders.network import NetworkEncoder, only_stream
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, out_of_memory
 from harness.system import files
 from harness.system.seeding import derive_seed, seeded
 from harness.training.epochs import epoch_videos
@@ -215,6 +215,8 @@ class PoseFromAction(GradientMethod):
             network.motion.load_state_dict(_part(stored, "motion."))
             network.head.load_state_dict(_part(stored, "head."))
         except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+            if out_of_memory(error):
+                raise
             problem = " ".join(str(error).split())
             msg = f"{folder}: the stored pretext network cannot be read ({problem}); delete the folder and run again"
             raise DataError(msg) from error

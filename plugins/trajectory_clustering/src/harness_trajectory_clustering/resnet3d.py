@@ -38,7 +38,7 @@ class ResNet3D18:
             their standard deviation, as Hara's weights of 2020 expect them.
 
     Raises:
-        ValueError: when `width` is not positive, or another number below 1.
+        ValueError: when `width` is not positive, `pixels` is unknown, or another number below 1.
 
     Source: Hara, Kataoka and Satoh, "Can spatiotemporal 3D CNNs retrace the history of 2D CNNs and ImageNet?",
     CVPR 2018; as in Tokmakov, Hebert and Schmid 2020, whose weights of convolutions are He et al.'s for the inputs of
@@ -59,6 +59,9 @@ class ResNet3D18:
     ) -> None:
         if width <= 0:
             msg = f"{self.card.name}: width must be positive, got {width}"
+            raise ValueError(msg)
+        if pixels not in _COLOURS:
+            msg = f"{self.card.name}: pixels must be one of {', '.join(_COLOURS)}, got {pixels!r}"
             raise ValueError(msg)
         self._channels = tuple(max(1, round(channels * width)) for channels in _CHANNELS)
         self.card = replace(self.card, dim=self._channels[-1])

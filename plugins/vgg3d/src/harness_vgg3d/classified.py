@@ -13,7 +13,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from harness.encoders.network import WEIGHTS, NetworkEncoder
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 from harness.system import files
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def load_classified(network: nn.Module, inputs: Inputs, folder: Path) -> Classif
         classifier = nn.Linear(state["weight"].shape[1], len(classes))
         classifier.load_state_dict(state)
     except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError, safetensors.SafetensorError) as error:
+        if out_of_memory(error):
+            raise
         problem = " ".join(str(error).split())
         msg = f"{folder}: the stored encoder cannot be read ({problem}); delete the folder and run again"
         raise DataError(msg) from error
