@@ -145,7 +145,7 @@ def test_one_gpu_is_shared_by_few_workers_of_its_machine(boxed, monkeypatch, dev
 )
 def test_want_of_memory_is_no_fault_of_the_video(boxed, monkeypatch, error):
     monkeypatch.setattr(tables.processes, "imap_isolated", lambda work, jobs, **_: ((job, error) for job in jobs))
-    some, _ = boxed
+    (some, _), said = boxed, re.escape(str(error))
     with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its trajectories .* for want of memory \({said}"):
         Tables(Settings()).load(some)
     with pytest.raises(MemoryError, match=rf"'{some.videos[0].id}': its volumes .* for want of memory \({said}"):
