@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from harness.encoders.frozen import CachedEncoder
 from harness.encoders.network import NetworkEncoder
-from harness.errors import UsageError
+from harness.errors import UsageError, out_of_memory
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
 from harness.store.choices import parse_choice
@@ -121,6 +121,8 @@ def _encoder(encoder: nn.Module | Encoder, inputs: Inputs | Mapping[str, Inputs]
     try:
         own = copy.deepcopy(encoder)  # freezing and moving it would end the caller's training
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        if out_of_memory(error):
+            raise
         msg = (
             f"{type(encoder).__name__} cannot be copied ({printable(str(error))}); "
             "give harness.NetworkEncoder(network, inputs) of a network that is yours to give away"

@@ -230,8 +230,9 @@ def _whole_store(*, mend: bool) -> Iterator[Check]:
     for line in report.refused:
         yield Check("store", False, line)
     if mend:
-        for line in check.mend(paths.store(), report):
-            yield Check("mended", True, f"{line}; `harness run` of its suite computes it again")
+        for done, line in check.mend(paths.store(), report):
+            computed = "; `harness run` of its suite computes it again" if done else ""
+            yield Check("mended" if done else "store", done, line + computed)
     else:
         for one, problem in report.damaged:
             remedy = "`harness doctor --store --mend` sets it aside, and `harness run` of its suite computes it again"

@@ -143,7 +143,7 @@ def unpickled(path: Path) -> dict[Any, Any]:
             msg = f"{path}: has more than {FILE_BYTES} bytes, so it is no file of CIFAR; get the official version"
             raise DataError(msg)
         content = _Reader(path).load()
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror}); get the official version for Python"

@@ -157,6 +157,8 @@ def read_matlab(path: Path, name: str) -> NDArray[Any]:
     except KeyError as error:
         msg = f"{path}: has no variable {name!r}; get the official annotations"
         raise DataError(msg) from error
+    except MemoryError:
+        raise
     except Exception as error:  # SciPy raises nearly anything on a broken file
         msg = f"{path}: is no .mat file that can be read ({type(error).__name__}: {error}); get the official one"
         raise DataError(msg) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from harness.system.text import csv_cell
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_WEB_ID = re.compile(r"-[\w-]+")
 
 
 def embedding_files(points: LabelledFeatures, frames: Sequence[int], *, title: str, seed: int) -> dict[str, bytes]:
@@ -73,5 +76,7 @@ def _table(points: LabelledFeatures, frames: Sequence[int], places: NDArray[np.f
     for video, frame, label, (x, y) in zip(
         points.split.videos, frames, points.labels.tolist(), places.tolist(), strict=True
     ):
-        writer.writerow((csv_cell(video.id), frame, csv_cell(points.classes[label]), f"{x:.6g}", f"{y:.6g}"))
+        # Ids of the web begin with a dash, and are to be found again.
+        video_id = video.id if _WEB_ID.fullmatch(video.id) else csv_cell(video.id)
+        writer.writerow((video_id, frame, csv_cell(points.classes[label]), f"{x:.6g}", f"{y:.6g}"))
     return text.getvalue().encode()

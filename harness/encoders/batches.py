@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Generator, Iterator, Mapping
 
 import torch
@@ -15,7 +16,7 @@ from harness.interfaces import Split
 from harness.system.prefetch import pinned_to_device
 from harness.values import Inputs, VideoBatch
 from harness.video.flow import flip_flow
-from harness.video.loader import clips, overlaps, read_ahead
+from harness.video.loader import FEW, THREADS, batched, clips, overlaps, read_ahead
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crops
 
@@ -71,19 +72,13 @@ def _flows(
     videos = range(first // view.count, len(split))
     with contextlib.ExitStack() as stack:
         flows: Iterator[Tensor] = map(read, videos)
-        if overlaps(device) and view.count <= batch_size:  # else one a thread may be too large
-            ahead = read_ahead(read, videos, more=-(-batch_size // view.count))
+        if overlaps(device):
+            threads = FEW if view.count > batch_size else THREADS
+            ahead = read_ahead(read, videos, more=-(-batch_size // view.count), threads=threads)
             flows = stack.enter_context(contextlib.closing(ahead))
-        held, skipped = [], first % view.count
-        for flow in flows:
-            held.append(flow[skipped:])
-            skipped = 0
-            while sum(map(len, held)) >= batch_size:
-                joined = torch.cat(held)
-                yield pinned_to_device(joined[:batch_size], device)
-                held = [joined[batch_size:]]
-        if sum(map(len, held)):
-            yield pinned_to_device(torch.cat(held), device)
+        begun = (flow[first % view.count :] for flow in itertools.islice(flows, 1))
+        for _, flow in batched(itertools.chain(begun, flows), batch_size):
+            yield pinned_to_device(flow, device)
 
 
 def video_flow(split: Split, index: int, view: View, device: str = "cpu") -> Tensor:

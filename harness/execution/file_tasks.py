@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing
-import os
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.system import processes
@@ -22,6 +20,8 @@ TASKS = 4
 """Tasks for each thread of the workers, so that a slow one is not waited for."""
 FIRST = 1_000_000
 """Priority over units, which may wait for these files."""
+LOOPBACK = "tcp://127.0.0.1:"
+"""Beginning of the addresses of workers that their own machine alone reaches."""
 
 
 @contextlib.contextmanager
@@ -81,10 +81,8 @@ def _map_portion(
         yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
         return
     client = connected()
-    threads: Counter[str] = Counter()
-    for address, number in client.nthreads().items():
-        threads[_host(address)] += number
-    size = max(SMALLEST, -(-len(items) // (TASKS * (threads.total() + 1))))
+    threads = sum(client.nthreads().values())
+    size = max(SMALLEST, -(-len(items) // (TASKS * (threads + 1))))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     name = uuid.uuid4().hex
     tasks = [
@@ -110,26 +108,16 @@ def _map_portion(
 
 
 def do_files(
-    work: Callable[[Any], Any],
-    part: list[Any],
-    timeout: processes.Timeout,
-    workers: int | None,
-    threads: Mapping[str, int],
+    work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout, workers: int | None, threads: int
 ) -> list[tuple[Any, Any]]:
     """Work on files in a worker's own processes: at most `workers`.
 
-    Threads of workers that may use a whole host share its processors; their numbers are given by host.
+    Workers that only their own machine can reach share its processors among all `threads`; others have their own.
     """
     from distributed import get_worker
 
     multiprocessing.current_process().daemon = False  # else it might have no children
     worker = get_worker()
-    allowed, own = processes.allowed_processors(), worker.state.nthreads
-    beside = threads.get(_host(worker.address), own) if allowed >= (os.cpu_count() or 1) else own
-    share = max(1, allowed // beside)
+    sharing = threads if worker.address.startswith(LOOPBACK) else worker.state.nthreads
+    share = max(1, processes.allowed_processors() // sharing)
     return list(processes.imap_here(work, part, timeout=timeout, workers=min(share, workers or share)))
-
-
-def _host(address: str) -> str:
-    """Host of a worker's address, without the port."""
-    return address.rpartition(":")[0]

@@ -59,5 +59,5 @@ class LockedEncoder(CachedEncoder):
             return CachedEncoder._stored(in_memory, key, split, view, encoding)
         with lock(self._features.parent, f"features-{key}"):
             features = super()._stored(key, split, view, encoding)
-        write_origin(self._features / f"{key}.json", self._provenance)
-        return features
+            write_origin(self._features / f"{key}.json", self._provenance)
+            return features

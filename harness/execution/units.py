@@ -255,7 +255,7 @@ def encode(spec: EncodeSpec, workshop: Workshop) -> Features:
     split = encoded_split(spec.data, spec.encoding, workshop.sources)
     with workshop.lock(f"features-{spec.key}"):
         features = workshop.cached(load(spec.fit, workshop), spec.fit.key, spec.code).features(split, spec.encoding)
-    write_origin(workshop.features / f"{spec.key}.json", workshop.provenance)
+        write_origin(workshop.features / f"{spec.key}.json", workshop.provenance)
     return features
 
 

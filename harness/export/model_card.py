@@ -10,6 +10,7 @@ from harness.cards import Card, Metric
 from harness.errors import UsageError
 from harness.export.record import NAME, ExportedEncoder
 from harness.store.choices import share_of
+from harness.suites.references import URL
 from harness.system.text import code, markdown
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ def _heading(metric: Metric) -> str:
     return metric.title if metric.unit == "1" else f"{metric.title}, {metric.unit}"
 
 
+def _link(url: str) -> str:
+    return f"<{url}>" if URL.fullmatch(url) else markdown(url)
+
+
 def _description(record: ExportedEncoder, cards: Sequence[Card], precision: ComputePrecision) -> Iterator[str]:
     method = cards[0]
     learnt = f" from {code(record.pretraining.label)}" if record.pretraining else ""
@@ -140,7 +145,7 @@ def _description(record: ExportedEncoder, cards: Sequence[Card], precision: Comp
         if card.paper:
             paper = card.paper
             cited = f"{paper.authors}: {paper.title}. {paper.venue} {paper.year}"
-            yield f"{markdown(card.name)}: {markdown(cited)}{f', {markdown(paper.url)}' if paper.url else ''}."
+            yield f"{markdown(card.name)}: {markdown(cited)}{f', {_link(paper.url)}' if paper.url else ''}."
     yield "Licences: " + "; ".join(f"{markdown(card.name)}: {markdown(card.licence)}" for card in cards) + "."
 
 

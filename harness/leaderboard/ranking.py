@@ -169,8 +169,10 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
         return "other seeds"
     if len(one.sample.observed) < 2:
         return "one seed"
-    if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS or not one.sample.freedom:
+    if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
         return f"fewer than {FEWEST_GROUPS} groups"
+    if not (one.sample.freedom and other.sample.freedom):
+        return "one group that counts in each fold"
     return "" if measured_on(one) == measured_on(other) else "other videos"
 
 

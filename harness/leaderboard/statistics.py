@@ -241,7 +241,8 @@ def compare(one: Sample, other: Sample) -> Difference:
     difference = one - other
     seeds, groups = len(difference.observed), difference.groups
     if seeds < 2 or groups < FEWEST_GROUPS or not difference.freedom:
-        msg = f"a test needs at least 2 seeds and {FEWEST_GROUPS} groups, got {seeds} and {groups}"
+        sets = f" in {difference.strata} sets" if difference.strata > 1 else ""
+        msg = f"a test needs at least 2 seeds and {FEWEST_GROUPS} groups, got {seeds} and {groups}{sets}"
         raise ValueError(msg)
     mean = float(difference.observed.mean())
     parts = _Parts.of(difference)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.backbones.cards import LibraryCard
-from harness.errors import HarnessError, UsageError, unknown
+from harness.errors import HarnessError, UsageError, out_of_memory, unknown
 from harness.interfaces import FromFiles
 from harness.plugins.names import Registration
 from harness.plugins.options import is_finite, is_json, written
@@ -247,6 +247,8 @@ class BackboneRegistry(Registry["Backbone"]):
         except HarnessError:
             raise
         except Exception as error:  # libraries refuse options in many ways
+            if out_of_memory(error):
+                raise
             problem = " ".join(str(error).split())
             msg = f"backbone {name!r} cannot be built with these options: {type(error).__name__}: {problem}"
             raise UsageError(msg) from error

@@ -249,12 +249,21 @@ def wrong_value(card: Card, kind: type[Card]) -> str:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
         return f"has {place} = {problem['input']!r}: {_one_line(problem['msg'])}"
-    for field in dataclasses.fields(card):
-        given, right = getattr(card, field.name), getattr(checked, field.name)
-        if (tuple(given) if isinstance(given, list) else given) != right:  # what pydantic took for it
-            return f"has {field.name} = {given!r}; write {right!r}"
+    if other := _taken_for(values, dataclasses.asdict(checked)):
+        return "has " + other
     infinite = [name for name, value in values.items() if not is_finite(value)]
     return f"has NaN or infinity in {infinite[0]}; a bound that is open is None" if infinite else ""
+
+
+def _taken_for(given: Any, right: Any, place: str = "") -> str:
+    """Name the first value that pydantic took for another; a list may be a tuple."""
+    if isinstance(right, dict):
+        parts = [(given[name], right[name], f"{place}.{name}" if place else name) for name in right]
+    elif isinstance(right, tuple):
+        parts = [(*pair, f"{place}.{number}") for number, pair in enumerate(zip(given, right, strict=True))]
+    else:
+        return "" if given == right else f"{place} = {given!r}; write {right!r}"
+    return next((said for part in parts if (said := _taken_for(*part))), "")
 
 
 @functools.cache

@@ -61,10 +61,10 @@ def check_store(folder: Path, further: Iterable[Stored] = ()) -> StoreReport:
     return report
 
 
-def mend(folder: Path, report: StoreReport) -> Iterator[str]:
-    """Set aside all that is damaged still; a line for each.
+def mend(folder: Path, report: StoreReport) -> Iterator[tuple[bool, str]]:
+    """Set aside all that is damaged still; whether it was, and a line, for each.
 
-    What a process is making again is left to it, which is said, too.
+    What a process is making again is left to it.
 
     Raises:
         StoreError: when something cannot be read.
@@ -73,9 +73,9 @@ def mend(folder: Path, report: StoreReport) -> Iterator[str]:
         try:
             with contextlib.suppress(FileNotFoundError), _locked(folder, one):
                 if problem := one.damage(one.path):
-                    yield set_aside(one.path, folder / FOLDER / one.kind, problem)
+                    yield True, set_aside(one.path, folder / FOLDER / one.kind, problem)
         except filelock.Timeout:
-            yield f"{one.path}: left, as another process is at it; run it again"
+            yield False, f"{one.path}: damaged, and left, as another process is at it; look again when that has ended"
 
 
 @contextlib.contextmanager

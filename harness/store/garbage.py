@@ -108,6 +108,8 @@ def _is_abandoned(path: Path) -> bool:
 def delete(folder: Path, garbage: Iterable[Garbage]) -> tuple[Garbage, ...]:
     """Delete garbage of a store; returns what was left, because a process is at it.
 
+    Locks that are held are left, too, and not returned: the others are gone.
+
     Raises:
         StoreError: when something cannot be deleted.
     """

@@ -92,23 +92,24 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
     if settings.threads is not None:
         _compute_with(settings.threads)
     link = Link(pipe)
+    outcome: tuple[str, Any] = ("done", None)
     with progress.sent_to(lambda event: link.put("event", event)):
         try:
             work(link, *arguments)
         except HarnessError as error:
-            link.put("raised", (_kind(error), (str(error),), traceback.format_exc()))
+            outcome = "raised", (_kind(error), (str(error),), traceback.format_exc())
         except OSError as error:
             name = error.filename if isinstance(error.filename, str) else None
-            link.put("raised", (OSError, (error.errno, error.strerror or str(error), name), traceback.format_exc()))
+            outcome = "raised", (OSError, (error.errno, error.strerror or str(error), name), traceback.format_exc())
         except BaseException:
-            link.put("raised", (RuntimeError, (traceback.format_exc(),), ""))
-        else:
-            link.put("done", None)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kill_below(os.getpid())
+            outcome = "raised", (RuntimeError, (traceback.format_exc(),), "")
+    with contextlib.suppress(OSError, ValueError):  # of a stream that the work closed
+        sys.stdout.flush()
+        sys.stderr.flush()
     if relay is not None:
-        relay.close()
+        relay.close()  # while the parent still reads
+    link.put(*outcome)
+    kill_below(os.getpid())
 
 
 class OutputRelay:

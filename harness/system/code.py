@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import inspect
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -259,7 +260,7 @@ def _distributions() -> Mapping[str, list[str]]:
     for one in metadata.distributions():
         try:
             name = one.metadata["Name"]
-        except (OSError, KeyError):
+        except (OSError, KeyError, TypeError):
             name = ""
         if name:
             for top in (one.read_text("top_level.txt") or "").split() or _tops(one):
@@ -269,7 +270,9 @@ def _distributions() -> Mapping[str, list[str]]:
 
 def _tops(distribution: metadata.Distribution) -> set[str]:
     """Names of the packages and modules that are among the files of a distribution."""
-    return {file.parts[0].removesuffix(".py") for file in distribution.files or () if file.suffix == ".py"}
+    files = distribution.files or ()
+    single = {name for file in files if len(file.parts) == 1 and (name := inspect.getmodulename(file.name))}
+    return single | {file.parts[0] for file in files if len(file.parts) > 1 and file.suffix == ".py"}
 
 
 def _distributed_with(top: str) -> set[str]:

@@ -21,7 +21,6 @@ _PLAIN_CONTROLS = "\n\t"
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~&#$!@]|:(?=\S))")
 _AUTOLINK = re.compile(r"\bwww\.", re.IGNORECASE)
 _BLOCK = re.compile(r"^(\d+)([.)])|^([-+=])")
-_ID = re.compile(r"[-+][\w-]*")
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
@@ -80,13 +79,11 @@ def code(text: str) -> str:
 def csv_cell(text: str) -> str:
     """Escape text for CSV: a formula of spreadsheets gets an apostrophe in front.
 
-    A sign before letters, digits, `_` and `-` is that of an id, which stays as it is.
-
-    >>> csv_cell("=HYPERLINK(1)"), csv_cell("sfa"), csv_cell("-0AbC_dEf12")
-    ("'=HYPERLINK(1)", 'sfa', '-0AbC_dEf12')
+    >>> csv_cell("=HYPERLINK(1)"), csv_cell("sfa")
+    ("'=HYPERLINK(1)", 'sfa')
     """
     line = one_line(text)
-    return f"'{line}" if line.startswith(_FORMULA) and not _ID.fullmatch(line) else line
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def without_escapes(text: str) -> str:

@@ -25,7 +25,7 @@ from harness.video.transforms import crops, multi_scale_crop, random_crop
 THREADS = 16
 """Most threads that decode."""
 FEW = 4
-"""Videos of hundreds of clips that are read at a time."""
+"""The same where a video can be hundreds of clips."""
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -218,11 +218,12 @@ def sampled_batches(
         return sampled_clips(split, index, view, sampling, seed=seed)
 
     if overlaps(device):
-        reading = read_ahead(sampled, range(len(split)), more=0, threads=FEW)
+        threads = FEW if sampling in ("25x10", "sliding", "dense") else THREADS
+        reading = read_ahead(sampled, range(len(split)), more=0, threads=threads)
     else:
         reading = Batches(sampled, len(split)).starting(0)
     with contextlib.closing(reading) as read:
-        for videos, clips in _batched(read, batch_size):
+        for videos, clips in batched(read, batch_size):
             yield videos, pinned_to_device(clips, device)
 
 
@@ -254,7 +255,7 @@ def read_ahead(
                 future.cancel()
 
 
-def _batched(read: Iterable[Tensor], batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batched(read: Iterable[Tensor], batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batch the clips of each video: positions of their videos (B,), clips (B, ...)."""
     videos: list[int] = []
     waiting: list[Tensor] = []

@@ -10,13 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from harness.datasets import file_index
 from harness.errors import UsageError
 from harness.execution import plugin_process
 from harness.execution.plan import check
 from harness.execution.plugin_process import Job, Planned, PluginProcess
+from harness.plugins.manager import Plugins
 from harness.suites.schema import load
+from harness.testing import fixtures
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +66,22 @@ def test_it_plans_and_builds_the_board(toy):
     assert planned.units[0].plugins == {"builtin", "toy"}
     assert not planned.listened
     assert board.startswith(f"{len(planned.plan.cells)} cells, ['cannot_load', 'counted'")
+
+
+def test_what_a_plugin_sets_when_it_is_imported_reaches_no_key(toy, monkeypatch):
+    """`blobs` are drawn in the default type of numbers."""
+    link, changed = Questions(("plan",)), Questions(("plan",))
+    plugin_process._serve(link, JOB)
+    plain = Plugins
+
+    def careless(**options):
+        torch.set_default_dtype(torch.float64)
+        return plain(**options)
+
+    monkeypatch.setattr(plugin_process, "Plugins", careless)
+    fixtures._drawn.cache_clear()
+    plugin_process._serve(changed, JOB)
+    assert [cell.key for cell in changed.answers[0].plan.cells] == [cell.key for cell in link.answers[0].plan.cells]
 
 
 @pytest.mark.parametrize("verify", [False, True])

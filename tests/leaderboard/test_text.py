@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 
 import pytest
@@ -73,7 +72,7 @@ def test_no_csv_cell_starts_a_formula_and_each_reads_back(text):
     csv.writer(file).writerow([csv_cell(text), "end"])
     [[back, end]] = csv.reader(io.StringIO(file.getvalue()))
     assert end == "end"
-    assert not back.startswith(("=", "+", "-", "@", "\t", "\r")) or re.fullmatch(r"[-+][\w-]*", back)
+    assert not back.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert back.removeprefix("'") == one_line(text).removeprefix("'")
 
 

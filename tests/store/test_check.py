@@ -72,7 +72,8 @@ def test_all_damage_is_found_and_set_aside_when_asked(store, tmp_path_factory):
     assert report.whole == 0
     assert states(store) == before
     lines = [*mend(store, report)]
-    for line, kind in zip(lines, (*KINDS, "flow/a.zip"), strict=True):
+    for (done, line), kind in zip(lines, (*KINDS, "flow/a.zip"), strict=True):
+        assert done
         assert line.endswith(f"set aside as {store / 'damaged' / kind}")
         assert (store / "damaged" / kind).exists()
     assert check_store(store).damaged == []
@@ -86,10 +87,12 @@ def test_what_was_made_again_meanwhile_stays(store):
     (store / "fits" / "a" / "weights").write_bytes(content)
     (store / "runs" / "a.json").unlink()
     with lock(store, "features-a"):
-        (line,) = mend(store, report)
-        assert line.endswith("left, as another process is at it; run it again")
+        ((done, line),) = mend(store, report)
+        assert not done
+        assert line.startswith(f"{store / 'features' / 'a.npy'}: damaged, and left, as another process is at it")
     assert (store / "fits" / "a").exists()
-    (line,) = mend(store, report)
+    ((done, line),) = mend(store, report)
+    assert done
     assert line.endswith(f"set aside as {store / 'damaged' / 'features' / 'a.npy'}")
 
 

@@ -11,6 +11,8 @@ from torch import nn
 from harness.system.seeding import seeded
 from harness.testing import DirectionBackbone, TinyBackbone, checks_for, failures
 
+from .streams import OfFlow, TwoStreams
+
 CARD = TinyBackbone.card
 
 
@@ -158,34 +160,6 @@ class InheritedCard(TinyBackbone):
     pass
 
 
-class OfFlow(TinyBackbone):
-    card = CARD
-    inputs = dataclasses.replace(TinyBackbone.inputs, kind="flow", mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0)
-
-    def build(self, *, seed):
-        with seeded(seed):
-            convolution = nn.Conv3d(2, 8, 3, stride=2, padding=1, bias=False)
-            return nn.Sequential(convolution, *list(super().build(seed=seed))[1:])
-
-
-class TwoStreams(TinyBackbone):
-    """The sum of what one network makes of frames and another of their flow."""
-
-    card = dataclasses.replace(CARD, spatial="")
-    inputs = {"frames": TinyBackbone.inputs, "flow": OfFlow.inputs}  # noqa: RUF012 - read only
-
-    def build(self, *, seed):
-        class Sum(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.frames, self.flow = TinyBackbone().build(seed=seed), OfFlow().build(seed=seed)
-
-            def forward(self, streams):
-                return self.frames(streams["frames"]) + self.flow(streams["flow"])
-
-        return Sum()
-
-
 class TwoStreamsTooWide(TwoStreams):
     card = dataclasses.replace(TwoStreams.card, dim=17)
 
@@ -195,7 +169,7 @@ BROKEN = {
     WrongDim: ("check_output", "expected (2, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 17) torch.float32"),
     TwoStreamsTooWide: (
         "check_output",
-        "for clips {'frames': (2, 3, 8, 32, 32), 'flow': (2, 2, 8, 32, 32)}, got (2, 16) torch.float32",
+        "for clips {'flow': (2, 2, 8, 32, 32), 'frames': (2, 3, 8, 32, 32)}, got (2, 16) torch.float32",
     ),
     NoSequence: ("check_output", "expected (2, 4, 16) float32 for clips (2, 3, 8, 32, 32), got (2, 16) torch.float32"),
     NotFinite: ("check_output", "expected finite vectors"),

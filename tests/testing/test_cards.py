@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -34,6 +34,15 @@ def test_a_complete_card_passes(kind, card):
     assert found(kind, card) is None
 
 
+def test_a_card_of_more_fields_and_with_lists_passes():
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Longer(MethodCard):
+        more: str = ""
+
+    assert found("method", Longer(name="x", summary="One line.", paper=PAPER)) is None
+    assert found("evaluator", replace(KNN, metrics=[replace(TOP1, bounds=[0.0, 1.0])])) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "card", "message"),
     [
@@ -56,6 +65,7 @@ def test_a_complete_card_passes(kind, card):
         ("evaluator", replace(KNN, needs=frozenset({"vectors"})), "has needs.0 = 'vectors'"),
         ("method", replace(METHOD, reads=frozenset({"sed"})), "has reads.0 = 'sed'"),
         ("method", replace(METHOD, supervised="no"), "has supervised = 'no'; write False"),
+        ("backbone", replace(TinyBackbone.card, dim="16"), "has dim = '16'; write 16"),
         ("method", replace(METHOD, deviations="text"), "has deviations = 'text'"),
     ],
 )

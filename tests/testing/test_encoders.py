@@ -12,9 +12,10 @@ from torch import nn
 
 from harness.cards import MethodCard, View, WholeVideo
 from harness.encoders.network import NetworkEncoder, NetworkMethod
-from harness.system.seeding import seeded
 from harness.testing import MovingSquares, TinyBackbone, checks_for, encoders, failures
 from harness.video.transforms import normalise
+
+from .streams import OfFlow, TwoStreams
 
 
 class Own:
@@ -368,33 +369,6 @@ class Vectors(NoModule):
 
 def test_an_encoder_without_a_network_need_not_have_one():
     assert failures(Untrained(Vectors)) == {}
-
-
-class OfFlow(TinyBackbone):
-    card = TinyBackbone.card
-    inputs = replace(TinyBackbone.inputs, kind="flow", mean=(0.0, 0.0), std=(1.0, 1.0), scale=1.0)
-
-    def build(self, *, seed):
-        with seeded(seed):
-            return nn.Sequential(nn.Conv3d(2, 8, 3, stride=2, padding=1), *list(super().build(seed=seed))[1:])
-
-
-class TwoStreams(TinyBackbone):
-    """Vectors of frames, moved by those of flow."""
-
-    card = replace(TinyBackbone.card, spatial="")
-    inputs = {"flow": OfFlow.inputs, "frames": TinyBackbone.inputs}  # noqa: RUF012 - read only
-
-    def build(self, *, seed):
-        class Sum(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.frames, self.flow = TinyBackbone().build(seed=seed), OfFlow().build(seed=seed)
-
-            def forward(self, streams):
-                return self.frames(streams["frames"]) + self.flow(streams["flow"])
-
-        return Sum()
 
 
 @pytest.mark.parametrize("backbone", [OfFlow(), TwoStreams()])

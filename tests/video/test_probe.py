@@ -18,7 +18,7 @@ from harness.datasets.listed_files import ListedFile, read_split
 from harness.errors import DataError
 from harness.video import container
 from harness.video.decode import decode
-from harness.video.probe import REASONS, REMARKS, probe
+from harness.video.probe import REASONS, REMARKS, _drifts, probe
 from harness.video.write import write_video
 
 from .conftest import drift
@@ -296,6 +296,12 @@ def test_a_rate_that_counts_how_long_the_last_frame_is_held(tmp_path):
     assert record.fps == pytest.approx(100 / (99 / 25 + 6))
     assert record.remarks == ("variable-rate",)
     assert probe(tmp_path / "film.mp4").remarks == ()
+
+
+def test_a_rate_that_leaves_out_the_last_duration_is_no_other_rate():
+    times = list(range(50))
+    assert not _drifts(times, 50 / 49)  # 50 frames in the 49 steps between them
+    assert _drifts(times, 52 / 49)
 
 
 def test_a_size_that_changes_is_the_one_that_frames_are_read_in(tmp_path):

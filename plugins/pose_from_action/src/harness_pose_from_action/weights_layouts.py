@@ -26,7 +26,7 @@ import scipy.io
 import torch
 from torch import Tensor
 
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 
 _LAYERS = {**{f"conv{number}": f"feature_map.conv{number}" for number in range(1, 6)}, "fc6": "fc6.linear"}
 """Names of the layers in the network, by Caffe's."""
@@ -72,9 +72,9 @@ def read_matconvnet(path: str | Path) -> dict[str, Tensor]:
             for layer, own in _LAYERS.items()
             for kind, tensor in zip(("weight", "bias"), _tensors(layer, *weights[layer]), strict=True)
         }
-    except (MemoryError, KeyboardInterrupt):
-        raise
     except Exception as error:
+        if out_of_memory(error):
+            raise
         msg = f"weights {path}: expected MatConvNet's imagenet-vgg-m.mat with its layers conv1 to fc6, got {error!r}"
         raise DataError(msg) from error
 
