@@ -11,19 +11,23 @@ from harness.functional.draws import draw_ranks
 from harness.functional.logistic import fit_logistic, logistic_objective
 from harness.functional.standardise import scaling
 
+from .spectra import SPECTRA, with_spectrum
+
 CLASSES, OF_EACH, DIM, DRAWS = 101, 94, 512, 20
 ROUNDS = 2
 NEAR = 3e-3
 """Relative difference of objectives that gradients of that tolerance leave open."""
 
 
+@pytest.mark.parametrize("spectrum", SPECTRA)
 # With one point a class scikit-learn asks whether the labels are quantities.
 @pytest.mark.filterwarnings("ignore:The number of unique classes is greater than 50%:UserWarning")
-def test_shots_and_draws(beside):
+def test_shots_and_draws(beside, spectrum):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(CLASSES).repeat(OF_EACH)
     points = torch.randn(CLASSES, DIM, generator=generator)[labels] / 2
     points += torch.randn(len(labels), DIM, generator=generator)
+    points = with_spectrum(points, spectrum)
     ranks = draw_ranks(labels, [""] * len(labels), DRAWS, seed=0)
     problems = []
     for shots in SHOTS:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
 from harness.functional.logistic import fit_logistic, logistic_objective
+
+from .spectra import SPECTRA, with_spectrum
 
 N, DIM, CLASSES = 9_494, 512, 101
 STRENGTHS = [10.0**power for power in range(-6, 3)]
@@ -15,10 +18,12 @@ NATS = 2e-3
 """By which objectives may differ: where a penalty leaves almost no loss, gradients are small long before the end."""
 
 
-def test_strength_search(beside, benchmark):
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_strength_search(beside, benchmark, spectrum):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(N) % CLASSES
     x = torch.randn(CLASSES, DIM, generator=generator)[labels] / 2 + torch.randn(N, DIM, generator=generator)
+    x = with_spectrum(x, spectrum)
     x = (x - x.mean(0)) / x.std(0)
     strengths = torch.tensor(STRENGTHS)
 

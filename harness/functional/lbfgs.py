@@ -16,15 +16,18 @@ class InverseHessians:
     Args:
         gradients: (P, K) at the start.
         history: number of pairs kept, each a step and what it changed in the gradient.
+        scale: (P, K), positive; its square is the diagonal from which the approximations start, up to a factor.
 
     Source: Byrd, Nocedal and Schnabel, "Representations of quasi-Newton matrices and their use in limited memory
     methods", Mathematical Programming 63, 1994, equation 3.1.
     """
 
-    def __init__(self, gradients: Tensor, history: int) -> None:
+    def __init__(self, gradients: Tensor, history: int, scale: Tensor | None = None) -> None:
         problems, numbers = gradients.shape
+        self._scale = gradients.new_ones(problems, 1) if scale is None else scale
+        gradients = gradients * self._scale
         self._pairs = gradients.new_zeros(problems, history, 2, numbers)
-        """Steps and changes; a new pair takes the place of the oldest."""
+        """Steps and changes, by numbers of unit scale; a new pair takes the place of the oldest."""
         self._latest = torch.stack([torch.zeros_like(gradients), gradients], 1)
         """Newest change, and the gradient."""
         self._products = gradients.new_zeros(problems, 2, 0, 0, dtype=torch.float64)
@@ -39,14 +42,14 @@ class InverseHessians:
     def select(self, keep: Tensor) -> InverseHessians:
         """Select the functions where `keep` (P,) holds."""
         selected = object.__new__(InverseHessians)
-        selected._pairs, selected._latest = self._pairs[keep], self._latest[keep]
+        selected._scale, selected._pairs, selected._latest = self._scale[keep], self._pairs[keep], self._latest[keep]
         selected._products, selected._projected = self._products[keep], self._projected[keep]
         selected._seen = self._seen
         return selected
 
     def correct(self, gradients: Tensor) -> None:
         """Replace the gradients (P, K) of the same points by more exact ones."""
-        self._latest[:, 1] = gradients
+        self._latest[:, 1] = gradients * self._scale
         if self._seen:
             self._projected = self._project()[:, 1]
 
@@ -57,11 +60,12 @@ class InverseHessians:
         the pair.
         """
         change, gradient = self._latest.unbind(1)
+        gradients = gradients * self._scale
         torch.sub(gradients, gradient, out=change)
         gradient.copy_(gradients)
         history = self._pairs.shape[1]
         newest = self._pairs[:, self._seen % history]
-        newest[:, 0], newest[:, 1] = steps, change
+        newest[:, 0], newest[:, 1] = steps / self._scale, change
         self._seen += 1
         by_change, self._projected = self._project().unbind(1)  # (P, n, 2) each
         old = self._products[:, :, 1:, 1:] if self._seen > history else self._products
@@ -77,7 +81,7 @@ class InverseHessians:
         """(P, K) minus the products of the inverse Hessians and the gradients."""
         gradient = self._latest[:, 1]
         if not self._seen:
-            return -gradient
+            return -gradient * self._scale
         steps_by_changes, changes = self._products.unbind(1)
         curvature = steps_by_changes.diagonal(dim1=1, dim2=2)
         positive = curvature > 0
@@ -91,7 +95,7 @@ class InverseHessians:
         factors = self._turned(torch.cat([outer, -scale * inner], 2), oldest_first=False)
         kept = self._pairs[:, : factors.shape[1]].flatten(1, 2)
         product = torch.bmm(factors.to(gradient).flatten(1)[:, None], kept)[:, 0]
-        return product.addcmul_(scale[:, :, 0].to(gradient), gradient).neg_()
+        return product.addcmul_(scale[:, :, 0].to(gradient), gradient).mul_(self._scale).neg_()
 
     def _project(self) -> Tensor:
         """Products of change and gradient with the pairs, oldest first.

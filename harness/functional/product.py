@@ -64,6 +64,8 @@ def _through_onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> bool:
 
 
 def _onednn(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    if not (b.is_contiguous() or b.mT.is_contiguous()):
+        b = b.contiguous()  # of rows that lie apart oneDNN makes thousands of times more work
     # What PyTorch's own compiler makes of a linear layer; it takes plain tensors, while `Tensor.to_mkldnn` copies them.
     result: Tensor = torch.ops.mkldnn._linear_pointwise.default(a, b.mT, bias, "none", [], "")
     return result

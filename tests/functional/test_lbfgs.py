@@ -50,6 +50,23 @@ def test_the_recursion_gives_the_same_directions(steps):
     torch.testing.assert_close(hessians.directions(), 2 * expected)
 
 
+def test_a_scale_is_the_same_as_numbers_of_that_scale():
+    matrices, generator = quadratics()
+    scale = torch.rand(3, 9, generator=generator, dtype=torch.float64) + 0.1
+    gradient = torch.randn(3, 9, generator=generator, dtype=torch.float64)
+    scaled, plain = InverseHessians(gradient, HISTORY, scale), InverseHessians(gradient * scale, HISTORY)
+    torch.testing.assert_close(scaled.directions(), -gradient * scale.square())
+    for _ in range(HISTORY + 2):
+        step = torch.randn(3, 9, generator=generator, dtype=torch.float64)
+        gradient = gradient + (matrices @ step[..., None])[..., 0]
+        scaled.update(step, gradient)
+        plain.update(step / scale, gradient * scale)
+        torch.testing.assert_close(scaled.directions(), plain.directions() * scale)
+    scaled.correct(gradient / 2)
+    keep = torch.tensor([False, True, True])
+    torch.testing.assert_close(scaled.select(keep).directions(), plain.directions()[keep] * scale[keep] / 2)
+
+
 def test_the_newest_pair_is_met_exactly():
     matrices, generator = quadratics()
     step = torch.randn(3, 9, generator=generator, dtype=torch.float64)

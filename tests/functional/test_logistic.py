@@ -17,6 +17,13 @@ def draw(n=120, dim=6, classes=4, seed=0, dtype=torch.float64):
     return centres[labels] + torch.randn(n, dim, generator=generator, dtype=dtype), labels
 
 
+@pytest.fixture(params=[True, False])
+def turned(request, monkeypatch):
+    """Problems go on along the principal axes of their points, or they never do."""
+    monkeypatch.setattr(logistic, "_EASY", 0 if request.param else logistic._EASY)
+    monkeypatch.setattr(logistic, "_PAYS", 1e9 if request.param else 0)
+
+
 def peer(x, labels, strength, tol=1e-8):
     model = LogisticRegression(C=1 / (len(x) * float(strength)), tol=tol, max_iter=5000).fit(x.numpy(), labels.numpy())
     return torch.from_numpy(model.coef_)[None], torch.from_numpy(model.intercept_)[None]
@@ -27,6 +34,7 @@ def centred(bias):
 
 
 @pytest.mark.parametrize("shape", [(120, 6), (30, 50)])
+@pytest.mark.usefixtures("turned")
 def test_scikit_learn_agrees(shape):
     x, labels = draw(*shape)
     fitted = fit_logistic(x, labels, STRENGTHS, classes=4, tolerance=1e-8)
@@ -40,6 +48,7 @@ def test_scikit_learn_agrees(shape):
 
 
 @pytest.mark.parametrize("shape", [(400, 20), (60, 90)])
+@pytest.mark.usefixtures("turned")
 def test_float32_reaches_an_objective_that_scikit_learn_does_not_undercut(shape):
     x, labels = draw(*shape, dtype=torch.float32)
     strengths = STRENGTHS.float()
@@ -80,6 +89,7 @@ def test_gradient_is_that_of_autograd(shared):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.usefixtures("turned")
 def test_the_gradient_vanishes_at_the_solution():
     x, labels = draw()
     fitted = fit_logistic(x, labels, STRENGTHS, classes=4, tolerance=1e-7)
@@ -88,6 +98,7 @@ def test_the_gradient_vanishes_at_the_solution():
     assert by_bias.abs().max() <= 1.01e-7
 
 
+@pytest.mark.usefixtures("turned")
 def test_problems_of_their_own_points_equal_lone_ones():
     sets = [draw(80, 5, 3, seed) for seed in range(3)]
     x, labels = torch.stack([s[0] for s in sets]), torch.stack([s[1] for s in sets])
@@ -206,6 +217,37 @@ def test_first_steps_in_bfloat16_change_nothing_beyond_the_tolerance(fast, monke
     by_weight, by_bias = logistic_gradient(x.double(), labels, STRENGTHS, fitted.weight.double(), fitted.bias.double())
     assert max(by_weight.abs().max(), by_bias.abs().max()) <= 1.5e-6
     torch.testing.assert_close(fitted.objective, exact.objective, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_axes(shared, monkeypatch):
+    x, labels = draw(400, 40)
+    axes = torch.linalg.qr(torch.randn(40, 40, generator=torch.Generator().manual_seed(1), dtype=x.dtype)).Q
+    x = x / torch.arange(1, 41).square() @ axes
+    if not shared:
+        x, labels = torch.stack([x, -x, 2 * x, x.flip(0)]), torch.stack([labels, labels, labels, labels.flip(0)])
+    steps = []
+
+    class Counted(logistic._Problems):
+        def step(self):
+            super().step()
+            steps[-1] += 1
+
+    monkeypatch.setattr(logistic, "_Problems", Counted)
+    found = []
+    for pays in (0, 1e9):
+        monkeypatch.setattr(logistic, "_PAYS", pays)
+        steps.append(0)
+        found.append(fit_logistic(x, labels, STRENGTHS / 10, classes=4, tolerance=1e-8))
+    assert all(fitted.converged.all() for fitted in found)
+    torch.testing.assert_close(found[1].objective, found[0].objective, rtol=1e-9, atol=0)
+    assert steps[1] < steps[0] / 2
+
+
+def test_axes_that_cost_more_than_they_save_are_not_found(monkeypatch):
+    monkeypatch.setattr(logistic._Problems, "turn", lambda problems: pytest.fail("found"))
+    x, labels = draw(200, 120, 2)
+    fit_logistic(x, labels, STRENGTHS[:1], classes=2, tolerance=1e-12, iterations=30)
 
 
 def test_an_outlier_of_probability_0_in_float32_has_a_finite_loss():
