@@ -38,14 +38,14 @@ def _decode(codec: str, stride: int) -> Row:
     return Row(path, f"test_decode.py::test_decode[{codec}-{stride}-1]", "clips", 1.1)
 
 
-def _few_shot(spectrum: str) -> Row:
-    path = f"few-shot, 4 shots x 20 draws, 101 classes x 512, {spectrum} spectrum"
-    return Row(path, f"test_few_shot.py::test_shots_and_draws[{spectrum}]", "problems", 6)
+def _few_shot(spectrum: str, draws: int) -> Row:
+    path = f"few-shot, 4 shots x {draws} draws, 101 classes x 512, {spectrum} spectrum"
+    return Row(path, f"test_few_shot.py::test_shots_and_draws[{spectrum}-{draws}]", "problems", 6)
 
 
-def _strengths(spectrum: str) -> Row:
-    path = f"nine strengths, 9,494 x 512, 101 classes, {spectrum} spectrum"
-    return Row(path, f"test_linear_probe.py::test_strength_search[{spectrum}]", "problems", 4, "scikit-learn")
+def _strengths(spectrum: str, n: int) -> Row:
+    path = f"nine strengths, {n:,} x 512, 101 classes, {spectrum} spectrum"
+    return Row(path, f"test_linear_probe.py::test_strength_search[{spectrum}-{n}]", "problems", 4, "scikit-learn")
 
 
 TRAJECTORIES = "other code is under the GPL and not measured here: 11 to 18 frames/s"
@@ -77,10 +77,10 @@ ROWS = (
     Row("Fisher vector of 5,000 x 64, K = 256", "test_fisher.py::test_fisher_vectors[1-64]", "videos", 5),
     Row("Fisher vectors of 8 x 5,000 x 64, K = 256", "test_fisher.py::test_fisher_vectors[8-64]", "videos", 5),
     Row("VLAD of 5,000 x 198, 499 concepts", "test_vlad.py::test_beside_numpy", "videos"),
-    _few_shot("flat"),
-    _few_shot("steep"),
-    _strengths("flat"),
-    _strengths("steep"),
+    _few_shot("flat", 20),
+    _few_shot("steep", 4),
+    _strengths("flat", 9_494),
+    _strengths("steep", 2_020),
     Row("seven costs of an SVM, 2,400 x 256, 32 classes", "test_linear_svm.py::test_cost_search", "problems", 10),
     Row("nine MLP probes, 20 steps of 256 x 512, 101 classes", "test_mlp_probe.py::test_grid", "samples", 1),
     Row("200 neighbours of 3,783 among 9,537 x 512", "test_knn.py::test_nearest", "queries", 1.5),

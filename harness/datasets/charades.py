@@ -58,10 +58,11 @@ class Charades(ListedDataset):
     columns are not read) and `Charades_v1_classes.txt` (a line `c000 <action>` for each class, in order); and
     `<id>.mp4` in `Charades_v1_480/`, `Charades_v1/`, `videos/` or the folder.
 
-    The actions of a video, whenever they take place, are its set of classes of the multi-label kind `action`; it may
-    be empty. Published is the mAP over videos, of which `multilabel_probe` is not quite the same: public scripts for it
-    rank test videos without an action last, here they are in the ranking like all others. The group is the subject who
-    acted; one whom the lists have on both sides becomes two groups, `train/<subject>` and `test/<subject>`.
+    The actions of a video, whenever they take place, are its set of classes of the multi-label kind `action`, which
+    may be empty in train. Published is the mAP over videos, as `multilabel_probe` gives it. Public scripts for it rank
+    test videos without an action last in every class, where they count for nothing; test has none of them. The group is
+    the subject who acted; one whom the lists have on both sides becomes two groups, `train/<subject>` and
+    `test/<subject>`.
     """
 
     card: ClassVar[DatasetCard] = cards.CHARADES
@@ -79,6 +80,7 @@ class Charades(ListedDataset):
                 group=f"{name}/{row.subject}" if row.subject in both else row.subject,
             )
             for video, row in self._rows[name].items()
+            if row.actions or name == "train"
         ]
         return files, {}
 

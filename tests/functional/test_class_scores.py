@@ -37,6 +37,15 @@ def test_mean_average_precision_is_that_of_scikit_learn_over_the_classes_that_ar
     assert mean_average_precision(scores, one_hot(labels, 5)).tolist() == pytest.approx(expected, abs=1e-12)
 
 
+def test_videos_without_a_class_that_are_ranked_last_do_not_count():
+    """So public scripts for Charades take them."""
+    scores, labels = draw(0, repeats=1)
+    last = torch.full((1, 7, 5), -math.inf, dtype=scores.dtype)
+    membership = torch.cat([one_hot(labels, 5), torch.zeros(7, 5, dtype=torch.bool)])
+    found = mean_average_precision(torch.cat([scores, last], 1), membership)
+    torch.testing.assert_close(found, mean_average_precision(scores, one_hot(labels, 5)))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_likelihood_and_brier_score_are_those_of_scikit_learn(seed):
     probabilities, labels = draw(seed)
