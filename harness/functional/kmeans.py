@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.functional.batched_lloyd import batched_lloyd
+from harness.functional.finite import all_finite
 from harness.functional.plus_plus import plus_plus
 from harness.functional.product import product
 
@@ -126,7 +127,7 @@ class _Assignment:
 
 
 def _check(x: Tensor, k: int, seeds: Sequence[int]) -> None:
-    if x.ndim != 2 or not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+    if x.ndim != 2 or not x.is_floating_point() or not all_finite(x):
         msg = f"x must be (N, D), floating point and finite, got {tuple(x.shape)} {x.dtype}"
         raise ValueError(msg)
     if not 1 <= k <= len(x):

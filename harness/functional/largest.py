@@ -22,15 +22,19 @@ def largest(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
             [6., 5.]]), tensor([[0, 2],
             [1, 2]]))
     """
+    return _largest(rows, k, in_order=True)
+
+
+def _largest(rows: Tensor, k: int, *, in_order: bool) -> tuple[Tensor, Tensor]:
     groups = rows.shape[1] // _GROUP
     if groups < 2 * k:
-        values, index = rows.topk(k, dim=1)
+        values, index = rows.topk(k, dim=1, sorted=in_order)
         return values, index
     # A group's entries lie far apart: maxima of whole rows are fast, and neighbours are often alike.
     maxima = rows[:, : _GROUP * groups].view(-1, _GROUP, groups).amax(1)
-    chosen = largest(maxima, k)[1]
+    chosen = _largest(maxima, k, in_order=False)[1]
     members = (chosen[:, None] + groups * torch.arange(_GROUP, device=rows.device)[:, None]).flatten(1)
     left = torch.arange(_GROUP * groups, rows.shape[1], device=rows.device).expand(len(rows), -1)
     members = torch.cat([members, left], dim=1)
-    values, index = rows.gather(1, members).topk(k, dim=1)
+    values, index = rows.gather(1, members).topk(k, dim=1, sorted=in_order)
     return values, members.gather(1, index)

@@ -27,7 +27,7 @@ class InverseHessians:
         self._scale = gradients.new_ones(problems, 1) if scale is None else scale
         gradients = gradients * self._scale
         self._pairs = gradients.new_zeros(problems, history, 2, numbers)
-        """Steps and changes, by numbers of unit scale; a new pair takes the place of the oldest."""
+        """Steps and changes of scaled numbers; a new pair replaces the oldest."""
         self._latest = torch.stack([torch.zeros_like(gradients), gradients], 1)
         """Newest change, and the gradient."""
         self._products = gradients.new_zeros(problems, 2, 0, 0, dtype=torch.float64)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harness.functional.finite import all_finite
+
 
 @dataclass(frozen=True, slots=True)
 class LinearClassifiers:
@@ -31,6 +33,6 @@ def expect_points(x: Tensor, labels: Tensor, classes: int) -> None:
     if labels.dtype != torch.int64 or not bool(((labels >= 0) & (labels < classes)).all()):
         msg = f"labels must be int64 in [0, {classes}), got {labels.dtype} in [{labels.min()}, {labels.max()}]"
         raise ValueError(msg)
-    if not x.is_floating_point() or not bool(torch.isfinite(torch.stack(torch.aminmax(x))).all()):
+    if not x.is_floating_point() or not all_finite(x):
         msg = f"x must be floating point and finite, got {x.dtype} with {int((~x.isfinite()).sum())} NaN or infinite"
         raise ValueError(msg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.functional.finite import all_finite
 from harness.functional.product import product
 
 _TILE = 2048  # points: squared distances are held for this many by this many at a time
@@ -29,7 +30,7 @@ def nearest_neighbours(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     >>> distances.flatten().tolist(), index.flatten().tolist()
     ([1.0, 1.0, 0.5, 0.5], [1, 0, 3, 2])
     """
-    if x.ndim != 2 or not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+    if x.ndim != 2 or not x.is_floating_point() or not all_finite(x):
         msg = f"x must be (N, D), floating point and finite, got {tuple(x.shape)} {x.dtype}"
         raise ValueError(msg)
     if not 1 <= k < len(x):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from harness.functional.finite import all_finite
+
 
 @dataclass(frozen=True, slots=True)
 class Ridge:
@@ -58,7 +60,7 @@ def _check(x: Tensor, targets: Tensor, strengths: Tensor) -> None:
     if x.ndim != 2 or not x.numel() or targets.shape != x.shape[:1]:
         msg = f"x must be (N, D) and targets (N,), not empty, got {tuple(x.shape)} and {tuple(targets.shape)}"
         raise ValueError(msg)
-    if not bool(x.isfinite().all()) or not bool(targets.isfinite().all()):
+    if not all_finite(x) or not all_finite(targets):
         msg = "x and targets must be finite"
         raise ValueError(msg)
     if strengths.ndim != 1 or not bool((strengths > 0).all()):

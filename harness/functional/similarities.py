@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.finite import all_finite
 from harness.functional.product import product
 
 _ELEMENTS = 2**22  # of the block of similarities that is held at a time: caches hold much of it
@@ -39,7 +40,7 @@ def similarity_blocks(gallery: Tensor, queries: Tensor | None = None) -> Iterato
     if gallery.ndim != 2 or sources.ndim != 2 or sources.shape[1] != gallery.shape[1] or not len(sources):
         msg = f"gallery and queries must be (N, D) and (M, D), got {tuple(gallery.shape)} and {tuple(sources.shape)}"
         raise ValueError(msg)
-    if not bool(torch.isfinite(gallery).all() and torch.isfinite(sources).all()):
+    if not all_finite(gallery) or not all_finite(sources):
         msg = "gallery and queries must be finite"
         raise ValueError(msg)
     targets = F.normalize(gallery, dim=1)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.functional.finite import all_finite
 from harness.functional.kmeans import lloyd
 from harness.functional.neighbours import nearest_neighbours
 from harness.functional.product import product
@@ -91,7 +92,7 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _eigenvectors(x: Tensor, k: int, neighbours: int | None) -> Tensor:
-    if x.ndim != 2 or len(x) < 2 or not x.is_floating_point() or not bool(torch.isfinite(x).all()):
+    if x.ndim != 2 or len(x) < 2 or not x.is_floating_point() or not all_finite(x):
         msg = f"x must be (N, D) of at least 2 points, floating point and finite, got {tuple(x.shape)} {x.dtype}"
         raise ValueError(msg)
     if not 1 <= k <= len(x):

@@ -96,7 +96,7 @@ def test_the_published_measure_is_taken(copy):
 def test_a_row_that_is_wrong(copy, row, problem):
     folder = copy()
     write_list(folder / "Charades/Charades_v1_test.csv", {**TEST, **row})
-    with pytest.raises(DataError, match=r"Charades_v1_test\.csv, row 3: ") as caught:
+    with pytest.raises(DataError, match=r"Charades_v1_test\.csv, row 4: ") as caught:
         Charades().split("train")
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from harness.functional import logistic
+from harness.functional import logistic, logistic_descent
 from harness.functional.logistic import fit_logistic, logistic_gradient, logistic_objective
 from harness.profiling.counters import count
 
@@ -20,8 +20,8 @@ def draw(n=120, dim=6, classes=4, seed=0, dtype=torch.float64):
 @pytest.fixture(params=[True, False])
 def turned(request, monkeypatch):
     """Problems go on along the principal axes of their points, or they never do."""
-    monkeypatch.setattr(logistic, "_EASY", 0 if request.param else logistic._EASY)
-    monkeypatch.setattr(logistic, "_PAYS", 1e9 if request.param else 0)
+    monkeypatch.setattr(logistic_descent, "_EASY", 0 if request.param else logistic_descent._EASY)
+    monkeypatch.setattr(logistic_descent, "_PAYS", 1e9 if request.param else 0)
 
 
 def peer(x, labels, strength, tol=1e-8):
@@ -228,15 +228,15 @@ def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_ax
         x, labels = torch.stack([x, -x, 2 * x, x.flip(0)]), torch.stack([labels, labels, labels, labels.flip(0)])
     steps = []
 
-    class Counted(logistic._Problems):
+    class Counted(logistic_descent.Problems):
         def step(self):
             super().step()
             steps[-1] += 1
 
-    monkeypatch.setattr(logistic, "_Problems", Counted)
+    monkeypatch.setattr(logistic, "Problems", Counted)
     found = []
     for pays in (0, 1e9):
-        monkeypatch.setattr(logistic, "_PAYS", pays)
+        monkeypatch.setattr(logistic_descent, "_PAYS", pays)
         steps.append(0)
         found.append(fit_logistic(x, labels, STRENGTHS / 10, classes=4, tolerance=1e-8))
     assert all(fitted.converged.all() for fitted in found)
@@ -245,7 +245,7 @@ def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_ax
 
 
 def test_axes_that_cost_more_than_they_save_are_not_found(monkeypatch):
-    monkeypatch.setattr(logistic._Problems, "turn", lambda problems: pytest.fail("found"))
+    monkeypatch.setattr(logistic_descent.Problems, "turn", lambda problems: pytest.fail("found"))
     x, labels = draw(200, 120, 2)
     fit_logistic(x, labels, STRENGTHS[:1], classes=2, tolerance=1e-12, iterations=30)
 

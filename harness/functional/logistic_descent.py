@@ -1,0 +1,252 @@
+"""Descent of many logistic regressions in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from harness.functional.lbfgs import InverseHessians
+from harness.functional.product import product, stacked_product, stacked_transposed_product
+
+_HISTORY = 6
+_ARMIJO = 1e-4
+_HALVINGS = 30
+_EASY = 10
+"""Number of steps in which well-conditioned problems are solved."""
+_PAYS = 100
+"""Steps that the axes of the points may cost."""
+_FITTED = 1 / 32
+"""Typical curvature on the way to the optimum, as a share of that at the start."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """P problems on G sets of points, each at its current point; G is P or 1.
+
+    The last of the D + 1 numbers of a point is 1, that of the weights the bias.
+    """
+
+    index: Tensor
+    """(P,) positions among all problems."""
+    x: Tensor
+    """(G, N, D + 1)."""
+    labels: Tensor
+    """(G, N, P / G, 1)."""
+    strengths: Tensor
+    """(P, 1, 1)."""
+    parameters: Tensor
+    """(P, C, D + 1)."""
+    scores: Tensor
+    """(G, N, P / G, C)."""
+    residual: Tensor
+    """(G, N, P / G, C) probabilities, less 1 at the labels."""
+    loss: Tensor
+    """(P,) float64 mean cross-entropy."""
+    gradient: Tensor
+    stuck: Tensor
+    """(P,) bool: the latest line search found no descent."""
+    hessians: InverseHessians
+    axes: Tensor | None = None
+    """(D, D) directions of the numbers; None for the original dimensions."""
+    steps: int = 0
+
+    @classmethod
+    def start(cls, x: Tensor, labels: Tensor, strengths: Tensor, classes: int) -> Problems:
+        """Start at the optimum of an infinite strength.
+
+        It has zero weights, and the class frequencies as biases.
+        """
+        count, n = labels.shape
+        sets = len(x)
+        frequencies = strengths.new_zeros(count, classes)
+        frequencies.scatter_add_(1, labels, torch.ones_like(labels, dtype=strengths.dtype)).div_(n)
+        parameters = strengths.new_zeros(count, classes, x.shape[2])
+        parameters[:, :, -1] = frequencies.log()
+        scores = parameters[:, :, -1].view(sets, 1, -1, classes).repeat(1, n, 1, 1)
+        index = labels.view(sets, -1, n).mT[..., None].contiguous()
+        problems = cls(
+            index=torch.arange(count, device=x.device),
+            x=x,
+            labels=index,
+            strengths=strengths[:, None, None],
+            parameters=parameters,
+            scores=scores,
+            residual=torch.empty_like(scores),
+            loss=torch.empty(count, dtype=torch.float64, device=x.device),
+            gradient=parameters,
+            stuck=torch.zeros(count, dtype=torch.bool, device=x.device),
+            hessians=InverseHessians(torch.zeros_like(parameters).flatten(1), _HISTORY),
+        )
+        problems._evaluate()
+        return problems
+
+    def at(self, keep: Tensor) -> Problems:
+        """Select the problems where `keep` (P,) holds."""
+        shared = len(self.x) == 1
+        return replace(
+            self,
+            index=self.index[keep],
+            x=self.x if shared else self.x[keep],
+            labels=self.labels[:, :, keep] if shared else self.labels[keep],
+            strengths=self.strengths[keep],
+            parameters=self.parameters[keep],
+            scores=self.scores[:, :, keep] if shared else self.scores[keep],
+            residual=self.residual[:, :, keep] if shared else self.residual[keep],
+            loss=self.loss[keep],
+            gradient=self.gradient[keep],
+            stuck=self.stuck[keep],
+            hessians=self.hessians.select(keep),
+        )
+
+    @property
+    def objective(self) -> Tensor:
+        """(P,) float64."""
+        weights = self.parameters[:, :, :-1]
+        return self.loss + self.strengths[:, 0, 0] * _dot(weights, weights) / 2
+
+    def solved(self, tolerance: float) -> Tensor:
+        """(P,) bool: the largest entry of the gradient is at most `tolerance`."""
+        return self.turned_back(self.gradient).abs().amax((1, 2)) <= tolerance
+
+    def use(self, x: Tensor) -> None:
+        """Go on with the same points in another precision."""
+        self.x = x
+        self.scores = stacked_product(self.x, self.parameters)
+        self.residual = torch.empty_like(self.scores)
+        self.stuck = torch.zeros_like(self.stuck)
+        self._evaluate()
+
+    def turned_back(self, numbers: Tensor) -> Tensor:
+        """Give parameters or gradients (P, C, D + 1) by the original dimensions."""
+        return numbers if self.axes is None else _turned(numbers, self.axes.mT)
+
+    def turn(self) -> None:
+        """Go on along the principal axes, scaled by the curvature expected of each."""
+        points = self.x[:, :, :-1].flatten(0, 1)
+        squares, self.axes = torch.linalg.eigh(product(points.mT, points) / len(points))
+        curvature = squares.clamp(min=0) * (_FITTED / self.scores.shape[3])
+        of_bias = torch.full_like(self.strengths, _FITTED / self.scores.shape[3])
+        scale = torch.cat([curvature + self.strengths, of_bias], 2).rsqrt().expand_as(self.parameters)
+        self.x = _turned(self.x, self.axes)
+        self.parameters = _turned(self.parameters, self.axes)
+        self.gradient = self._gradient()
+        self.hessians = InverseHessians(self.gradient.flatten(1), _HISTORY, scale.flatten(1))
+
+    def _axes_pay(self) -> bool:
+        """Compare the cost of axes with that of steps."""
+        sets, n, dim = self.x.shape
+        return dim * (sets * n + 8 * dim) <= _PAYS * self.scores.numel()
+
+    def descend(self, tolerance: float, iterations: int) -> Iterator[Problems]:
+        """Step all until they are solved, stuck or have made `iterations` steps.
+
+        Yields groups as they are done.
+        """
+        problems = self
+        while problems.steps < iterations:
+            leaving = problems.solved(tolerance) | problems.stuck
+            left = int(leaving.sum())
+            if left == len(leaving):
+                break
+            if 4 * left >= len(leaving):  # fewer would not pay the copy of the others
+                yield problems.at(leaving)
+                problems = problems.at(~leaving)
+            if problems.steps >= _EASY and problems.axes is None and problems._axes_pay():
+                problems.turn()
+            problems.step()
+        yield problems
+
+    def step(self) -> None:
+        """Step each problem along the L-BFGS direction, halving until it descends.
+
+        The first try is a Newton step along that direction.
+        """
+        direction = self.hessians.directions().view_as(self.gradient)
+        slope = _dot(self.gradient, direction)
+        change = stacked_product(self.x, direction)  # of the scores, for a step of 1
+        weights, along, strengths = self.parameters[:, :, :-1], direction[:, :, :-1], self.strengths[:, 0, 0]
+        linear, square = strengths * _dot(weights, along), strengths * _dot(along, along)
+        step = -slope / (self._curvature(change) + square).clamp(min=torch.finfo(torch.float32).tiny)
+        self.scores.addcmul_(change, self._per_score(step))
+        loss = self._measure()
+        slack = 8 * torch.finfo(change.dtype).eps * self.objective.abs()
+
+        def descends() -> Tensor:
+            gain = loss - self.loss + step * linear + step.square() * square / 2
+            return gain <= _ARMIJO * step * slope + slack
+
+        accepted = descends()
+        if not accepted.all():
+            loss = self._exact_loss()  # the fast one is infinite where a probability is 0
+            for _ in range(_HALVINGS):
+                accepted = descends()
+                if accepted.all():
+                    break
+                shorter = torch.where(accepted, step, step / 2)
+                self.scores.addcmul_(change, self._per_score(shorter - step))
+                step, loss = shorter, self._exact_loss()
+            self.scores.addcmul_(change, self._per_score(torch.where(accepted, 0.0, -step)))
+            step, loss = torch.where(accepted, step, 0.0), torch.where(accepted, loss, self.loss)
+            self._measure()
+        self.stuck = ~accepted
+        self.loss = loss
+        moved = direction.mul_(step.to(direction)[:, None, None])
+        self.parameters = self.parameters + moved
+        self.gradient = self._gradient()
+        self.hessians.update(moved.flatten(1), self.gradient.flatten(1))
+        self.steps += 1
+
+    def _evaluate(self) -> None:
+        self._measure()
+        self.loss = self._exact_loss()
+        self.gradient = self._gradient()
+        self.hessians.correct(self.gradient.flatten(1))
+
+    def _measure(self) -> Tensor:
+        """Find the residual at the scores, and the loss.
+
+        The loss is (P,) float64, infinite where a probability underflows.
+        """
+        torch.softmax(self.scores, 3, out=self.residual)
+        own = self.residual.gather(3, self.labels)
+        self.residual.scatter_add_(3, self.labels, torch.full_like(own, -1.0))
+        return self._mean(-own.log())
+
+    def _exact_loss(self) -> Tensor:
+        return self._mean(-self.scores.log_softmax(3).gather(3, self.labels))
+
+    def _gradient(self) -> Tensor:
+        gradient = stacked_transposed_product(self.residual, self.x).div_(self.x.shape[1])
+        gradient[:, :, :-1].addcmul_(self.strengths, self.parameters[:, :, :-1])
+        return gradient
+
+    def _curvature(self, change: Tensor) -> Tensor:
+        """(P,) float64 second derivative of the loss along `change` of the scores.
+
+        Spoils the residual.
+        """
+        own = change.gather(3, self.labels)
+        weighted = self.residual.mul_(change)
+        mean = weighted.sum(3, keepdim=True) + own
+        return self._mean(weighted.mul_(change).sum(3, keepdim=True) + own.square() - mean.square())
+
+    def _mean(self, of_points: Tensor) -> Tensor:
+        """(P,) float64 mean of (G, N, P / G, 1) over points."""
+        return of_points.mean((1, 3), dtype=torch.float64).flatten()
+
+    def _per_score(self, of_problems: Tensor) -> Tensor:
+        """(P,) -> (G, 1, P / G, 1), of the scores' type."""
+        return of_problems.view(len(self.x), 1, -1, 1).to(self.scores)
+
+
+def _turned(numbers: Tensor, axes: Tensor) -> Tensor:
+    """Give the first D of the numbers (..., D + 1) by `axes` (D, D)."""
+    turned = product(numbers[..., :-1].flatten(0, 1), axes).view_as(numbers[..., :-1])
+    return torch.cat([turned, numbers[..., -1:]], 2)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(2).sum(1, dtype=torch.float64)
