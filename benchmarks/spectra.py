@@ -8,8 +8,8 @@ from torch import Tensor
 SPECTRA = {"flat": 0.0, "steep": 1.0}
 """Exponents by which deviations fall along the principal axes.
 
-No axis stands out of noise that is independent in each dimension. Of features the variance falls steeply: that of the
-encoders of the quickstart as the 1.3th to 2.2th power of the axis, where it is 2 here.
+No axis stands out of noise that is independent in each dimension. The variance of features falls steeply: that of the
+quickstart's encoders as a power of the axis between 1.3 and 2.2, where it is 2 here.
 """
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.cards import View
-from harness.errors import DataError
+from harness.errors import DataError, out_of_memory
 from harness.values import Box
 from harness.video.sampling import clip_frames
 from harness.video.transforms import crop_box, crops
@@ -94,6 +94,8 @@ def _read(video: Any, frames: Sequence[int]) -> Tensor | None:
     except RuntimeError as error:
         if "no more frames" in str(error):
             return None
+        if out_of_memory(error):
+            raise
         msg = f"a video does not decode: {' '.join(str(error).split())}"
         raise DataError(msg) from error
     return decoded.cpu()

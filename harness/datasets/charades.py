@@ -80,7 +80,6 @@ class Charades(ListedDataset):
                 group=f"{name}/{row.subject}" if row.subject in both else row.subject,
             )
             for video, row in self._rows[name].items()
-            if row.actions or name == "train"
         ]
         return files, {}
 
@@ -138,7 +137,8 @@ class Charades(ListedDataset):
                     msg = f"{path}, row {number}: {problem}; {REMEDY}"
                     raise DataError(msg)
                 known[video] = name
-                rows[split][video] = _Row(cells["subject"], tuple(sorted(numbers)))
+                if numbers or split == "train":
+                    rows[split][video] = _Row(cells["subject"], tuple(sorted(numbers)))
         return rows
 
 

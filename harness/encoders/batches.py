@@ -73,8 +73,9 @@ def _flows(
     with contextlib.ExitStack() as stack:
         flows: Iterator[Tensor] = map(read, videos)
         if overlaps(device):
-            threads = FEW if view.count > batch_size else THREADS
-            ahead = read_ahead(read, videos, more=-(-batch_size // view.count), threads=threads)
+            large = view.count > batch_size
+            more = 0 if large else -(-batch_size // view.count)
+            ahead = read_ahead(read, videos, more=more, threads=FEW if large else THREADS)
             flows = stack.enter_context(contextlib.closing(ahead))
         begun = (flow[first % view.count :] for flow in itertools.islice(flows, 1))
         for _, flow in batched(itertools.chain(begun, flows), batch_size):

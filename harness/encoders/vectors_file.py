@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.cards import Elsewhere
-from harness.errors import DataError, UsageError
+from harness.errors import DataError, UsageError, out_of_memory
 from harness.system import files
 from harness.values import Promise, VideoBatch
 
@@ -55,6 +55,8 @@ def save_features(path: str | Path, vectors: Tensor | NDArray[Any], videos: Sequ
     try:
         tensor = torch.as_tensor(vectors if isinstance(vectors, Tensor) else np.ascontiguousarray(vectors))
     except (TypeError, ValueError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
         msg = f"features {path}: expected vectors (N, D) in float16 or float32, got no such array ({error})"
         raise UsageError(msg) from error
     tensor = tensor.detach().cpu().contiguous()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import multiprocessing
+import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.system import processes
@@ -20,8 +22,8 @@ TASKS = 4
 """Tasks for each thread of the workers, so that a slow one is not waited for."""
 FIRST = 1_000_000
 """Priority over units, which may wait for these files."""
-LOOPBACK = "tcp://127.0.0.1:"
-"""Beginning of the addresses of workers that their own machine alone reaches."""
+LOOPBACK = ("//127.0.0.1", "//[::1]", "//localhost")
+"""Ends of the hosts of workers that their own machine alone reaches."""
 
 
 @contextlib.contextmanager
@@ -81,8 +83,10 @@ def _map_portion(
         yield from processes.imap_here(work, items, timeout=timeout, workers=workers)
         return
     client = connected()
-    threads = sum(client.nthreads().values())
-    size = max(SMALLEST, -(-len(items) // (TASKS * (threads + 1))))
+    threads: Counter[str] = Counter()
+    for address, number in client.nthreads().items():
+        threads[_host(address)] += number
+    size = max(SMALLEST, -(-len(items) // (TASKS * (threads.total() + 1))))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     name = uuid.uuid4().hex
     tasks = [
@@ -108,16 +112,27 @@ def _map_portion(
 
 
 def do_files(
-    work: Callable[[Any], Any], part: list[Any], timeout: processes.Timeout, workers: int | None, threads: int
+    work: Callable[[Any], Any],
+    part: list[Any],
+    timeout: processes.Timeout,
+    workers: int | None,
+    threads: Mapping[str, int],
 ) -> list[tuple[Any, Any]]:
     """Work on files in a worker's own processes: at most `workers`.
 
-    Workers that only their own machine can reach share its processors among all `threads`; others have their own.
+    Workers of one host share its processors among its `threads`, unless this one is bound to processors of its own.
+    Those that only their own machine reaches share what it may use.
     """
     from distributed import get_worker
 
     multiprocessing.current_process().daemon = False  # else it might have no children
     worker = get_worker()
-    sharing = threads if worker.address.startswith(LOOPBACK) else worker.state.nthreads
-    share = max(1, processes.allowed_processors() // sharing)
+    host, allowed, own = _host(worker.address), processes.allowed_processors(), worker.state.nthreads
+    together = host.endswith(LOOPBACK) or allowed >= (os.cpu_count() or 1)
+    share = max(1, allowed // (threads.get(host, own) if together else own))
     return list(processes.imap_here(work, part, timeout=timeout, workers=min(share, workers or share)))
+
+
+def _host(address: str) -> str:
+    """Protocol and host of a worker's address, without the port."""
+    return address.rpartition(":")[0]

@@ -88,14 +88,14 @@ class InverseHessians:
         # A pair that is ignored has a row and a column of the identity, and projections of 0.
         upper = steps_by_changes.triu() + torch.diag_embed((~positive).to(curvature))
         by_steps, by_changes = (self._projected * positive[:, :, None])[..., None].unbind(2)  # (P, n, 1) each
-        scale = torch.where(positive[:, -1], curvature[:, -1] / changes[:, -1, -1], 1.0)[:, None, None]
+        newest = torch.where(positive[:, -1], curvature[:, -1] / changes[:, -1, -1], 1.0)[:, None, None]
         inner = torch.linalg.solve_triangular(upper, by_steps, upper=True)
-        middle = curvature[:, :, None] * inner + scale * (changes @ inner - by_changes)
+        middle = curvature[:, :, None] * inner + newest * (changes @ inner - by_changes)
         outer = torch.linalg.solve_triangular(upper.mT, middle, upper=False)
-        factors = self._turned(torch.cat([outer, -scale * inner], 2), oldest_first=False)
+        factors = self._turned(torch.cat([outer, -newest * inner], 2), oldest_first=False)
         kept = self._pairs[:, : factors.shape[1]].flatten(1, 2)
         product = torch.bmm(factors.to(gradient).flatten(1)[:, None], kept)[:, 0]
-        return product.addcmul_(scale[:, :, 0].to(gradient), gradient).mul_(self._scale).neg_()
+        return product.addcmul_(newest[:, :, 0].to(gradient), gradient).mul_(self._scale).neg_()
 
     def _project(self) -> Tensor:
         """Products of change and gradient with the pairs, oldest first.

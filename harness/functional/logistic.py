@@ -13,6 +13,9 @@ from harness.functional.product import stacked_product
 _ROUGH = 10
 """Number of first steps that may multiply in bfloat16; later its rounding shows."""
 
+_ROUNDING = 2
+"""Factor by which a gradient that is computed anew may exceed the tolerance."""
+
 
 class Logistic(LinearClassifiers):
     """P logistic regressions; converged where the gradient fell below the tolerance."""
@@ -62,11 +65,14 @@ def fit_logistic(
 
     Each problem has its own line search, and is solved when the largest entry of its gradient is at most `tolerance`,
     or when rounding allows no further descent. Where the device multiplies bfloat16 faster than float32, float32 points
-    are first multiplied so; whether a problem is solved is judged in the points' own precision. Problems that ten steps
-    do not solve go on along the principal axes of all points, scaled by the curvature that they leave to expect, where
-    finding them takes less than it saves: features of a network vary by orders of magnitude. On a CPU with 2 N <= D
+    are first multiplied so; whether a problem is solved is judged in the points' own precision. On a CPU with 2 N <= D
     the problems are solved in the span of their points, which holds the optimum. Where small problems keep a GPU
     waiting for launches, the CPU solves them.
+
+    Features of networks vary by orders of magnitude more along some axes than along others. Problems that ten steps do
+    not solve therefore go on along the principal axes of the points of all, each in units of the curvature that its
+    axis is expected to have, where finding the axes takes less than the steps that they are expected to save. So within
+    the tolerance a result depends on the problems beside it.
 
     Args:
         x: (N, D) points that all problems share, or (P, N, D), with entries of the order of 1.
@@ -90,9 +96,13 @@ def fit_logistic(
     problems, n, dim = len(strengths), x.shape[-2], x.shape[-1]
     labels, strengths = labels.expand(problems, -1), strengths.to(x)
     device = faster_device(x.device, flops=4 * problems * n * dim * classes)
-    points = x[None] if x.ndim == 2 else x
-    solved = _solve(points.to(device), labels.to(device), strengths.to(device), classes, tolerance, iterations)
-    return Logistic(*(part.to(x.device) for part in solved))
+    points, labels, strengths = x.to(device), labels.to(device), strengths.to(device)
+    sets = points[None] if points.ndim == 2 else points
+    weight, bias, objective, converged = _solve(sets, labels, strengths, classes, tolerance, iterations)
+    # Points far from 0 lose more by rounding than the descent along their axes can see.
+    largest = [part.abs().flatten(1).amax(1) for part in logistic_gradient(points, labels, strengths, weight, bias)]
+    converged &= torch.maximum(*largest) <= _ROUNDING * tolerance
+    return Logistic(*(part.to(x.device) for part in (weight, bias, objective, converged)))
 
 
 def _scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -103,16 +113,24 @@ def _scores(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _solve(
-    x: Tensor, labels: Tensor, strengths: Tensor, classes: int, tolerance: float, iterations: int
+    x: Tensor,
+    labels: Tensor,
+    strengths: Tensor,
+    classes: int,
+    tolerance: float,
+    iterations: int,
+    *,
+    own_basis: bool = False,
 ) -> tuple[Tensor, ...]:
     """Fields of `Logistic` for points (G, N, D), G = P or 1."""
     if x.device.type == "cpu" and 2 * x.shape[1] <= x.shape[2]:
         basis = torch.linalg.qr(x.mT).Q  # (G, D, N)
-        weight, *others = _solve(x @ basis, labels, strengths, classes, tolerance, iterations)
+        weight, *others = _solve(x @ basis, labels, strengths, classes, tolerance, iterations, own_basis=True)
         return weight @ basis.mT, *others
     exact = torch.cat([x, torch.ones_like(x[:, :, :1])], 2)
     rough = has_fast_bfloat16(x)
-    problems = Problems.start(exact.to(torch.bfloat16) if rough else exact, labels, strengths, classes)
+    first = exact.to(torch.bfloat16) if rough else exact
+    problems = Problems.start(first, labels, strengths, classes, own_basis=own_basis)
     parameters = problems.parameters.clone()
     objective = torch.empty_like(problems.loss)
     converged = torch.zeros(len(strengths), dtype=torch.bool, device=x.device)
@@ -122,8 +140,9 @@ def _solve(
                 break
             problems.step()
         problems.use(exact)
+    del exact, first  # rotated points take their place
     for done in problems.descend(tolerance, iterations):
-        parameters[done.index], objective[done.index] = done.turned_back(done.parameters), done.objective
+        parameters[done.index], objective[done.index] = done.rotated_back(done.parameters), done.objective
         converged[done.index] = done.solved(tolerance)
     return parameters[:, :, :-1].contiguous(), parameters[:, :, -1], objective, converged
 

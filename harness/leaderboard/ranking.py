@@ -172,7 +172,7 @@ def obstacle(one: BoardCell, other: BoardCell) -> str:
     if min(one.sample.groups, other.sample.groups) < FEWEST_GROUPS:
         return f"fewer than {FEWEST_GROUPS} groups"
     if not (one.sample.freedom and other.sample.freedom):
-        return "one group that counts in each fold"
+        return "one group that counts in each set that is drawn from"
     return "" if measured_on(one) == measured_on(other) else "other videos"
 
 

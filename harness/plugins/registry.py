@@ -249,17 +249,19 @@ def wrong_value(card: Card, kind: type[Card]) -> str:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
         return f"has {place} = {problem['input']!r}: {_one_line(problem['msg'])}"
-    if other := _taken_for(values, dataclasses.asdict(checked)):
-        return "has " + other
     infinite = [name for name, value in values.items() if not is_finite(value)]
-    return f"has NaN or infinity in {infinite[0]}; a bound that is open is None" if infinite else ""
+    if infinite:
+        return f"has NaN or infinity in {infinite[0]}; a bound that is open is None"
+    other = _taken_for(card, checked)
+    return f"has {other}" if other else ""
 
 
 def _taken_for(given: Any, right: Any, place: str = "") -> str:
     """Name the first value that pydantic took for another; a list may be a tuple."""
-    if isinstance(right, dict):
-        parts = [(given[name], right[name], f"{place}.{name}" if place else name) for name in right]
-    elif isinstance(right, tuple):
+    if dataclasses.is_dataclass(right) and isinstance(given, type(right)):
+        names = [(field.name, f"{place}.{field.name}" if place else field.name) for field in dataclasses.fields(right)]
+        parts = [(getattr(given, name), getattr(right, name), inner) for name, inner in names]
+    elif isinstance(right, tuple) and isinstance(given, (list, tuple)):
         parts = [(*pair, f"{place}.{number}") for number, pair in enumerate(zip(given, right, strict=True))]
     else:
         return "" if given == right else f"{place} = {given!r}; write {right!r}"

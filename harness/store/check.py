@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.store.features import FeatureFile
 from harness.store.locks import lock
 from harness.system import progress
 from harness.system.damage import FOLDER, set_aside
+from harness.system.text import printable
 
 _LOCKS = {"fits": "fit-{}", "features": "features-{}"}
 """Names of the locks under which things are made, by kind."""
@@ -73,9 +75,14 @@ def mend(folder: Path, report: StoreReport) -> Iterator[tuple[bool, str]]:
         try:
             with contextlib.suppress(FileNotFoundError), _locked(folder, one):
                 if problem := one.damage(one.path):
-                    yield True, set_aside(one.path, folder / FOLDER / one.kind, problem)
+                    line = set_aside(one.path, folder / FOLDER / one.kind, problem)
+                    yield not os.path.lexists(one.path), line
         except filelock.Timeout:
-            yield False, f"{one.path}: damaged, and left, as another process is at it; look again when that has ended"
+            path = printable(str(one.path))
+            yield (
+                False,
+                f"{path}: was damaged, and is left, as another process is at it; look again when that has ended",
+            )
 
 
 @contextlib.contextmanager

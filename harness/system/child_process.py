@@ -83,7 +83,7 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
     _end_with_parent()
     relay = OutputRelay(output) if settings.relayed else None
     printed = output.fileno() if relay is None else relay.writing
-    sys.stdout, sys.stderr = (_printing_to(printed, stream) for stream in (1, 2))
+    streams = sys.stdout, sys.stderr = _printing_to(printed, 1), _printing_to(printed, 2)
     os.environ.clear()
     os.environ.update(settings.environment)
     os.chdir(settings.folder)
@@ -103,9 +103,9 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
             outcome = "raised", (OSError, (error.errno, error.strerror or str(error), name), traceback.format_exc())
         except BaseException:
             outcome = "raised", (RuntimeError, (traceback.format_exc(),), "")
-    with contextlib.suppress(OSError, ValueError):  # of a stream that the work closed
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in streams:
+        with contextlib.suppress(OSError, ValueError):  # the work closed it
+            stream.flush()
     if relay is not None:
         relay.close()  # while the parent still reads
     link.put(*outcome)

@@ -271,8 +271,10 @@ def _distributions() -> Mapping[str, list[str]]:
 def _tops(distribution: metadata.Distribution) -> set[str]:
     """Names of the packages and modules that are among the files of a distribution."""
     files = distribution.files or ()
-    single = {name for file in files if len(file.parts) == 1 and (name := inspect.getmodulename(file.name))}
-    return single | {file.parts[0] for file in files if len(file.parts) > 1 and file.suffix == ".py"}
+    modules = [
+        (file.parts[0] if len(file.parts) > 1 else name) for file in files if (name := inspect.getmodulename(file.name))
+    ]
+    return {top for top in modules if top.isidentifier()}
 
 
 def _distributed_with(top: str) -> set[str]:

@@ -218,7 +218,8 @@ def sampled_batches(
         return sampled_clips(split, index, view, sampling, seed=seed)
 
     if overlaps(device):
-        threads = FEW if sampling in ("25x10", "sliding", "dense") else THREADS
+        count = {"view": view.count, "random5": 5}.get(sampling)
+        threads = THREADS if count and count <= batch_size else FEW
         reading = read_ahead(sampled, range(len(split)), more=0, threads=threads)
     else:
         reading = Batches(sampled, len(split)).starting(0)

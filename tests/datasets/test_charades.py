@@ -22,7 +22,7 @@ TRAIN = {
     "0IH69": ("QDEN", ""),
     "KRF68": ("0KZ7", "c000 2.00 9.10"),
 }
-TEST = {"YSKX3": ("XTR1", "c002 3.60 8.40;c000 0.00 9."), "001YG": ("HR43", "c000 1 2"), "EMPTY": ("XTR1", "")}
+TEST = {"YSKX3": ("XTR1", "c002 3.60 8.40;c000 0.00 9."), "001YG": ("HR43", "c000 1 2"), "EMPTY": ("QDEN", "")}
 
 
 def write_list(path, videos):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_no_cell_of_the_table_is_a_formula():
     classes = tuple(f'=HYPERLINK("http://{name}")' for name in SPLIT.classes["action"])
     made = embedding_files(LabelledFeatures(VECTORS, LABELS, classes, SPLIT), FRAMES, title="sfa", seed=0)
     assert all(row["class"].startswith("'=") for row in rows(made["tsne.csv"], ","))
+
+
+@pytest.mark.parametrize(("name", "written"), [("-0AbC_dEf12", "-0AbC_dEf12"), ("-1+cmd", "'-1+cmd"), ("=1", "'=1")])
+def test_ids_of_the_web_stay_as_they_are(name, written):
+    videos = (replace(SPLIT.videos[0], id=name), *SPLIT.videos[1:])
+    points = LabelledFeatures(VECTORS, LABELS, SPLIT.classes["action"], replace(SPLIT, videos=videos))
+    made = embedding_files(points, FRAMES, title="sfa", seed=0)
+    assert rows(made["tsne.csv"], ",")[0]["video"] == written
 
 
 def test_the_projector_gets_the_same_points(made):

@@ -36,14 +36,23 @@ def test_heavy_files_are_not_read_all_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "given"), [("127.0.0.1", None, 2), ("127.0.0.1", 1, 1), ("10.0.0.1", None, 8), ("10.0.0.1", 3, 3)]
+    ("address", "asked", "whole", "given"),
+    [
+        ("tcp://10.0.0.1:4000", None, 8, 2),  # four threads of the host may use all of it
+        ("tcp://10.0.0.1:4000", 1, 8, 1),
+        ("tcp://10.0.0.1:4000", None, 64, 8),  # this worker is bound to its own
+        ("tcp://127.0.0.1:4000", None, 64, 4),  # all workers are bound to the same
+        ("tls://[::1]:4000", None, 64, 8),
+    ],
 )
-def test_workers_of_this_machine_alone_share_its_processors(monkeypatch, host, asked, given):
-    worker = SimpleNamespace(address=f"tcp://{host}:4000", state=SimpleNamespace(nthreads=1))
+def test_workers_of_one_host_share_the_processors_that_they_are_not_bound_to(monkeypatch, address, asked, whole, given):
+    worker = SimpleNamespace(address=address, state=SimpleNamespace(nthreads=1))
     monkeypatch.setattr(distributed, "get_worker", lambda: worker)
     monkeypatch.setattr(processes, "allowed_processors", lambda: 8)
+    monkeypatch.setattr(os, "cpu_count", lambda: whole)
     monkeypatch.setattr(processes, "imap_here", lambda work, items, *, timeout, workers: [workers])
-    assert do_files(math.sqrt, [], 60, asked, 4) == [given]
+    threads = {"tcp://10.0.0.1": 4, "tcp://10.0.0.2": 8, "tcp://127.0.0.1": 2, "tls://[::1]": 1}
+    assert do_files(math.sqrt, [], 60, asked, threads) == [given]
 
 
 @pytest.fixture

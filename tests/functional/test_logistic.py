@@ -5,6 +5,7 @@ from sklearn.linear_model import LogisticRegression
 
 from harness.functional import logistic, logistic_descent
 from harness.functional.logistic import fit_logistic, logistic_gradient, logistic_objective
+from harness.functional.logistic_descent import Problems
 from harness.profiling.counters import count
 
 STRENGTHS = torch.tensor([1e-3, 1e-2, 1e-1, 1.0], dtype=torch.float64)
@@ -18,10 +19,20 @@ def draw(n=120, dim=6, classes=4, seed=0, dtype=torch.float64):
 
 
 @pytest.fixture(params=[True, False])
-def turned(request, monkeypatch):
-    """Problems go on along the principal axes of their points, or they never do."""
-    monkeypatch.setattr(logistic_descent, "_EASY", 0 if request.param else logistic_descent._EASY)
-    monkeypatch.setattr(logistic_descent, "_PAYS", 1e9 if request.param else 0)
+def rotated(request, monkeypatch):
+    """Problems go on along the principal axes of their points after a step, or never."""
+    calls = []
+
+    def rotate(problems, inner=Problems.rotate):
+        calls.append(len(problems.loss))
+        inner(problems)
+
+    monkeypatch.setattr(logistic, "_ROUGH", 1)
+    monkeypatch.setattr(logistic_descent, "_PLAIN_STEPS", 1)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: request.param)
+    monkeypatch.setattr(Problems, "rotate", rotate)
+    yield
+    assert bool(calls) == request.param
 
 
 def peer(x, labels, strength, tol=1e-8):
@@ -34,7 +45,7 @@ def centred(bias):
 
 
 @pytest.mark.parametrize("shape", [(120, 6), (30, 50)])
-@pytest.mark.usefixtures("turned")
+@pytest.mark.usefixtures("rotated")
 def test_scikit_learn_agrees(shape):
     x, labels = draw(*shape)
     fitted = fit_logistic(x, labels, STRENGTHS, classes=4, tolerance=1e-8)
@@ -48,7 +59,7 @@ def test_scikit_learn_agrees(shape):
 
 
 @pytest.mark.parametrize("shape", [(400, 20), (60, 90)])
-@pytest.mark.usefixtures("turned")
+@pytest.mark.usefixtures("rotated")
 def test_float32_reaches_an_objective_that_scikit_learn_does_not_undercut(shape):
     x, labels = draw(*shape, dtype=torch.float32)
     strengths = STRENGTHS.float()
@@ -89,7 +100,7 @@ def test_gradient_is_that_of_autograd(shared):
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.usefixtures("turned")
+@pytest.mark.usefixtures("rotated")
 def test_the_gradient_vanishes_at_the_solution():
     x, labels = draw()
     fitted = fit_logistic(x, labels, STRENGTHS, classes=4, tolerance=1e-7)
@@ -98,7 +109,7 @@ def test_the_gradient_vanishes_at_the_solution():
     assert by_bias.abs().max() <= 1.01e-7
 
 
-@pytest.mark.usefixtures("turned")
+@pytest.mark.usefixtures("rotated")
 def test_problems_of_their_own_points_equal_lone_ones():
     sets = [draw(80, 5, 3, seed) for seed in range(3)]
     x, labels = torch.stack([s[0] for s in sets]), torch.stack([s[1] for s in sets])
@@ -219,35 +230,95 @@ def test_first_steps_in_bfloat16_change_nothing_beyond_the_tolerance(fast, monke
     torch.testing.assert_close(fitted.objective, exact.objective, rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_axes(shared, monkeypatch):
-    x, labels = draw(400, 40)
-    axes = torch.linalg.qr(torch.randn(40, 40, generator=torch.Generator().manual_seed(1), dtype=x.dtype)).Q
-    x = x / torch.arange(1, 41).square() @ axes
-    if not shared:
-        x, labels = torch.stack([x, -x, 2 * x, x.flip(0)]), torch.stack([labels, labels, labels, labels.flip(0)])
+def steps_of(monkeypatch, *arguments, **options):
+    """Steps until all problems are solved, and what is found."""
     steps = []
 
-    class Counted(logistic_descent.Problems):
-        def step(self):
-            super().step()
-            steps[-1] += 1
+    def step(problems, inner=Problems.step):
+        steps.append(problems.steps)
+        inner(problems)
 
-    monkeypatch.setattr(logistic, "Problems", Counted)
-    found = []
-    for pays in (0, 1e9):
-        monkeypatch.setattr(logistic_descent, "_PAYS", pays)
-        steps.append(0)
-        found.append(fit_logistic(x, labels, STRENGTHS / 10, classes=4, tolerance=1e-8))
-    assert all(fitted.converged.all() for fitted in found)
-    torch.testing.assert_close(found[1].objective, found[0].objective, rtol=1e-9, atol=0)
-    assert steps[1] < steps[0] / 2
+    with monkeypatch.context() as patch:
+        patch.setattr(Problems, "step", step)
+        fitted = fit_logistic(*arguments, **options)
+    assert fitted.converged.all()
+    return len(steps), fitted
 
 
-def test_axes_that_cost_more_than_they_save_are_not_found(monkeypatch):
-    monkeypatch.setattr(logistic_descent.Problems, "turn", lambda problems: pytest.fail("found"))
-    x, labels = draw(200, 120, 2)
-    fit_logistic(x, labels, STRENGTHS[:1], classes=2, tolerance=1e-12, iterations=30)
+def steep(n, dim, sets=None):
+    """Points whose deviation falls along axes of no dimension, as the square of their number."""
+    x, labels = draw(n, dim)
+    axes = torch.linalg.qr(torch.randn(dim, dim, generator=torch.Generator().manual_seed(1), dtype=x.dtype)).Q
+    x = x / torch.arange(1, dim + 1).square() @ axes
+    if sets is None:
+        return x, labels
+    return torch.stack([x, -x, 2 * x, x.flip(0)][:sets]), torch.stack([labels, labels, labels, labels.flip(0)][:sets])
+
+
+@pytest.mark.parametrize(("n", "dim", "sets"), [(400, 40, None), (400, 40, 4), (40, 400, 4)])
+def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_axes(n, dim, sets, monkeypatch):
+    arguments, options = (*steep(n, dim, sets), STRENGTHS / 10), {"classes": 4, "tolerance": 1e-8}
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: True)
+    along, found = steps_of(monkeypatch, *arguments, **options)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: False)
+    plain, expected = steps_of(monkeypatch, *arguments, **options)
+    torch.testing.assert_close(found.objective, expected.objective, rtol=1e-9, atol=0)
+    assert along < 0.7 * plain
+
+
+@pytest.mark.parametrize(("n", "classes", "pays"), [(400, 4, True), (40, 2, False)])
+def test_axes_are_found_where_they_cost_less_than_they_save(n, classes, pays, monkeypatch):
+    rotated = []
+    monkeypatch.setattr(Problems, "rotate", lambda problems: rotated.append(problems.steps))
+    x, labels = steep(n, 40)
+    fit_logistic(x, labels % classes, STRENGTHS / 10, classes=classes, tolerance=1e-8)
+    assert rotated == ([10] if pays else [])
+
+
+def test_axes_are_not_found_for_the_last_steps(monkeypatch):
+    monkeypatch.setattr(Problems, "rotate", lambda problems: pytest.fail("found"))
+    x, labels = draw(400, 40)
+    steps, _ = steps_of(monkeypatch, x, labels, STRENGTHS[1:], classes=4, tolerance=1e-5)
+    assert steps > 10
+
+
+@pytest.mark.usefixtures("rotated")
+def test_dimensions_of_zeros_have_no_weight():
+    x, labels = draw(200, 12, dtype=torch.float32)
+    x[:, ::3] = 0
+    fitted = fit_logistic(x, labels, torch.tensor([1e-6]), classes=4, tolerance=1e-5)
+    assert not fitted.weight[:, :, ::3].any()
+    assert fitted.weight.any()
+
+
+@pytest.mark.usefixtures("rotated")
+def test_a_set_of_huge_points_harms_no_other():
+    x, labels = draw(200, 12, dtype=torch.float32)
+    sets = x.repeat(3, 1, 1)
+    sets[0] *= 1e20
+    fitted = fit_logistic(sets, labels, torch.full((3,), 1e-2), classes=4, tolerance=1e-6)
+    alone = fit_logistic(x, labels, torch.tensor([1e-2]), classes=4, tolerance=1e-6)
+    assert fitted.converged.tolist() == [False, True, True]
+    torch.testing.assert_close(fitted.objective[1:], alone.objective.expand(2), rtol=1e-5, atol=0)
+
+
+@pytest.mark.usefixtures("rotated")
+def test_points_far_from_0_are_not_called_solved_beyond_what_rounding_allows():
+    x, labels = steep(400, 60)
+    x = ((x - x.mean(0)) / x.std(0) + 100).float()
+    fitted = fit_logistic(x, labels, STRENGTHS.float(), classes=4, tolerance=1e-5)
+    gradients = logistic_gradient(x, labels, STRENGTHS.float(), fitted.weight, fitted.bias)
+    largest = torch.stack([part.abs().flatten(1).amax(1) for part in gradients]).amax(0)
+    assert not fitted.converged[largest > 2e-5].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.usefixtures("rotated")
+def test_half_precision_is_taken(dtype):
+    x, labels = draw(200, 12, dtype=torch.float32)
+    fitted = fit_logistic(x.to(dtype), labels, torch.tensor([1e-1]), classes=4, tolerance=1e-2)
+    exact = fit_logistic(x, labels, torch.tensor([1e-1]), classes=4)
+    torch.testing.assert_close(fitted.objective, exact.objective, rtol=0.05, atol=0)
 
 
 def test_an_outlier_of_probability_0_in_float32_has_a_finite_loss():
@@ -263,7 +334,9 @@ def test_an_outlier_of_probability_0_in_float32_has_a_finite_loss():
     torch.testing.assert_close(fitted.objective, exact.objective, rtol=1e-4, atol=0)
 
 
-def test_kernels_and_synchronisations_of_a_step_do_not_depend_on_the_number_of_problems():
+@pytest.mark.parametrize("along_axes", [True, False])
+def test_kernels_and_synchronisations_of_a_step_do_not_depend_on_the_number_of_problems(along_axes, monkeypatch):
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: along_axes)
     x, labels = draw(40, 30, 4)
 
     def of_a_step(problems):
@@ -273,7 +346,7 @@ def test_kernels_and_synchronisations_of_a_step_do_not_depend_on_the_number_of_p
                     x, labels, STRENGTHS[:1].expand(problems), classes=4, tolerance=1e-15, iterations=n
                 )
             )
-            for n in (10, 20)
+            for n in (20, 30)
         )
         return (many.kernels - few.kernels) / 10, (many.synchronisations - few.synchronisations) / 10
 

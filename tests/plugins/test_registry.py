@@ -164,7 +164,11 @@ def test_a_library_has_a_card_of_its_own_kind():
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
-    [({"unit": "s"}, "has metrics.0.unit = 's'"), ({"bounds": (0.0, math.inf)}, "has NaN or infinity in metrics")],
+    [
+        ({"unit": "s"}, "has metrics.0.unit = 's'"),
+        ({"bounds": (0.0, math.inf)}, "has NaN or infinity in metrics"),
+        ({"bounds": (math.nan, None)}, "has NaN or infinity in metrics"),
+    ],
 )
 def test_a_card_that_no_board_could_hold_is_refused(changes, problem):
     card = replace(KNN, metrics=(replace(KNN.metrics[0], **changes),))

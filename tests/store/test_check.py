@@ -89,11 +89,21 @@ def test_what_was_made_again_meanwhile_stays(store):
     with lock(store, "features-a"):
         ((done, line),) = mend(store, report)
         assert not done
-        assert line.startswith(f"{store / 'features' / 'a.npy'}: damaged, and left, as another process is at it")
+        assert line.startswith(f"{store / 'features' / 'a.npy'}: was damaged, and is left, as another process is at it")
     assert (store / "fits" / "a").exists()
     ((done, line),) = mend(store, report)
     assert done
     assert line.endswith(f"set aside as {store / 'damaged' / 'features' / 'a.npy'}")
+
+
+def test_what_cannot_be_moved_is_not_mended(store):
+    path = store / "runs" / "a.json"
+    path.write_bytes(path.read_bytes()[:-3] + b"?")
+    (store / "damaged").write_text("a file")
+    ((done, line),) = mend(store, check_store(store))
+    assert not done
+    assert "it could not be set aside" in line
+    assert path.exists()
 
 
 def test_a_newer_run_is_refused_and_no_damage(store):

@@ -110,6 +110,19 @@ def draws_a_bar(link):
     link.send(None)
 
 
+class Deaf:
+    def write(self, text):
+        pass
+
+
+def spoils_its_output(link, stream):
+    sys.stdout.write("said before\n")
+    sys.stderr.close()
+    sys.stdout = stream
+    msg = "no such thing"
+    raise UsageError(msg)
+
+
 def gone(pid):
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
@@ -123,6 +136,13 @@ def test_a_child_gets_values_folder_environment_and_threads(tmp_path, monkeypatc
     monkeypatch.setenv("TOLD", "yes")
     monkeypatch.chdir(tmp_path)
     assert call(answers, 1, threads=1) == (2, 1, "yes", str(tmp_path), "1")
+
+
+@pytest.mark.parametrize("stream", [None, Deaf()])
+def test_what_the_work_did_to_its_output_hides_no_outcome(stream, capfd):
+    with pytest.raises(UsageError, match="no such thing"):
+        call(spoils_its_output, stream)
+    assert "said before" in capfd.readouterr().err
 
 
 def test_a_conversation_and_its_progress():

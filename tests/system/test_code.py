@@ -176,6 +176,26 @@ def test_a_half_deleted_distribution_has_no_name(package):
     assert fresh_hash("elsewhere")
 
 
+@pytest.mark.parametrize(
+    ("files", "tops"),
+    [
+        (("one.py", "many/__init__.py", "many/data.json"), {"one", "many"}),
+        (("_fast.abi3.so", "deep/_core.abi3.so"), {"_fast", "deep"}),
+        (("helper-0.dist-info/RECORD", "numpy.libs/x.abi3.so", "bin/tool"), set()),
+    ],
+)
+def test_packages_of_a_distribution_that_does_not_list_them(package, files, tops):
+    folder = package.parent / "helper-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: helper\nVersion: 0\n")
+    (folder / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for file in files:
+        (package.parent / file).parent.mkdir(exist_ok=True)
+        (package.parent / file).touch()
+    code._distributions.cache_clear()
+    assert {top for top, names in code._distributions().items() if "helper" in names} == tops
+
+
 def test_sources_beside_their_metadata_are_worked_on(package):
     """As in a checkout that was installed for development, when Python starts in it."""
     folder = package.parent / "helper.egg-info"

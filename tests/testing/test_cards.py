@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
@@ -67,6 +67,9 @@ def test_a_card_of_more_fields_and_with_lists_passes():
         ("method", replace(METHOD, supervised="no"), "has supervised = 'no'; write False"),
         ("backbone", replace(TinyBackbone.card, dim="16"), "has dim = '16'; write 16"),
         ("method", replace(METHOD, deviations="text"), "has deviations = 'text'"),
+        ("method", replace(METHOD, paper=asdict(PAPER)), "has paper = {"),
+        ("evaluator", replace(KNN, metrics=(asdict(TOP1),)), "has metrics.0 = {"),
+        ("method", replace(METHOD, deviations={"text"}), "has deviations = {'text'}"),
     ],
 )
 def test_a_card_that_is_not_is_found(kind, card, message):

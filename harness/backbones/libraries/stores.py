@@ -15,7 +15,7 @@ import torch
 from harness.backbones.cards import PYTORCHVIDEO, TIMM, TORCHVISION, TRANSFORMERS
 from harness.backbones.libraries.importing import import_library, unknown_model
 from harness.backbones.libraries.pytorchvideo import known_models
-from harness.errors import DataError, UsageError, unknown
+from harness.errors import DataError, UsageError, out_of_memory, unknown
 from harness.system import files, paths
 
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -151,6 +151,8 @@ def library_weights(backbone: str, tag: str = "", *, size: int | None = None, do
     try:
         return published.download()
     except Exception as error:
+        if out_of_memory(error):
+            raise
         problem = " ".join(str(error).split())[:160]
         msg = f"weights of {backbone!r} cannot be fetched from {published} ({type(error).__name__}: {problem})"
         raise DataError(msg) from error
