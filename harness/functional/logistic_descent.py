@@ -170,7 +170,7 @@ class Problems:
         found = sets if self.own_basis else 1
         now = self.gradient.abs().amax((1, 2))
         pace = (self.first / now).log().clamp(min=0.1)
-        further = self.steps * ((now / tolerance).log() / pace).clamp(min=0).nan_to_num(0.0)
+        further = self.steps * ((now / tolerance).log() / pace).clamp(min=0).nan_to_num(0.0, posinf=0.0)
         saved = _SAVED * float(further.mean()) - _WAIT_OF_GPU * self.x.is_cuda
         return dim * (sets * n + 10 * dim * found) <= saved * self.scores.numel()
 

@@ -20,6 +20,7 @@ from harness.errors import UsageError
 from harness.evaluators.linear import LinearProbe
 from harness.testing import MovingSquares, evaluating
 from harness.values import Encoding, Inputs
+from harness.video.loader import FEW, THREADS
 
 VIEW = View(frames=4, stride=2, size=32, clips=2)
 SPLIT = MovingSquares().split("test")
@@ -80,6 +81,18 @@ def test_flow_is_read_ahead_in_threads_of_each_video_once(monkeypatch):
         rest = list(found)
     assert all(len(threads) == 1 and threads[0] is not threading.main_thread() for threads in read.values())
     assert sum(len(batch.flow) for _, batch in rest) == 2 * len(SPLIT) - 4
+
+
+@pytest.mark.parametrize(("batch_size", "more", "threads"), [(4, 2, THREADS), (1, 0, FEW)])
+def test_flow_of_many_clips_is_read_by_few_threads(monkeypatch, batch_size, more, threads):
+    def read(work, tasks, **asked):
+        assert asked == {"more": more, "threads": threads}
+        yield from map(work, tasks)
+
+    monkeypatch.setattr(module, "overlaps", lambda device: True)
+    monkeypatch.setattr(module, "read_ahead", read)
+    found = [batch.flow for _, batch in batches(SPLIT, VIEW, STREAMS, batch_size=batch_size, device="cpu")]
+    assert sum(map(len, found)) == 2 * len(SPLIT)
 
 
 def test_without_a_stream_of_flow_none_is_read():

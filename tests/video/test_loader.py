@@ -186,6 +186,29 @@ def test_batches_hold_what_is_shown_of_each_video(monkeypatch, views, overlaps):
     assert videos.tolist() == [i for i, each in enumerate(expected) for _ in each]
 
 
+@pytest.mark.parametrize(
+    ("views", "count", "batch_size", "threads"),
+    [
+        ("view", 1, 7, loader.THREADS),
+        ("view", 8, 7, loader.FEW),
+        ("random5", 8, 7, loader.THREADS),
+        ("25x10", 1, 999, loader.FEW),
+    ],
+)
+def test_videos_of_many_clips_are_read_by_few_threads(monkeypatch, views, count, batch_size, threads):
+    def read(work, tasks, *, more, threads):
+        asked.append((more, threads))
+        yield from map(work, tasks)
+
+    asked, split = [], MovingSquares().split("test")
+    split = dataclasses.replace(split, videos=split.videos[:1], frames=split.frames[:1])
+    monkeypatch.setattr(loader, "overlaps", lambda _: True)
+    monkeypatch.setattr(loader, "read_ahead", read)
+    view = dataclasses.replace(VIEW, clips=count)
+    assert [*sampled_batches(split, view, views, seed=1, batch_size=batch_size)]
+    assert asked == [(0, threads)]
+
+
 def test_sampled_clips_for_a_gpu_are_read_by_several_threads(monkeypatch):
     split = Numbered()
     together = threading.Barrier(2, timeout=30)
