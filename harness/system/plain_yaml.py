@@ -33,6 +33,8 @@ MOST = 100_000
 
 64 characters of a text count as one.
 """
+_DIGITS = 4300
+"""Digits of a whole number: as many as Python itself takes from 3.10.7 on."""
 _OLD_NUMBER = re.compile(r"_|^[-+]?0b")
 """Numbers of YAML 1.1, such as 1_000."""
 _TAG = "tag:yaml.org,2002:"
@@ -186,7 +188,11 @@ class _Constructor(SafeConstructor):
 
     def construct_yaml_int(self, node: ScalarNode) -> Any:
         """Construct a whole number; what is one in YAML 1.1 alone is a text."""
-        return self.construct_yaml_str(node) if _OLD_NUMBER.search(node.value) else super().construct_yaml_int(node)
+        if _OLD_NUMBER.search(node.value):
+            return self.construct_yaml_str(node)
+        if len(node.value) > _DIGITS:
+            raise ValueError
+        return super().construct_yaml_int(node)
 
     def construct_yaml_float(self, node: ScalarNode) -> Any:
         """Construct a finite number; what is one in YAML 1.1 alone is a text."""

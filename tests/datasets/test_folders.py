@@ -144,6 +144,7 @@ def test_a_class_that_cannot_be_reached_is_not_left_out(by_class, monkeypatch):
         return stat(asked, *arguments, **named)
 
     monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(Path, "stat", lambda path, **named: os.stat(path, **named))  # noqa: PTH116 - as from Python 3.11 on
     monkeypatch.setattr(Path, "is_dir", os.path.isdir)  # as from Python 3.14 on
     with pytest.raises(DataError, match=r"Backflip: cannot be read \(Permission denied\)") as caught:
         VideoFolders(bad="skip").split("train")

@@ -175,6 +175,7 @@ def test_a_file_that_cannot_be_reached_is_not_missing(tmp_path, monkeypatch, num
         return stat(asked, *arguments, **named)
 
     monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(Path, "stat", lambda path, **named: os.stat(path, **named))  # noqa: PTH116 - as from Python 3.11 on
     monkeypatch.setattr(Path, "is_file", os.path.isfile)  # as from Python 3.14 on
     monkeypatch.setattr(Path, "is_dir", os.path.isdir)
     record = probe(path)
