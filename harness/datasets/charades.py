@@ -48,7 +48,7 @@ class _Row(NamedTuple):
 class Charades(ListedDataset):
     """9,848 videos of half a minute, in each of which people do several of 157 things.
 
-    They acted at home, by a script.
+    They acted at home, by a script. Test leaves out those without an action.
 
     Source: Sigurdsson, Varol, Wang, Farhadi, Laptev and Gupta, "Hollywood in homes: crowdsourcing data collection for
     activity understanding", 2016.

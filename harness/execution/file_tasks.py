@@ -120,8 +120,8 @@ def do_files(
 ) -> list[tuple[Any, Any]]:
     """Work on files in a worker's own processes: at most `workers`.
 
-    Workers of one host share its processors among its `threads`, unless this one is bound to processors of its own.
-    Those that only their own machine reaches share what it may use.
+    Workers of one host share its processors among its `threads`. One that may not use all of them is taken to have
+    those that it may use to itself, unless only its own machine reaches it: then they are those of all its workers.
     """
     from distributed import get_worker
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from harness.functional.linear import LinearClassifiers, expect_points
 from harness.functional.logistic_descent import Problems
 from harness.functional.placement import faster_device, has_fast_bfloat16
-from harness.functional.product import stacked_product
+from harness.functional.product import stacked_product, stacked_transposed_product
 
 _ROUGH = 10
 """Number of first steps that may multiply in bfloat16; later its rounding shows."""
@@ -54,8 +54,11 @@ def logistic_gradient(
     """
     residual = _scores(x, weight, bias).softmax(2)
     index = labels.expand(len(weight), -1)[:, :, None]
-    residual = residual.scatter_add(2, index, -torch.ones_like(residual[:, :, :1])) / residual.shape[1]
-    return residual.mT @ x + strengths[:, None, None] * weight, residual.sum(1)
+    residual = residual.scatter_add(2, index, -torch.ones_like(residual[:, :, :1]))
+    shared = x.ndim == 2
+    arranged = residual.transpose(0, 1)[None] if shared else residual[:, :, None]
+    by_weight = stacked_transposed_product(arranged, x[None] if shared else x) / residual.shape[1]
+    return by_weight + strengths[:, None, None] * weight, residual.mean(1)
 
 
 def fit_logistic(
@@ -124,7 +127,7 @@ def _solve(
 ) -> tuple[Tensor, ...]:
     """Fields of `Logistic` for points (G, N, D), G = P or 1."""
     if x.device.type == "cpu" and 2 * x.shape[1] <= x.shape[2]:
-        basis = torch.linalg.qr(x.mT).Q  # (G, D, N)
+        basis = torch.linalg.qr(x.mT.to(torch.promote_types(x.dtype, torch.float32))).Q.to(x)  # (G, D, N)
         weight, *others = _solve(x @ basis, labels, strengths, classes, tolerance, iterations, own_basis=True)
         return weight @ basis.mT, *others
     exact = torch.cat([x, torch.ones_like(x[:, :, :1])], 2)
@@ -140,7 +143,7 @@ def _solve(
                 break
             problems.step()
         problems.use(exact)
-    del exact, first  # rotated points take their place
+    del exact, first  # else held beside the rotated points of all
     for done in problems.descend(tolerance, iterations):
         parameters[done.index], objective[done.index] = done.rotated_back(done.parameters), done.objective
         converged[done.index] = done.solved(tolerance)

@@ -144,33 +144,34 @@ class Problems:
 
     def rotate(self) -> None:
         """Go on along the principal axes, scaled by the curvature expected of each."""
-        points = self.x[:, :, :-1]
-        limits = torch.finfo(points.dtype)
+        points, limits = self.x[:, :, :-1], torch.finfo(self.x.dtype)
         trace = points.square().sum((1, 2), keepdim=True).div_(points.shape[1]).clamp(limits.tiny, limits.max)
         points = points / trace.sqrt()  # so that sets count alike
         if not self.own_basis:
             points = points.flatten(0, 1)
         moment = product(points.mT, points).div_(points.shape[-2])
-        squares, axes = torch.linalg.eigh(moment.to(torch.promote_types(moment.dtype, torch.float32)))
-        # Rounding would give weights to dimensions that are 0.
-        self.axes = axes.mul_(moment.diagonal(dim1=-2, dim2=-1)[..., None] != 0).to(moment)
-        rotated = product(points, self.axes).view_as(self.x[:, :, :-1])
-        self.x = torch.cat([rotated * trace.sqrt(), self.x[:, :, -1:]], 2)
+        squares, axes = torch.linalg.eigh(moment)
+        axes *= moment.diagonal(dim1=-2, dim2=-1)[..., None] != 0  # else rounding gives weights to dimensions of zeros
+        rotated = product(points, axes).view_as(self.x[:, :, :-1]) * trace.sqrt()
+        self.axes = axes
+        self.x = torch.cat([rotated, self.x[:, :, -1:]], 2)
         self.parameters = _rotated(self.parameters, self.axes)
         self.gradient = self._gradient()
         share = _CURVATURE / self.scores.shape[3]
-        curvature = squares.clamp(min=0).to(trace).view(-1, 1, squares.shape[-1]) * trace * share + self.strengths
-        scale = torch.cat([curvature, torch.full_like(self.strengths, share)], 2).rsqrt().expand_as(self.parameters)
-        del self.hessians  # frees it first
+        curvature = squares.clamp(min=0).view(-1, 1, squares.shape[-1]) * trace * share + self.strengths
+        scale = (
+            torch.cat([curvature, torch.full_like(curvature[:, :, :1], share)], 2).rsqrt().expand_as(self.parameters)
+        )
         self.hessians = InverseHessians(self.gradient.flatten(1), _HISTORY, scale.flatten(1))
 
-    def _axes_pay(self, tolerance: float) -> bool:
+    def _axes_pay(self, tolerance: float, iterations: int) -> bool:
         """Compare the cost of axes with that of the steps that they may save."""
         sets, n, dim = self.x.shape
         found = sets if self.own_basis else 1
         now = self.gradient.abs().amax((1, 2))
         pace = (self.first / now).log().clamp(min=0.1)
-        further = self.steps * ((now / tolerance).log() / pace).clamp(min=0).nan_to_num(0.0, posinf=0.0)
+        further = (self.steps * (now / tolerance).log() / pace).nan_to_num(0.0, posinf=iterations)
+        further = further.clamp(0, iterations - self.steps)
         saved = _SAVED * float(further.mean()) - _WAIT_OF_GPU * self.x.is_cuda
         return dim * (sets * n + 10 * dim * found) <= saved * self.scores.numel()
 
@@ -188,7 +189,8 @@ class Problems:
             if 4 * left >= len(leaving):  # fewer would not pay the copy of the others
                 yield problems.at(leaving)
                 problems = problems.at(~leaving)
-            if problems.steps == _PLAIN_STEPS and problems._axes_pay(tolerance):
+            precise = problems.x.dtype.itemsize >= 4  # half precision would round along the axes what is small
+            if problems.steps == _PLAIN_STEPS and precise and problems._axes_pay(tolerance, iterations):
                 problems.rotate()
             problems.step()
         yield problems

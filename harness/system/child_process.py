@@ -103,8 +103,8 @@ def main(pipe: Connection, output: Connection, settings: Settings, work: Callabl
             outcome = "raised", (OSError, (error.errno, error.strerror or str(error), name), traceback.format_exc())
         except BaseException:
             outcome = "raised", (RuntimeError, (traceback.format_exc(),), "")
-    for stream in streams:
-        with contextlib.suppress(OSError, ValueError):  # the work closed it
+    for stream in (*streams, sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the work closed it, or put anything in its place
             stream.flush()
     if relay is not None:
         relay.close()  # while the parent still reads

@@ -272,7 +272,9 @@ def _tops(distribution: metadata.Distribution) -> set[str]:
     """Names of the packages and modules that are among the files of a distribution."""
     files = distribution.files or ()
     modules = [
-        (file.parts[0] if len(file.parts) > 1 else name) for file in files if (name := inspect.getmodulename(file.name))
+        file.parts[0] if len(file.parts) > 1 else name
+        for file in files
+        if file.suffix != ".pyc" and (name := inspect.getmodulename(file.name))
     ]
     return {top for top in modules if top.isidentifier()}
 

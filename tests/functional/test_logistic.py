@@ -29,7 +29,7 @@ def rotated(request, monkeypatch):
 
     monkeypatch.setattr(logistic, "_ROUGH", 1)
     monkeypatch.setattr(logistic_descent, "_PLAIN_STEPS", 1)
-    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: request.param)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, *limits: request.param)
     monkeypatch.setattr(Problems, "rotate", rotate)
     yield
     assert bool(calls) == request.param
@@ -258,9 +258,9 @@ def steep(n, dim, sets=None):
 @pytest.mark.parametrize(("n", "dim", "sets"), [(400, 40, None), (400, 40, 4), (40, 400, 4)])
 def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_axes(n, dim, sets, monkeypatch):
     arguments, options = (*steep(n, dim, sets), STRENGTHS / 10), {"classes": 4, "tolerance": 1e-8}
-    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: True)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, *limits: True)
     along, found = steps_of(monkeypatch, *arguments, **options)
-    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: False)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, *limits: False)
     plain, expected = steps_of(monkeypatch, *arguments, **options)
     torch.testing.assert_close(found.objective, expected.objective, rtol=1e-9, atol=0)
     assert along < 0.7 * plain
@@ -307,17 +307,29 @@ def test_points_far_from_0_are_not_called_solved_beyond_what_rounding_allows():
     x, labels = steep(400, 60)
     x = ((x - x.mean(0)) / x.std(0) + 100).float()
     fitted = fit_logistic(x, labels, STRENGTHS.float(), classes=4, tolerance=1e-5)
-    gradients = logistic_gradient(x, labels, STRENGTHS.float(), fitted.weight, fitted.bias)
+    gradients = logistic_gradient(x.double(), labels, STRENGTHS, fitted.weight.double(), fitted.bias.double())
     largest = torch.stack([part.abs().flatten(1).amax(1) for part in gradients]).amax(0)
-    assert not fitted.converged[largest > 2e-5].any()
+    assert (largest > 1e-4).any()
+    assert not fitted.converged[largest > 1e-4].any()
+
+
+@pytest.mark.usefixtures("rotated")
+def test_standardised_points_are_called_solved():
+    x, labels = steep(600, 100)
+    x = ((x - x.mean(0)) / x.std(0)).float()
+    x[:, ::7] = 0
+    fitted = fit_logistic(x, labels, torch.logspace(-5, 2, 8), classes=4, tolerance=1e-6)
+    assert fitted.converged.all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.usefixtures("rotated")
-def test_half_precision_is_taken(dtype):
-    x, labels = draw(200, 12, dtype=torch.float32)
-    fitted = fit_logistic(x.to(dtype), labels, torch.tensor([1e-1]), classes=4, tolerance=1e-2)
+@pytest.mark.parametrize("shape", [(200, 12), (40, 100)])
+def test_half_precision_is_taken_as_it_is(dtype, shape, monkeypatch):
+    x, labels = draw(*shape, dtype=torch.float32)
     exact = fit_logistic(x, labels, torch.tensor([1e-1]), classes=4)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, *limits: True)
+    monkeypatch.setattr(Problems, "rotate", lambda problems: pytest.fail("rounded"))
+    fitted = fit_logistic(x.to(dtype), labels, torch.tensor([1e-1]), classes=4, tolerance=1e-5, iterations=15)
     torch.testing.assert_close(fitted.objective, exact.objective, rtol=0.05, atol=0)
 
 
@@ -336,7 +348,7 @@ def test_an_outlier_of_probability_0_in_float32_has_a_finite_loss():
 
 @pytest.mark.parametrize("along_axes", [True, False])
 def test_kernels_and_synchronisations_of_a_step_do_not_depend_on_the_number_of_problems(along_axes, monkeypatch):
-    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, tolerance: along_axes)
+    monkeypatch.setattr(Problems, "_axes_pay", lambda problems, *limits: along_axes)
     x, labels = draw(40, 30, 4)
 
     def of_a_step(problems):

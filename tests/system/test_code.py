@@ -181,7 +181,7 @@ def test_a_half_deleted_distribution_has_no_name(package):
     [
         (("one.py", "many/__init__.py", "many/data.json"), {"one", "many"}),
         (("_fast.abi3.so", "deep/_core.abi3.so"), {"_fast", "deep"}),
-        (("helper-0.dist-info/RECORD", "numpy.libs/x.abi3.so", "bin/tool"), set()),
+        (("helper-0.dist-info/RECORD", "numpy.libs/x.abi3.so", "bin/tool", "__pycache__/one.cpython-311.pyc"), set()),
     ],
 )
 def test_packages_of_a_distribution_that_does_not_list_them(package, files, tops):
