@@ -72,10 +72,10 @@ def fit_logistic(
     the problems are solved in the span of their points, which holds the optimum. Where small problems keep a GPU
     waiting for launches, the CPU solves them.
 
-    Features of networks vary by orders of magnitude more along some axes than along others. Problems that ten steps do
-    not solve therefore go on along the principal axes of the points of all, each in units of the curvature that its
-    axis is expected to have, where finding the axes takes less than the steps that they are expected to save. So within
-    the tolerance a result depends on the problems beside it.
+    Features of networks vary by orders of magnitude more along some axes than along others. Large problems that ten
+    steps do not solve therefore go on along the principal axes of the points of all, each in units of the curvature
+    that its axis is expected to have, where finding the axes takes less than the steps that they are expected to save.
+    So within the tolerance a result depends on the problems beside it.
 
     Args:
         x: (N, D) points that all problems share, or (P, N, D), with entries of the order of 1.

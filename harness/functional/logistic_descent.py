@@ -16,6 +16,8 @@ _ARMIJO = 1e-4
 _HALVINGS = 30
 _PLAIN_STEPS = 10
 """Number of steps in which well-conditioned problems are solved."""
+_SMALL = 5 * 10**7
+"""Floating-point operations of a step of which hundreds take a moment only."""
 _SAVED = 1 / 2
 """Share of the further steps that the axes save at least where they matter."""
 _WAIT_OF_GPU = 50
@@ -167,6 +169,8 @@ class Problems:
     def _axes_pay(self, tolerance: float, iterations: int) -> bool:
         """Compare the cost of axes with that of the steps that they may save."""
         sets, n, dim = self.x.shape
+        if 4 * self.scores.numel() * dim < _SMALL:
+            return False
         found = sets if self.own_basis else 1
         now = self.gradient.abs().amax((1, 2))
         pace = (self.first / now).log().clamp(min=0.1)

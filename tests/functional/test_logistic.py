@@ -266,9 +266,12 @@ def test_points_that_vary_by_orders_of_magnitude_take_fewer_steps_along_their_ax
     assert along < 0.7 * plain
 
 
-@pytest.mark.parametrize(("n", "classes", "pays"), [(400, 4, True), (40, 2, False)])
-def test_axes_are_found_where_they_cost_less_than_they_save(n, classes, pays, monkeypatch):
+@pytest.mark.parametrize(
+    ("n", "classes", "small", "pays"), [(400, 4, 1, True), (40, 2, 1, False), (400, 4, 10**7, False)]
+)
+def test_axes_are_found_where_they_cost_less_than_they_save(n, classes, small, pays, monkeypatch):
     rotated = []
+    monkeypatch.setattr(logistic_descent, "_SMALL", small)
     monkeypatch.setattr(Problems, "rotate", lambda problems: rotated.append(problems.steps))
     x, labels = steep(n, 40)
     fit_logistic(x, labels % classes, STRENGTHS / 10, classes=classes, tolerance=1e-8)
@@ -276,6 +279,7 @@ def test_axes_are_found_where_they_cost_less_than_they_save(n, classes, pays, mo
 
 
 def test_axes_are_not_found_for_the_last_steps(monkeypatch):
+    monkeypatch.setattr(logistic_descent, "_SMALL", 1)
     monkeypatch.setattr(Problems, "rotate", lambda problems: pytest.fail("found"))
     x, labels = draw(400, 40)
     steps, _ = steps_of(monkeypatch, x, labels, STRENGTHS[1:], classes=4, tolerance=1e-5)
