@@ -78,7 +78,8 @@ def _lines(row: Row, records: Records) -> Iterator[str]:
         yield _line(path, "", "", "", "", "", _escaped("; ".join(failures)) or "not measured")
         return
     first = next(iter(done.values()))
-    peers = list(dict.fromkeys(peer for record in done.values() for peer in [*record["blocks"], *record["missing"]]))
+    named = {peer for record in done.values() for peer in [*record["blocks"], *record["missing"]]}
+    peers = sorted(named, key=lambda peer: (peer == PRODUCTS, peer))
     speed = " / ".join(f"{record['items'] / statistics.median(record['blocks'][OURS]):.4g}" for record in done.values())
     for peer in [peer for peer in peers if peer != OURS] or [""]:
         found = {

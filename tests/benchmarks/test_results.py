@@ -141,6 +141,8 @@ def test_a_row_below_its_goal_says_what_its_products_alone_allow(tmp_path):
         records = Records(tmp_path / "none.json", made_with())
         records.put("a", "PASSIVE", {**about, "blocks": blocks})
         text = table.render([Row("a row", "a", "things", goal)], records, output="a.md", raw="a.json")
+        read = Records(tmp_path / "none.json", made_with())
+        assert table.render([Row("a row", "a", "things", goal)], read, output="a.md", raw="a.json") == text
         slow, products = (line for line in text.splitlines() if line.startswith("| a row"))
         assert slow.endswith(f"| {goal:g} | {said} |")
         assert products.endswith("| 0.80 (0.80–0.80) |  |  |  |")
