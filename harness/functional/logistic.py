@@ -102,7 +102,7 @@ def fit_logistic(
     points, labels, strengths = x.to(device), labels.to(device), strengths.to(device)
     sets = points[None] if points.ndim == 2 else points
     weight, bias, objective, converged = _solve(sets, labels, strengths, classes, tolerance, iterations)
-    # Points far from 0 lose more by rounding than the descent along their axes can see.
+    # Scores are added up over the steps: points far from 0 lose more by rounding than the descent can see.
     largest = [part.abs().flatten(1).amax(1) for part in logistic_gradient(points, labels, strengths, weight, bias)]
     converged &= torch.maximum(*largest) <= _ROUNDING * tolerance
     return Logistic(*(part.to(x.device) for part in (weight, bias, objective, converged)))
