@@ -250,6 +250,9 @@ def _inspected(folder: Path, names: list[str]) -> Iterator[tuple[str, Record]]:
             outcome = unusable("hung", message)
         elif isinstance(outcome, MemoryError):
             outcome = unusable("unreadable", f"{outcome}; free some memory, and look again")
+        elif isinstance(outcome, processes.CrashedError) and outcome.killed:
+            message = f"{path}: {outcome} on it, perhaps for want of memory; free some memory, and look again"
+            outcome = unusable("unreadable", message)
         elif isinstance(outcome, Exception):
             outcome = unusable("crashed", f"{path}: the decoder crashed on it ({outcome}); fetch it again")
         yield name, outcome

@@ -43,8 +43,17 @@ class CrashedError(Exception):
     """
 
     def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)  # from which a copy for another process is made
+
+    def __str__(self) -> str:
+        (exit_code,) = self.args
         ending = f"exit code {exit_code}" if exit_code >= 0 else signal_name(-exit_code)
-        super().__init__(f"the worker crashed ({ending})")
+        return f"the worker crashed ({ending})"
+
+    @property
+    def killed(self) -> bool:
+        """Another process ended it, as the system does when memory runs out: its work need not be at fault."""
+        return hasattr(signal, "SIGKILL") and self.args == (-signal.SIGKILL,)
 
 
 class HungError(Exception):
@@ -55,7 +64,10 @@ class HungError(Exception):
     """
 
     def __init__(self, timeout: float) -> None:
-        super().__init__(f"the worker was not done in {timeout:g} s")
+        super().__init__(timeout)
+
+    def __str__(self) -> str:
+        return f"the worker was not done in {self.args[0]:g} s"
 
 
 def signal_name(number: int) -> str:

@@ -27,7 +27,7 @@ from harness.system import files, paths, progress
 from harness.system.code import code_hash
 from harness.system.damage import FOLDER, set_aside
 from harness.system.hashing import digest
-from harness.system.processes import HungError, imap_isolated
+from harness.system.processes import CrashedError, HungError, imap_isolated
 from harness.system.text import printable
 from harness.system.zips import read_member
 from harness.video import container
@@ -263,4 +263,7 @@ def _failure(video: Path, error: Exception) -> DataError:
         return error
     if isinstance(error, HungError):
         return DataError(f"{video}: its flow is not computed ({error}); allow more, or leave it out of the data set")
+    if isinstance(error, MemoryError) or (isinstance(error, CrashedError) and error.killed):
+        msg = f"{video}: its flow is not computed ({error or 'out of memory'}); free some memory, and run it again"
+        return DataError(msg, reason="unreadable")
     return DataError(f"{video}: its flow is not computed ({error}); leave it out of the data set")

@@ -6,12 +6,14 @@ import dataclasses
 import importlib
 import json
 import os
+import signal
 import tarfile
 
 import pytest
 
 from harness.datasets import file_index
 from harness.datasets.file_index import records
+from harness.system.processes import CrashedError
 from harness.video.archive import FileState
 from harness.video.probe import probe, unusable
 
@@ -52,6 +54,17 @@ def test_crashing_and_hanging_decoders_are_survived(folder, tmp_path, monkeypatc
     )
     again = records(folder, ["crash.avi", "hang.avi"], title="looking")
     assert {name: record.reason for name, record in again.items()} == {"crash.avi": "", "hang.avi": "hung"}
+
+
+def test_a_worker_killed_for_memory_says_nothing_of_its_file(folder, monkeypatch):
+    def imap(work, items, *, timeout, workers=None):
+        yield from ((item, CrashedError(-signal.SIGKILL)) for item in items)
+
+    monkeypatch.setattr(file_index.processes, "imap_isolated", imap)
+    record = records(folder, ["a.avi"], title="looking")["a.avi"]
+    assert record.reason == "unreadable"  # never left out of a data set, and looked at again
+    ending = "(signal 9, SIGKILL) on it, perhaps for want of memory; free some memory, and look again"
+    assert record.message.endswith(ending)
 
 
 def test_long_videos_are_given_the_time_that_they_take(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import functools
 import math
 import operator
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -33,10 +34,15 @@ def test_a_crash_and_a_hang_are_results_and_the_others_go_on():
     assert "exit code 7" in str(crashed[7])
     killed = dict(imap_isolated(signal.raise_signal, [signal.SIGABRT], timeout=60, workers=1))
     assert "signal 6, SIGABRT" in str(killed[signal.SIGABRT])
+    assert not killed[signal.SIGABRT].killed
+    killed = dict(imap_isolated(signal.raise_signal, [signal.SIGKILL], timeout=60, workers=1))
+    assert killed[signal.SIGKILL].killed
     hung = dict(imap_isolated(time.sleep, [60, 0], timeout=2, workers=1))
     assert isinstance(hung[60], HungError)
     assert str(hung[60]) == "the worker was not done in 2 s"
     assert hung[0] is None
+    for error in (crashed[7], hung[60]):
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)  # as it travels from the worker of a cluster
 
 
 def test_a_timeout_of_the_work_is_no_hang():

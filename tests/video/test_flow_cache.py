@@ -214,6 +214,14 @@ def test_a_worker_that_crashes_or_hangs_is_named(error):
     assert str(failure).startswith(f"a.avi: its flow is not computed ({error})")
 
 
+@pytest.mark.parametrize("error", [CrashedError(-signal.SIGKILL), MemoryError()])
+def test_a_video_is_not_at_fault_where_memory_runs_out(error):
+    failure = flow_cache._failure(Path("a.avi"), error)
+    assert failure.reason == "unreadable"
+    assert str(failure).endswith("; free some memory, and run it again")
+    assert "leave it out" not in str(failure)
+
+
 def test_what_is_done_survives_a_kill(home, tmp_path):
     random = np.random.default_rng(0)
     videos = [tmp_path / f"{number}.avi" for number in range(6)]
