@@ -36,6 +36,7 @@ from harness.cli import map as map_verb
 from harness.cli.context import Context, Verb
 from harness.cli.output import write
 from harness.errors import HarnessError
+from harness.system import freed_memory
 from harness.system.text import without_escapes
 
 app = typer.Typer(
@@ -126,6 +127,8 @@ def main(arguments: list[str] | None = None) -> None:
     # OpenBLAS, of which NumPy and SciPy each have their own, take the processors from each other and from PyTorch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    for variable, value in freed_memory.kept().items():
+        os.environ.setdefault(variable, value)
     for number in STOPPING:
         ignored = signal.getsignal(number) == signal.SIG_IGN
         if not ignored or number in (signal.SIGINT, signal.SIGTERM):  # `nohup` ignores hang-ups

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.errors import HarnessError, UndecidedError, UsageError
 from harness.gate.environments import variables
+from harness.system import freed_memory
 
 WORKER = Path(__file__).with_name("worker.py")
 BASE, HEAD = "base", "head"
@@ -31,8 +32,7 @@ ALIKE = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    **freed_memory.kept(),
     "MALLOC_TOP_PAD_": str(2**26),
 }
 """Environment variables that both sides get.

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from harness.cli.app import STOPPING, main
-from harness.system import paths
+from harness.system import freed_memory, paths
 
 
 @pytest.fixture
@@ -30,6 +30,8 @@ def harness(folder, monkeypatch):
     """Run `harness` in this process, which spares the seconds that imports take."""
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # else `main` sets them for the tests that follow, too
     monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", "4")
+    for variable, value in freed_memory.kept().items():
+        monkeypatch.setenv(variable, value)
 
     def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in STOPPING}
