@@ -1,4 +1,4 @@
-"""How processes keep the memory that they free."""
+"""Memory that processes keep when they free it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 
 def kept() -> dict[str, str]:
-    """Environment variables by which glibc keeps freed memory of a process that is yet to start.
+    """Make the environment of processes that keep the memory that they free.
 
-    Else it gives large blocks back to the system, which clears every page when it is taken again: 5 to 20 % of the time
+    The variables are glibc's. Else it gives large blocks back to the system, which clears every page when it is taken again: 5 to 20 % of the time
     of a training step on a CPU. Other C libraries ignore them.
     """
     # Before 2.35, glibc refuses more than 32 MiB, and then takes every block above 128 KiB from the system.

@@ -52,7 +52,10 @@ class CrashedError(Exception):
 
     @property
     def killed(self) -> bool:
-        """Another process ended it, as the system does when memory runs out: its work need not be at fault."""
+        """Another process ended it, as the system does when memory runs out.
+
+        Its work need not be at fault.
+        """
         return hasattr(signal, "SIGKILL") and self.args == (-signal.SIGKILL,)
 
 
