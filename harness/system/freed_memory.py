@@ -9,8 +9,8 @@ import sys
 def kept() -> dict[str, str]:
     """Make the environment of processes that keep the memory that they free.
 
-    The variables are glibc's. Else it gives large blocks back to the system, which clears every page when it is taken again: 5 to 20 % of the time
-    of a training step on a CPU. Other C libraries ignore them.
+    The variables are glibc's, which else gives large blocks back to the system; pages are cleared whenever they are
+    taken again: 5 to 20 % of the time of a training step on a CPU. Other C libraries ignore them.
     """
     # Before 2.35, glibc refuses more than 32 MiB, and then takes every block above 128 KiB from the system.
     largest = 2**30 if _glibc() >= (2, 35) else 2**25
