@@ -12,6 +12,7 @@ from harness.errors import UsageError, out_of_memory
 from harness.execution.units import measured
 from harness.plugins.manager import Plugins
 from harness.store.choices import parse_choice
+from harness.system.devices import usable_device
 from harness.system.text import printable
 
 if TYPE_CHECKING:
@@ -69,20 +70,21 @@ def evaluate(
         evaluators: registered ones, with their options. Features that they share stay in memory until the last.
         inputs: how pixels become the network's input; of a network only.
         seed: of the evaluators.
-        device: where it computes.
+        device: where it computes: `cpu`, `cuda`, `cuda:N`, or `auto`, a GPU where there is one.
 
     Returns:
         The evaluation of each evaluator by its name and options.
 
     Raises:
-        UsageError: when a name or an option is unknown or wrong, a network comes without inputs, or the encoder
-            has not what an evaluator needs.
+        UsageError: when a name or an option is unknown or wrong, a network comes without inputs or an encoder with
+            some, the network gives no vectors, the device is not here, or the encoder has not what an evaluator needs.
         DataError: when data cannot be read, or cannot carry the protocol.
         HarnessError: when an evaluator changes the encoder, or gives a score that is not finite.
     """
     if isinstance(evaluators, str):
         msg = f"expected a list of evaluators, got {evaluators!r}; write [{evaluators!r}]"
         raise UsageError(msg)
+    device = usable_device(str(device))
     plugins = Plugins()
     frozen = _encoder(encoder, inputs)
     chosen = [_choice(evaluator) for evaluator in evaluators]
@@ -114,6 +116,10 @@ def _encoder(encoder: nn.Module | Encoder, inputs: Inputs | Mapping[str, Inputs]
     from torch import nn
 
     if not isinstance(encoder, nn.Module):
+        if inputs is not None:
+            name = type(encoder).__name__
+            msg = f"{name} is an encoder with inputs of its own; leave inputs= out, or give its network"
+            raise UsageError(msg)
         return encoder
     if inputs is None:
         msg = "a network needs inputs=harness.Inputs(view=...): how pixels become its input"

@@ -72,6 +72,53 @@ def test_a_network_without_inputs_is_told_what_is_missing():
         harness.evaluate(network(), MovingSquares(), ["knn"])
 
 
+def test_inputs_beside_an_encoder_are_refused():
+    with pytest.raises(UsageError, match="NetworkEncoder is an encoder with inputs of its own; leave inputs= out"):
+        harness.evaluate(harness.NetworkEncoder(network(), INPUTS), MovingSquares(), ["knn"], inputs=INPUTS)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", torch.device("meta")])
+def test_a_device_that_is_not_here_is_refused(device):
+    with pytest.raises(UsageError, match=f"device {device}: "):
+        harness.evaluate(network(), MovingSquares(), ["knn"], inputs=INPUTS, device=device)
+
+
+class Outputs(nn.Module):
+    """Makes of the vectors of a network what it is told to."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.network = network()
+        self.make = make
+
+    def forward(self, clips):
+        return self.make(self.network(clips))
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda vectors: (vectors, None), "a tuple, no tensor"),
+        (lambda vectors: {"logits": vectors}, "a dict, no tensor"),
+        (lambda vectors: vectors[:, :0], r"a Tensor, \(1, 0\)"),
+        (lambda vectors: vectors.to(torch.complex64), r"a Tensor, \(1, 96\) torch.complex64"),
+    ],
+)
+def test_a_network_that_gives_no_vectors_is_named(make, what):
+    with pytest.raises(UsageError, match=f"network Outputs gives {what}.*; expected a tensor of vectors"):
+        harness.evaluate(Outputs(make), MovingSquares(), ["knn"], inputs=INPUTS)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_torchscript_network_is_measured():
+    plain = network()
+    scripted = torch.jit.trace(plain.eval(), torch.rand(1, 3, 8, 32, 32))
+    expected, measured = (
+        harness.evaluate(one, MovingSquares(), ["knn"], inputs=INPUTS)["knn"].scores for one in (plain, scripted)
+    )
+    assert measured == expected
+
+
 def test_what_an_encoder_lacks_is_named_before_anything_is_encoded(monkeypatch):
     encoder, shown = harness.NetworkEncoder(network(), INPUTS), []
     encode = encoder.encode

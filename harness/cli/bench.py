@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, Context, Verb, print_json, print_table, usable_device
+from harness.cli.context import AsJson, Context, Verb, print_json, print_table
 from harness.cli.dataset import Options, chosen
 from harness.cli.gate import gate
 from harness.cli.output import write
+from harness.system.devices import usable_device
 
 if TYPE_CHECKING:
     from harness.interfaces import Backbone, Dataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,9 +30,6 @@ BoardFolder = Annotated[
 BOARDS = Path("leaderboards")
 """Folder of boards, unless `-o` names another."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-
-
-DEVICE = re.compile(r"cpu|cuda(:(0|[1-9]\d?))?")
 
 
 class Verb(TyperCommand):
@@ -65,40 +61,6 @@ class Context:
         for complaint in plugins.complaints:
             progress.say(complaint)
         return plugins
-
-
-def named_device(name: str) -> str:
-    """Check the name of a device that is on other machines.
-
-    Raises:
-        UsageError: when no device has such a name.
-    """
-    from harness.errors import UsageError
-
-    if name != "auto" and not DEVICE.fullmatch(name):
-        msg = f"--device {name}: expected cpu, cuda, cuda:N or auto"
-        raise UsageError(msg)
-    return name
-
-
-def usable_device(name: str) -> str:
-    """Resolve `auto` to a GPU where there is one, and check any other device.
-
-    Raises:
-        UsageError: when there is none.
-    """
-    import torch
-
-    from harness.errors import UsageError
-
-    if named_device(name) == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    wanted = torch.device(name)
-    count = torch.cuda.device_count()  # a tensor there would take its memory from the processes that compute
-    if wanted.type == "cuda" and not (torch.cuda.is_available() and (wanted.index or 0) < count):
-        msg = f"--device {name}: PyTorch {torch.__version__} finds {count} GPUs here"
-        raise UsageError(msg)
-    return name
 
 
 def print_json(value: Any) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.context import AsJson, Context, print_json, usable_device
+from harness.cli.context import AsJson, Context, print_json
 from harness.cli.destination import expect_folder
 from harness.cli.output import write
 from harness.execution import restore
+from harness.system.devices import usable_device
 
 if TYPE_CHECKING:
     from harness.evaluators.labelled_features import ClusteringSamples
@@ -59,7 +60,7 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     """Videos of the test split, or what a clustering is of: its split, clips, frames.
 
     Raises:
-        DataError: when the run's encoder is not stored, or the data set has no labels.
+        DataError: when the run's encoder is not stored, or the data set has other videos here or no labels.
     """
     from harness.errors import DataError
     from harness.evaluators.cards import CLUSTERING
@@ -71,6 +72,10 @@ def _samples(plugins: Plugins, store: Store, run: Run, label: str | None) -> Clu
     data = restore.dataset(plugins, run)
     units = measured.options if measured.name == CLUSTERING.name else {}  # others count other clips
     split = units.get("split", "test")
+    _, difference = restore.present_split(plugins, run, split)
+    if difference:
+        msg = f"{difference}; set the location of its data, or run its suite again"
+        raise DataError(msg)
     kinds = data.split(split).classes
     if not kinds:
         msg = f"split {split!r} of data set {data.card.name!r} has no labels to colour a map by"

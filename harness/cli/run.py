@@ -13,14 +13,13 @@ from harness.cli.context import (
     Changes,
     Context,
     SuiteArgument,
-    named_device,
     print_board,
     print_json,
     print_table,
-    usable_device,
 )
 from harness.cli.destination import expect_folder
 from harness.errors import UsageError
+from harness.system.devices import named_device, usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

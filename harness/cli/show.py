@@ -13,6 +13,7 @@ from harness.cli.context import AsJson, Context, print_json, print_table
 from harness.cli.destination import expect_folder
 from harness.cli.output import write
 from harness.execution import restore
+from harness.system import progress
 from harness.system.text import printable
 
 if TYPE_CHECKING:
@@ -108,7 +109,10 @@ def _show_by(options: Context, run: Run, by: str, *, as_json: bool) -> None:
 
     plugins = options.plugins()
     card = plugins.evaluators.entry(run.identity.evaluator.name).card
-    metric, parts = scores_by(run, card, restore.dataset(plugins, run).split("test"), by)
+    split, difference = restore.present_split(plugins, run)
+    if difference:
+        progress.say(f"{difference}; its parts are of the labels that are here")
+    metric, parts = scores_by(run, card, split, by)
     if as_json:
         print_json({"metric": metric.id, "by": by, "parts": {name: asdict(part) for name, part in parts.items()}})
         return
@@ -131,7 +135,10 @@ def _pictures(options: Context, store: Store, run: Run, folder: Path) -> list[Pa
     except FileNotFoundError:
         encoder = None
     if isinstance(encoder, Illustrated):
-        pictures |= encoder.illustrations(restore.dataset(plugins, run).split("test").unlabelled())
+        split, difference = restore.present_split(plugins, run)
+        if difference:
+            progress.say(f"{difference}; the encoder's pictures are of those that are here")
+        pictures |= encoder.illustrations(split.unlabelled())
     for name, content in pictures.items():
         files.write_bytes(folder / name, content)
     return [folder / name for name in pictures]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.context import AsJson, Changes, Context, print_json, print_table, usable_device
+from harness.cli.context import AsJson, Changes, Context, print_json, print_table
+from harness.system.devices import usable_device
 
 if TYPE_CHECKING:
     from harness.execution.verification import Verdict

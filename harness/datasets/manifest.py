@@ -29,7 +29,7 @@ SEGMENT = ("start", "end")
 FURTHER = "label:"
 """Prefix of the column of a further kind of label: `label:scene`."""
 
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,20})?")
 _SIGNED = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -83,8 +83,11 @@ class Manifest(ListedDataset):
         """Read the file.
 
         Raises:
-            DataError: when it is wrong, naming the row, counted from 1.
+            DataError: when it is wrong, naming the row, counted from 1, or has no row of the split.
         """
+        if all(row["split"] != name for row in self._rows):
+            msg = f"{self.location}: no row has split {name!r}; add some"
+            raise DataError(msg)
         classes = {kind: tuple(sorted({row[key] for row in self._rows})) for kind, key in self.columns.items()}
         sets = self.multilabel_classes()
         numbers, of_sets = ({kind: _numbers(names) for kind, names in one.items()} for one in (classes, sets))

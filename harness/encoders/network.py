@@ -53,7 +53,9 @@ class NetworkEncoder:
         tokens: str = "",
         precision: ComputePrecision = "fp32",
     ) -> None:
-        self.module = module.eval().requires_grad_(False)
+        self.module = module.eval()
+        for parameter in module.parameters():  # of a TorchScript module, too
+            parameter.requires_grad_(False)
         self.inputs = inputs
         self._layers = layers
         self._spatial = spatial
@@ -93,9 +95,20 @@ class NetworkEncoder:
 
     @torch.inference_mode()
     def encode(self, batch: VideoBatch) -> Tensor:
-        """Encode uint8 clips as (B, *shape) float32; the network moves to their device."""
+        """Encode uint8 clips as (B, *shape) float32; the network moves to their device.
+
+        Raises:
+            UsageError: when the network gives no real vectors, tokens or maps.
+        """
         with autocast(batch.clips.device, self.precision):
-            features: Tensor = self._at_device(batch)(prepared(batch, self.inputs))
+            features = self._at_device(batch)(prepared(batch, self.inputs))
+        if not isinstance(features, Tensor) or features.is_complex() or not features.shape[1:].numel():
+            of = f"{tuple(features.shape)} {features.dtype}" if isinstance(features, Tensor) else "no tensor"
+            msg = (
+                f"network {type(self.module).__name__} gives a {type(features).__name__}, {of}; expected a tensor of "
+                "vectors (B, dim), tokens (B, N, dim) or maps"
+            )
+            raise UsageError(msg)
         return features.float()
 
     @torch.inference_mode()

@@ -7,6 +7,7 @@ N ids that the vectors are of.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -105,6 +106,11 @@ def read_vectors(path: Path) -> tuple[Tensor, tuple[str, ...]]:
     return vectors, tuple(names)
 
 
+def _composed(video: str) -> str:
+    """Write accents in one with their letters, as ids of data sets have them."""
+    return unicodedata.normalize("NFC", video)
+
+
 class VectorsEncoder:
     """Encoder that looks vectors up by the ids of videos, and sees no frame.
 
@@ -116,7 +122,7 @@ class VectorsEncoder:
     def __init__(self, vectors: Tensor, videos: Sequence[str]) -> None:
         self._vectors = vectors
         self._videos = tuple(videos)
-        self._places = {video: place for place, video in enumerate(self._videos)}
+        self._places = {_composed(video): place for place, video in enumerate(self._videos)}
 
     @classmethod
     def read(cls, path: Path) -> VectorsEncoder:
@@ -134,7 +140,7 @@ class VectorsEncoder:
         Raises:
             DataError: when a video has none.
         """
-        missing = [video for video in videos if video not in self._places]
+        missing = [video for video in videos if _composed(video) not in self._places]
         if missing:
             more = f" and {len(missing) - 1} more of {len(videos)}" if len(missing) > 1 else ""
             msg = (
@@ -142,7 +148,7 @@ class VectorsEncoder:
                 f"{self._videos[0]!r}: name vectors by `Video.id` of the data set"
             )
             raise DataError(msg)
-        return self._vectors[[self._places[video] for video in videos]].float()
+        return self._vectors[[self._places[_composed(video)] for video in videos]].float()
 
     def encode(self, batch: VideoBatch) -> NoReturn:
         """Not to be had: what computed the vectors is not here.
@@ -189,9 +195,9 @@ def _fault(shape: tuple[int, ...], names: Sequence[object]) -> str:
     for place, name in enumerate(names):
         if not isinstance(name, str) or not name:
             return f"id {place} of its videos is {str(name)[:60]!r}, which is no text"
-        if name in seen:
+        if _composed(name) in seen:
             return f"video {name[:200]!r} has two vectors; leave one out"
-        seen.add(name)
+        seen.add(_composed(name))
     return ""
 
 

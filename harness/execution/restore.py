@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,18 +133,46 @@ def dataset(plugins: Plugins, run: Run) -> Dataset:
     return DataSources(plugins).dataset(run.identity.data)
 
 
+def present_split(plugins: Plugins, run: Run, name: str = "test") -> tuple[Split, str]:
+    """Split of the run's data as it is here, and how it differs from what the run was measured on.
+
+    The difference is one line, empty where there is none.
+
+    Raises:
+        UsageError, DataError: when the data set is not installed, or its files are not here.
+    """
+    split = DataSources(plugins).split(run.identity.data, name)
+    manifests = run.protocol.get("manifests")
+    measured = manifests.get(name) if isinstance(manifests, Mapping) else None
+    if measured in (None, split.manifest):
+        return split, ""
+    return split, (
+        f"run {run.key[:12]}: split {name!r} of {run.identity.data.label} has other files or labels here than those "
+        "that it was measured on"
+    )
+
+
 def test_split(plugins: Plugins, run: Run) -> Split | None:
-    """The test split that the run was measured on; None without its files."""
-    sources = DataSources(plugins)
+    """The test split that the run was measured on; None where it is not here."""
     try:
-        return sources.split(run.identity.data, "test") if sources.ready(run.identity.data) else None
+        if not DataSources(plugins).ready(run.identity.data):
+            return None
+        split, difference = present_split(plugins, run)
     except (DataError, UsageError):
         return None
+    if difference:
+        progress.say(difference)
+    return None if difference else split
 
 
 def class_names(plugins: Plugins, run: Run) -> tuple[str, ...]:
-    """Names of the classes that the run was measured against, if its data is here."""
+    """Names of the classes of the run's labels, if its data is here.
+
+    An evaluator without the option `label` keeps the first kind of labels beside its scores.
+    """
+    split = test_split(plugins, run)
+    if split is None:
+        return ()
     evaluator = run.identity.evaluator
     label = plugins.evaluators.completed(evaluator.name, evaluator.options).get("label")
-    split = test_split(plugins, run) if label else None
-    return () if split is None else split.classes.get(str(label), ())
+    return split.classes.get(str(label or next(iter(split.classes), "")), ())

@@ -120,9 +120,9 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
             2,
             "unknown label of evaluator",
         ),
-        (["run", "toy", "--device", "gpu", "--dry-run"], 2, "--device gpu: expected cpu, cuda, cuda:N or auto"),
+        (["run", "toy", "--device", "gpu", "--dry-run"], 2, "device gpu: expected cpu, cuda, cuda:N or auto"),
         (["run", "toy", "--dry-run", "--download"], 2, "--dry-run fetches nothing, so that it goes with no --download"),
-        (["run", "toy", "--device", "cuda:01"], 2, "--device cuda:01: expected cpu, cuda, cuda:N or auto"),
+        (["run", "toy", "--device", "cuda:01"], 2, "device cuda:01: expected cpu, cuda, cuda:N or auto"),
         (
             [
                 "run",
@@ -135,7 +135,7 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
         ),
         (["run", "toy", "--set", "seeds=[-1]"], 2, "seeds.0: Input should be greater than or equal to 0, got -1"),
         (["run", "toy", "--set", "seeds=[0"], 2, "--set seeds=[0: not plain YAML data"),
-        (["run", "toy", "--device", "gpu", "--dask", "tcp://127.0.0.1:1"], 2, "--device gpu: expected cpu, cuda"),
+        (["run", "toy", "--device", "gpu", "--dask", "tcp://127.0.0.1:1"], 2, "device gpu: expected cpu, cuda"),
         (["show", "ffff"], 2, "no run starts with it"),
         (["show", "ffff"], 2, "`harness run SUITE --dry-run --json` lists the keys of a suite"),
         (["leaderboard", "."], 4, "results.json does not exist"),

@@ -101,6 +101,32 @@ def test_two_runs_are_compared(harness, runs, tmp_path):
     assert harness("compare", keys[0], "zz").returncode == 2
 
 
+def test_data_that_are_others_by_now_name_no_class_and_draw_no_picture(harness, runs, monkeypatch, tmp_path):
+    find = Store.find
+
+    def of_others(store, key):
+        run = find(store, key)
+        manifests = {**run.protocol["manifests"], "test": "0" * 64}
+        return run.model_copy(update={"protocol": {**run.protocol, "manifests": manifests}})
+
+    keys = [run["key"] for run in runs]
+    monkeypatch.setattr(Store, "find", of_others)
+    said = (
+        f"run {keys[0][:12]}: split 'test' of blobs has other files or labels here than those that it was measured on"
+    )
+    compared = harness("compare", *keys, "--pictures", str(tmp_path / "pictures"))
+    assert "class 0" in compared.stdout
+    assert "left" not in compared.stdout
+    assert said in compared.stderr
+    assert "no picture is drawn" in compared.stderr
+    assert not (tmp_path / "pictures").exists()
+    assert f"{said}; its parts are of the labels that are here" in harness("show", keys[0], "--by", "action").stderr
+    refused = harness("map", keys[0], "-o", str(tmp_path / "map"))
+    assert refused.returncode == 4
+    assert f"{said}; set the location of its data, or run its suite again" in refused.stderr
+    assert not (tmp_path / "map").exists()
+
+
 def test_runs_are_fused_and_their_calibration_shown(harness, compute):
     compute(
         {**SUITE, "seeds": [0], "evaluators": [{"name": "knn", "k": 5}, "linear_probe", "linear_svm", "clustering"]}

@@ -194,7 +194,7 @@ def test_files_that_cannot_be_used(rows, write, tmp_path):
         Manifest().split("train")
     assert len(Manifest(bad="skip").split("train")) == 3
     write([row for row in rows if row["split"] == "train"])
-    with pytest.raises(DataError, match="name no videos for split 'test'"):
+    with pytest.raises(DataError, match=r"\.csv: no row has split 'test'; add some"):
         Manifest().split("test")
 
 
@@ -293,6 +293,11 @@ def test_a_part_that_is_none(rows, write, seconds, problem):
     write(parts(rows, seconds))
     with pytest.raises(DataError, match=problem):
         Manifest().split("train")
+
+
+def test_seconds_may_have_as_many_digits_as_programs_write(rows, write):
+    write(parts(rows, ("0.16", str(0.1 + 0.2))))
+    assert Manifest().split("train").videos[0].id.endswith(" 0.16-0.30000000000000004")
 
 
 def test_a_part_of_a_file_whose_rate_varies(rows, write, tmp_path, monkeypatch):

@@ -155,6 +155,11 @@ def test_a_video_without_a_vector_is_named(squares):
         encoder.features(squares)
 
 
+def test_accents_of_ids_may_be_written_either_way():
+    encoder = VectorsEncoder(torch.arange(4.0).view(2, 2), ["cafe\u0301.mp4", "b.mp4"])
+    assert encoder.vectors(["b.mp4", "caf\u00e9.mp4"]).tolist() == [[2.0, 3.0], [0.0, 1.0]]
+
+
 def test_ids_are_told_of_no_unlabelled_split_and_to_no_other_encoder(squares):
     vectors, ids = of(squares)
     with pytest.raises(UsageError, match="those of whole videos with their ids"):
