@@ -69,20 +69,24 @@ def evaluate(
         data: a registered data set, or one of your own.
         evaluators: registered ones, with their options. Features that they share stay in memory until the last.
         inputs: how pixels become the network's input; of a network only.
-        seed: of the evaluators.
+        seed: of the evaluators, from 0 on.
         device: where it computes: `cpu`, `cuda`, `cuda:N`, or `auto`, a GPU where there is one.
 
     Returns:
         The evaluation of each evaluator by its name and options.
 
     Raises:
-        UsageError: when a name or an option is unknown or wrong, a network comes without inputs or an encoder with
-            some, the network gives no vectors, the device is not here, or the encoder has not what an evaluator needs.
+        UsageError: when a name, an option or the seed is unknown or wrong, a network comes without inputs or an encoder
+            with some, the network gives no vectors, the device is not here, or the encoder has not what an evaluator
+            needs.
         DataError: when data cannot be read, or cannot carry the protocol.
         HarnessError: when an evaluator changes the encoder, or gives a score that is not finite.
     """
     if isinstance(evaluators, str):
         msg = f"expected a list of evaluators, got {evaluators!r}; write [{evaluators!r}]"
+        raise UsageError(msg)
+    if seed < 0:
+        msg = f"expected a seed from 0 on, got {seed}"
         raise UsageError(msg)
     device = usable_device(str(device))
     plugins = Plugins()

@@ -83,6 +83,11 @@ def test_a_device_that_is_not_here_is_refused(device):
         harness.evaluate(network(), MovingSquares(), ["knn"], inputs=INPUTS, device=device)
 
 
+def test_a_negative_seed_is_refused():
+    with pytest.raises(UsageError, match="expected a seed from 0 on, got -1"):
+        harness.evaluate(network(), MovingSquares(), ["knn"], inputs=INPUTS, seed=-1)
+
+
 class Outputs(nn.Module):
     """Makes of the vectors of a network what it is told to."""
 

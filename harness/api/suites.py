@@ -24,6 +24,7 @@ from harness.store.runs import Store
 from harness.suites.command import run_command
 from harness.system import paths, progress
 from harness.system.children import Limits
+from harness.system.devices import named_device, usable_device
 from harness.system.text import printable
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def run(
         suite: name of a suite, or a .yaml file.
         changes: `KEY=VALUE` as `--set` takes them.
         store: where the runs are; the user's own unless given.
-        device: "cpu" or "cuda"; with the address of a scheduler also "auto": a GPU where one of its workers has one.
+        device: "cpu", "cuda", "cuda:N", or "auto": a GPU where this machine, or a worker of the scheduler, has one.
         jobs: rows that are computed at a time; one on each GPU, or as many as processors and memory allow, when None.
         workers: processes and threads that read videos for each row; its share of the processors when None.
         only: names of evaluators whose cells are computed; the board shows what is stored of the others. All of the
@@ -97,7 +98,7 @@ def run(
 
     Raises:
         UsageError: when the suite, one of its names or an option is unknown or wrong, it has no such evaluator, or more
-            jobs or threads are asked for than there are processors here.
+            jobs or threads are asked for than there are processors here, or the device is not here.
         PluginError: when a distribution that the suite requires is not installed.
         DataError: when data cannot be read.
         StoreError: when the store cannot be read or written.
@@ -108,6 +109,7 @@ def run(
 
     store = Store(paths.store()) if store is None else store
     expect_usable(store.folder)
+    device = usable_device(device) if dask in (None, LOCAL) else named_device(device)
     with contextlib.ExitStack() as stack:
         cluster = None
         if dask is not None:
@@ -202,15 +204,16 @@ def verify(
         threads: that libraries compute with; those of each stored run when None.
         plugins: where names are looked up; all that are installed unless given.
         store: where the runs are; the user's own unless given.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "cuda:N", or "auto", a GPU where there is one.
 
     Raises:
-        UsageError: when the suite or a key is unknown, no run of it is stored, code or data are others by now, or keys
-            are given with changes.
+        UsageError: when the suite or a key is unknown, the device is not here, no run of it is stored, code or data are
+            others by now, or keys are given with changes.
         PluginError, DataError: as `run`.
     """
     from harness.execution import verification
 
+    device = usable_device(device)
     plugins = Plugins() if plugins is None else plugins
     store = Store(paths.store()) if store is None else store
     names = [str(source)] if isinstance(source, str | Path) else list(source)

@@ -19,7 +19,7 @@ from harness.cli.context import (
 )
 from harness.cli.destination import expect_folder
 from harness.errors import UsageError
-from harness.system.devices import named_device, usable_device
+from harness.system.devices import named_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,6 @@ def run(
     Exits with 1 when a cell failed, or has no run.
     """
     from harness import api
-    from harness.execution.cluster import LOCAL
 
     options: Context = context.obj
     if dry_run and download:
@@ -88,7 +87,7 @@ def run(
         raise UsageError(msg)
     if not dry_run:
         expect_folder("-o", output or BOARDS)
-    device = usable_device(device) if dask in (None, LOCAL) else named_device(device)
+    named_device(device)
     changes = [
         *(changes or ()),
         *([f"precision={precision}"] if precision else []),

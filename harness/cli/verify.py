@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.context import AsJson, Changes, Context, print_json, print_table
-from harness.system.devices import usable_device
 
 if TYPE_CHECKING:
     from harness.execution.verification import Verdict
@@ -40,7 +39,7 @@ def verify(
         sample=sample,
         threads=threads,
         plugins=options.plugins(),
-        device=usable_device(device),
+        device=device,
     )
     if as_json:
         print_json([_values(verdict) for verdict in verdicts])

@@ -134,9 +134,9 @@ def dataset(plugins: Plugins, run: Run) -> Dataset:
 
 
 def present_split(plugins: Plugins, run: Run, name: str = "test") -> tuple[Split, str]:
-    """Split of the run's data as it is here, and how it differs from what the run was measured on.
+    """Read a split of the run's data as it is here.
 
-    The difference is one line, empty where there is none.
+    Also gives how it differs from what the run was measured on: one line, empty where it is the same.
 
     Raises:
         UsageError, DataError: when the data set is not installed, or its files are not here.

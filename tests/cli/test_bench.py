@@ -40,7 +40,7 @@ def test_as_text(harness):
     [
         (("blob",), "blobs"),
         (("blobs", "--backbone", "small_2"), "small_2d"),
-        (("blobs", "--device", "cuda:99"), "--device cuda:99"),
+        (("blobs", "--device", "cuda:99"), "device cuda:99"),
         (("blobs", "--set", "size"), "key=value"),
     ],
 )

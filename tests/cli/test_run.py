@@ -113,7 +113,7 @@ def test_changed_code_makes_numbers_stale(harness_process, toy, tmp_path, monkey
         (["run", "toy", "--set", "methods=[{name: counted, scael: 1}]"], 2, "did you mean 'scale'"),
         (["run", "toy", "--set", "requires=[harness-nobody-has]"], 3, "pip install harness-nobody-has"),
         (["run", "missing.yaml"], 2, "missing.yaml does not exist"),
-        (["run", "toy", "--device", "cuda:99"], 2, "--device cuda:99"),
+        (["run", "toy", "--device", "cuda:99"], 2, "device cuda:99"),
         (["run", "toy", "--devise", "cpu"], 2, "--devise"),
         (
             ["run", "toy", "--dry-run", "--set", "evaluators=[{name: knn, label: mood}]"],
