@@ -264,6 +264,6 @@ def _failure(video: Path, error: Exception) -> DataError:
     if isinstance(error, HungError):
         return DataError(f"{video}: its flow is not computed ({error}); allow more, or leave it out of the data set")
     if isinstance(error, MemoryError) or (isinstance(error, CrashedError) and error.killed):
-        msg = f"{video}: its flow is not computed ({error or 'out of memory'}); free some memory, and run it again"
+        msg = f"{video}: its flow is not computed ({str(error) or 'out of memory'}); free some memory, and run it again"
         return DataError(msg, reason="unreadable")
     return DataError(f"{video}: its flow is not computed ({error}); leave it out of the data set")
