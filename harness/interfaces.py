@@ -365,7 +365,7 @@ class FrozenEncoder(Protocol):
         ...
 
     def asking(self, asked: Encoding) -> FrozenEncoder:
-        """The same encoder, with `asked` for what an encoding leaves open."""
+        """The same encoder; `asked` fills what an encoding leaves open."""
         ...
 
     def encode(self, batch: VideoBatch) -> Tensor:

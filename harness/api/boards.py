@@ -188,7 +188,7 @@ def _board(
 
 
 def _unnamed(suite: Suite) -> set[str]:
-    """Keys that a suite's hash is not of: places, and what is as it always was."""
+    """Keys left out of a suite's hash: local settings, and fields at their default."""
     as_ever = {"precision": suite.precision == "fp32", "limit": suite.limit is None}
     return PLACES | {name for name, same in as_ever.items() if same}
 

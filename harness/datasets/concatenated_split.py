@@ -54,7 +54,7 @@ class ConcatenatedSplit(SplitView):
 
     @property
     def labelled(self) -> bool:
-        """Labels of the videos were there."""
+        """True if the split that was joined had labels."""
         return self._labelled
 
     @cached_property
@@ -120,7 +120,7 @@ class ConcatenatedSplit(SplitView):
             yield torch.from_numpy(places), int(part), (wanted[places] - before).tolist()
 
     def unlabelled(self) -> ConcatenatedSplit:
-        """Say that labels were not there."""
+        """Mark the joined video as made of unlabelled videos."""
         return ConcatenatedSplit(self._split)
 
 

@@ -30,7 +30,7 @@ LISTS = {"train": ("train",), "test": ("validate", "val")}
 """Names of each split's list, without `.csv`, and words of the column `split`."""
 
 OF_DISKS = ("lost+found", "System Volume Information", "$RECYCLE.BIN")
-"""Folders that systems keep at the root of a disk, and let nobody list."""
+"""System folders at the root of a disk, which cannot be listed."""
 
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _SECONDS = re.compile(r"(\d{1,6})(?:\.0*)?")
@@ -154,7 +154,7 @@ class Kinetics600(Kinetics400):
 
 
 def _refuse(error: OSError) -> NoReturn:
-    """Refuse a folder that cannot be listed, whose clips are not gone for that."""
+    """Raise for a folder that cannot be listed: its clips may still exist."""
     msg = f"{error.filename}: cannot be listed ({error.strerror}); check its permissions and the disk"
     raise DataError(msg, reason="unreadable") from error
 

@@ -45,7 +45,7 @@ class CompositeEncoder:
         return CompositeEncoder(parts, by=self._by, key=self.key)
 
     def encode(self, batch: VideoBatch) -> Tensor:
-        """Not to be had: the parts may see other clips of a video.
+        """Always raise: the parts may see different clips of a video.
 
         Raises:
             UsageError: always.

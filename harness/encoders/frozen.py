@@ -296,7 +296,7 @@ def _shuffled(clips: Tensor, start: int, seed: int | None) -> Tensor:
 
 @contextlib.contextmanager
 def unchanged(encoder: Encoder, before: str) -> Iterator[None]:
-    """Prove that `encoder` is as it was, before the block and after it.
+    """Check before and after the block that `encoder` has not changed.
 
     Args:
         encoder: what encodes in the block.

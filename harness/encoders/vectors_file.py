@@ -151,7 +151,7 @@ class VectorsEncoder:
         return self._vectors[[self._places[_composed(video)] for video in videos]].float()
 
     def encode(self, batch: VideoBatch) -> NoReturn:
-        """Not to be had: what computed the vectors is not here.
+        """Always raise: the network that computed the vectors is not available.
 
         Raises:
             UsageError: always.

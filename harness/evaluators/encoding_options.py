@@ -34,7 +34,7 @@ class EncodingOptions(pydantic.BaseModel):
 
     @property
     def encoding(self) -> Encoding:
-        """Encoding that says this."""
+        """Encoding with these options."""
         return Encoding(**self.model_dump())
 
 

@@ -111,6 +111,6 @@ def builds_network(method: Choice, plugins: Plugins) -> bool:
 
 
 def _shares(part: Part, plugins: Plugins) -> set[Read]:
-    """Reads of a part, less those that it has of its own."""
+    """Reads of a part that it takes from its row."""
     own = {"backbone": part.backbone, "pretraining": part.pretraining}
     return {name for name in method_reads(part.method, plugins) if own.get(name) is None}

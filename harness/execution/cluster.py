@@ -45,7 +45,7 @@ LOCAL = "local"
 GPU = "GPU"
 """Resource of workers that have one."""
 LATEST = 0.5
-"""Seconds after which progress of a worker is told at the latest."""
+"""Longest time in seconds that small steps of progress are held back."""
 LOOKED = 1.0
 """Seconds between two looks at whether a task is still wanted."""
 LATE = 10.0
@@ -58,7 +58,7 @@ class ClusterExecutor:
     """Computes the cells that the store does not have, on the workers of a scheduler.
 
     A task is done by the worker's own children, as on one machine, and writes into the store, which all workers have
-    at the same path. A worker that dies loses what it was at, which another one goes on with.
+    at the same path. If a worker dies, another one takes over its unfinished task.
 
     Args:
         address: of the scheduler.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def done_again(row: Row, store: Path) -> bool:
-    """True where a fit is stored that did not keep a share of it which a row needs."""
+    """True if a whole fit is stored without a share of it that a row needs."""
     fits = store / "fits"
     return any(
         fit.whole is not None and (fits / fit.whole.key / FIT).exists() and not (fits / fit.key / FIT).exists()

@@ -112,7 +112,7 @@ def frozen(plugins: Plugins, store: Store, run: Run, *, device: str = "cpu") -> 
 
 
 def _has_key_of_now(plugins: Plugins, run: Run) -> bool:
-    """True if the fit of a run would have its key now; False where nobody can say."""
+    """True if the run's fit would get the same key today; False if unknown."""
     from harness.execution.plan import Planner
 
     cell, sources = run.identity, DataSources(plugins)

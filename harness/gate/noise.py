@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def busy_seconds() -> float:
-    """Seconds that the processors have worked for anybody."""
+    """Busy time of all processors since boot, in seconds."""
     times = psutil.cpu_times()
     idle = sum(
         getattr(times, name, 0.0) for name in ("idle", "iowait", "guest", "guest_nice")

@@ -66,7 +66,7 @@ def _whole(row: Row) -> tuple[object, ...]:
 
 
 def _start(row: Row, rows: Sequence[Row]) -> list[CoursePoint]:
-    """The network that a fit begins with, where that is random and a row of its own."""
+    """Row of the random network that the fit starts from, as a point at 0 %."""
     if row.starts:
         return []
     alike = (

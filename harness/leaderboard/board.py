@@ -107,7 +107,7 @@ class Board:
 
     @cached_property
     def covers(self) -> Covers:
-        """Claim of its intervals, except where a cell names another."""
+        """Claim of the board's intervals, unless a cell names another."""
         return "new seeds, new groups" if len(self.seeds) > 1 else "this fit, new groups"
 
     def exception(self, cell: BoardCell) -> str:

@@ -116,7 +116,7 @@ def _drafted(folder: Path, content: Mapping[str, bytes | Path], ours: Callable[[
 
 
 def _stands_in(folder: Path) -> bool:
-    """Tell whether this process stands in a folder, and would lose its place."""
+    """True if the current directory is `folder` or inside it."""
     with contextlib.suppress(OSError):
         return Path.cwd().is_relative_to(folder.resolve())
     return False

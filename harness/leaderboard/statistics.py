@@ -187,7 +187,7 @@ class _Parts:
         return cls(seeds, groups, _rest(sample, groups), len(sample.observed) - 1, sample.freedom)
 
     def margin(self, error: float = ERROR) -> float:
-        """Square of half the width of the interval that misses with probability `error`."""
+        """Square of half the interval's width, for the probability `error` of a miss."""
         of_groups = student(error, self.group_freedom) ** 2
         if not self.seed_freedom:
             return of_groups * self.groups

@@ -24,7 +24,7 @@ from harness.system.checksums import BLOCK, checksum, row_checksums
 from harness.system.damage import FOLDER, set_aside
 
 LARGE = 10**9
-"""Bytes of features from which on their size is said before they are encoded."""
+"""Size in bytes from which the disk space needed is reported first."""
 
 Array = np.ndarray[Any, Any]
 _DAMAGED = (ValueError, TypeError, OverflowError, SyntaxError, EOFError, tokenize.TokenError)

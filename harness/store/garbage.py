@@ -20,10 +20,13 @@ from harness.store.runs import DamagedRecordError, read_run
 from harness.store.sizes import size_of
 
 ABANDONED = 3 * 24 * 60 * 60
-"""Seconds without a change after which what a process left is nobody's any more."""
+"""Seconds without a change after which leftovers count as abandoned."""
 LEFTOVER, LOCKS = "leftover", "locks"
 """Kinds of what killed processes leave."""
-_OF_HOME = (".verify-*", ".gate-*")
+_OF_HOME = (
+    *(".verify-*", ".gate-*", "flow/*/.*.tmp", "index/.*.tmp"),
+    *(f"datasets/.*.{stage}" for stage in ("tmp", "drawing", "outdated")),
+)
 _OF_STORE = ("fits/.merge-*", *(f"{place}/.*.tmp" for place in ("runs", "features", "class_scores", "*/*")))
 _LOCKS = {"fit": ("{}", "fit-{}"), "features": ("features-{}",)}
 """Names of the locks under which things are made, by kind."""

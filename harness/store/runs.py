@@ -70,7 +70,7 @@ class Store:
         self._held: tuple[int, int] | None = None
 
     def hold(self) -> None:
-        """Make the folder, and write to no other one that comes to its place.
+        """Make the folder, and refuse later writes if another replaces it.
 
         Raises:
             StoreError: when it cannot be made.

@@ -105,7 +105,7 @@ class Suite(pydantic.BaseModel):
     """View that encoders must have to be ranked: `{frames: 16, size: 112}`."""
     seeds: tuple[Seed, ...] = pydantic.Field(min_length=1)
     limit: int | None = pydantic.Field(default=None, gt=0)
-    """Number of videos of each split of its data sets; its board ranks nobody."""
+    """Most videos used of each split; a board with a limit ranks no row."""
     precision: ComputePrecision = "fp32"
     """Precision in which networks are fitted and encode; in the keys of both."""
     threads: int = pydantic.Field(default=1, gt=0)

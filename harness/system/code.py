@@ -13,6 +13,7 @@ import ast
 import functools
 import hashlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -315,7 +316,8 @@ def _installed(top: str) -> str:
     installed = []
     for name in sorted(set(_distributions().get(top, ()))):
         distribution = metadata.distribution(name)
-        edited = '"editable": true' in (distribution.read_text("direct_url.json") or "")
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        edited = origin.get("dir_info", {}).get("editable", False)
         # Without a record it is a folder of metadata beside sources, which Python finds where it starts in theirs.
         if distribution.read_text("RECORD") and not edited:
             installed.append(f"{name} {distribution.version}")

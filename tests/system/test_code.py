@@ -165,6 +165,21 @@ def test_an_installed_package_counts_by_its_version_unless_the_core_needs_it(pac
     assert (len(hashes) == 2) == changes
 
 
+@pytest.mark.parametrize(
+    "text", ['{"dir_info": {"editable": true}}', '{"url":"file:///x","dir_info":{"editable":true}}']
+)
+def test_a_package_that_is_worked_on_counts_by_its_source_whoever_installed_it(package, text):
+    folder = package.parent / "helper-0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: helper\nVersion: 1\n")
+    (folder / "RECORD").write_text("helper_of_test.py,,\n")
+    (folder / "direct_url.json").write_text(text)
+    code._distributions.cache_clear()
+    before = fresh_hash("elsewhere")
+    (package.parent / "helper_of_test.py").write_text("LIMIT = 4\n")
+    assert fresh_hash("elsewhere") != before
+
+
 def test_a_half_deleted_distribution_has_no_name(package):
     folder = package.parent / "helper-0.dist-info"
     folder.mkdir()

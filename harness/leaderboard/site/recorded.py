@@ -70,7 +70,7 @@ class RecordedRow:
     """A row of a board."""
 
     identity: CellSpec
-    """A cell's of it, of which method, backbone, pretraining and frames are the row's."""
+    """Identity of one cell; method, backbone, pretraining, frames hold for the row."""
     sees: str
     starts: tuple[str, ...]
     """Weights that its networks started from, in words."""
